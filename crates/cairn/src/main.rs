@@ -1,0 +1,2 @@
+//! cairn-cairn
+fn main() {}
