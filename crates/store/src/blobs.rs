@@ -1,0 +1,142 @@
+//! File bytes, in a directory today and behind any `object_store` URL tomorrow.
+
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+
+/// Where a blob lies. Only a [`Scope`] can name one, so a path never leaves its tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobPath(Path);
+
+impl BlobPath {
+    /// The blob of an uploaded file.
+    pub fn file(scope: &Scope, file: &Id) -> Self {
+        Self(Path::from_iter(["tenants", scope.tenant().as_str(), "files", file.as_str()]))
+    }
+
+    /// The blob of a trained model, named by its hash.
+    pub fn model(scope: &Scope, sha256: &str) -> Self {
+        Self(Path::from_iter(["tenants", scope.tenant().as_str(), "models", sha256]))
+    }
+
+    /// A path kept in the records for later removal.
+    pub(crate) fn from_record(path: &str) -> Self {
+        Self(Path::from(path))
+    }
+
+    /// The path as text, for the records.
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref()
+    }
+}
+
+/// A store of immutable blobs.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    root: Arc<FsPath>,
+}
+
+impl Blobs {
+    /// Blobs in a directory, which is made if it is not there.
+    ///
+    /// # Errors
+    /// `Internal` when the directory cannot be made.
+    pub fn directory(root: &FsPath) -> Result<Self> {
+        std::fs::create_dir_all(root)
+            .or_internal(&format!("making the blob directory {}", root.display()))?;
+        let store = LocalFileSystem::new_with_prefix(root)
+            .or_internal("opening the blob directory")?
+            .with_automatic_cleanup(true);
+        Ok(Self { store: Arc::new(store), root: Arc::from(root) })
+    }
+
+    /// Writes a blob; it is there completely and on disk, or not at all.
+    ///
+    /// # Errors
+    /// `Internal` when the store refuses.
+    pub async fn put(&self, path: &BlobPath, bytes: Bytes) -> Result<()> {
+        self.store.put(&path.0, PutPayload::from_bytes(bytes)).await.or_internal("writing a blob")?;
+        let written = self.root.join(path.as_str());
+        tokio::task::spawn_blocking(move || sync_to_disk(&written))
+            .await
+            .or_internal("waiting for the disk")?
+            .or_internal("bringing a blob to the disk")
+    }
+
+    /// The whole blob.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn get(&self, path: &BlobPath) -> Result<Bytes> {
+        let found = self.store.get(&path.0).await.map_err(missing)?;
+        found.bytes().await.or_internal("reading a blob")
+    }
+
+    /// The blob in pieces.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn stream(&self, path: &BlobPath) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let found = self.store.get(&path.0).await.map_err(missing)?;
+        let pieces = found
+            .into_stream()
+            .map_err(|cause| Error::internal("reading a blob").with_source(cause));
+        Ok(Box::pin(pieces))
+    }
+
+    /// Removes a blob; one that is not there is no error.
+    ///
+    /// # Errors
+    /// `Internal` when the store refuses.
+    pub async fn delete(&self, path: &BlobPath) -> Result<()> {
+        match self.store.delete(&path.0).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(cause) => Err(Error::internal("deleting a blob").with_source(cause)),
+        }
+    }
+}
+
+/// `object_store` renames into place but leaves the flush to the kernel.
+fn sync_to_disk(written: &FsPath) -> std::io::Result<()> {
+    std::fs::File::open(written)?.sync_all()?;
+    written.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+}
+
+fn missing(cause: object_store::Error) -> Error {
+    match cause {
+        object_store::Error::NotFound { .. } => {
+            Error::new(Kind::NotFound, "the bytes of this file are gone").with_source(cause)
+        }
+        other => Error::internal("reading a blob").with_source(other),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests stand in for authentication")]
+mod tests {
+    use cairn_kernel::Role;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_blob_comes_back_and_goes_for_good() -> Result<()> {
+        let dir = tempfile::tempdir().or_internal("a folder")?;
+        let blobs = Blobs::directory(dir.path())?;
+        let scope = Scope::grant(Id::from_raw("t"), Id::from_raw("k"), Role::Admin);
+        let path = BlobPath::file(&scope, &Id::from_raw("file-1"));
+        blobs.put(&path, Bytes::from_static(b"bytes")).await?;
+        assert_eq!(blobs.get(&path).await?.as_ref(), b"bytes");
+        blobs.delete(&path).await?;
+        blobs.delete(&path).await?;
+        assert_eq!(blobs.get(&path).await.map_err(|e| e.kind()), Err(Kind::NotFound));
+        Ok(())
+    }
+}

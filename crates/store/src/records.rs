@@ -1,0 +1,156 @@
+//! The record store: connections, transactions, and one module for each noun.
+
+mod accounts;
+mod chunks;
+mod datasets;
+mod files;
+mod models;
+mod responses;
+mod runs;
+mod stores;
+mod upkeep;
+mod usage;
+
+use std::path::Path;
+use std::time::Duration;
+
+use cairn_kernel::{Clock, Id, Kind, Result, ResultExt};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+
+pub use accounts::{KeyRow, TenantRow};
+pub use chunks::{ChunkRow, NewChunk, decode_vector};
+pub use datasets::DatasetRow;
+pub use files::{FileRow, TextRow};
+pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
+pub use responses::ResponseRow;
+pub use runs::RunRow;
+pub use stores::{Attachment, FileCounts, StoreFileRow, StoreRow};
+pub use usage::UsageEntry;
+
+/// A write transaction; dropped without [`Tx::commit`] it leaves no trace.
+pub type Tx = sqlx::Transaction<'static, sqlx::Sqlite>;
+
+/// The record store. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Records {
+    read: SqlitePool,
+    write: SqlitePool,
+    clock: Clock,
+}
+
+impl Records {
+    /// Opens (or makes) the database at `file` and brings its schema up to date.
+    ///
+    /// # Errors
+    /// `Internal` when the file cannot be opened or a migration fails.
+    pub async fn open(file: &Path, clock: Clock) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("secure_delete", "on");
+        let opening = format!("opening the record store {}", file.display());
+        // SQLite has one writer at a time; one connection makes the others wait in line.
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect_with(options.clone())
+            .await
+            .or_internal(&opening)?;
+        sqlx::migrate!("migrations/sqlite").run(&write).await.or_internal("migrating the records")?;
+        let read = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(8)
+            .connect_with(options.read_only(true))
+            .await
+            .or_internal(&opening)?;
+        Ok(Self { read, write, clock })
+    }
+
+    /// Begins a write transaction. Others wait until it ends, so keep it short.
+    ///
+    /// # Errors
+    /// `Unavailable` when no turn comes within a minute.
+    pub async fn begin(&self) -> Result<Tx> {
+        self.write.begin().await.or_kind(Kind::Unavailable, "the record store is busy; try again")
+    }
+
+    /// The connections for reading.
+    pub fn reader(&self) -> &SqlitePool {
+        &self.read
+    }
+
+    /// The clock that stamps rows.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Writes the log back into the database and closes every connection.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+/// Commits, as our error.
+pub(crate) async fn commit(tx: Tx) -> Result<()> {
+    tx.commit().await.or_internal("committing to the record store")
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first, OpenAI's default.
+    #[default]
+    Descending,
+}
+
+/// A cursor page: `limit` items after the item `after`, in `order`.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Most items to return.
+    pub limit: i64,
+    /// Newest or oldest first.
+    pub order: Order,
+    /// The id the page starts behind.
+    pub after: Option<Id>,
+}
+
+impl Page {
+    /// The first `limit` items, newest first.
+    pub fn first(limit: i64) -> Self {
+        Self { limit, order: Order::Descending, after: None }
+    }
+
+    fn cursor(&self) -> &str {
+        self.after.as_ref().map_or("", Id::as_str)
+    }
+}
+
+/// Picks the query for the page's order. Both take `$1` tenant, `$2` cursor, `$3` limit.
+macro_rules! paged {
+    ($page:expr, $row:ty, $select:literal) => {
+        match $page.order {
+            $crate::records::Order::Ascending => sqlx::query_as::<_, $row>(concat!(
+                $select,
+                " AND ($2 = '' OR id > $2) ORDER BY id ASC LIMIT $3"
+            )),
+            $crate::records::Order::Descending => sqlx::query_as::<_, $row>(concat!(
+                $select,
+                " AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3"
+            )),
+        }
+    };
+}
+pub(crate) use paged;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Tenants and API keys. These run before there is a scope, or to make one.
+
+use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope, Timestamp};
+
+use super::{Records, commit};
+
+/// A customer whose rows no other sees.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct TenantRow {
+    /// `ten_…`
+    pub id: String,
+    /// Unique, chosen by the admin.
+    pub name: String,
+}
+
+/// An API key, without the secret: only its SHA-256 is kept.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct KeyRow {
+    /// `key_…`, the part of the key that is not secret.
+    pub id: String,
+    /// Whose key it is.
+    pub tenant_id: String,
+    /// The tenant's name.
+    pub tenant_name: String,
+    /// A [`Role`] by name.
+    pub role: String,
+    /// What the admin called it.
+    pub name: String,
+    /// SHA-256 of the secret, hex.
+    pub hash: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stopped to work.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Records {
+    /// The tenant called `name`, made if it is new.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn ensure_tenant(&self, name: &str) -> Result<TenantRow> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query_as(
+            "INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id, name",
+        )
+        .bind(Id::generate("ten_").as_str())
+        .bind(name)
+        .bind(self.clock.now())
+        .fetch_one(&mut *tx)
+        .await
+        .or_internal("making a tenant")?;
+        commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Stores a new key for `tenant`.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn insert_key(
+        &self,
+        id: &Id,
+        tenant: &Id,
+        role: Role,
+        name: &str,
+        hash: &str,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO api_keys (id, tenant_id, role, name, hash, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(id.as_str())
+        .bind(tenant.as_str())
+        .bind(role.as_str())
+        .bind(name)
+        .bind(hash)
+        .bind(self.clock.now())
+        .execute(&mut *tx)
+        .await
+        .or_internal("storing a key")?;
+        commit(tx).await
+    }
+
+    /// Looks a key up by its id, for authentication.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn key_by_id(&self, id: &str) -> Result<Option<KeyRow>> {
+        sqlx::query_as(
+            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.hash, k.created_at, \
+             k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id WHERE k.id = $1",
+        )
+        .bind(id)
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("looking up a key")
+    }
+
+    /// Every key, newest first, for an admin.
+    ///
+    /// # Errors
+    /// `Forbidden` for others.
+    pub async fn list_keys(&self, scope: &Scope) -> Result<Vec<KeyRow>> {
+        scope.require(Role::Admin)?;
+        sqlx::query_as(
+            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.hash, k.created_at, \
+             k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id ORDER BY k.id DESC",
+        )
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing keys")
+    }
+
+    /// Ends a key at once, for an admin.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such key that still works.
+    pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<()> {
+        scope.require(Role::Admin)?;
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL",
+        )
+        .bind(self.clock.now())
+        .bind(id)
+        .execute(&mut *tx)
+        .await
+        .or_internal("revoking a key")?;
+        commit(tx).await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(format!("key '{id}'")));
+        }
+        Ok(())
+    }
+
+    /// Whether any key was ever made; decides whether a first start prints one.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn has_keys(&self) -> Result<bool> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM api_keys")
+            .fetch_one(&self.read)
+            .await
+            .or_internal("counting keys")?;
+        Ok(count > 0)
+    }
+}

@@ -1,0 +1,513 @@
+//! Vector stores and the files attached to them.
+
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
+
+use super::files::list_point_removals;
+use super::{Page, Records, Tx, commit, paged};
+
+/// A vector store.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoreRow {
+    /// `vs_…`
+    pub id: String,
+    /// May be empty, need not be unique.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// The client's metadata, a JSON object.
+    pub metadata: String,
+    /// Which model made the vectors.
+    pub embedding_model: String,
+    /// Days without use after which the store expires.
+    pub expires_after_days: Option<i64>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last searched or written.
+    pub last_active_at: Timestamp,
+}
+
+/// A file in a vector store.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoreFileRow {
+    /// The store.
+    pub store_id: String,
+    /// The file (named `id` so that lists page on it).
+    pub id: String,
+    /// Name of the file.
+    pub filename: String,
+    /// The batch it came with.
+    pub batch_id: Option<String>,
+    /// `in_progress`, `completed`, `failed` or `cancelled`.
+    pub status: String,
+    /// OpenAI's error code when failed.
+    pub error_code: Option<String>,
+    /// What went wrong and what to do.
+    pub error_message: Option<String>,
+    /// The client's attributes, a JSON object.
+    pub attributes: String,
+    /// Most tokens of a chunk.
+    pub chunk_tokens: i64,
+    /// Tokens a chunk shares with the one before.
+    pub overlap_tokens: i64,
+    /// Bytes of its chunks and vectors.
+    pub usage_bytes: i64,
+    /// Grows with every attachment of the same file to the same store.
+    pub revision: i64,
+    /// When it was attached.
+    pub created_at: Timestamp,
+}
+
+/// What a client asks for when it attaches a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file.
+    pub file: Id,
+    /// The batch, if it came with one.
+    pub batch: Option<Id>,
+    /// A JSON object of attributes.
+    pub attributes: String,
+    /// Most tokens of a chunk.
+    pub chunk_tokens: i64,
+    /// Tokens a chunk shares with the one before.
+    pub overlap_tokens: i64,
+}
+
+/// How many files of a store (or batch) are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileCounts {
+    /// Waiting or being read.
+    pub in_progress: i64,
+    /// Searchable.
+    pub completed: i64,
+    /// Not readable; the file says why.
+    pub failed: i64,
+    /// Stopped by the client.
+    pub cancelled: i64,
+    /// Bytes of all chunks and vectors.
+    pub usage_bytes: i64,
+}
+
+impl FileCounts {
+    /// All of them.
+    pub fn total(&self) -> i64 {
+        self.in_progress + self.completed + self.failed + self.cancelled
+    }
+}
+
+const STORE_FILE: &str = "SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, \
+     sf.error_code, sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, \
+     sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf \
+     JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3";
+
+impl Records {
+    /// Makes a vector store.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn insert_store(&self, scope: &Scope, row: &StoreRow) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO vector_stores (id, tenant_id, name, description, metadata, embedding_model, \
+             expires_after_days, created_at, last_active_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+        )
+        .bind(&row.id)
+        .bind(scope.tenant().as_str())
+        .bind(&row.name)
+        .bind(&row.description)
+        .bind(&row.metadata)
+        .bind(&row.embedding_model)
+        .bind(row.expires_after_days)
+        .bind(row.created_at)
+        .bind(row.last_active_at)
+        .execute(&mut *tx)
+        .await
+        .or_internal("making a vector store")?;
+        commit(tx).await
+    }
+
+    /// One store of the caller's tenant.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such store.
+    pub async fn store(&self, scope: &Scope, id: &Id) -> Result<StoreRow> {
+        sqlx::query_as(
+            "SELECT id, name, description, metadata, embedding_model, expires_after_days, created_at, \
+             last_active_at FROM vector_stores WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a vector store")?
+        .ok_or_else(|| Error::not_found(format!("vector store '{id}'")))
+    }
+
+    /// The tenant's stores.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn list_stores(&self, scope: &Scope, page: &Page) -> Result<Vec<StoreRow>> {
+        paged!(
+            page,
+            StoreRow,
+            "SELECT id, name, description, metadata, embedding_model, expires_after_days, created_at, \
+             last_active_at FROM vector_stores WHERE tenant_id = $1"
+        )
+        .bind(scope.tenant().as_str())
+        .bind(page.cursor())
+        .bind(page.limit)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing vector stores")
+    }
+
+    /// Changes name, metadata and expiry.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such store.
+    pub async fn update_store(&self, scope: &Scope, row: &StoreRow) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE vector_stores SET name = $3, metadata = $4, expires_after_days = $5, \
+             last_active_at = $6 WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(&row.id)
+        .bind(&row.name)
+        .bind(&row.metadata)
+        .bind(row.expires_after_days)
+        .bind(self.clock.now())
+        .execute(&mut *tx)
+        .await
+        .or_internal("changing a vector store")?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(format!("vector store '{}'", row.id)));
+        }
+        commit(tx).await
+    }
+
+    /// Deletes a store with all that is attached; the files themselves remain.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such store.
+    pub async fn delete_store(&self, scope: &Scope, id: &Id) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query("DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(id.as_str())
+            .execute(&mut *tx)
+            .await
+            .or_internal("deleting a vector store")?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(format!("vector store '{id}'")));
+        }
+        commit(tx).await
+    }
+
+    /// Attaches a file, within the caller's transaction, so that the job that reads
+    /// it is enqueued with it or not at all. `None` when the very same attachment is
+    /// already there and alive (a client's retry).
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such file or store.
+    pub async fn attach_file(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        wanted: &Attachment,
+    ) -> Result<Option<i64>> {
+        let known: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM files f JOIN vector_stores v ON v.tenant_id = f.tenant_id \
+             WHERE f.tenant_id = $1 AND f.id = $2 AND v.id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(wanted.file.as_str())
+        .bind(store.as_str())
+        .fetch_one(&mut **tx)
+        .await
+        .or_internal("looking up a file to attach")?;
+        if known == 0 {
+            return Err(Error::not_found(format!("file '{}' or vector store '{store}'", wanted.file)));
+        }
+        let present: Option<(String, i64)> = sqlx::query_as(
+            "SELECT status, revision FROM store_files WHERE store_id = $1 AND file_id = $2",
+        )
+        .bind(store.as_str())
+        .bind(wanted.file.as_str())
+        .fetch_optional(&mut **tx)
+        .await
+        .or_internal("looking up an attachment")?;
+        let revision = match present {
+            Some((status, _)) if status == "in_progress" || status == "completed" => return Ok(None),
+            Some((_, revision)) => revision + 1,
+            None => 1,
+        };
+        sqlx::query(
+            "INSERT INTO store_files (store_id, file_id, tenant_id, batch_id, status, attributes, \
+             chunk_tokens, overlap_tokens, revision, created_at) \
+             VALUES ($1, $2, $3, $4, 'in_progress', $5, $6, $7, $8, $9) \
+             ON CONFLICT (store_id, file_id) DO UPDATE SET status = 'in_progress', error_code = NULL, \
+             error_message = NULL, batch_id = excluded.batch_id, attributes = excluded.attributes, \
+             chunk_tokens = excluded.chunk_tokens, overlap_tokens = excluded.overlap_tokens, \
+             revision = excluded.revision",
+        )
+        .bind(store.as_str())
+        .bind(wanted.file.as_str())
+        .bind(scope.tenant().as_str())
+        .bind(wanted.batch.as_ref().map(Id::as_str))
+        .bind(&wanted.attributes)
+        .bind(wanted.chunk_tokens)
+        .bind(wanted.overlap_tokens)
+        .bind(revision)
+        .bind(self.clock.now())
+        .execute(&mut **tx)
+        .await
+        .or_internal("attaching a file")?;
+        Ok(Some(revision))
+    }
+
+    /// One attached file.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not attached to that store of the tenant.
+    pub async fn store_file(&self, scope: &Scope, store: &Id, file: &Id) -> Result<StoreFileRow> {
+        sqlx::query_as(STORE_FILE)
+            .bind(scope.tenant().as_str())
+            .bind(store.as_str())
+            .bind(file.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .or_internal("reading an attached file")?
+            .ok_or_else(|| Error::not_found(format!("file '{file}' in vector store '{store}'")))
+    }
+
+    /// The files of a store, of one status and one batch if given.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn list_store_files(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        batch: Option<&Id>,
+        status: Option<&str>,
+        page: &Page,
+    ) -> Result<Vec<StoreFileRow>> {
+        paged!(
+            page,
+            StoreFileRow,
+            "SELECT * FROM (SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, \
+             sf.error_code, sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, \
+             sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf \
+             JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $4 \
+             AND ($5 = '' OR sf.status = $5) AND ($6 = '' OR sf.batch_id = $6)) AS listed WHERE 1 = 1"
+        )
+        .bind(scope.tenant().as_str())
+        .bind(page.cursor())
+        .bind(page.limit)
+        .bind(store.as_str())
+        .bind(status.unwrap_or(""))
+        .bind(batch.map_or("", Id::as_str))
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing attached files")
+    }
+
+    /// How many files of the store, or of one batch, are in which state.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn file_counts(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        batch: Option<&Id>,
+    ) -> Result<FileCounts> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT status, COUNT(*), COALESCE(SUM(usage_bytes), 0) FROM store_files \
+             WHERE tenant_id = $1 AND store_id = $2 AND ($3 = '' OR batch_id = $3) GROUP BY status",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(batch.map_or("", Id::as_str))
+        .fetch_all(&self.read)
+        .await
+        .or_internal("counting attached files")?;
+        let mut counts = FileCounts::default();
+        for (status, files, bytes) in rows {
+            counts.usage_bytes += bytes;
+            match status.as_str() {
+                "in_progress" => counts.in_progress = files,
+                "completed" => counts.completed = files,
+                "failed" => counts.failed = files,
+                _ => counts.cancelled += files,
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Replaces the attributes of an attached file.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not attached to that store of the tenant.
+    pub async fn set_attributes(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+        attributes: &str,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE store_files SET attributes = $4 WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .bind(attributes)
+        .execute(&mut *tx)
+        .await
+        .or_internal("changing attributes")?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(format!("file '{file}' in vector store '{store}'")));
+        }
+        commit(tx).await
+    }
+
+    /// Takes a file out of a store; the file itself remains.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not attached to that store of the tenant.
+    pub async fn detach_file(&self, scope: &Scope, store: &Id, file: &Id) -> Result<()> {
+        let mut tx = self.begin().await?;
+        list_point_removals(&mut tx, scope, Some(store), file).await?;
+        let done = sqlx::query(
+            "DELETE FROM store_files WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .execute(&mut *tx)
+        .await
+        .or_internal("detaching a file")?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(format!("file '{file}' in vector store '{store}'")));
+        }
+        commit(tx).await
+    }
+
+    /// Sets the outcome of reading an attached file, if it is still the same attachment
+    /// and still in progress. Says whether it was.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn settle_file(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        of: (&Id, &Id, i64),
+        outcome: Result<i64, (&str, &str)>,
+    ) -> Result<bool> {
+        let (store, file, revision) = of;
+        let (status, bytes, code, message) = match outcome {
+            Ok(bytes) => ("completed", bytes, None, None),
+            Err((code, message)) => ("failed", 0, Some(code), Some(message)),
+        };
+        let done = sqlx::query(
+            "UPDATE store_files SET status = $5, usage_bytes = $6, error_code = $7, error_message = $8 \
+             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND revision = $4 \
+             AND status = 'in_progress'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .bind(revision)
+        .bind(status)
+        .bind(bytes)
+        .bind(code)
+        .bind(message)
+        .execute(&mut **tx)
+        .await
+        .or_internal("settling an attached file")?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Makes a batch within a transaction.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn insert_batch(&self, tx: &mut Tx, scope: &Scope, store: &Id, id: &Id) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO file_batches (id, tenant_id, store_id, created_at) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(id.as_str())
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(self.clock.now())
+        .execute(&mut **tx)
+        .await
+        .or_internal("making a file batch")?;
+        Ok(())
+    }
+
+    /// When a batch was made.
+    ///
+    /// # Errors
+    /// `NotFound` when the store of the tenant has no such batch.
+    pub async fn batch_created_at(&self, scope: &Scope, store: &Id, id: &Id) -> Result<Timestamp> {
+        sqlx::query_scalar(
+            "SELECT created_at FROM file_batches WHERE tenant_id = $1 AND store_id = $2 AND id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(id.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a file batch")?
+        .ok_or_else(|| Error::not_found(format!("file batch '{id}'")))
+    }
+
+    /// Cancels what a batch has not read yet; returns how many files that were.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn cancel_batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE store_files SET status = 'cancelled' WHERE tenant_id = $1 AND store_id = $2 \
+             AND batch_id = $3 AND status = 'in_progress'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(id.as_str())
+        .execute(&mut *tx)
+        .await
+        .or_internal("cancelling a file batch")?;
+        commit(tx).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Finds a store by name; the command line uses names.
+    ///
+    /// # Errors
+    /// `Conflict` when several stores share the name.
+    pub async fn store_by_name(&self, scope: &Scope, name: &str) -> Result<Option<StoreRow>> {
+        let mut rows: Vec<StoreRow> = sqlx::query_as(
+            "SELECT id, name, description, metadata, embedding_model, expires_after_days, created_at, \
+             last_active_at FROM vector_stores WHERE tenant_id = $1 AND name = $2 LIMIT 2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(name)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("looking up a vector store")?;
+        if rows.len() > 1 {
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("several vector stores are called '{name}'; use the id instead"),
+            ));
+        }
+        Ok(rows.pop())
+    }
+}

@@ -1,0 +1,192 @@
+#![expect(clippy::disallowed_methods, reason = "tests stand in for authentication")]
+
+use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
+
+use super::*;
+
+struct Fixture {
+    records: Records,
+    _dir: tempfile::TempDir,
+}
+
+async fn fixture() -> Result<Fixture> {
+    let dir = tempfile::tempdir().or_internal("a folder")?;
+    let records = Records::open(&dir.path().join("records.db"), Clock::system()).await?;
+    Ok(Fixture { records, _dir: dir })
+}
+
+async fn tenant(records: &Records, name: &str) -> Result<Scope> {
+    let row = records.ensure_tenant(name).await?;
+    Ok(Scope::grant(Id::from_raw(row.id), Id::from_raw("key_test"), Role::Editor))
+}
+
+async fn file(records: &Records, scope: &Scope, name: &str) -> Result<Id> {
+    let id = Id::generate("file-");
+    let row = FileRow {
+        id: id.to_string(),
+        filename: name.to_owned(),
+        purpose: "assistants".to_owned(),
+        bytes: 3,
+        sha256: "00".to_owned(),
+        created_at: records.clock().now(),
+    };
+    records.insert_file(scope, &row).await?;
+    Ok(id)
+}
+
+async fn store(records: &Records, scope: &Scope) -> Result<Id> {
+    let id = Id::generate("vs_");
+    let row = StoreRow {
+        id: id.to_string(),
+        name: "store".to_owned(),
+        description: None,
+        metadata: "{}".to_owned(),
+        embedding_model: "m".to_owned(),
+        expires_after_days: None,
+        created_at: 0,
+        last_active_at: 0,
+    };
+    records.insert_store(scope, &row).await?;
+    Ok(id)
+}
+
+fn attachment(file: &Id) -> Attachment {
+    Attachment {
+        file: file.clone(),
+        batch: None,
+        attributes: "{}".to_owned(),
+        chunk_tokens: 800,
+        overlap_tokens: 400,
+    }
+}
+
+fn chunk(ordinal: i64) -> NewChunk {
+    NewChunk {
+        ordinal,
+        text: format!("chunk {ordinal}"),
+        heading: "[]".to_owned(),
+        page: None,
+        char_start: 0,
+        char_end: 7,
+        tokens: 2,
+        vector: vec![0.5, -1.0],
+    }
+}
+
+async fn ingest(records: &Records, scope: &Scope, store: &Id, file: &Id) -> Result<Vec<i64>> {
+    let mut tx = records.begin().await?;
+    let revision = records.attach_file(&mut tx, scope, store, &attachment(file)).await?;
+    let revision = revision.ok_or_else(|| Error::internal("already attached"))?;
+    records.replace_chunks(&mut tx, scope, (store, file, revision), &[chunk(0), chunk(1)]).await?;
+    records.settle_file(&mut tx, scope, (store, file, revision), Ok(10)).await?;
+    commit(tx).await?;
+    let points = records.chunks_with_vectors(scope, store, file).await?;
+    Ok(points.into_iter().map(|row| row.0).collect())
+}
+
+#[tokio::test]
+async fn a_tenant_sees_nothing_of_another() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (ours, theirs) = (tenant(&records, "ours").await?, tenant(&records, "theirs").await?);
+    let (file, store) = (file(&records, &ours, "a.md").await?, store(&records, &ours).await?);
+    let points = ingest(&records, &ours, &store, &file).await?;
+    assert_eq!(records.live_chunks(&ours, &store, &points).await?.len(), 2);
+    assert!(records.live_chunks(&theirs, &store, &points).await?.is_empty());
+    for outcome in [
+        records.file(&theirs, &file).await.map(|_| ()),
+        records.store(&theirs, &store).await.map(|_| ()),
+        records.store_file(&theirs, &store, &file).await.map(|_| ()),
+        records.delete_file(&theirs, &file).await,
+        records.delete_store(&theirs, &store).await,
+        records.detach_file(&theirs, &store, &file).await,
+    ] {
+        assert_eq!(outcome.map_err(|e| e.kind()), Err(Kind::NotFound));
+    }
+    assert_eq!(records.live_chunks(&ours, &store, &points).await?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_gone_at_commit_and_its_points_are_listed() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let points = ingest(&records, &scope, &store, &file).await?;
+    records.delete_file(&scope, &file).await?;
+    assert!(records.live_chunks(&scope, &store, &points).await?.is_empty());
+    let pending = records.pending_point_removals(10).await?;
+    assert_eq!(pending.iter().map(|row| row.1).collect::<Vec<_>>(), points);
+    assert_eq!(records.pending_blob_removals(10).await?.len(), 1);
+    records.points_removed(&points).await?;
+    assert!(records.pending_point_removals(10).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn attaching_twice_is_once_and_a_late_outcome_does_not_count() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    ingest(&records, &scope, &store, &file).await?;
+    let mut tx = records.begin().await?;
+    assert_eq!(records.attach_file(&mut tx, &scope, &store, &attachment(&file)).await?, None);
+    let stale = records.settle_file(&mut tx, &scope, (&store, &file, 0), Err(("x", "y"))).await?;
+    assert!(!stale);
+    commit(tx).await?;
+    assert_eq!(records.file_counts(&scope, &store, None).await?.completed, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_uncommitted_write_leaves_no_trace() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let mut tx = records.begin().await?;
+    records.attach_file(&mut tx, &scope, &store, &attachment(&file)).await?;
+    drop(tx);
+    assert_eq!(records.file_counts(&scope, &store, None).await?.total(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gap_or_repeat() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    for n in 0..5 {
+        file(&records, &scope, &format!("{n}.md")).await?;
+    }
+    let mut page = Page { limit: 2, order: Order::Ascending, after: None };
+    let mut names = Vec::new();
+    loop {
+        let rows = records.list_files(&scope, None, &page).await?;
+        let Some(last) = rows.last() else { break };
+        page.after = Some(Id::from_raw(last.id.clone()));
+        names.extend(rows.into_iter().map(|row| row.filename));
+    }
+    assert_eq!(names, ["0.md", "1.md", "2.md", "3.md", "4.md"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_registers_its_model_once() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let new = |run: &str| NewModelVersion {
+        name: "credit".to_owned(),
+        sha256: "ab".to_owned(),
+        bytes: 1,
+        run_id: run.to_owned(),
+        metadata: "{}".to_owned(),
+    };
+    let mut tx = records.begin().await?;
+    assert_eq!(records.register_model(&mut tx, &scope, &new("run_1")).await?, 1);
+    assert_eq!(records.register_model(&mut tx, &scope, &new("run_1")).await?, 1);
+    assert_eq!(records.register_model(&mut tx, &scope, &new("run_2")).await?, 2);
+    commit(tx).await?;
+    records.deploy_model(&scope, "credit", 1).await?;
+    assert_eq!(records.model_version(&scope, "credit", None).await?.version, 1);
+    let missing = records.deploy_model(&scope, "credit", 9).await;
+    assert_eq!(missing.map_err(|e| e.kind()), Err(Kind::NotFound));
+    Ok(())
+}
