@@ -1,1 +1,12 @@
-//! cairn-wire
+//! Public API types: what goes over the wire, without logic.
+//!
+//! * [`openai`]: files, vector stores, chat, responses, embeddings, models.
+//! * [`oip`]: the Open Inference Protocol v2.
+//! * [`cairn`]: what has no standard, under `/cairn/v1`.
+//!
+//! Times are Unix seconds. Fields of ours inside OpenAI's objects are under the
+//! one key `cairn`.
+
+pub mod cairn;
+pub mod oip;
+pub mod openai;

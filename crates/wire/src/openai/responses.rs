@@ -1,0 +1,223 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A question, with tools.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct ResponseRequest {
+    /// The model, or `cairn` for the default one.
+    pub model: Option<String>,
+    /// A text, or items with roles.
+    #[schema(value_type = Object)]
+    pub input: Value,
+    /// For the writer.
+    pub instructions: Option<String>,
+    /// `file_search` tools.
+    #[serde(default)]
+    pub tools: Vec<Value>,
+    /// `auto`, `none` or `required`.
+    pub tool_choice: Option<Value>,
+    /// `file_search_call.results`.
+    pub include: Option<Vec<String>>,
+    /// Server-sent events instead of one object.
+    #[serde(default)]
+    pub stream: bool,
+    /// Whether it is kept; true by default.
+    pub store: Option<bool>,
+    /// The turn before.
+    pub previous_response_id: Option<String>,
+    /// Most tokens to write.
+    pub max_output_tokens: Option<u32>,
+    /// 0 to 2.
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    pub top_p: Option<f32>,
+    /// Up to 16 strings.
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// Only the text format.
+    pub text: Option<Value>,
+    /// Not supported; named to be refused.
+    pub background: Option<bool>,
+    /// Not supported; named to be refused.
+    pub conversation: Option<Value>,
+}
+
+/// An answer. `output` has the `file_search_call` and `message` items.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Response {
+    /// `resp_…`
+    pub id: String,
+    /// Always `response`.
+    pub object: &'static str,
+    /// When it was asked for.
+    pub created_at: i64,
+    /// `in_progress`, `completed`, `incomplete` or `failed`.
+    pub status: &'static str,
+    /// Always null here; failures are HTTP errors or an `error` event.
+    pub error: Option<Value>,
+    /// Why it is incomplete.
+    pub incomplete_details: Option<Value>,
+    /// As asked.
+    pub instructions: Option<String>,
+    /// As asked.
+    pub max_output_tokens: Option<u32>,
+    /// The model that wrote, or `cairn` for an extractive answer.
+    pub model: String,
+    /// What came of it.
+    #[schema(value_type = Vec<Object>)]
+    pub output: Vec<Value>,
+    /// Always false.
+    pub parallel_tool_calls: bool,
+    /// As asked.
+    pub previous_response_id: Option<String>,
+    /// As asked.
+    pub temperature: f32,
+    /// As asked.
+    pub top_p: f32,
+    /// As asked.
+    #[schema(value_type = Object)]
+    pub tool_choice: Value,
+    /// As asked.
+    #[schema(value_type = Vec<Object>)]
+    pub tools: Vec<Value>,
+    /// Always `disabled`: nothing is cut silently.
+    pub truncation: &'static str,
+    /// The text format.
+    #[schema(value_type = Object)]
+    pub text: Value,
+    /// Always false.
+    pub background: bool,
+    /// Always `default`.
+    pub service_tier: &'static str,
+    /// As kept or not.
+    pub store: bool,
+    /// Always 0.
+    pub presence_penalty: f32,
+    /// Always 0.
+    pub frequency_penalty: f32,
+    /// Always 0.
+    pub top_logprobs: u32,
+    /// Tokens, at the end.
+    pub usage: Option<ResponseUsage>,
+    /// As asked.
+    pub metadata: BTreeMap<String, String>,
+    /// Our extra fields, at the end.
+    pub cairn: Option<ResponseExtra>,
+}
+
+/// Tokens of an answer.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct ResponseUsage {
+    /// Read.
+    pub input_tokens: u32,
+    /// Of those.
+    pub input_tokens_details: InputTokensDetails,
+    /// Written.
+    pub output_tokens: u32,
+    /// Of those.
+    pub output_tokens_details: OutputTokensDetails,
+    /// Both.
+    pub total_tokens: u32,
+}
+
+/// Of the tokens read.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct InputTokensDetails {
+    /// From the prompt cache.
+    pub cached_tokens: u32,
+    /// Always 0.
+    pub cache_write_tokens: u32,
+}
+
+/// Of the tokens written.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct OutputTokensDetails {
+    /// Always 0.
+    pub reasoning_tokens: u32,
+}
+
+/// Provenance of an answer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ResponseExtra {
+    /// Whether the question was not answered.
+    pub refused: bool,
+    /// Why not.
+    pub reason: Option<String>,
+    /// `generative` or `extractive`.
+    pub mode: &'static str,
+    /// 0 to 1: how well the passages cover the question.
+    pub confidence: f32,
+    /// Where the time went.
+    pub milliseconds: ResponseTimes,
+    /// SHA-256 of the model that wrote.
+    pub model_sha256: Option<String>,
+    /// Position of the index it was answered from.
+    pub index_position: i64,
+    /// Sentences of the answer without support, as character ranges.
+    pub unsupported: Vec<CharRange>,
+    /// The nearest passages of a refused question.
+    pub nearest: Vec<super::SearchResult>,
+}
+
+/// Where the time went, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct ResponseTimes {
+    /// Embedding the question and searching.
+    pub search: f64,
+    /// Writing and citing.
+    pub generate: f64,
+    /// From the request to the end.
+    pub total: f64,
+}
+
+/// Characters of a text.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct CharRange {
+    /// The first.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+}
+
+/// A citation of a file in an answer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FileCitation {
+    /// Always `file_citation`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Character of the answer it stands behind.
+    pub index: usize,
+    /// The file.
+    pub file_id: String,
+    /// Its name.
+    pub filename: String,
+    /// Our extra fields.
+    pub cairn: CitationExtra,
+}
+
+/// What makes a citation checkable.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CitationExtra {
+    /// Words of the document, exactly.
+    pub quote: String,
+    /// Page, from 1.
+    pub page: Option<i64>,
+    /// Heading path.
+    pub heading: Option<String>,
+    /// Characters of the quote in the document's text.
+    pub char_start: i64,
+    /// One past its last character.
+    pub char_end: i64,
+    /// The chunk.
+    pub chunk_id: String,
+    /// Characters of the sentence in the answer.
+    pub sentence_start: usize,
+    /// One past its last character.
+    pub sentence_end: usize,
+    /// Share of the sentence's content words in the quote.
+    pub support: f32,
+    /// Whether that is enough.
+    pub supported: bool,
+}

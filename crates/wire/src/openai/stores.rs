@@ -1,0 +1,317 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Settings of a new vector store.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct CreateVectorStore {
+    /// Its name.
+    pub name: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// Files to attach at once.
+    #[serde(default)]
+    pub file_ids: Vec<String>,
+    /// When it expires.
+    pub expires_after: Option<ExpiresAfter>,
+    /// How `file_ids` are cut.
+    pub chunking_strategy: Option<ChunkingStrategy>,
+    /// Up to 16 strings.
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Settings to change.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct UpdateVectorStore {
+    /// Its name.
+    pub name: Option<String>,
+    /// When it expires.
+    pub expires_after: Option<ExpiresAfter>,
+    /// Up to 16 strings.
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// When a store expires.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ExpiresAfter {
+    /// Always `last_active_at`.
+    pub anchor: String,
+    /// Days after it.
+    pub days: i64,
+}
+
+/// How a file is cut.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ChunkingStrategy {
+    /// 800 tokens with 400 of overlap.
+    Auto,
+    /// As given.
+    Static {
+        /// The sizes.
+        r#static: StaticChunking,
+    },
+    /// Seen only in answers of other servers.
+    Other,
+}
+
+/// Sizes of chunks.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StaticChunking {
+    /// 100 to 4096.
+    pub max_chunk_size_tokens: i64,
+    /// At most half of it.
+    pub chunk_overlap_tokens: i64,
+}
+
+/// A vector store.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VectorStore {
+    /// `vs_…`
+    pub id: String,
+    /// Always `vector_store`.
+    pub object: &'static str,
+    /// When it was made.
+    pub created_at: i64,
+    /// Its name, possibly empty.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Bytes of its chunks and vectors.
+    pub usage_bytes: i64,
+    /// `in_progress` while files are read, else `completed`.
+    pub status: &'static str,
+    /// Its files by state.
+    pub file_counts: FileCounts,
+    /// When it was last changed.
+    pub last_active_at: i64,
+    /// When it expires.
+    pub expires_after: Option<ExpiresAfter>,
+    /// Up to 16 strings.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Files by state.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+pub struct FileCounts {
+    /// Waiting or being read.
+    pub in_progress: i64,
+    /// Searchable.
+    pub completed: i64,
+    /// Not readable.
+    pub failed: i64,
+    /// Stopped.
+    pub cancelled: i64,
+    /// All.
+    pub total: i64,
+}
+
+/// A file to attach.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct AttachFile {
+    /// The file.
+    pub file_id: String,
+    /// Up to 16 strings, numbers or booleans.
+    pub attributes: Option<BTreeMap<String, Value>>,
+    /// How to cut it.
+    pub chunking_strategy: Option<ChunkingStrategy>,
+}
+
+/// Files to attach together: `file_ids` with shared settings, or `files` each with its own.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct CreateFileBatch {
+    /// The files, with the settings below.
+    pub file_ids: Option<Vec<String>>,
+    /// The files, each with its settings.
+    pub files: Option<Vec<AttachFile>>,
+    /// For `file_ids`.
+    pub attributes: Option<BTreeMap<String, Value>>,
+    /// For `file_ids`.
+    pub chunking_strategy: Option<ChunkingStrategy>,
+}
+
+/// New attributes of an attached file.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct UpdateAttributes {
+    /// They replace the old ones.
+    pub attributes: Option<BTreeMap<String, Value>>,
+}
+
+/// An attached file.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VectorStoreFile {
+    /// The file's id.
+    pub id: String,
+    /// Always `vector_store.file`.
+    pub object: &'static str,
+    /// When it was attached.
+    pub created_at: i64,
+    /// Bytes of its chunks and vectors.
+    pub usage_bytes: i64,
+    /// The store.
+    pub vector_store_id: String,
+    /// `in_progress`, `completed`, `failed` or `cancelled`.
+    pub status: String,
+    /// Why it failed.
+    pub last_error: Option<LastError>,
+    /// Its attributes.
+    pub attributes: Value,
+    /// How it was cut.
+    pub chunking_strategy: ChunkingStrategy,
+    /// Our extra fields.
+    pub cairn: VectorStoreFileExtra,
+}
+
+/// Our extra fields of an attached file.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VectorStoreFileExtra {
+    /// Its name.
+    pub filename: String,
+}
+
+/// Why a file failed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LastError {
+    /// `unsupported_file`, `invalid_file` or `server_error`.
+    pub code: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// Files attached together.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FileBatch {
+    /// `vsfb_…`
+    pub id: String,
+    /// Always `vector_store.files_batch`.
+    pub object: &'static str,
+    /// When it was made.
+    pub created_at: i64,
+    /// The store.
+    pub vector_store_id: String,
+    /// `in_progress`, `completed`, `cancelled` or `failed`.
+    pub status: &'static str,
+    /// Its files by state.
+    pub file_counts: FileCounts,
+}
+
+/// One text or many.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Many.
+    Many(Vec<String>),
+}
+
+/// A search.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct SearchRequest {
+    /// What to look for; with several, a passage counts with its best.
+    pub query: OneOrMany,
+    /// OpenAI's comparison and compound filters.
+    pub filters: Option<Value>,
+    /// 1 to 50, 10 by default.
+    pub max_num_results: Option<usize>,
+    /// Ranking.
+    pub ranking_options: Option<RankingOptions>,
+    /// Accepted; queries are searched as they are.
+    pub rewrite_query: Option<bool>,
+}
+
+/// How hits are ranked.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct RankingOptions {
+    /// `auto`, `none` or `default-2024-11-15`.
+    pub ranker: Option<String>,
+    /// 0 to 1.
+    pub score_threshold: Option<f32>,
+    /// Weights of the legs; file_search tool only.
+    pub hybrid_search: Option<HybridSearch>,
+}
+
+/// Weights of the legs.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct HybridSearch {
+    /// Of the dense leg.
+    pub embedding_weight: f32,
+    /// Of the BM25 leg.
+    pub text_weight: f32,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SearchResults {
+    /// Always `vector_store.search_results.page`.
+    pub object: &'static str,
+    /// The queries.
+    pub search_query: Vec<String>,
+    /// The hits, best first.
+    pub data: Vec<SearchResult>,
+    /// Always false: `max_num_results` is the page.
+    pub has_more: bool,
+    /// Always null.
+    pub next_page: Option<String>,
+}
+
+/// A hit.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SearchResult {
+    /// The file.
+    pub file_id: String,
+    /// Its name.
+    pub filename: String,
+    /// 0 to 1.
+    pub score: f32,
+    /// Its attributes.
+    pub attributes: Value,
+    /// The passage.
+    pub content: Vec<TextContent>,
+    /// Our extra fields.
+    pub cairn: PassagePlace,
+}
+
+/// A piece of text.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TextContent {
+    /// Always `text`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+/// Where a passage stands and how it scored.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PassagePlace {
+    /// The chunk.
+    pub chunk_id: String,
+    /// Page, from 1.
+    pub page: Option<i64>,
+    /// Heading path.
+    pub heading: Option<String>,
+    /// First character in the document's text.
+    pub char_start: i64,
+    /// One past its last character.
+    pub char_end: i64,
+    /// Cosine.
+    pub dense: Option<f32>,
+    /// Raw BM25.
+    pub bm25: Option<f32>,
+}
+
+/// The texts of an attached file.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FileContentPage {
+    /// Always `vector_store.file_content.page`.
+    pub object: &'static str,
+    /// Its chunks.
+    pub data: Vec<TextContent>,
+    /// Always false.
+    pub has_more: bool,
+    /// Always null.
+    pub next_page: Option<String>,
+}

@@ -1,0 +1,161 @@
+"""Power cuts, dying children and stops under load: what was acknowledged stays.
+
+SOAK=1 takes 1,000 files instead of 200.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import threading
+import time
+
+import httpx
+import openai
+import pytest
+from openai import OpenAI
+
+FILES = 1000 if os.environ.get("SOAK") == "1" else 200
+SETTLE_SECONDS = 600
+
+
+def stock_client(server) -> OpenAI:
+    return OpenAI(base_url=f"{server.url}/v1", api_key=server.key, max_retries=0, timeout=180)
+
+
+def body(number: int) -> bytes:
+    return (
+        f"# Expedition {number}\n\nThe party of expedition {number} carried the token tok{number:05d}x "
+        f"over the pass and left it under the highest cairn.\n"
+    ).encode()
+
+
+def upload_all(server, count: int) -> list[str]:
+    """The ids of `count` files, in the order of their numbers."""
+    client = stock_client(server)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        made = pool.map(
+            lambda n: client.files.create(file=(f"expedition-{n}.md", body(n)), purpose="assistants").id,
+            range(count),
+        )
+        return list(made)
+
+
+def wait_settled(client: OpenAI, store: str):
+    """The store's counts once nothing is in progress."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (counts := client.vector_stores.retrieve(store).file_counts).in_progress:
+        assert time.monotonic() < deadline, counts
+        time.sleep(0.1)
+    return counts
+
+
+@pytest.mark.timeout(1800)
+def test_a_kill_in_the_middle_of_ingesting_loses_and_doubles_nothing(own_server):
+    files = upload_all(own_server, FILES)
+    client = stock_client(own_server)
+    store = client.vector_stores.create(name="expeditions").id
+    for start in range(0, FILES, 500):
+        client.vector_stores.file_batches.create(store, file_ids=files[start : start + 500])
+    while (counts := client.vector_stores.retrieve(store).file_counts).completed < FILES // 5:
+        assert counts.failed == 0, counts
+        time.sleep(0.02)
+    own_server.kill()
+    assert counts.completed < FILES, "ingesting was over before the kill: nothing was tested"
+
+    own_server.start()
+    counts = wait_settled(client, store)
+    assert (counts.completed, counts.failed, counts.total) == (FILES, 0, FILES)
+    listed = [file.id for file in client.vector_stores.files.list(store, limit=100)]
+    assert len(listed) == FILES and set(listed) == set(files)
+    assert sorted(file.id for file in client.files.list()) == sorted(files)
+    for number in range(0, FILES, max(1, FILES // 50)):
+        token = f"tok{number:05d}x"
+        found = client.vector_stores.search(store, query=f"token {token}", max_num_results=20).data
+        holding = [hit.file_id for hit in found if token in hit.content[0].text]
+        assert holding == [files[number]], f"{token} stands once, in its file; found in {holding}"
+
+
+COUNT = [{"role": "user", "content": "Count from one to five hundred in words, one number after another."}]
+
+
+def kill_llm(server) -> None:
+    children = server.children("gguf")
+    assert children, "no LLM child runs"
+    for child in children:
+        child.kill()
+
+
+def test_a_stream_whose_llm_dies_fails_retryable_and_the_next_works(own_server):
+    client = stock_client(own_server)
+    stream = client.chat.completions.create(model="cairn", messages=COUNT, max_tokens=1500, stream=True)
+    with pytest.raises(openai.APIError) as failed:
+        for position, _ in enumerate(stream):
+            if position == 3:
+                kill_llm(own_server)
+    assert not isinstance(failed.value, openai.APIConnectionError), "the stream must end with an error event"
+    assert failed.value.message
+    again = client.chat.completions.create(
+        model="cairn", messages=[{"role": "user", "content": "Say hello."}], max_tokens=8
+    )
+    assert again.choices[0].message.content
+
+
+def test_a_whole_answer_whose_llm_dies_is_a_503_and_the_next_works(own_server):
+    client = stock_client(own_server)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.chat.completions.create, model="cairn", messages=COUNT, max_tokens=1500)
+        time.sleep(1.0)
+        assert not asked.done(), "the answer was complete before the kill: nothing was tested"
+        kill_llm(own_server)
+        with pytest.raises(openai.InternalServerError) as failed:
+            asked.result(timeout=120)
+    assert failed.value.status_code == 503
+    again = client.chat.completions.create(
+        model="cairn", messages=[{"role": "user", "content": "Say hello."}], max_tokens=8
+    )
+    assert again.choices[0].message.content
+    assert httpx.get(f"{own_server.url}/healthz", timeout=5).status_code == 200
+
+
+def test_a_stop_under_load_loses_no_acknowledged_upload(own_server):
+    client = stock_client(own_server)
+    store = client.vector_stores.create(name="load").id
+    acknowledged: dict[str, int] = {}
+    attached: list[str] = []
+    numbers, lock, stopping = iter(range(100_000)), threading.Lock(), threading.Event()
+
+    def load() -> None:
+        own = stock_client(own_server)
+        while not stopping.is_set():
+            with lock:
+                number = next(numbers)
+            try:
+                file = own.files.create(file=(f"load-{number}.md", body(number)), purpose="assistants").id
+                with lock:
+                    acknowledged[file] = number
+                own.vector_stores.files.create(vector_store_id=store, file_id=file)
+                with lock:
+                    attached.append(file)
+            except (openai.APIConnectionError, openai.InternalServerError):
+                return
+
+    workers = [threading.Thread(target=load) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    time.sleep(2.0)
+    status = own_server.stop()
+    stopping.set()
+    for worker in workers:
+        worker.join(60)
+    assert status == 0, f"the server did not end cleanly\n{own_server.tail()}"
+    assert len(acknowledged) >= 6, "too little load to test anything"
+
+    own_server.start()
+    for file, number in acknowledged.items():
+        assert client.files.content(file).read() == body(number)
+    wait_settled(client, store)
+    listed = [file.id for file in client.vector_stores.files.list(store, limit=100)]
+    assert len(listed) == len(set(listed)) and set(attached) <= set(listed)
+    states = {file.status for file in client.vector_stores.files.list(store, limit=100)}
+    assert states == {"completed"}
