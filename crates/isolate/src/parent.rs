@@ -91,7 +91,10 @@ impl Isolate {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .or_kind(Kind::Unavailable, format!("the '{}' child could not be started", spec.role))?;
+            .or_kind(
+                Kind::Unavailable,
+                format!("the '{}' child could not be started", spec.role),
+            )?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (process.stdin.take(), process.stdout.take(), process.stderr.take())
         else {

@@ -41,7 +41,12 @@ impl Pool {
     ///
     /// # Errors
     /// `Timeout` when `deadline` passes (the child is killed), `Unavailable` when the child died.
-    pub async fn call<Q, A>(&self, header: &Q, payload: &[u8], deadline: Duration) -> Result<(A, Vec<u8>)>
+    pub async fn call<Q, A>(
+        &self,
+        header: &Q,
+        payload: &[u8],
+        deadline: Duration,
+    ) -> Result<(A, Vec<u8>)>
     where
         Q: Serialize + Sync,
         A: DeserializeOwned,

@@ -80,7 +80,10 @@ impl Tasks {
     }
 }
 
-fn with<R>(names: &Mutex<Vec<&'static str>>, change: impl FnOnce(&mut Vec<&'static str>) -> R) -> R {
+fn with<R>(
+    names: &Mutex<Vec<&'static str>>,
+    change: impl FnOnce(&mut Vec<&'static str>) -> R,
+) -> R {
     let mut held = names.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     change(&mut held)
 }

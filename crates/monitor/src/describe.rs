@@ -10,18 +10,31 @@ pub(crate) fn all() {
 }
 
 fn gateway() {
-    describe_counter!("cairn_http_requests_total", "Requests answered, by route, method and status");
+    describe_counter!(
+        "cairn_http_requests_total",
+        "Requests answered, by route, method and status"
+    );
     describe_histogram!("cairn_http_request_seconds", Unit::Seconds, "Time until the answer began");
     describe_gauge!("cairn_http_requests_in_flight", "Requests being answered now");
     describe_counter!("cairn_errors_total", "Requests that failed, by kind of error");
-    describe_counter!("cairn_responses_total", "Answers over documents, by mode and whether refused");
+    describe_counter!(
+        "cairn_responses_total",
+        "Answers over documents, by mode and whether refused"
+    );
 }
 
 fn engines() {
-    describe_counter!("cairn_llm_tokens_total", "Tokens by model and kind: prompt, cached, completion");
+    describe_counter!(
+        "cairn_llm_tokens_total",
+        "Tokens by model and kind: prompt, cached, completion"
+    );
     describe_gauge!("cairn_llm_queue_depth", "Generations waiting for a slot");
     describe_gauge!("cairn_llm_slots_busy", "Slots generating now");
-    describe_histogram!("cairn_llm_time_to_first_token_seconds", Unit::Seconds, "Wait for the first token");
+    describe_histogram!(
+        "cairn_llm_time_to_first_token_seconds",
+        Unit::Seconds,
+        "Wait for the first token"
+    );
     describe_counter!("cairn_llm_restarts_total", "Restarts of an LLM child");
     describe_counter!("cairn_embed_tokens_total", "Tokens embedded");
     describe_histogram!("cairn_embed_batch_size", "Texts in an embedding batch");
@@ -43,10 +56,18 @@ fn data() {
     describe_counter!("cairn_jobs_total", "Jobs worked on, by kind and outcome");
     describe_histogram!("cairn_job_seconds", Unit::Seconds, "Time of a job, by kind");
     describe_counter!("cairn_index_queries_total", "Queries to the search index");
-    describe_histogram!("cairn_index_query_seconds", Unit::Seconds, "Time of an index query, by leg");
+    describe_histogram!(
+        "cairn_index_query_seconds",
+        Unit::Seconds,
+        "Time of an index query, by leg"
+    );
     describe_counter!("cairn_index_upserts_total", "Points written to the search index");
     describe_gauge!("cairn_index_points", "Points in open search indexes");
-    describe_histogram!("cairn_index_optimise_seconds", Unit::Seconds, "Time of an index optimisation");
+    describe_histogram!(
+        "cairn_index_optimise_seconds",
+        Unit::Seconds,
+        "Time of an index optimisation"
+    );
     describe_histogram!("cairn_tables_import_seconds", Unit::Seconds, "Time to import a table");
     describe_counter!("cairn_tables_rows_total", "Rows imported");
     describe_histogram!("cairn_tables_query_seconds", Unit::Seconds, "Time of an SQL query");

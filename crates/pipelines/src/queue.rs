@@ -44,7 +44,10 @@ impl Job {
         .await
         .or_internal("completing a job")?;
         if done.rows_affected() == 0 {
-            return Err(Error::new(Kind::Conflict, format!("the lease of job {} was lost", self.id)));
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("the lease of job {} was lost", self.id),
+            ));
         }
         Ok(())
     }

@@ -1,1 +1,253 @@
-//! cairn-services
+//! The use-cases: plain structs over the skills below, without a word of HTTP.
+//!
+//! [`Services::open`] wires them; the program calls it once, and so do the tests.
+//! Every method that touches data takes a [`Scope`](cairn_kernel::Scope), which only
+//! [`Accounts`](accounts::Accounts) makes.
+
+pub mod accounts;
+pub mod answer;
+pub mod chat;
+pub mod datasets;
+pub mod files;
+pub mod ingest;
+pub mod llms;
+pub mod models;
+pub mod projection;
+pub mod responses;
+pub mod retrieve;
+pub mod stores;
+pub mod training;
+pub mod usage;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use cairn_automl::Trainer;
+use cairn_documents::Parser;
+use cairn_isolate::Isolate;
+use cairn_kernel::{Clock, Limits, Result, ResultExt, Secret, Shutdown, Tasks};
+use cairn_pipelines::{Depth, Queue};
+use cairn_search::{Embedded, EmbeddedOptions, Index};
+use cairn_serving::embed::{EmbedConfig, Embedder};
+use cairn_serving::models::{EMBEDDING, ModelStore};
+use cairn_store::{Blobs, Records};
+
+pub use cairn_documents::Document;
+pub use cairn_search::Filter;
+pub use cairn_serving::gguf::{ChatMessage, Done, Event, FinishReason, Sampling};
+pub use cairn_serving::tensor;
+pub use cairn_store::records;
+pub use cairn_store::{Order, Page};
+pub use cairn_tables::{QueryLimits, QueryResult, Snapshot};
+
+/// What the program must know to start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The folder of model files.
+    pub models: PathBuf,
+    /// Keys from the configuration that act as admins.
+    pub admin_keys: Vec<Secret>,
+    /// The executable whose children do the dangerous work.
+    pub isolate: Isolate,
+    /// The bounds.
+    pub limits: Limits,
+    /// The language models.
+    pub llm: llms::LlmSettings,
+    /// Threads for embedding, and jobs of each kind at once.
+    pub threads: usize,
+}
+
+/// All use-cases, wired.
+#[derive(Clone)]
+pub struct Services {
+    /// Tenants, keys, authentication.
+    pub accounts: accounts::Accounts,
+    /// Uploaded files.
+    pub files: files::Files,
+    /// Vector stores.
+    pub stores: stores::VectorStores,
+    /// Search.
+    pub retrieve: retrieve::Retrieve,
+    /// Answers with citations.
+    pub answers: answer::Answers,
+    /// Chat and embeddings.
+    pub inference: chat::Inference,
+    /// Stored answers.
+    pub responses: responses::Responses,
+    /// Tables.
+    pub datasets: datasets::Datasets,
+    /// Training runs.
+    pub training: training::Training,
+    /// Trained models.
+    pub models: models::Models,
+    /// The usage ledger.
+    pub usage: usage::Usage,
+    /// The search index and its upkeep.
+    pub projection: projection::Projection,
+    /// The bounds.
+    pub limits: Limits,
+    records: Records,
+    queue: Queue,
+    ready: Arc<AtomicBool>,
+    started: Instant,
+}
+
+impl Services {
+    /// Opens the data folder and starts the background work among `tasks`.
+    ///
+    /// # Errors
+    /// `Internal` when the folder cannot be opened, `Invalid` for unusable settings.
+    pub async fn open(settings: Settings, tasks: &Tasks) -> Result<Self> {
+        let Settings { data, models, admin_keys, isolate, limits, llm, threads } = settings;
+        make_folders(&data)?;
+        let records = Records::open(&data.join("records.db"), Clock::system()).await?;
+        let blobs = Blobs::directory(&data.join("blobs"))?;
+        let queue = Queue::new(records.clone());
+        let index: Arc<dyn Index> =
+            Arc::new(Embedded::open(&data.join("index"), EmbeddedOptions::default())?);
+        let projection = projection::Projection::new(records.clone(), blobs.clone(), index);
+        let models = Arc::new(ModelStore::new(&models));
+        let embedder =
+            Arc::new(Embedder::new(EmbedConfig { threads, ..EmbedConfig::from_store(&models)? }));
+        let embedding_model = EMBEDDING.to_owned();
+        let llms = llms::Llms::new(isolate.clone(), tasks.clone(), models, llm);
+        let retrieve =
+            retrieve::Retrieve::new(records.clone(), projection.clone(), Arc::clone(&embedder));
+        let datasets =
+            datasets::Datasets::new(records.clone(), data.join("tables"), limits.clone());
+        let services = Self {
+            accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
+            files: files::Files::new(
+                records.clone(),
+                blobs.clone(),
+                limits.clone(),
+                projection.clone(),
+            ),
+            stores: stores::VectorStores::new(
+                records.clone(),
+                queue.clone(),
+                embedding_model.clone(),
+                projection.clone(),
+            ),
+            answers: answer::Answers::new(records.clone(), retrieve.clone(), llms.clone()),
+            inference: chat::Inference::new(llms, Arc::clone(&embedder), embedding_model),
+            responses: responses::Responses::new(records.clone()),
+            training: training::Training::new(records.clone(), queue.clone()),
+            models: models::Models::new(records.clone(), blobs.clone()),
+            usage: usage::Usage::new(records.clone()),
+            retrieve,
+            datasets: datasets.clone(),
+            projection: projection.clone(),
+            limits: limits.clone(),
+            records: records.clone(),
+            queue: queue.clone(),
+            ready: Arc::default(),
+            started: Instant::now(),
+        };
+        let freed = queue.recover().await?;
+        if freed > 0 {
+            tracing::info!(jobs = freed, "taking up interrupted work");
+        }
+        let parse_deadline = Duration::from_secs(limits.parse_seconds);
+        let ingest = ingest::Ingest {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            parser: Parser::new(
+                isolate.clone(),
+                limits.parse_memory_bytes,
+                parse_deadline,
+                threads,
+            ),
+            embedder,
+            projection,
+            concurrency: threads + 1,
+        };
+        let train = training::TrainJob {
+            records,
+            blobs,
+            datasets,
+            trainer: Trainer::new(isolate, limits.train_memory_bytes),
+            scratch: data.join("scratch"),
+        };
+        services.start(tasks, ingest, train);
+        Ok(services)
+    }
+
+    fn start(&self, tasks: &Tasks, ingest: ingest::Ingest, train: training::TrainJob) {
+        let (queue, this) = (self.queue.clone(), self.clone());
+        let (also, shutdown) = (tasks.clone(), tasks.shutdown());
+        // The index is compared with the records before anything is answered from it.
+        tasks.spawn("recovery", async move {
+            if let Err(error) = this.projection.verify(true).await {
+                tracing::error!(error = %error.detail(), "the index could not be checked");
+            }
+            this.ready.store(true, Ordering::SeqCst);
+            cairn_pipelines::run(&also, &queue, Arc::new(ingest));
+            cairn_pipelines::run(&also, &queue, Arc::new(train));
+        });
+        let projection = self.projection.clone();
+        tasks.spawn("removals", async move { projection.upkeep(shutdown).await });
+        let (llms, shutdown) = (self.inference.llms().clone(), tasks.shutdown());
+        tasks.spawn("idle models", async move { llms.upkeep(shutdown).await });
+        let (queue, shutdown) = (self.queue.clone(), tasks.shutdown());
+        tasks.spawn("job metrics", async move { report_depth(&queue, &shutdown).await });
+    }
+
+    /// Whether everything is up and the index agrees with the records.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+
+    /// Time since the start.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Jobs by state.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub async fn jobs(&self) -> Result<Depth> {
+        self.queue.depth().await
+    }
+
+    /// Ends the engines, flushes the index and closes the records. Call it after the
+    /// tasks have stopped.
+    pub async fn close(&self) {
+        self.inference.llms().stop().await;
+        if let Err(error) = self.projection.index().close_all().await {
+            tracing::error!(error = %error.detail(), "the index was not closed cleanly");
+        }
+        self.records.close().await;
+    }
+}
+
+async fn report_depth(queue: &Queue, shutdown: &Shutdown) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge of jobs")]
+    let gauge = |count: i64| count as f64;
+    loop {
+        if let Ok(depth) = queue.depth().await {
+            metrics::gauge!("cairn_jobs_queued").set(gauge(depth.queued));
+            metrics::gauge!("cairn_jobs_running").set(gauge(depth.running));
+        }
+        tokio::select! {
+            () = shutdown.requested() => return,
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+        }
+    }
+}
+
+fn make_folders(data: &Path) -> Result<()> {
+    let scratch = data.join("scratch");
+    // What a training run left behind when it was killed is of no use to anyone.
+    let _ = std::fs::remove_dir_all(&scratch);
+    for folder in [data.to_path_buf(), data.join("tables"), scratch] {
+        std::fs::create_dir_all(&folder)
+            .or_internal(&format!("making the folder {}", folder.display()))?;
+    }
+    Ok(())
+}

@@ -63,7 +63,10 @@ impl Blobs {
     /// # Errors
     /// `Internal` when the store refuses.
     pub async fn put(&self, path: &BlobPath, bytes: Bytes) -> Result<()> {
-        self.store.put(&path.0, PutPayload::from_bytes(bytes)).await.or_internal("writing a blob")?;
+        self.store
+            .put(&path.0, PutPayload::from_bytes(bytes))
+            .await
+            .or_internal("writing a blob")?;
         let written = self.root.join(path.as_str());
         tokio::task::spawn_blocking(move || sync_to_disk(&written))
             .await

@@ -16,9 +16,7 @@ use std::time::Duration;
 
 use cairn_kernel::{Clock, Id, Kind, Result, ResultExt};
 use sqlx::SqlitePool;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use accounts::{KeyRow, TenantRow};
 pub use chunks::{ChunkRow, NewChunk, decode_vector};
@@ -63,7 +61,10 @@ impl Records {
             .connect_with(options.clone())
             .await
             .or_internal(&opening)?;
-        sqlx::migrate!("migrations/sqlite").run(&write).await.or_internal("migrating the records")?;
+        sqlx::migrate!("migrations/sqlite")
+            .run(&write)
+            .await
+            .or_internal("migrating the records")?;
         let read = SqlitePoolOptions::new()
             .min_connections(1)
             .max_connections(8)

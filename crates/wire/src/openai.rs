@@ -6,7 +6,7 @@ mod responses;
 mod stores;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 pub use chat::*;
 pub use files::*;
@@ -61,7 +61,8 @@ pub struct ErrorDetail {
 }
 
 /// A cursor query.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Most items.
     pub limit: Option<i64>,

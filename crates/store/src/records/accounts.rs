@@ -121,14 +121,13 @@ impl Records {
     pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<()> {
         scope.require(Role::Admin)?;
         let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL",
-        )
-        .bind(self.clock.now())
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .or_internal("revoking a key")?;
+        let done =
+            sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
+                .bind(self.clock.now())
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .or_internal("revoking a key")?;
         commit(tx).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found(format!("key '{id}'")));

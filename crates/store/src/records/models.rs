@@ -218,11 +218,13 @@ impl Records {
             return Err(Error::not_found(format!("model '{name}'")));
         }
         for sha256 in hashes {
-            sqlx::query("INSERT INTO blob_removals (path) VALUES ($1) ON CONFLICT (path) DO NOTHING")
-                .bind(crate::BlobPath::model(scope, &sha256).as_str())
-                .execute(&mut *tx)
-                .await
-                .or_internal("listing a blob for removal")?;
+            sqlx::query(
+                "INSERT INTO blob_removals (path) VALUES ($1) ON CONFLICT (path) DO NOTHING",
+            )
+            .bind(crate::BlobPath::model(scope, &sha256).as_str())
+            .execute(&mut *tx)
+            .await
+            .or_internal("listing a blob for removal")?;
         }
         commit(tx).await
     }

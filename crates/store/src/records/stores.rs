@@ -228,7 +228,10 @@ impl Records {
         .await
         .or_internal("looking up a file to attach")?;
         if known == 0 {
-            return Err(Error::not_found(format!("file '{}' or vector store '{store}'", wanted.file)));
+            return Err(Error::not_found(format!(
+                "file '{}' or vector store '{store}'",
+                wanted.file
+            )));
         }
         let present: Option<(String, i64)> = sqlx::query_as(
             "SELECT status, revision FROM store_files WHERE store_id = $1 AND file_id = $2",
@@ -239,7 +242,9 @@ impl Records {
         .await
         .or_internal("looking up an attachment")?;
         let revision = match present {
-            Some((status, _)) if status == "in_progress" || status == "completed" => return Ok(None),
+            Some((status, _)) if status == "in_progress" || status == "completed" => {
+                return Ok(None);
+            }
             Some((_, revision)) => revision + 1,
             None => 1,
         };
@@ -437,7 +442,13 @@ impl Records {
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn insert_batch(&self, tx: &mut Tx, scope: &Scope, store: &Id, id: &Id) -> Result<()> {
+    pub async fn insert_batch(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        id: &Id,
+    ) -> Result<()> {
         sqlx::query(
             "INSERT INTO file_batches (id, tenant_id, store_id, created_at) VALUES ($1, $2, $3, $4)",
         )

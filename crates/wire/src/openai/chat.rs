@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -38,6 +40,10 @@ pub struct ChatCompletionRequest {
     pub response_format: Option<Value>,
     /// Not supported; named to be refused.
     pub tools: Option<Value>,
+    /// All other fields: refused by name, unless they change nothing.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub rest: BTreeMap<String, Value>,
 }
 
 /// Options of a stream.
@@ -57,6 +63,8 @@ pub struct ChatTurn {
     pub content: Option<Value>,
     /// The author's name.
     pub name: Option<String>,
+    /// Not supported; named to be refused.
+    pub tool_calls: Option<Value>,
 }
 
 /// A continued chat.
@@ -161,6 +169,7 @@ pub struct CachedTokens {
 
 /// Texts to embed.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct EmbeddingsRequest {
     /// The embedding model.
     pub model: String,
@@ -171,6 +180,8 @@ pub struct EmbeddingsRequest {
     pub encoding_format: Option<String>,
     /// Only the model's own.
     pub dimensions: Option<usize>,
+    /// Accepted; it changes nothing.
+    pub user: Option<String>,
 }
 
 /// Embedded texts.

@@ -19,3 +19,13 @@ pub struct FileObject {
     /// Always `processed`: the bytes are safe once the upload returns.
     pub status: &'static str,
 }
+
+/// The form of an upload.
+#[derive(Clone, Debug, ToSchema)]
+pub struct UploadForm {
+    /// The bytes, with a file name.
+    #[schema(value_type = String, format = Binary)]
+    pub file: Vec<u8>,
+    /// `assistants`, `batch`, `fine-tune`, `vision`, `user_data` or `evals`.
+    pub purpose: String,
+}

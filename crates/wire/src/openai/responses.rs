@@ -30,10 +30,10 @@ pub struct ResponseRequest {
     pub previous_response_id: Option<String>,
     /// Most tokens to write.
     pub max_output_tokens: Option<u32>,
-    /// 0 to 2.
-    pub temperature: Option<f32>,
+    /// 0 to 2; by default 0 for answers over files, 1 for others.
+    pub temperature: Option<f64>,
     /// 0 to 1.
-    pub top_p: Option<f32>,
+    pub top_p: Option<f64>,
     /// Up to 16 strings.
     pub metadata: Option<BTreeMap<String, String>>,
     /// Only the text format.
@@ -42,6 +42,27 @@ pub struct ResponseRequest {
     pub background: Option<bool>,
     /// Not supported; named to be refused.
     pub conversation: Option<Value>,
+    /// All other fields: refused by name, unless they change nothing.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub rest: BTreeMap<String, Value>,
+}
+
+/// The one tool: a search over vector stores before the answer.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSearchTool {
+    /// Always `file_search`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The stores to search, up to 16.
+    pub vector_store_ids: Vec<String>,
+    /// OpenAI's comparison and compound filters.
+    pub filters: Option<Value>,
+    /// 1 to 50, 10 by default.
+    pub max_num_results: Option<usize>,
+    /// Ranking.
+    pub ranking_options: Option<super::RankingOptions>,
 }
 
 /// An answer. `output` has the `file_search_call` and `message` items.
@@ -73,9 +94,9 @@ pub struct Response {
     /// As asked.
     pub previous_response_id: Option<String>,
     /// As asked.
-    pub temperature: f32,
+    pub temperature: f64,
     /// As asked.
-    pub top_p: f32,
+    pub top_p: f64,
     /// As asked.
     #[schema(value_type = Object)]
     pub tool_choice: Value,
@@ -147,8 +168,9 @@ pub struct ResponseExtra {
     pub reason: Option<String>,
     /// `generative` or `extractive`.
     pub mode: &'static str,
-    /// 0 to 1: how well the passages cover the question.
-    pub confidence: f32,
+    /// 0 to 1: how well the passages cover the question; absent without a search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
     /// Where the time went.
     pub milliseconds: ResponseTimes,
     /// SHA-256 of the model that wrote.

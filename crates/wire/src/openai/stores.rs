@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 /// Settings of a new vector store.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateVectorStore {
     /// Its name.
     pub name: Option<String>,
@@ -24,6 +25,7 @@ pub struct CreateVectorStore {
 
 /// Settings to change.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UpdateVectorStore {
     /// Its name.
     pub name: Option<String>,
@@ -110,6 +112,7 @@ pub struct FileCounts {
 
 /// A file to attach.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AttachFile {
     /// The file.
     pub file_id: String,
@@ -121,6 +124,7 @@ pub struct AttachFile {
 
 /// Files to attach together: `file_ids` with shared settings, or `files` each with its own.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateFileBatch {
     /// The files, with the settings below.
     pub file_ids: Option<Vec<String>>,
@@ -134,6 +138,7 @@ pub struct CreateFileBatch {
 
 /// New attributes of an attached file.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UpdateAttributes {
     /// They replace the old ones.
     pub attributes: Option<BTreeMap<String, Value>>,
@@ -209,6 +214,7 @@ pub enum OneOrMany {
 
 /// A search.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SearchRequest {
     /// What to look for; with several, a passage counts with its best.
     pub query: OneOrMany,
@@ -218,23 +224,25 @@ pub struct SearchRequest {
     pub max_num_results: Option<usize>,
     /// Ranking.
     pub ranking_options: Option<RankingOptions>,
-    /// Accepted; queries are searched as they are.
+    /// Only false: queries are searched as they are.
     pub rewrite_query: Option<bool>,
 }
 
 /// How hits are ranked.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RankingOptions {
     /// `auto`, `none` or `default-2024-11-15`.
     pub ranker: Option<String>,
     /// 0 to 1.
     pub score_threshold: Option<f32>,
-    /// Weights of the legs; file_search tool only.
+    /// Weights of the legs.
     pub hybrid_search: Option<HybridSearch>,
 }
 
 /// Weights of the legs.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct HybridSearch {
     /// Of the dense leg.
     pub embedding_weight: f32,

@@ -1,0 +1,224 @@
+//! Embedding throughput: the whole embedder (tokenising, queueing, batching,
+//! pooling) against the bare engine on the same token batches, in one process.
+//!
+//! The bare engine is given every advantage: its batches are tokenised, sorted and
+//! packed beforehand, nothing is pooled, and of two ways to use the cores (one
+//! batch on all of them, or one batch each) the faster counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use cairn_serving::embed::{Batcher, EmbedConfig, Embedder, Priority, TextTokenizer};
+use cairn_serving::models::ModelStore;
+use rten::{Model, ModelOptions, RunOptions, ThreadPool, Value, ValueView};
+use serde::Serialize;
+
+/// The least share of the bare engine's throughput that the embedder must reach.
+pub const TARGET: f64 = 0.8;
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Texts of 20 to 400 tokens in one round.
+    pub texts: usize,
+    /// Their tokens, special ones included.
+    pub tokens: usize,
+    /// Threads that either side computes with.
+    pub threads: usize,
+    /// Tokens per second through the embedder, best round.
+    pub embedder_tokens_per_second: f64,
+    /// Tokens per second of the bare engine, best round and best use of the cores.
+    pub bare_tokens_per_second: f64,
+    /// The first over the second.
+    pub ratio: f64,
+    /// Median time of one query while nothing else is embedded, in milliseconds.
+    pub query_ms: f64,
+    /// Median time of one query while bulk work runs, in milliseconds.
+    pub query_under_bulk_ms: f64,
+}
+
+/// Runs `rounds` rounds of `texts` texts; the two sides take turns.
+///
+/// # Errors
+/// When the embedding model is not in the model store (`make models`).
+pub fn run(texts: usize, rounds: usize) -> Result<Report> {
+    let store = ModelStore::from_env()?;
+    let config = EmbedConfig::from_store(&store)?;
+    let tokenizer = TextTokenizer::load(&config.tokenizer)?;
+    let texts = sample(texts);
+    let bare = Bare::load(&config, &tokenizer, &texts)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let embedder = Embedder::new(config.clone());
+    runtime.block_on(embedder.embed_query("warm up"))?;
+    bare.one_batch_each();
+    let (mut through, mut bare_best) = (Duration::MAX, Duration::MAX);
+    for _ in 0..rounds.max(1) {
+        let started = Instant::now();
+        runtime.block_on(embedder.embed(texts.clone(), Priority::Bulk))?;
+        through = through.min(started.elapsed());
+        bare_best = bare_best.min(bare.one_batch_each()).min(bare.all_cores_on_one());
+    }
+    let rate = |time: Duration| bare.tokens as f64 / time.as_secs_f64();
+    Ok(Report {
+        texts: texts.len(),
+        tokens: bare.tokens,
+        threads: config.threads,
+        embedder_tokens_per_second: rate(through),
+        bare_tokens_per_second: rate(bare_best),
+        ratio: rate(through) / rate(bare_best),
+        query_ms: runtime.block_on(queries(&embedder, None))?,
+        query_under_bulk_ms: runtime.block_on(queries(&embedder, Some(&texts)))?,
+    })
+}
+
+/// The median time of 31 queries, with `bulk` embedded beside them.
+async fn queries(embedder: &Embedder, bulk: Option<&[String]>) -> Result<f64> {
+    let beside = async {
+        while let Some(texts) = bulk {
+            embedder.embed(texts.to_vec(), Priority::Bulk).await?;
+        }
+        std::future::pending::<Result<f64>>().await
+    };
+    let asking = async {
+        let mut times = Vec::new();
+        for _ in 0..31 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let asked = Instant::now();
+            embedder.embed_query("which bridge was inspected last winter").await?;
+            times.push(asked.elapsed().as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times[times.len() / 2])
+    };
+    tokio::select! { ended = beside => ended, median = asking => median }
+}
+
+/// Texts as chunking leaves them: plain sentences, 20 to 400 tokens.
+fn sample(count: usize) -> Vec<String> {
+    const WORDS: [&str; 24] = [
+        "the",
+        "report",
+        "of",
+        "committee",
+        "on",
+        "harbour",
+        "maintenance",
+        "was",
+        "received",
+        "and",
+        "inspection",
+        "found",
+        "that",
+        "northern",
+        "bridge",
+        "requires",
+        "repainting",
+        "before",
+        "winter",
+        "while",
+        "estimated",
+        "costs",
+        "remain",
+        "unchanged",
+    ];
+    let mut state = 7_u64;
+    let mut next = move |below: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let text = |next: &mut dyn FnMut(u64) -> u64| {
+        let words = 18 + next(345);
+        let words: Vec<_> = (0..words).map(|_| WORDS[next(24) as usize]).collect();
+        words.chunks(14).map(|sentence| sentence.join(" ")).collect::<Vec<_>>().join(". ") + "."
+    };
+    (0..count).map(|_| text(&mut next)).collect()
+}
+
+/// Token ids of one batch, padded, with their mask and types.
+struct Tokens {
+    shape: [usize; 2],
+    ids: Vec<i32>,
+    mask: Vec<i32>,
+    types: Vec<i32>,
+}
+
+struct Bare {
+    model: Model,
+    batches: Vec<Tokens>,
+    tokens: usize,
+    one: Vec<Arc<ThreadPool>>,
+    all: Arc<ThreadPool>,
+}
+
+impl Bare {
+    fn load(config: &EmbedConfig, tokenizer: &TextTokenizer, texts: &[String]) -> Result<Self> {
+        let mut batcher = Batcher::default();
+        let mut tokens = 0;
+        for text in texts {
+            for window in tokenizer.windows(text)? {
+                tokens += window.len();
+                batcher.push(window.len(), window);
+            }
+        }
+        let mut batches = Vec::new();
+        while let Some(batch) = batcher.take() {
+            batches.push(packed(&batch.items, batch.longest));
+        }
+        let mut options = ModelOptions::with_all_ops();
+        options.prepack_weights(true);
+        let model = options.load_file(&config.model).context("loading the embedding model")?;
+        let pool = |threads| Arc::new(ThreadPool::with_num_threads(threads));
+        let one = (0..config.threads).map(|_| pool(1)).collect();
+        Ok(Self { model, batches, tokens, one, all: pool(config.threads) })
+    }
+
+    fn one_batch_each(&self) -> Duration {
+        let next = AtomicUsize::new(0);
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            for pool in &self.one {
+                scope.spawn(|| {
+                    while let Some(batch) = self.batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        self.compute(batch, pool);
+                    }
+                });
+            }
+        });
+        started.elapsed()
+    }
+
+    fn all_cores_on_one(&self) -> Duration {
+        let started = Instant::now();
+        for batch in &self.batches {
+            self.compute(batch, &self.all);
+        }
+        started.elapsed()
+    }
+
+    fn compute(&self, batch: &Tokens, pool: &Arc<ThreadPool>) -> Value {
+        let node = |name: &str| self.model.node_id(name).expect("the model's node");
+        let view = |data| ValueView::from_shape(batch.shape, data).expect("a whole tensor");
+        let feeds = vec![
+            (node("input_ids"), view(&batch.ids).into()),
+            (node("attention_mask"), view(&batch.mask).into()),
+            (node("token_type_ids"), view(&batch.types).into()),
+        ];
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(pool)));
+        let run = self.model.run_n(feeds, [node("last_hidden_state")], Some(options));
+        let [hidden] = run.expect("the bare engine runs");
+        std::hint::black_box(hidden)
+    }
+}
+
+fn packed(windows: &[Vec<i32>], longest: usize) -> Tokens {
+    let (mut ids, mut mask) = (Vec::new(), Vec::new());
+    for window in windows {
+        let padding = longest - window.len();
+        ids.extend(window.iter().copied().chain(std::iter::repeat_n(0, padding)));
+        mask.extend(std::iter::repeat_n(1, window.len()).chain(std::iter::repeat_n(0, padding)));
+    }
+    Tokens { shape: [windows.len(), longest], types: vec![0; ids.len()], ids, mask }
+}

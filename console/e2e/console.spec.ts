@@ -1,0 +1,142 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect, test, type Page, type TestInfo } from "@playwright/test";
+
+const KEY = process.env.CAIRN_KEY ?? "";
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** A document that answers the question in one place, with text around it to scroll over. */
+const TOLD = "counts the passing ships every evening at nine";
+const ANSWER = `The keeper of the lighthouse at Skarvholm ${TOLD}.`;
+const FILLER = Array.from(
+  { length: 60 },
+  (_, at) => `Entry ${at + 1}: the wind came from the north and the sea stayed rough until noon.`,
+).join("\n\n");
+const DOCUMENT = `# Log of Skarvholm\n\n${FILLER}\n\n## Duties\n\n${ANSWER}\n\n${FILLER}\n`;
+const QUESTION = "When does the keeper of the lighthouse at Skarvholm count the passing ships?";
+
+test.beforeEach(() => {
+  test.skip(KEY === "", "CAIRN_URL and CAIRN_KEY name the running server to test");
+});
+
+test("a wrong key is explained", async ({ page }, info) => {
+  await page.goto("/console/");
+  await page.getByLabel("Key").fill("not-a-key-of-this-server");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert")).toContainText("does not know this key");
+  await look(page, info, "sign-in");
+});
+
+test("upload, ask, and see the quoted words marked", async ({ page }, info) => {
+  const store = `console-e2e-${info.project.name}-${Date.now()}`;
+  await signIn(page);
+  try {
+    await makeStore(page, store);
+    await uploadDocument(page, info);
+    await ask(page);
+    await openCitation(page, info);
+  } finally {
+    await removeStore(page, store);
+  }
+});
+
+test("every page stands and is accessible", async ({ page }, info) => {
+  await signIn(page);
+  for (const name of ["Documents", "Tables", "Models", "Operate"]) {
+    await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name, exact: true }).click();
+    await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
+    await expect(page.getByText(/^Reading /)).toHaveCount(0);
+    await expect(page.getByRole("alert")).toHaveCount(0);
+    await look(page, info, name.toLowerCase());
+  }
+});
+
+test("the palette goes to a page by keyboard, and addresses are deep links", async ({ page }) => {
+  await signIn(page);
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("operate");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "Operate" })).toBeVisible();
+  await expect(page).toHaveURL(/\/console\/operate$/);
+  await page.reload();
+  await expect(page.getByRole("heading", { level: 1, name: "Operate" })).toBeVisible();
+});
+
+async function signIn(page: Page): Promise<void> {
+  await page.goto("/console/");
+  await page.getByLabel("Key").fill(KEY);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toBeAttached();
+}
+
+async function makeStore(page: Page, store: string): Promise<void> {
+  await page.getByRole("link", { name: "Documents", exact: true }).first().click();
+  await page.getByLabel("Name of the new store").fill(store);
+  await page.getByRole("button", { name: "Make store" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: store })).toBeVisible();
+}
+
+async function uploadDocument(page: Page, info: TestInfo): Promise<void> {
+  const file = { name: "skarvholm.md", mimeType: "text/markdown", buffer: Buffer.from(DOCUMENT) };
+  await page.getByLabel("Files to add").setInputFiles(file);
+  const row = page.getByRole("row").filter({ hasText: "skarvholm.md" });
+  await expect(row).toContainText("ready", { timeout: 120_000 });
+  await look(page, info, "store");
+}
+
+async function ask(page: Page): Promise<void> {
+  await page.getByRole("link", { name: "Ask this store" }).click();
+  await page.getByRole("textbox", { name: "Question" }).fill(QUESTION);
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0, { timeout: 240_000 });
+}
+
+async function openCitation(page: Page, info: TestInfo): Promise<void> {
+  const citations = page.getByRole("button", { name: /^Source \d+: skarvholm\.md/ });
+  await expect(citations.first()).toBeVisible();
+  await look(page, info, "answer");
+  const opened: string[] = [];
+  for (const citation of await citations.all()) {
+    await citation.click();
+    await expect(page.locator("mark").first()).toBeInViewport();
+    const words = (await page.locator("mark").allTextContents()).join("");
+    opened.push(words);
+    if (words.includes(TOLD)) {
+      await look(page, info, "passage");
+      return;
+    }
+    await page.keyboard.press("Escape");
+    await expect(page.locator("mark")).toHaveCount(0);
+  }
+  expect(opened, `a citation opens “${TOLD}”`).toContain(TOLD);
+}
+
+async function removeStore(page: Page, store: string): Promise<void> {
+  await page.goto("/console/documents");
+  await page.getByRole("button", { name: `Delete store ${store}` }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByRole("button", { name: `Delete store ${store}` })).toHaveCount(0);
+}
+
+/** A screenshot for people, and what axe finds: nothing serious, and no sideways scrolling. */
+async function look(page: Page, info: TestInfo, name: string): Promise<void> {
+  await page.screenshot({ path: `test-results/${info.project.name}-${name}.png` });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow, `${name} scrolls sideways`).toBeLessThanOrEqual(0);
+  await page.evaluate(AXE);
+  const findings = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } };
+    const { violations } = await axe.run();
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+  });
+  expect(findings, `axe on ${name}`).toEqual([]);
+}
+
+interface Finding {
+  id: string;
+  impact: string;
+  nodes: { html: string }[];
+}

@@ -1,0 +1,115 @@
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { listAll, request, segment } from "./client";
+import type {
+  ApiKey,
+  Dataset,
+  FileText,
+  List,
+  Model,
+  Rows,
+  Status,
+  TrainingRun,
+  VectorStore,
+  VectorStoreFile,
+  WhoAmI,
+} from "./types";
+
+/** Everything the console reads, in one table: the cache key, the call, how often it is renewed. */
+
+const POLL_MS = 1500;
+
+export const whoami = queryOptions({
+  queryKey: ["whoami"],
+  queryFn: ({ signal }) => request<WhoAmI>("/cairn/v1/whoami", { signal }),
+  staleTime: Infinity,
+});
+
+export const status = queryOptions({
+  queryKey: ["status"],
+  queryFn: ({ signal }) => request<Status>("/cairn/v1/status", { signal }),
+  refetchInterval: 5000,
+});
+
+export const stores = queryOptions({
+  queryKey: ["stores"],
+  queryFn: ({ signal }) => listAll<VectorStore>("/v1/vector_stores", { signal }),
+  refetchInterval: ({ state }) =>
+    state.data?.items.some((store) => store.file_counts.in_progress > 0) ? POLL_MS : false,
+});
+
+export const store = (id: string) =>
+  queryOptions({
+    queryKey: ["store", id],
+    queryFn: ({ signal }) => request<VectorStore>(`/v1/vector_stores/${segment(id)}`, { signal }),
+    refetchInterval: ({ state }) => (state.data && state.data.file_counts.in_progress > 0 ? POLL_MS : false),
+  });
+
+export const storeFiles = (id: string) =>
+  queryOptions({
+    queryKey: ["store", id, "files"],
+    queryFn: ({ signal }) => listAll<VectorStoreFile>(`/v1/vector_stores/${segment(id)}/files`, { signal }),
+    refetchInterval: ({ state }) => {
+      const items = state.data?.items ?? [];
+      const busy = items.some((file) => file.status === "in_progress");
+      return busy ? POLL_MS + 5 * items.length : false;
+    },
+  });
+
+export const fileText = (id: string, start: number, end: number) =>
+  queryOptions({
+    queryKey: ["files", id, "text", start, end],
+    queryFn: ({ signal }) =>
+      request<FileText>(`/cairn/v1/files/${segment(id)}/text?start=${start}&end=${end}`, { signal }),
+    staleTime: Infinity,
+  });
+
+export const datasets = queryOptions({
+  queryKey: ["datasets"],
+  queryFn: async ({ signal }) => (await request<List<Dataset>>("/cairn/v1/datasets", { signal })).data,
+});
+
+export const dataset = (name: string) =>
+  queryOptions({
+    queryKey: ["datasets", name],
+    queryFn: ({ signal }) => request<Dataset>(`/cairn/v1/datasets/${segment(name)}`, { signal }),
+  });
+
+export const rows = (name: string, limit: number, offset: number) =>
+  queryOptions({
+    queryKey: ["datasets", name, "rows", limit, offset],
+    queryFn: ({ signal }) =>
+      request<Rows>(`/cairn/v1/datasets/${segment(name)}/rows?limit=${limit}&offset=${offset}`, { signal }),
+    placeholderData: keepPreviousData,
+  });
+
+const going = (run: TrainingRun) => run.status === "queued" || run.status === "running";
+
+export const runs = queryOptions({
+  queryKey: ["runs"],
+  queryFn: async ({ signal }) => (await request<List<TrainingRun>>("/cairn/v1/training_runs", { signal })).data,
+  refetchInterval: ({ state }) => (state.data?.some(going) ? POLL_MS : false),
+});
+
+export const run = (id: string) =>
+  queryOptions({
+    queryKey: ["runs", id],
+    queryFn: ({ signal }) => request<TrainingRun>(`/cairn/v1/training_runs/${segment(id)}`, { signal }),
+    refetchInterval: ({ state }) => (state.data && going(state.data) ? 1000 : false),
+  });
+
+export const models = queryOptions({
+  queryKey: ["models"],
+  queryFn: async ({ signal }) => (await request<List<Model>>("/cairn/v1/models", { signal })).data,
+});
+
+export const model = (name: string) =>
+  queryOptions({
+    queryKey: ["models", name],
+    queryFn: ({ signal }) => request<Model>(`/cairn/v1/models/${segment(name)}`, { signal }),
+    refetchInterval: ({ state }) => (state.data?.state === "loading" ? POLL_MS : false),
+  });
+
+export const keys = queryOptions({
+  queryKey: ["keys"],
+  queryFn: async ({ signal }) => (await request<List<ApiKey>>("/cairn/v1/keys", { signal })).data,
+});

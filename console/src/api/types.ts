@@ -1,0 +1,406 @@
+/**
+ * The wire types the console speaks: OpenAI's objects where they exist, Cairn's own under
+ * `/cairn/v1`. Mirrors the server's OpenAPI document; nothing else in the console declares them.
+ */
+
+/** Unix time in seconds. */
+export type Seconds = number;
+
+export interface List<T> {
+  object: "list";
+  data: T[];
+  first_id?: string | null;
+  last_id?: string | null;
+  has_more?: boolean;
+}
+
+export interface ErrorBody {
+  error: { message: string; type?: string | null; param?: string | null; code?: string | null };
+}
+
+/** Viewers read, ask and predict; editors also change; admins also make keys. */
+export type Role = "viewer" | "editor" | "admin";
+
+export interface WhoAmI {
+  tenant: string;
+  role: Role;
+  key_id: string;
+  version: string;
+}
+
+// Operating ------------------------------------------------------------------------------------
+
+export interface Engine {
+  name: string;
+  kind: "llm" | "embedding" | "tabular";
+  runtime: string;
+  state: EngineState;
+  reason: string | null;
+  memory_bytes: number | null;
+  sha256: string;
+}
+
+export type EngineState = "ready" | "loading" | "unloaded" | "failed";
+
+export interface Status {
+  version: string;
+  uptime_seconds: number;
+  ready: boolean;
+  answers: AnswerMode;
+  chat_model: string | null;
+  embedding_model: string;
+  jobs: { queued: number; running: number; failed: number };
+  engines: Engine[];
+}
+
+export interface ApiKey {
+  id: string;
+  tenant: string;
+  role: Role;
+  name: string;
+  created_at: Seconds;
+  revoked_at: Seconds | null;
+}
+
+/** The only reply that carries the secret itself. */
+export interface NewApiKey {
+  id: string;
+  key: string;
+  tenant: string;
+  role: Role;
+  name: string;
+}
+
+// Files and vector stores ----------------------------------------------------------------------
+
+export interface FileObject {
+  id: string;
+  object: "file";
+  bytes: number;
+  created_at: Seconds;
+  filename: string;
+  purpose: string;
+  status: string;
+}
+
+export interface VectorStore {
+  id: string;
+  object: "vector_store";
+  created_at: Seconds;
+  name: string;
+  usage_bytes: number;
+  status: "in_progress" | "completed" | "expired";
+  file_counts: {
+    in_progress: number;
+    completed: number;
+    failed: number;
+    cancelled: number;
+    total: number;
+  };
+  last_active_at?: Seconds | null;
+}
+
+export interface VectorStoreFile {
+  id: string;
+  object: "vector_store.file";
+  created_at: Seconds;
+  usage_bytes: number;
+  vector_store_id: string;
+  status: "in_progress" | "completed" | "failed" | "cancelled";
+  last_error: { code: string; message: string } | null;
+  cairn: { filename: string };
+}
+
+export interface SearchHit {
+  file_id: string;
+  filename: string;
+  score: number;
+  content: { type: "text"; text: string }[];
+  cairn?: {
+    chunk_id: string;
+    page: number | null;
+    heading: string | null;
+    char_start: number;
+    char_end: number;
+    dense: number | null;
+    bm25: number | null;
+  };
+}
+
+export interface SearchPage {
+  object: "vector_store.search_results.page";
+  search_query: string[];
+  data: SearchHit[];
+}
+
+/** A window of a document's extracted text; offsets count Unicode scalar values. */
+export interface FileText {
+  file_id: string;
+  filename: string;
+  text: string;
+  start: number;
+  end: number;
+  total: number;
+  pages: { page: number; start: number; end: number }[];
+  headings: { level: number; title: string; start: number }[];
+}
+
+// Answers --------------------------------------------------------------------------------------
+
+export type AnswerMode = "generative" | "extractive";
+
+/** Where a quote stands in its document (`char_*`) and what it supports in the answer. */
+export interface CitationDetail {
+  quote: string;
+  page: number | null;
+  heading: string | null;
+  char_start: number;
+  char_end: number;
+  chunk_id: string;
+  sentence_start: number;
+  sentence_end: number;
+  support: number;
+  supported: boolean;
+}
+
+export interface Annotation {
+  type: "file_citation";
+  /** Position in the answer, in Unicode scalar values. */
+  index: number;
+  file_id: string;
+  filename: string;
+  cairn?: CitationDetail;
+}
+
+/** A passage the search found: in `file_search_call.results` and in `cairn.nearest`. */
+export interface Passage {
+  file_id: string;
+  filename: string;
+  score?: number | null;
+  text?: string | null;
+  content?: { type: "text"; text: string }[];
+  page?: number | null;
+  heading?: string | null;
+  char_start?: number | null;
+  char_end?: number | null;
+  cairn?: Partial<NonNullable<SearchHit["cairn"]>>;
+}
+
+export interface FileSearchCall {
+  id: string;
+  type: "file_search_call";
+  status: string;
+  queries?: string[];
+  results?: Passage[] | null;
+}
+
+export interface AnswerMessage {
+  id: string;
+  type: "message";
+  role: "assistant";
+  status: string;
+  content: { type: "output_text"; text: string; annotations: Annotation[] }[];
+}
+
+export type OutputItem = FileSearchCall | AnswerMessage;
+
+/** A range in Unicode scalar values. */
+export interface CharRange {
+  start: number;
+  end: number;
+}
+
+export interface AnswerDetail {
+  refused: boolean;
+  reason: string | null;
+  mode: AnswerMode;
+  milliseconds: { search: number; generate: number; total: number };
+  /** How well the passages cover the question, 0 to 1. */
+  confidence?: number;
+  model_sha256: string | null;
+  index_position: number;
+  /** Sentences of the answer that no passage supports. */
+  unsupported?: CharRange[];
+  nearest?: Passage[];
+}
+
+export interface ResponseObject {
+  id: string;
+  object: "response";
+  created_at: Seconds;
+  model: string;
+  status: string;
+  output: OutputItem[];
+  error?: { message: string; code?: string | null } | null;
+  incomplete_details?: { reason?: string | null } | null;
+  cairn?: AnswerDetail;
+}
+
+/** The events of a streamed response that the console acts on; others are ignored. */
+export type ResponseEvent =
+  | { type: "response.created" | "response.in_progress"; response: ResponseObject }
+  | { type: "response.output_item.added" | "response.output_item.done"; item: OutputItem }
+  | { type: "response.file_search_call.in_progress" }
+  | { type: "response.file_search_call.searching" }
+  | { type: "response.file_search_call.completed" }
+  | { type: "response.output_text.delta"; delta: string }
+  | { type: "response.output_text.done"; text: string }
+  | { type: "response.output_text.annotation.added"; annotation: Annotation }
+  | {
+      type: "response.completed" | "response.incomplete" | "response.failed";
+      response: ResponseObject;
+    }
+  | { type: "error"; message?: string; code?: string | null; error?: ErrorBody["error"] };
+
+// Tables ---------------------------------------------------------------------------------------
+
+export type ColumnType = "integer" | "number" | "boolean" | "string" | "timestamp";
+export type Cell = string | number | boolean | null;
+
+export interface Column {
+  name: string;
+  type: ColumnType;
+  nulls: number;
+  distinct: number;
+  /** False where `distinct` is an estimate. */
+  distinct_exact?: boolean;
+  min: Cell;
+  max: Cell;
+  mean: number | null;
+  top: { value: Cell; count: number }[];
+}
+
+export interface Dataset {
+  id: string;
+  object: "dataset";
+  name: string;
+  version: number;
+  rows: number;
+  columns: Column[];
+  /** What was decided while reading the file. */
+  notes?: string[];
+  sha256: string;
+  bytes: number;
+  created_at: Seconds;
+  source: string | null;
+}
+
+export interface Rows {
+  columns: string[];
+  rows: Cell[][];
+  total: number;
+}
+
+export interface QueryResult {
+  columns: { name: string; type: string }[];
+  rows: Cell[][];
+  truncated: boolean;
+  milliseconds: number;
+}
+
+// Training -------------------------------------------------------------------------------------
+
+export type Metrics = Record<string, number | null>;
+export type Task = "binary" | "multiclass" | "regression";
+export type RunStatus = "queued" | "running" | "succeeded" | "failed" | "cancelled";
+
+export interface Candidate {
+  candidate: string;
+  validation: Metrics;
+  validation_std?: Metrics;
+  test: Metrics;
+  fit_seconds: number;
+  predict_micros_per_row: number;
+  chosen: boolean;
+}
+
+export interface TrainingResult {
+  model: string;
+  version: number;
+  task: Task;
+  target: string;
+  classes: string[] | null;
+  metric: string;
+  leaderboard: Candidate[];
+  test_metrics: Metrics;
+  train_rows: number;
+  test_rows: number;
+  features: {
+    name: string;
+    kind: "numeric" | "categorical" | "boolean" | "timestamp" | "text" | "dropped";
+    reason?: string | null;
+  }[];
+  onnx: { sha256: string; bytes: number; path: string };
+  parity_max_abs_diff: number;
+  notes: string[];
+}
+
+export interface TrainingRun {
+  id: string;
+  object: "training_run";
+  status: RunStatus;
+  dataset: string;
+  dataset_version: number;
+  target: string;
+  name: string;
+  task: Task | null;
+  progress: { stage: string; fraction: number };
+  error: string | null;
+  created_at: Seconds;
+  finished_at: Seconds | null;
+  result: TrainingResult | null;
+}
+
+export interface TrainingRequest {
+  dataset: string;
+  target: string;
+  name?: string;
+  budget_seconds?: number;
+  seed?: number;
+}
+
+// Models ---------------------------------------------------------------------------------------
+
+export interface ModelVersion {
+  version: number;
+  sha256: string;
+  created_at: Seconds;
+  training_run: string | null;
+  task?: Task | null;
+  target?: string | null;
+  metrics?: Metrics | null;
+  dataset?: string | null;
+  dataset_version?: number | null;
+}
+
+export interface Tensor {
+  name: string;
+  datatype: string;
+  shape: number[];
+  /** For inputs: what the column holds. */
+  kind?: "numeric" | "boolean" | "timestamp" | "categorical" | null;
+}
+
+export interface Model {
+  name: string;
+  object: "model";
+  kind: Engine["kind"];
+  runtime: string;
+  state: EngineState;
+  reason: string | null;
+  deployed_version: number | null;
+  versions: ModelVersion[];
+  inputs: Tensor[];
+  outputs: Tensor[];
+}
+
+export interface Prediction {
+  prediction: Cell;
+  probabilities: Record<string, number> | null;
+}
+
+export interface Predictions {
+  model: string;
+  version: number;
+  predictions: Prediction[];
+}

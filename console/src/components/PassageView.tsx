@@ -1,0 +1,108 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { call, segment } from "../api/client";
+import { fileText } from "../api/queries";
+import { download } from "../lib/download";
+import { count } from "../lib/format";
+import { locate, place, type Located, type PassageTarget } from "../lib/passage";
+import { Loading } from "./parts";
+import { Problem } from "./Problem";
+
+/** How much text is read around the words, and by each "more", in characters. */
+const AROUND = 4000;
+/** How much of a document is read when no words are asked for. */
+const OPENING = 12_000;
+
+/** A document's extracted text, opened at the quoted words, which are marked. */
+export function PassageView({ target }: { target: PassageTarget }) {
+  const [more, setMore] = useState({ before: 0, after: 0 });
+  const from = Math.max(0, (target.start ?? 0) - AROUND * (1 + more.before));
+  const to = (target.end ?? OPENING - AROUND) + AROUND * (1 + more.after);
+  const query = useQuery({ ...fileText(target.fileId, from, to), placeholderData: keepPreviousData });
+  const located = useMemo(() => (query.data ? locate(query.data, target) : null), [query.data, target]);
+
+  const frame = useRef<HTMLDivElement>(null);
+  const mark = useRef<HTMLElement>(null);
+  const ready = located !== null;
+  useEffect(() => {
+    if (ready && frame.current && mark.current) centre(frame.current, mark.current);
+  }, [ready, target]);
+
+  if (query.error) {
+    return (
+      <Problem what={`“${target.filename}” could not be opened.`} error={query.error} retry={() => void query.refetch()} />
+    );
+  }
+  if (!query.data || !located) return <Loading what={`“${target.filename}”`} />;
+  const { start, end, total } = query.data;
+  return (
+    <div className="passage">
+      <PassageFacts target={target} found={located.found} />
+      <div ref={frame} className="passage-text" tabIndex={0} role="region" aria-label={`Text of ${target.filename}`}>
+        {start > 0 && (
+          <button type="button" className="link-button" onClick={() => setMore({ ...more, before: more.before + 1 })}>
+            Show what comes before ({count(start)} characters)
+          </button>
+        )}
+        <Words located={located} mark={mark} />
+        {end < total && (
+          <button type="button" className="link-button" onClick={() => setMore({ ...more, after: more.after + 1 })}>
+            Show what follows ({count(total - end)} characters)
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Scrolls the frame alone: the answer beside it must not move under the reader's eyes. */
+function centre(frame: HTMLElement, mark: HTMLElement): void {
+  const [outer, inner] = [frame.getBoundingClientRect(), mark.getBoundingClientRect()];
+  const room = Math.max(24, (outer.height - inner.height) / 2);
+  frame.scrollTop += inner.top - outer.top - room;
+}
+
+const NOTES: Record<Located["found"], string | null> = {
+  "at place": null,
+  "nothing to find": null,
+  elsewhere: "The words stand elsewhere in the text than they were cited; they are marked where they are now.",
+  "not found": "The cited words are no longer in this part of the text: the document may have changed since.",
+};
+
+function PassageFacts({ target, found }: { target: PassageTarget; found: Located["found"] }) {
+  const where = place(target.page, target.heading);
+  const [error, setError] = useState<Error | null>(null);
+  const save = () =>
+    void call(`/v1/files/${segment(target.fileId)}/content`)
+      .then((reply) => reply.blob())
+      .then((content) => download(target.filename, content))
+      .catch(setError);
+  return (
+    <div className="passage-facts">
+      <span className="muted">{where}</span>
+      <button type="button" className="link-button" onClick={save}>
+        Download original
+      </button>
+      {NOTES[found] && <p className="notice">{NOTES[found]}</p>}
+      {error && <Problem what="The original could not be downloaded." error={error} />}
+    </div>
+  );
+}
+
+function Words({ located, mark }: { located: Located; mark: React.RefObject<HTMLElement | null> }) {
+  const first = located.stretches.findIndex((stretch) => stretch.marked);
+  return (
+    <div className="words">
+      {located.stretches.map((stretch, at) => (
+        <span key={at}>
+          {stretch.pageBefore !== null && <span className="page-break">Page {stretch.pageBefore}</span>}
+          {stretch.marked ? (
+            <mark ref={at === first ? mark : undefined}>{stretch.text}</mark>
+          ) : (
+            <span className={stretch.heading ? "words-heading" : undefined}>{stretch.text}</span>
+          )}
+        </span>
+      ))}
+    </div>
+  );
+}

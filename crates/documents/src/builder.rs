@@ -1,0 +1,130 @@
+//! Puts a [`Document`] together block by block, counting chars as it goes.
+
+use crate::document::{Block, BlockKind, Document, Heading, Page};
+
+/// A document in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    document: Document,
+    chars: usize,
+    page: Option<Page>,
+}
+
+impl Builder {
+    pub(crate) fn new(media_type: &str) -> Self {
+        let document = Document { media_type: media_type.to_owned(), ..Document::default() };
+        Self { document, ..Self::default() }
+    }
+
+    /// Adds a block of its own, apart from the one before it. Surrounding white
+    /// space is dropped (leading spaces of code are kept); an empty one is not added.
+    pub(crate) fn block(&mut self, kind: BlockKind, text: &str) {
+        self.indented(kind, 0, text);
+    }
+
+    /// As [`Builder::block`], with `indent` spaces before it that are not part of it.
+    pub(crate) fn indented(&mut self, kind: BlockKind, indent: usize, text: &str) {
+        let text = match kind {
+            BlockKind::Code => text.trim_start_matches('\n').trim_end(),
+            _ => text.trim(),
+        };
+        if text.trim().is_empty() {
+            return;
+        }
+        let separator = self.separator(kind);
+        self.push(separator);
+        self.push(&" ".repeat(indent));
+        self.start_page();
+        let start = self.chars;
+        self.push(text);
+        if let BlockKind::Heading(level) = kind {
+            let title = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            self.document.headings.push(Heading { level, title, start });
+        }
+        self.document.blocks.push(Block { kind, start, end: self.chars });
+    }
+
+    /// Adds `text` to the last block, after `joint`.
+    pub(crate) fn extend(&mut self, joint: &str, text: &str) {
+        let text = text.trim();
+        self.push(joint);
+        self.start_page();
+        self.push(text);
+        if let Some(block) = self.document.blocks.last_mut() {
+            block.end = self.chars;
+        }
+    }
+
+    /// Takes the last char of the text away (a hyphen at a line's end).
+    pub(crate) fn pop(&mut self) {
+        if self.document.text.pop().is_some() {
+            self.chars -= 1;
+            if let Some(block) = self.document.blocks.last_mut() {
+                block.end = block.end.min(self.chars);
+            }
+        }
+    }
+
+    /// What was written so far.
+    pub(crate) fn text(&self) -> &str {
+        &self.document.text
+    }
+
+    /// The kind of the last block.
+    pub(crate) fn last_kind(&self) -> Option<BlockKind> {
+        self.document.blocks.last().map(|block| block.kind)
+    }
+
+    /// What follows lies on page `number`.
+    pub(crate) fn page(&mut self, number: u32) {
+        self.end_page();
+        self.page = Some(Page { number, start: usize::MAX, end: usize::MAX });
+    }
+
+    pub(crate) fn title(&mut self, title: impl Into<String>) {
+        let title = title.into();
+        let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !title.is_empty() && self.document.title.is_none() {
+            self.document.title = Some(title);
+        }
+    }
+
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        self.document.notes.push(note.into());
+    }
+
+    /// The finished document.
+    pub(crate) fn finish(mut self) -> Document {
+        self.end_page();
+        self.document
+    }
+
+    /// A page starts where its first text does, so that no page begins in a gap.
+    fn start_page(&mut self) {
+        let chars = self.chars;
+        if let Some(page) = self.page.as_mut().filter(|page| page.start == usize::MAX) {
+            page.start = chars;
+        }
+    }
+
+    fn end_page(&mut self) {
+        let Some(mut page) = self.page.take() else { return };
+        page.start = page.start.min(self.chars);
+        page.end = self.chars;
+        self.document.pages.push(page);
+    }
+
+    fn separator(&self, kind: BlockKind) -> &'static str {
+        match (self.last_kind(), kind) {
+            (None, _) => "",
+            (Some(BlockKind::ListItem), BlockKind::ListItem)
+            | (Some(BlockKind::TableRow), BlockKind::TableRow) => "\n",
+            _ => "\n\n",
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        self.document.text.push_str(text);
+        self.chars += text.chars().count();
+    }
+}

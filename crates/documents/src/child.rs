@@ -1,0 +1,70 @@
+//! The child's side: parses what the parent sends, one file after the other.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cairn_kernel::{Error, Kind};
+use serde::{Deserialize, Serialize};
+
+use crate::document::Document;
+use crate::{INVALID_FILE, invalid_file, parse};
+
+/// The role under which the program's `main` dispatches to [`child_main`].
+pub const CHILD_ROLE: &str = "documents";
+
+/// What the parent asks; the file's bytes are the payload.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) name: String,
+}
+
+/// What the child answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// The document; its text is the payload.
+    Parsed(Box<Document>),
+    /// Why the file is not read.
+    Refused { kind: String, code: Option<String>, message: String },
+}
+
+/// Serves parse requests until the parent is gone. `arguments` are those after the role.
+///
+/// # Errors
+/// When the limits cannot be set or the channel to the parent breaks.
+pub fn child_main(arguments: &[String]) -> io::Result<()> {
+    let channel = cairn_isolate::child::enter(arguments)?;
+    cairn_isolate::child::serve(channel, |request: Request, bytes| answer(&request.name, &bytes))
+}
+
+fn answer(name: &str, bytes: &[u8]) -> (Answer, Vec<u8>) {
+    let parsed = catch_unwind(AssertUnwindSafe(|| parse(name, bytes))).unwrap_or_else(|_| {
+        Err(invalid_file(format!("'{name}' could not be parsed: the reader failed on it")))
+    });
+    match parsed {
+        Ok(mut document) => {
+            let text = std::mem::take(&mut document.text).into_bytes();
+            (Answer::Parsed(Box::new(document)), text)
+        }
+        Err(error) => {
+            tracing::debug!(name, error = error.detail(), "a file was refused");
+            let refused = Answer::Refused {
+                kind: error.kind().name().to_owned(),
+                code: error.code().map(str::to_owned),
+                message: error.message().to_owned(),
+            };
+            (refused, Vec::new())
+        }
+    }
+}
+
+/// The error an [`Answer::Refused`] stands for.
+pub(crate) fn refusal(kind: &str, code: Option<&str>, message: String) -> Error {
+    let kinds = [Kind::Unsupported, Kind::Unprocessable, Kind::TooLarge, Kind::Unavailable];
+    let kind = kinds.into_iter().find(|known| known.name() == kind).unwrap_or(Kind::Unprocessable);
+    let error = Error::new(kind, message);
+    match code {
+        Some("unsupported_file") => error.with_code("unsupported_file"),
+        Some(INVALID_FILE) => error.with_code(INVALID_FILE),
+        _ => error,
+    }
+}

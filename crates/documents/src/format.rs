@@ -1,0 +1,367 @@
+//! What a file is, by its bytes first and its name second.
+
+use std::io::Cursor;
+
+use cairn_kernel::{Error, Kind, Result};
+
+use crate::invalid_file;
+
+/// A kind of file that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Plain text in paragraphs.
+    Text,
+    /// Source code, logs, configuration, XML: text whose line breaks matter.
+    Code,
+    /// Comma- or tab-separated rows.
+    Csv,
+    /// JSON in any of its file forms.
+    Json,
+    /// Markdown.
+    Markdown,
+    /// HTML.
+    Html,
+    /// PDF.
+    Pdf,
+    /// Word (OOXML).
+    Docx,
+    /// PowerPoint (OOXML).
+    Pptx,
+    /// Excel (OOXML).
+    Xlsx,
+}
+
+/// The kinds that are read, for messages.
+const READ: &str = "PDF, DOCX, PPTX, XLSX, HTML, Markdown, CSV, JSON, source code and plain text";
+
+const CODE: [&str; 62] = [
+    "rs",
+    "py",
+    "js",
+    "mjs",
+    "cjs",
+    "ts",
+    "tsx",
+    "jsx",
+    "java",
+    "c",
+    "h",
+    "cc",
+    "cpp",
+    "cxx",
+    "hpp",
+    "hh",
+    "cs",
+    "go",
+    "rb",
+    "php",
+    "swift",
+    "kt",
+    "kts",
+    "scala",
+    "sh",
+    "bash",
+    "zsh",
+    "fish",
+    "ps1",
+    "bat",
+    "sql",
+    "css",
+    "scss",
+    "less",
+    "xml",
+    "xsd",
+    "xsl",
+    "svg",
+    "rss",
+    "atom",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "cfg",
+    "conf",
+    "properties",
+    "env",
+    "log",
+    "diff",
+    "patch",
+    "lua",
+    "pl",
+    "r",
+    "jl",
+    "ex",
+    "exs",
+    "erl",
+    "hs",
+    "ml",
+    "proto",
+    "graphql",
+];
+
+/// First bytes of kinds that are not read, with their names.
+const FOREIGN: [(&[u8], &str); 31] = [
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"BM", "a BMP image"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"RIFF", "a RIFF file (audio, video or WebP image)"),
+    (b"\0\0\x01\0", "an icon"),
+    (b"8BPS", "a Photoshop image"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\0", "an xz archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x7fELF", "an executable"),
+    (b"MZ", "an executable"),
+    (b"\xcf\xfa\xed\xfe", "an executable"),
+    (b"\xca\xfe\xba\xbe", "an executable or Java class"),
+    (b"\0asm", "a WebAssembly module"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"ID3", "an MP3 recording"),
+    (b"OggS", "an Ogg recording"),
+    (b"fLaC", "a FLAC recording"),
+    (b"wOFF", "a web font"),
+    (b"wOF2", "a web font"),
+    (b"OTTO", "a font"),
+    (b"{\\rtf", "a Rich Text (RTF) document"),
+    (b"%!PS", "a PostScript document"),
+    (b"GGUF", "a GGUF model"),
+];
+
+/// First bytes of the container of legacy Office files and of encrypted OOXML.
+const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+
+impl Format {
+    /// Finds out what `bytes` are; `name` (a file name) decides between kinds of text.
+    ///
+    /// # Errors
+    /// `Unsupported`, naming the kind found and the kinds that are read;
+    /// `Unprocessable` when the file is empty, locked, or not what its name says.
+    pub fn detect(name: &str, bytes: &[u8]) -> Result<Self> {
+        if bytes.is_empty() {
+            return Err(invalid_file(format!("'{name}' is empty (0 bytes)")));
+        }
+        let extension = extension(name);
+        let head = bytes.get(..bytes.len().min(1024)).unwrap_or_default();
+        if find(head, b"%PDF-").is_some() {
+            return Ok(Self::Pdf);
+        }
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+            return container(name, &extension, bytes);
+        }
+        if bytes.starts_with(COMPOUND) {
+            return Err(compound(name, bytes));
+        }
+        let found = FOREIGN.iter().find(|(magic, _)| bytes.starts_with(magic));
+        if let Some((_, found)) = found.filter(|(magic, _)| magic.len() > 2 || !is_text(bytes)) {
+            return Err(unsupported(name, found));
+        }
+        let office = ["pdf", "docx", "pptx", "xlsx"].contains(&extension.as_str());
+        if !is_text(bytes) {
+            return Err(match office {
+                true => mislabelled(name, &extension, "bytes of another kind"),
+                false if bytes.get(4..8) == Some(b"ftyp") => {
+                    unsupported(name, "a video, audio or HEIC image")
+                }
+                false => unsupported(name, "binary data"),
+            });
+        }
+        if office {
+            return Err(mislabelled(name, &extension, "plain text"));
+        }
+        Ok(Self::of_text(&extension, bytes))
+    }
+
+    fn of_text(extension: &str, bytes: &[u8]) -> Self {
+        match extension {
+            "md" | "markdown" | "mdown" | "mkd" | "mdx" | "qmd" | "rmd" => Self::Markdown,
+            "html" | "htm" | "xhtml" | "shtml" => Self::Html,
+            "csv" | "tsv" | "psv" => Self::Csv,
+            "json" | "jsonl" | "ndjson" | "geojson" | "ipynb" => Self::Json,
+            other if CODE.contains(&other) => Self::Code,
+            "txt" | "text" => Self::Text,
+            _ => {
+                let head =
+                    String::from_utf8_lossy(bytes.get(..bytes.len().min(512)).unwrap_or_default());
+                let head = head
+                    .trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t'])
+                    .to_ascii_lowercase();
+                let html = ["<!doctype html", "<html"].iter().any(|start| head.starts_with(start));
+                if html { Self::Html } else { Self::Text }
+            }
+        }
+    }
+
+    /// The media type of this kind.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Text | Self::Code => "text/plain",
+            Self::Csv => "text/csv",
+            Self::Json => "application/json",
+            Self::Markdown => "text/markdown",
+            Self::Html => "text/html",
+            Self::Pdf => "application/pdf",
+            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            Self::Pptx => {
+                "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+            }
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+
+    /// A short name, for messages and metric labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Code => "code",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Docx => "docx",
+            Self::Pptx => "pptx",
+            Self::Xlsx => "xlsx",
+        }
+    }
+}
+
+/// The lower-case extension of a file name, empty when it has none.
+fn extension(name: &str) -> String {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
+}
+
+fn unsupported(name: &str, found: &str) -> Error {
+    Error::new(
+        Kind::Unsupported,
+        format!("'{name}' is {found}, which is not read; the kinds that are read are {READ}"),
+    )
+    .with_code("unsupported_file")
+}
+
+fn mislabelled(name: &str, extension: &str, found: &str) -> Error {
+    let kind = extension.to_ascii_uppercase();
+    invalid_file(format!(
+        "'{name}' holds no {kind} document but {found}: it is damaged, cut short or misnamed; \
+         export it again or give it the right extension"
+    ))
+}
+
+/// What a ZIP container is, by the names in it.
+fn container(name: &str, extension: &str, bytes: &[u8]) -> Result<Format> {
+    let Ok(archive) = zip::ZipArchive::new(Cursor::new(bytes)) else {
+        let message = format!(
+            "'{name}' is damaged or cut short: its ZIP directory cannot be read; upload it again"
+        );
+        return Err(invalid_file(message));
+    };
+    let has = |start: &[u8]| archive.file_names_raw().any(|entry| entry.starts_with(start));
+    let ooxml = has(b"[Content_Types].xml");
+    match () {
+        () if ooxml && has(b"word/") => Ok(Format::Docx),
+        () if ooxml && has(b"ppt/") => Ok(Format::Pptx),
+        () if ooxml && has(b"xl/") => Ok(Format::Xlsx),
+        () if ["docx", "pptx", "xlsx"].contains(&extension) => {
+            Err(mislabelled(name, extension, "a ZIP archive without its parts"))
+        }
+        () if has(b"META-INF/container.xml") => Err(unsupported(name, "an EPUB book")),
+        () if has(b"content.xml") => Err(unsupported(name, "an OpenDocument file")),
+        () => Err(unsupported(name, "a ZIP archive")),
+    }
+}
+
+/// Legacy Office files and encrypted OOXML share one container.
+fn compound(name: &str, bytes: &[u8]) -> Error {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    if find(bytes, &utf16("EncryptedPackage")).is_some() {
+        return invalid_file(format!(
+            "'{name}' is protected by a password; save it without one and upload it again"
+        ));
+    }
+    let kinds = [
+        ("WordDocument", "a Word 97-2003 document (.doc)"),
+        ("Workbook", "an Excel 97-2003 workbook (.xls)"),
+        ("PowerPoint Document", "a PowerPoint 97-2003 presentation (.ppt)"),
+        ("__substg1.0", "an Outlook message (.msg)"),
+    ];
+    let found = kinds.iter().find(|(stream, _)| find(bytes, &utf16(stream)).is_some());
+    unsupported(name, found.map_or("a legacy Office file", |(_, kind)| kind))
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// Whether the bytes can be text in some encoding: no zeros (but for UTF-16)
+/// and hardly any control characters in the first 64 KiB.
+fn is_text(bytes: &[u8]) -> bool {
+    let sample = bytes.get(..bytes.len().min(64 << 10)).unwrap_or_default();
+    if sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff") {
+        return true;
+    }
+    let zeros = sample.iter().filter(|&&b| b == 0).count();
+    if zeros > 0 {
+        return zeros * 3 > sample.len() && crate::encoding::looks_like_utf16(bytes);
+    }
+    let control = sample
+        .iter()
+        .filter(|&&b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b))
+        .count();
+    control * 50 <= sample.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(name: &str, bytes: &[u8]) -> (Kind, String) {
+        let error = Format::detect(name, bytes).unwrap_err();
+        (error.kind(), error.message().to_owned())
+    }
+
+    #[test]
+    fn the_bytes_decide_and_the_name_settles_kinds_of_text() {
+        let detect = |name: &str, bytes: &[u8]| Format::detect(name, bytes).unwrap();
+        assert_eq!(detect("x.txt", b"%PDF-1.4 ..."), Format::Pdf);
+        assert_eq!(detect("x.md", b"# hi"), Format::Markdown);
+        assert_eq!(detect("page", b"\n<!DOCTYPE html><p>"), Format::Html);
+        assert_eq!(detect("x.rs", b"fn main() {}"), Format::Code);
+        assert_eq!(detect("BMW.txt", b"BM is how this text starts"), Format::Text);
+        assert_eq!(detect("a.b/notes", b"hello"), Format::Text);
+    }
+
+    #[test]
+    fn what_is_not_read_is_named_with_what_is() {
+        let (kind, message) = refused("cat.txt", b"\x89PNG\r\n\x1a\n\0\0");
+        assert_eq!(kind, Kind::Unsupported);
+        assert!(
+            message.contains("'cat.txt' is a PNG image") && message.contains("PDF, DOCX"),
+            "{message}"
+        );
+        assert_eq!(refused("x.bin", &[0, 1, 2, 3, 200]).0, Kind::Unsupported);
+        assert_eq!(refused("x.docx", b"PK\x03\x04 cut").0, Kind::Unprocessable);
+        assert_eq!(refused("x.pdf", b"<html>404</html>").0, Kind::Unprocessable);
+        assert_eq!(refused("x.txt", b"").0, Kind::Unprocessable);
+    }
+
+    #[test]
+    fn a_locked_office_file_is_told_from_an_old_one() {
+        let stream = |name: &str| {
+            let mut bytes = COMPOUND.to_vec();
+            bytes.extend([0; 600]);
+            bytes.extend(name.encode_utf16().flat_map(u16::to_le_bytes));
+            bytes
+        };
+        let (kind, message) = refused("a.docx", &stream("EncryptedPackage"));
+        assert!(kind == Kind::Unprocessable && message.contains("password"), "{message}");
+        let (kind, message) = refused("a.doc", &stream("WordDocument"));
+        assert!(kind == Kind::Unsupported && message.contains("Word 97"), "{message}");
+    }
+}

@@ -1,0 +1,141 @@
+//! The parent's side: parses in confined children, so that a hostile file costs
+//! that file and nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use cairn_isolate::{Isolate, Pool, Spec};
+use cairn_kernel::{Error, Kind, Result, ResultExt};
+use tokio::sync::Semaphore;
+
+use crate::child::{Answer, CHILD_ROLE, Request, refusal};
+use crate::document::Document;
+use crate::{Format, invalid_file};
+
+/// What a child answered, with the text beside it.
+type Answered = (Answer, Vec<u8>);
+
+/// Parses files in children of this executable, several at a time.
+///
+/// A child can read nothing but system libraries (where the kernel has Landlock):
+/// the bytes come over the pipe. Clones share the children.
+#[derive(Clone, Debug)]
+pub struct Parser {
+    isolate: Isolate,
+    spec: Spec,
+    pool: Pool,
+    memory_bytes: u64,
+    deadline: Duration,
+    /// Whether any child has parsed a file, and so may have been worn when it died.
+    served: Arc<AtomicBool>,
+    second_tries: Arc<Semaphore>,
+}
+
+impl Parser {
+    /// A parser with at most `workers` children of `memory_bytes` address space
+    /// each, that gives a file `deadline` time.
+    pub fn new(isolate: Isolate, memory_bytes: u64, deadline: Duration, workers: usize) -> Self {
+        let spec = Spec::new(CHILD_ROLE).memory(memory_bytes).readable([]);
+        let pool = Pool::new(isolate.clone(), spec.clone(), workers);
+        let second_tries = Arc::new(Semaphore::new(1));
+        Self { isolate, spec, pool, memory_bytes, deadline, served: Arc::default(), second_tries }
+    }
+
+    /// Parses `bytes`, a file called `name`.
+    ///
+    /// # Errors
+    /// Those of [`crate::parse`]; `Unprocessable` when the file takes too long or
+    /// too much memory, or ends the process that parses it; `Unavailable` when no
+    /// process could be started.
+    pub async fn parse(&self, name: &str, bytes: &[u8]) -> Result<Document> {
+        let start = Instant::now();
+        let result = self.attempt(name, bytes).await.and_then(document);
+        match &result {
+            Ok(document) => {
+                let kind = kind_of(&document.media_type);
+                metrics::histogram!("cairn_parse_seconds", "kind" => kind)
+                    .record(start.elapsed().as_secs_f64());
+            }
+            Err(error) => {
+                let kind = error.kind().name();
+                metrics::counter!("cairn_parse_failures_total", "kind" => kind).increment(1);
+                tracing::info!(file = name, error = error.detail(), "a file was not parsed");
+            }
+        }
+        result
+    }
+
+    /// Asks a child; when one that may have been worn by other files dies, asks a fresh one.
+    async fn attempt(&self, name: &str, bytes: &[u8]) -> Result<Answered> {
+        let request = Request { name: name.to_owned() };
+        let served = self.served.load(Ordering::Acquire);
+        let error = match self.pool.call(&request, bytes, self.deadline).await {
+            Ok(answered) => {
+                self.served.store(true, Ordering::Release);
+                return Ok(answered);
+            }
+            Err(error) => error,
+        };
+        match error.kind() {
+            Kind::Timeout => return Err(self.too_slow(name)),
+            Kind::Unavailable => {}
+            _ => return Err(error),
+        }
+        let died = error.code().is_some();
+        if died && !served {
+            return Err(self.too_much(name, error));
+        }
+        let _turn = self.second_tries.acquire().await.or_internal("the parser was closed")?;
+        let mut child = self.isolate.spawn(&self.spec)?;
+        match tokio::time::timeout(self.deadline, child.call(&request, bytes)).await {
+            Ok(Ok(answered)) => Ok(answered),
+            Ok(Err(error)) => Err(self.too_much(name, error)),
+            Err(_) => {
+                child.handle().kill();
+                Err(self.too_slow(name))
+            }
+        }
+    }
+
+    fn too_slow(&self, name: &str) -> Error {
+        let seconds = self.deadline.as_secs_f64();
+        invalid_file(format!(
+            "'{name}' could not be parsed within {seconds} s; split it into smaller files"
+        ))
+    }
+
+    fn too_much(&self, name: &str, cause: Error) -> Error {
+        let megabytes = self.memory_bytes >> 20;
+        invalid_file(format!(
+            "'{name}' could not be parsed: it needs more than {megabytes} MB of memory or breaks the reader; \
+             split it into smaller files"
+        ))
+        .with_source(cause)
+    }
+}
+
+fn document((answer, payload): Answered) -> Result<Document> {
+    match answer {
+        Answer::Parsed(document) => {
+            let text = String::from_utf8(payload).or_internal("a parsed text was not UTF-8")?;
+            Ok(Document { text, ..*document })
+        }
+        Answer::Refused { kind, code, message } => Err(refusal(&kind, code.as_deref(), message)),
+    }
+}
+
+fn kind_of(media_type: &str) -> &'static str {
+    const ALL: [Format; 9] = [
+        Format::Text,
+        Format::Csv,
+        Format::Json,
+        Format::Markdown,
+        Format::Html,
+        Format::Pdf,
+        Format::Docx,
+        Format::Pptx,
+        Format::Xlsx,
+    ];
+    ALL.into_iter().find(|format| format.media_type() == media_type).map_or("text", Format::name)
+}

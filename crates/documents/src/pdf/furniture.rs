@@ -1,0 +1,93 @@
+//! Running heads, running feet and page numbers: dropped only where pages agree.
+
+use std::collections::HashMap;
+
+use super::lines::Line;
+
+/// Documents with fewer pages say too little about what repeats.
+const PAGES_MIN: usize = 4;
+/// Lines looked at on either end of a page.
+const EDGE_LINES: usize = 2;
+
+/// Removes running lines; returns how many.
+pub(super) fn remove(pages: &mut [Vec<Line>]) -> usize {
+    let filled = pages.iter().filter(|page| !page.is_empty()).count();
+    if filled < PAGES_MIN {
+        return 0;
+    }
+    let mut removed = 0;
+    for _ in 0..EDGE_LINES {
+        let round = remove_edge(pages, filled, true) + remove_edge(pages, filled, false);
+        if round == 0 {
+            break;
+        }
+        removed += round;
+    }
+    removed
+}
+
+/// What running lines have in common from page to page.
+#[derive(PartialEq, Eq, Hash)]
+enum Sign {
+    /// The same words at the same height.
+    Words(String, i32),
+    /// A number as far from the page's own as on other pages, at the same height.
+    Number(i64, i32),
+}
+
+fn remove_edge(pages: &mut [Vec<Line>], filled: usize, top: bool) -> usize {
+    let mut seen: HashMap<Sign, usize> = HashMap::new();
+    for (number, page) in pages.iter().enumerate() {
+        for sign in edge(page, top).map(|at| signs(&page[at], number)).unwrap_or_default() {
+            *seen.entry(sign).or_default() += 1;
+        }
+    }
+    let sure = |sign: &Sign| {
+        let count = seen.get(sign).copied().unwrap_or_default();
+        match sign {
+            // Chapter titles alternate with the book's: a third of the pages is enough.
+            Sign::Words(..) => count >= 3 && count * 3 >= filled,
+            Sign::Number(..) => count >= 3 && count * 5 >= filled * 2,
+        }
+    };
+    let mut removed = 0;
+    for (number, page) in pages.iter_mut().enumerate() {
+        let Some(at) = edge(page, top) else { continue };
+        if page.len() > 1 && signs(&page[at], number).iter().any(&sure) {
+            page.remove(at);
+            removed += 1;
+        }
+    }
+    removed
+}
+
+/// The outermost line, if it stands apart from the text.
+fn edge(page: &[Line], top: bool) -> Option<usize> {
+    let height = |line: &Line| if top { line.y } else { -line.y };
+    let (at, line) = page.iter().enumerate().max_by(|a, b| height(a.1).total_cmp(&height(b.1)))?;
+    let next = page
+        .iter()
+        .enumerate()
+        .filter(|&(other, _)| other != at)
+        .map(|(_, other)| (line.y - other.y).abs())
+        .fold(f32::INFINITY, f32::min);
+    (next > 1.2 * line.size && line.text.chars().count() < 120).then_some(at)
+}
+
+fn signs(line: &Line, page: usize) -> Vec<Sign> {
+    let height = (line.y / 4.0).round() as i32;
+    let mut signs = Vec::new();
+    let words: String =
+        line.text.chars().filter(|c| !c.is_ascii_digit() && !c.is_whitespace()).collect();
+    if words.chars().any(char::is_alphabetic) {
+        signs.push(Sign::Words(words, height));
+    }
+    let tokens: Vec<&str> = line.text.split_whitespace().collect();
+    for token in [tokens.first(), tokens.last()].into_iter().flatten() {
+        let digits = token.trim_matches(|c: char| !c.is_ascii_digit());
+        if let Ok(number) = digits.parse::<i64>() {
+            signs.push(Sign::Number(number - page as i64, height));
+        }
+    }
+    signs
+}

@@ -1,0 +1,193 @@
+//! Runs of glyphs to lines of text.
+
+use std::fmt::Write as _;
+
+/// A gap of this many ems between runs parts cells or columns, not words.
+const CELL_GAP: f32 = 1.3;
+/// A gap of this many ems is a space.
+const WORD_GAP: f32 = 0.16;
+
+/// Glyphs drawn together. Coordinates are points, y grows upwards.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) text: String,
+    pub(super) x0: f32,
+    pub(super) x1: f32,
+    pub(super) y: f32,
+    pub(super) size: f32,
+    pub(super) bold: bool,
+    pub(super) mono: bool,
+}
+
+/// One line (or one cell of a row, before cells are joined).
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) text: String,
+    pub(super) x0: f32,
+    pub(super) x1: f32,
+    pub(super) y: f32,
+    /// The size most of its characters have.
+    pub(super) size: f32,
+    pub(super) bold: bool,
+    pub(super) mono: bool,
+    /// Pieces parted by wide gaps; more than one hints at a table.
+    pub(super) cells: usize,
+    /// The column it lies in and that column's right edge.
+    pub(super) column: usize,
+    pub(super) left: f32,
+    pub(super) right: f32,
+    /// The level, when it is a heading.
+    pub(super) heading: Option<u8>,
+}
+
+/// Text without control characters, ligature glyphs and invisible marks.
+pub(super) fn readable(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{fb00}' => plain.push_str("ff"),
+            '\u{fb01}' => plain.push_str("fi"),
+            '\u{fb02}' => plain.push_str("fl"),
+            '\u{fb03}' => plain.push_str("ffi"),
+            '\u{fb04}' => plain.push_str("ffl"),
+            '\u{fb05}' | '\u{fb06}' => plain.push_str("st"),
+            '\u{ad}' => plain.push('\u{ad}'),
+            c if c.is_whitespace() => plain.push(' '),
+            c if c.is_control() || crate::flow::is_invisible(c) => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Groups runs into rows by their base lines, top first.
+pub(super) fn rows(mut runs: Vec<Run>) -> Vec<Vec<Run>> {
+    runs.retain(|run| !run.text.trim().is_empty() || run.x1 > run.x0);
+    runs.sort_by(|a, b| b.y.total_cmp(&a.y).then(a.x0.total_cmp(&b.x0)));
+    let mut rows: Vec<(f32, f32, Vec<Run>)> = Vec::new();
+    for run in runs {
+        let (bottom, top) = (run.y, run.y + run.size);
+        // Only the nearest rows can share a base line with a run this far down.
+        let place = rows.iter_mut().rev().take(6).find(|(y, height, _)| {
+            let shared = (top.min(*y + *height) - bottom.max(*y)).max(0.0);
+            shared >= 0.55 * run.size.min(*height)
+        });
+        match place {
+            Some((y, height, row)) => {
+                if run.size > *height * 1.05 {
+                    (*y, *height) = (run.y, run.size);
+                }
+                row.push(run);
+            }
+            None => rows.push((run.y, run.size, vec![run])),
+        }
+    }
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+    rows.into_iter()
+        .map(|(_, _, mut row)| {
+            row.sort_by(|a, b| a.x0.total_cmp(&b.x0));
+            row
+        })
+        .collect()
+}
+
+/// Joins the runs of a row to pieces parted by wide gaps.
+pub(super) fn pieces(row: Vec<Run>) -> Vec<Line> {
+    let mut pieces: Vec<Vec<Run>> = Vec::new();
+    for run in row {
+        let near = pieces.last().and_then(|piece| piece.last()).is_some_and(|last| {
+            let em = last.size.max(run.size);
+            run.x0 - last.x1 < CELL_GAP * em
+        });
+        match pieces.last_mut().filter(|_| near) {
+            Some(piece) => piece.push(run),
+            None => pieces.push(vec![run]),
+        }
+    }
+    pieces.into_iter().filter_map(|piece| line(&piece)).collect()
+}
+
+fn line(runs: &[Run]) -> Option<Line> {
+    let mut text = String::new();
+    let mut last: Option<&Run> = None;
+    for run in runs {
+        if let Some(last) = last {
+            // The same glyphs drawn twice in one place make bold type, not two words.
+            if run.text == last.text && (run.x0 - last.x0).abs() < 0.3 * run.size {
+                continue;
+            }
+            let gap = run.x0 - last.x1;
+            let apart = gap > WORD_GAP * last.size.min(run.size);
+            if apart && !text.ends_with(' ') && !run.text.starts_with(' ') {
+                text.push(' ');
+            }
+        }
+        text.push_str(&run.text);
+        last = Some(run);
+    }
+    let text = without_leaders(&text);
+    if text.is_empty() {
+        return None;
+    }
+    let main = main_run(runs)?;
+    let words = || runs.iter().filter(|run| run.text.chars().any(char::is_alphanumeric));
+    let low = |value: fn(&Run) -> f32| runs.iter().map(value).fold(f32::INFINITY, f32::min);
+    Some(Line {
+        text,
+        x0: low(|run| run.x0),
+        x1: runs.iter().map(|run| run.x1).fold(f32::NEG_INFINITY, f32::max),
+        y: main.y,
+        size: main.size,
+        bold: words().next().is_some() && words().all(|run| run.bold),
+        mono: words().next().is_some() && words().all(|run| run.mono),
+        cells: 1,
+        column: 0,
+        left: 0.0,
+        right: 0.0,
+        heading: None,
+    })
+}
+
+/// The run of the size that most characters have.
+fn main_run(runs: &[Run]) -> Option<&Run> {
+    runs.iter().max_by_key(|run| {
+        let same = runs.iter().filter(|other| (other.size - run.size).abs() < 0.26);
+        same.map(|other| other.text.trim().chars().count()).sum::<usize>()
+    })
+}
+
+/// White space collapsed, and the dots that lead to a page number shortened.
+fn without_leaders(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut plain = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        let dots = words.iter().skip(at).take_while(|word| word.chars().all(|c| c == '.')).count();
+        let long = word.len() > 3 && word.chars().all(|c| c == '.');
+        let space = if plain.is_empty() { "" } else { " " };
+        if dots >= 4 || long {
+            let _ = write!(plain, "{space}\u{2026}");
+            at += dots.max(1);
+        } else {
+            let _ = write!(plain, "{space}{word}");
+            at += 1;
+        }
+    }
+    plain
+}
+
+/// Joins the pieces of one row to a line of several cells.
+pub(super) fn join(pieces: Vec<Line>) -> Option<Line> {
+    let cells = pieces.len();
+    let mut pieces = pieces.into_iter();
+    let mut line = pieces.next()?;
+    for piece in pieces {
+        line.text.push_str("  ");
+        line.text.push_str(&piece.text);
+        line.x1 = line.x1.max(piece.x1);
+        line.bold &= piece.bold;
+        line.mono &= piece.mono;
+    }
+    line.cells = cells;
+    Some(line)
+}

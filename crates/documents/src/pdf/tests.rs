@@ -1,0 +1,162 @@
+//! PDFs written by hand, byte by byte, and what is read from them.
+
+use std::fmt::Write as _;
+
+use cairn_kernel::Kind;
+use pdf_oxide::editor::{DocumentEditor, EncryptionConfig, SaveOptions};
+
+use crate::document::{BlockKind, Document};
+use crate::parse;
+
+/// A PDF whose pages hold the given content streams, with a sound cross-reference table.
+pub(crate) fn pdf(pages: &[String]) -> Vec<u8> {
+    let kids: Vec<String> = (0..pages.len()).map(|page| format!("{} 0 R", 4 + page * 2)).collect();
+    let mut objects = vec![
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        format!("<< /Type /Pages /Kids [{}] /Count {} >>", kids.join(" "), pages.len()),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+            .to_owned(),
+    ];
+    for (page, content) in pages.iter().enumerate() {
+        objects.push(format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> /Contents {} 0 R >>",
+            5 + page * 2
+        ));
+        objects.push(format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len() + 1));
+    }
+    let mut file = "%PDF-1.4\n".to_owned();
+    let mut places = Vec::new();
+    for (number, object) in objects.iter().enumerate() {
+        places.push(file.len());
+        let _ = write!(file, "{} 0 obj\n{object}\nendobj\n", number + 1);
+    }
+    let start = file.len();
+    let _ = write!(file, "xref\n0 {}\n0000000000 65535 f \n", places.len() + 1);
+    for place in &places {
+        let _ = writeln!(file, "{place:010} 00000 n ");
+    }
+    let _ = write!(
+        file,
+        "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n",
+        places.len() + 1
+    );
+    file.into_bytes()
+}
+
+/// Drawing operators for one line of text.
+pub(crate) fn line(x: u32, y: u32, size: u32, text: &str) -> String {
+    format!("BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET\n")
+}
+
+fn read(pages: &[String]) -> Document {
+    parse("test.pdf", &pdf(pages)).unwrap()
+}
+
+const FILLER: [&str; 6] = [
+    "The quick brown fox jumps over the lazy dog and",
+    "runs along the river until it finds a quiet place",
+    "where it may rest for the night without any fear",
+    "of the hunters who have followed its trail since",
+    "the early morning when the sun was barely visible",
+    "above the hills that surround the little village.",
+];
+
+fn column(x: u32, top: u32) -> String {
+    FILLER.iter().zip(0..).map(|(text, row): (_, u32)| line(x, top - row * 13, 11, text)).collect()
+}
+
+#[test]
+fn lines_become_paragraphs_and_large_type_headings() {
+    let page = line(72, 720, 18, "A Study of Foxes")
+        + &line(72, 690, 11, "This text explains how the transfor-")
+        + &line(72, 677, 11, "mation of wild animals into pets went.")
+        + &line(72, 640, 11, "A second paragraph follows here as well.");
+    let document = read(&[page]);
+    assert_eq!(
+        document.text,
+        "A Study of Foxes\n\nThis text explains how the transformation of wild animals into pets went.\n\n\
+         A second paragraph follows here as well."
+    );
+    assert_eq!(document.headings.len(), 1);
+    assert_eq!(document.blocks[0].kind, BlockKind::Heading(1));
+    assert_eq!(
+        (document.pages[0].start, document.pages[0].end),
+        (0, document.text.chars().count())
+    );
+}
+
+#[test]
+fn columns_of_prose_are_read_one_after_the_other() {
+    let page = line(150, 740, 18, "A title across both of the columns")
+        + &column(50, 700)
+        + &column(330, 700);
+    let document = read(&[page]);
+    let first = document.text.find("little village.").unwrap();
+    let second = document.text.rfind("The quick brown").unwrap();
+    assert!(first < second, "{}", document.text);
+    assert!(document.text.contains("dog and runs along the river"), "{}", document.text);
+}
+
+#[test]
+fn rows_of_a_table_are_read_across() {
+    let row = |y, a, b, c| line(72, y, 11, a) + &line(250, y, 11, b) + &line(420, y, 11, c);
+    let page = row(700, "Name", "Price", "Stock")
+        + &row(685, "Bolt", "3.50", "12")
+        + &row(670, "Nut", "1.20", "40");
+    let document = read(&[page]);
+    assert_eq!(document.text, "Name  Price  Stock\nBolt  3.50  12\nNut  1.20  40");
+    assert!(document.blocks.iter().all(|block| block.kind == BlockKind::TableRow));
+}
+
+#[test]
+fn running_heads_go_and_sentences_cross_pages() {
+    let pages: Vec<String> = (1..=5)
+        .map(|page| {
+            line(72, 770, 9, "The Book of Foxes")
+                + &line(
+                    72,
+                    700,
+                    11,
+                    &format!("Page text {page} begins with enough words to fill this one line"),
+                )
+                + &line(72, 687, 11, "and goes on to the very end of the page without a stop so")
+                + &line(300, 30, 9, &format!("{}", page + 6))
+        })
+        .collect();
+    let document = read(&pages);
+    assert!(!document.text.contains("The Book of Foxes\n\nPage text 2"), "{}", document.text);
+    assert!(!document.text.contains("11"), "{}", document.text);
+    assert_eq!(document.pages.len(), 5);
+    assert_eq!(document.page_at(document.text.find("text 3").unwrap()), Some(3));
+    assert!(document.notes.iter().any(|note| note.contains("running heads")));
+}
+
+#[test]
+fn pages_without_text_are_named_and_a_scan_is_refused() {
+    let text = line(72, 700, 11, "Only this page has text.");
+    let image = "q 100 0 0 100 72 600 cm 0.5 g 0 0 1 1 re f Q".to_owned();
+    let document = read(&[text, image.clone()]);
+    assert!(
+        document.notes.iter().any(|note| note.contains("text layer") && note.ends_with(": 2")),
+        "{:?}",
+        document.notes
+    );
+    let error = parse("scan.pdf", &pdf(&[image])).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Unprocessable, Some("invalid_file")));
+    assert!(error.message().contains("pages have no text layer; OCR is not available"), "{error}");
+}
+
+fn encrypted(user: &str) -> Vec<u8> {
+    let source = pdf(&[line(72, 700, 11, "A secret text.")]);
+    let mut editor = DocumentEditor::from_bytes(source).unwrap();
+    let options = SaveOptions::with_encryption(EncryptionConfig::new(user, "owner"));
+    editor.save_to_bytes_with_options(options).unwrap()
+}
+
+#[test]
+fn a_password_is_named_and_an_empty_one_opens() {
+    assert_eq!(parse("open.pdf", &encrypted("")).unwrap().text, "A secret text.");
+    let error = parse("locked.pdf", &encrypted("pass")).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Unprocessable, Some("invalid_file")));
+    assert!(error.message().contains("'locked.pdf' is protected by a password"), "{error}");
+}

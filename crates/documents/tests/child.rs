@@ -1,0 +1,155 @@
+//! Parsing in children: this program is its own child, so it has no test harness.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use cairn_documents::Parser;
+use cairn_isolate::{CHILD_ARGUMENT, Isolate};
+use cairn_kernel::Kind;
+
+type Case = (&'static str, fn() -> Pin<Box<dyn Future<Output = Result<(), String>>>>);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).map(String::as_str) == Some(CHILD_ARGUMENT) {
+        let ended = cairn_documents::child_main(arguments.get(3..).unwrap_or_default());
+        return if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let cases: [Case; 5] = [
+        ("a_file_comes_back_as_a_document", || Box::pin(a_file_comes_back_as_a_document())),
+        ("a_damaged_file_is_refused_with_its_reason", || {
+            Box::pin(a_damaged_file_is_refused_with_its_reason())
+        }),
+        ("a_file_that_needs_too_much_memory_harms_no_other", || {
+            Box::pin(a_file_that_needs_too_much_memory_harms_no_other())
+        }),
+        ("a_file_past_its_deadline_is_given_up", || {
+            Box::pin(a_file_past_its_deadline_is_given_up())
+        }),
+        ("mutated_files_never_end_the_parser", || Box::pin(mutated_files_never_end_the_parser())),
+    ];
+    let wanted = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'));
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
+        return ExitCode::FAILURE;
+    };
+    let (mut passed, mut failed, mut filtered) = (0, 0, 0);
+    for (name, case) in cases {
+        if wanted.is_some_and(|wanted| !name.contains(wanted.as_str())) {
+            filtered += 1;
+            continue;
+        }
+        match runtime.block_on(case()) {
+            Ok(()) => {
+                passed += 1;
+                println!("test {name} ... ok");
+            }
+            Err(reason) => {
+                failed += 1;
+                println!("test {name} ... FAILED: {reason}");
+            }
+        }
+    }
+    let outcome = if failed == 0 { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {outcome}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {filtered} filtered out"
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn parser(megabytes: u64, deadline: Duration) -> Result<Parser, String> {
+    let isolate = Isolate::current().map_err(|error| error.detail())?;
+    Ok(Parser::new(isolate, megabytes << 20, deadline, 2))
+}
+
+fn check(holds: bool, what: impl Into<String>) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.into()) }
+}
+
+const PAGE: &str = "# Head\n\nSome text with ümlauts.\n\n- one\n- two\n";
+
+async fn a_file_comes_back_as_a_document() -> Result<(), String> {
+    let parser = parser(1024, Duration::from_secs(30))?;
+    let apart = parser.parse("a.md", PAGE.as_bytes()).await.map_err(|error| error.detail())?;
+    let here = cairn_documents::parse("a.md", PAGE.as_bytes()).map_err(|error| error.detail())?;
+    check(apart == here && apart.headings.len() == 1, format!("{apart:?}"))
+}
+
+async fn a_damaged_file_is_refused_with_its_reason() -> Result<(), String> {
+    let parser = parser(1024, Duration::from_secs(30))?;
+    let Err(error) = parser.parse("cut.docx", b"PK\x03\x04\x14\0 cut").await else {
+        return Err("it was read".into());
+    };
+    check(
+        error.kind() == Kind::Unprocessable
+            && error.code() == Some("invalid_file")
+            && error.message().contains("cut.docx"),
+        error.detail(),
+    )?;
+    let Err(error) = parser.parse("x.png", b"\x89PNG\r\n\x1a\n").await else {
+        return Err("it was read".into());
+    };
+    check(error.kind() == Kind::Unsupported && error.message().contains("PNG"), error.detail())
+}
+
+async fn a_file_that_needs_too_much_memory_harms_no_other() -> Result<(), String> {
+    let parser = parser(256, Duration::from_secs(60))?;
+    parser.parse("a.md", PAGE.as_bytes()).await.map_err(|error| error.detail())?;
+    let bomb = "<p>".repeat(30_000_000);
+    let fine = async {
+        for _ in 0..20 {
+            parser.parse("a.md", PAGE.as_bytes()).await.map_err(|error| error.detail())?;
+        }
+        Ok::<(), String>(())
+    };
+    let (bombed, fine) = tokio::join!(parser.parse("bomb.html", bomb.as_bytes()), fine);
+    fine?;
+    let Err(error) = bombed else { return Err("the bomb was read".into()) };
+    check(
+        error.kind() == Kind::Unprocessable && error.message().contains("256 MB"),
+        error.detail(),
+    )?;
+    parser.parse("a.md", PAGE.as_bytes()).await.map_err(|error| error.detail())?;
+    Ok(())
+}
+
+async fn a_file_past_its_deadline_is_given_up() -> Result<(), String> {
+    let parser = parser(2048, Duration::from_millis(400))?;
+    let slow = "<p>word</p>".repeat(2_000_000);
+    let Err(error) = parser.parse("slow.html", slow.as_bytes()).await else {
+        return Err("it was read in time".into());
+    };
+    check(
+        error.kind() == Kind::Unprocessable && error.message().contains("0.4 s"),
+        error.detail(),
+    )?;
+    parser.parse("a.md", PAGE.as_bytes()).await.map_err(|error| error.detail())?;
+    Ok(())
+}
+
+async fn mutated_files_never_end_the_parser() -> Result<(), String> {
+    let parser = parser(1024, Duration::from_secs(30))?;
+    let page =
+        "<html><body><h1>T</h1><table><tr><td>a<td>b</table><ul><li>x</ul></body></html>".repeat(4);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap_or_default()
+    };
+    for round in 0..200 {
+        let mut bytes = page.clone().into_bytes();
+        for _ in 0..random() % 20 + 1 {
+            let at = random() % bytes.len();
+            bytes[at] = u8::try_from(random() % 256).unwrap_or_default();
+        }
+        match parser.parse("mutated.html", &bytes).await {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), Kind::Unprocessable | Kind::Unsupported) => {}
+            Err(error) => return Err(format!("round {round}: {}", error.detail())),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! OpenAI's surface: files, vector stores, search, chat, responses, embeddings, models.
+//!
+//! Handlers convert and call one service. What a request asks for and is not done
+//! here is refused with a 400 that names the field, never left out silently.
+
+pub(crate) mod chat;
+mod convert;
+pub(crate) mod embeddings;
+pub(crate) mod files;
+pub(crate) mod models;
+pub(crate) mod responses;
+pub(crate) mod search;
+mod sse;
+pub(crate) mod stores;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::App;
+
+/// Every OpenAI route.
+pub(crate) fn routes() -> Router<App> {
+    let store_files = get(stores::list_files).post(stores::attach);
+    let store_file = get(stores::file).post(stores::update_file).delete(stores::detach);
+    // An upload counts its own bytes, so that one over the limit is answered cleanly.
+    let files = post(files::upload).layer(DefaultBodyLimit::disable()).get(files::list);
+    Router::new()
+        .route("/v1/files", files)
+        .route("/v1/files/{id}", get(files::retrieve).delete(files::delete))
+        .route("/v1/files/{id}/content", get(files::content))
+        .route("/v1/vector_stores", get(stores::list).post(stores::create))
+        .route(
+            "/v1/vector_stores/{id}",
+            get(stores::retrieve).post(stores::update).delete(stores::delete),
+        )
+        .route("/v1/vector_stores/{id}/search", post(search::search))
+        .route("/v1/vector_stores/{id}/files", store_files)
+        .route("/v1/vector_stores/{id}/files/{file_id}", store_file)
+        .route("/v1/vector_stores/{id}/files/{file_id}/content", get(stores::file_content))
+        .route("/v1/vector_stores/{id}/file_batches", post(stores::create_batch))
+        .route("/v1/vector_stores/{id}/file_batches/{batch_id}", get(stores::batch))
+        .route("/v1/vector_stores/{id}/file_batches/{batch_id}/cancel", post(stores::cancel_batch))
+        .route("/v1/vector_stores/{id}/file_batches/{batch_id}/files", get(stores::batch_files))
+        .route("/v1/chat/completions", post(chat::create))
+        .route("/v1/embeddings", post(embeddings::create))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::retrieve))
+        .route("/v1/responses", post(responses::create))
+        .route("/v1/responses/{id}", get(responses::retrieve).delete(responses::delete))
+        .route("/v1/responses/{id}/input_items", get(responses::input_items))
+}

@@ -1,0 +1,353 @@
+//! What several handlers convert: pages of lists, sampling, filters, passages.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use cairn_kernel::{Error, Id, Result};
+use cairn_services::records::UsageEntry;
+use cairn_services::retrieve::Passage;
+use cairn_services::{Order, Page, Sampling};
+use cairn_wire::openai::{
+    List, ListQuery, PassagePlace, RankingOptions, SearchResult, TextContent,
+};
+use serde_json::Value;
+
+use crate::error::ApiError;
+
+/// Tells a polling client how long to wait, in milliseconds.
+pub(super) const POLL_AFTER: [(&str, &str); 1] = [("openai-poll-after-ms", "200")];
+
+/// Seconds of a record's milliseconds.
+pub(super) fn seconds(millis: i64) -> i64 {
+    millis.div_euclid(1000)
+}
+
+/// The query string of a list.
+#[derive(Debug)]
+pub(crate) struct Listing(pub(crate) ListQuery);
+
+impl<S: Send + Sync> FromRequestParts<S> for Listing {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Query(query) = Query::try_from_uri(&parts.uri).map_err(|rejection| {
+            Error::invalid(format!("the query string does not fit: {}", rejection.body_text()))
+        })?;
+        Ok(Self(query))
+    }
+}
+
+/// A page asked for, and one item more, which says whether there is a next page.
+#[derive(Debug)]
+pub(super) struct Paging {
+    pub(super) page: Page,
+    limit: usize,
+}
+
+impl Paging {
+    /// Checks `query`: its limit is at most `most`, and `default` when absent.
+    pub(super) fn of(query: &ListQuery, most: i64, default: i64) -> Result<Self> {
+        if query.before.is_some() {
+            return Err(Error::invalid(
+                "'before' is not supported; list in the other 'order' and use 'after'",
+            )
+            .with_param("before"));
+        }
+        let limit = query.limit.unwrap_or(default);
+        if !(1..=most).contains(&limit) {
+            return Err(Error::invalid(format!(
+                "limit is {limit}; it must be between 1 and {most}"
+            ))
+            .with_param("limit"));
+        }
+        let order = match query.order.as_deref() {
+            None | Some("desc") => Order::Descending,
+            Some("asc") => Order::Ascending,
+            Some(other) => {
+                return Err(Error::invalid(format!("order is '{other}'; use asc or desc"))
+                    .with_param("order"));
+            }
+        };
+        let after = query.after.as_deref().map(Id::from_raw);
+        let limit_and_one = limit + 1;
+        Ok(Self {
+            page: Page { limit: limit_and_one, order, after },
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The page out of up to one item more than it holds.
+    pub(super) fn list<T>(&self, mut data: Vec<T>, id: impl Fn(&T) -> String) -> List<T> {
+        let has_more = data.len() > self.limit;
+        data.truncate(self.limit);
+        List {
+            object: "list",
+            first_id: data.first().map(&id),
+            last_id: data.last().map(&id),
+            data,
+            has_more,
+        }
+    }
+}
+
+/// Refuses every field of `rest` but the `harmless` ones and those that ask for nothing.
+pub(super) fn refuse_rest(rest: &BTreeMap<String, Value>, harmless: &[&str]) -> Result<()> {
+    match rest.iter().find(|(name, value)| !harmless.contains(&name.as_str()) && !neutral(value)) {
+        Some((name, _)) => Err(unsupported(name)),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a field that is not supported.
+pub(super) fn unsupported(name: &str) -> Error {
+    Error::invalid(format!("'{name}' is not supported here; leave it out"))
+        .with_param(name)
+        .with_code("unsupported_parameter")
+}
+
+/// Whether a value asks for nothing.
+pub(super) fn neutral(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+/// `value` if it is in `range`.
+pub(super) fn within(name: &str, value: Option<f32>, range: RangeInclusive<f32>) -> Result<Option<f32>> {
+    match value {
+        Some(given) if !range.contains(&given) => Err(Error::invalid(format!(
+            "{name} is {given}; it must be between {} and {}",
+            range.start(),
+            range.end()
+        ))
+        .with_param(name)),
+        _ => Ok(value),
+    }
+}
+
+/// Checked temperature and top_p; `temperature` is the default of the former.
+pub(super) fn sampling(
+    given: Option<f32>,
+    top_p: Option<f32>,
+    temperature: f32,
+) -> Result<Sampling> {
+    Ok(Sampling {
+        temperature: within("temperature", given, 0.0..=2.0)?.unwrap_or(temperature),
+        top_p: within("top_p", top_p, 0.0..=1.0)?.unwrap_or(1.0),
+        ..Sampling::default()
+    })
+}
+
+/// `value` tokens, unless that is none.
+pub(super) fn tokens(name: &str, value: Option<u32>) -> Result<Option<u32>> {
+    if value == Some(0) {
+        return Err(Error::invalid(format!("{name} is 0; it must be at least 1")).with_param(name));
+    }
+    Ok(value)
+}
+
+/// The text of a message's content: a string, or parts of the given `kinds`.
+pub(super) fn text_of(content: &Value, place: &str, kinds: &[&str]) -> Result<String> {
+    let fault = |message: String| Error::invalid(message).with_param(place);
+    let parts = match content {
+        Value::String(text) => return Ok(text.clone()),
+        Value::Array(parts) => parts,
+        _ => return Err(fault(format!("{place} must be a text or a list of text parts"))),
+    };
+    let mut texts = Vec::new();
+    for (number, part) in parts.iter().enumerate() {
+        let kind = part.get("type").and_then(Value::as_str).unwrap_or("");
+        if !kinds.contains(&kind) {
+            let kinds = kinds.join(", ");
+            return Err(fault(format!(
+                "{place}[{number}] is of type '{kind}'; only {kinds} is supported"
+            )));
+        }
+        let text = part.get("text").and_then(Value::as_str);
+        texts.push(text.ok_or_else(|| fault(format!("{place}[{number}] has no text")))?);
+    }
+    Ok(texts.join("\n"))
+}
+
+/// How hits are ranked, checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Ranking {
+    pub(super) score_threshold: f32,
+    pub(super) dense_weight: Option<f32>,
+}
+
+/// Checks ranking options; `place` is where they stand in the request.
+pub(super) fn ranking(options: Option<&RankingOptions>, place: &str) -> Result<Ranking> {
+    let Some(options) = options else { return Ok(Ranking::default()) };
+    match options.ranker.as_deref() {
+        None | Some("auto" | "none" | "default-2024-11-15") => {}
+        Some(other) => {
+            return Err(Error::invalid(format!(
+                "the ranker '{other}' does not exist here; use auto, none or default-2024-11-15"
+            ))
+            .with_param(format!("{place}.ranker")));
+        }
+    }
+    let threshold = within("score_threshold", options.score_threshold, 0.0..=1.0)?;
+    let dense_weight = match &options.hybrid_search {
+        None => None,
+        Some(weights) => {
+            let (dense, text) = (weights.embedding_weight, weights.text_weight);
+            let sum = dense + text;
+            if dense < 0.0 || text < 0.0 || sum <= 0.0 || !sum.is_finite() {
+                return Err(Error::invalid(
+                    "embedding_weight and text_weight must not be negative, nor both 0",
+                )
+                .with_param(format!("{place}.hybrid_search")));
+            }
+            Some(dense / sum)
+        }
+    };
+    Ok(Ranking { score_threshold: threshold.unwrap_or(0.0), dense_weight })
+}
+
+/// The number of results asked for, 10 by default.
+pub(super) fn results(asked: Option<usize>) -> Result<usize> {
+    match asked.unwrap_or(10) {
+        limit @ 1..=50 => Ok(limit),
+        limit => Err(Error::invalid(format!(
+            "max_num_results is {limit}; it must be between 1 and 50"
+        ))
+        .with_param("max_num_results")),
+    }
+}
+
+/// A passage as a search result.
+pub(super) fn hit(passage: Passage) -> SearchResult {
+    let Passage { chunk, headings, attributes, score, dense, bm25 } = passage;
+    SearchResult {
+        file_id: chunk.file_id,
+        filename: chunk.filename,
+        score,
+        attributes,
+        content: vec![TextContent { kind: "text", text: chunk.text }],
+        cairn: PassagePlace {
+            chunk_id: chunk.id,
+            page: chunk.page,
+            heading: (!headings.is_empty()).then(|| headings.join(" › ")),
+            char_start: chunk.char_start,
+            char_end: chunk.char_end,
+            dense,
+            bm25,
+        },
+    }
+}
+
+/// An entry for the usage ledger.
+pub(super) fn usage(
+    operation: &'static str,
+    model: &str,
+    tokens: (i64, i64),
+    request_id: &str,
+) -> UsageEntry {
+    UsageEntry {
+        operation,
+        model: model.to_owned(),
+        input_tokens: tokens.0,
+        output_tokens: tokens.1,
+        request_id: request_id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cairn_wire::openai::HybridSearch;
+    use serde_json::json;
+
+    use super::*;
+
+    fn query(limit: i64) -> ListQuery {
+        ListQuery { limit: Some(limit), ..ListQuery::default() }
+    }
+
+    #[test]
+    fn a_limit_out_of_bounds_names_itself() {
+        for limit in [0, -1, 101] {
+            let refused = Paging::of(&query(limit), 100, 20).err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some("limit"), "{limit}");
+        }
+        assert!(Paging::of(&query(100), 100, 20).is_ok());
+    }
+
+    #[test]
+    fn before_and_unknown_orders_are_refused_by_name() {
+        let before = ListQuery { before: Some("x".into()), ..ListQuery::default() };
+        let order = ListQuery { order: Some("up".into()), ..ListQuery::default() };
+        for (query, name) in [(before, "before"), (order, "order")] {
+            let refused = Paging::of(&query, 100, 20).err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some(name));
+        }
+    }
+
+    #[test]
+    fn one_item_more_than_the_limit_means_a_next_page() -> Result<()> {
+        let paging = Paging::of(&query(2), 100, 20)?;
+        assert_eq!(paging.page.limit, 3);
+        let more = paging.list(vec!["a", "b", "c"], |id| (*id).to_owned());
+        assert_eq!((more.data.len(), more.has_more), (2, true));
+        assert_eq!(more.last_id.as_deref(), Some("b"));
+        let last = paging.list(vec!["a", "b"], |id| (*id).to_owned());
+        assert_eq!((last.data.len(), last.has_more), (2, false));
+        let none = paging.list(Vec::<&str>::new(), |id| (*id).to_owned());
+        assert_eq!((none.first_id, none.has_more), (None, false));
+        Ok(())
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_unless_it_asks_for_nothing() {
+        let rest = |value: Value| BTreeMap::from([("logit_bias".to_owned(), value)]);
+        for value in [json!(null), json!(false), json!(0), json!([]), json!({}), json!("")] {
+            assert!(refuse_rest(&rest(value.clone()), &[]).is_ok(), "{value}");
+        }
+        let refused = refuse_rest(&rest(json!({"1": 5})), &["user"]).err();
+        assert_eq!(refused.as_ref().and_then(Error::param), Some("logit_bias"));
+        assert!(refuse_rest(&rest(json!(1)), &["logit_bias"]).is_ok());
+    }
+
+    #[test]
+    fn content_is_a_text_or_text_parts() {
+        let parts = json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
+        assert_eq!(text_of(&parts, "content", &["text"]).ok().as_deref(), Some("a\nb"));
+        let image = json!([{"type": "image_url", "image_url": {"url": "x"}}]);
+        let refused = text_of(&image, "messages[0].content", &["text"]).err();
+        assert!(refused.is_some_and(|error| error.message().contains("image_url")));
+    }
+
+    #[test]
+    fn weights_are_shares_and_bounds_are_kept() -> Result<()> {
+        let weigh = |embedding_weight, text_weight| RankingOptions {
+            hybrid_search: Some(HybridSearch { embedding_weight, text_weight }),
+            ..RankingOptions::default()
+        };
+        let ranked = ranking(Some(&weigh(3.0, 1.0)), "ranking_options")?;
+        assert_eq!(ranked.dense_weight, Some(0.75));
+        assert!(ranking(Some(&weigh(0.0, 0.0)), "ranking_options").is_err());
+        assert!(ranking(Some(&weigh(-1.0, 2.0)), "ranking_options").is_err());
+        let high = RankingOptions { score_threshold: Some(1.5), ..RankingOptions::default() };
+        assert!(ranking(Some(&high), "ranking_options").is_err());
+        assert!(results(Some(51)).is_err() && results(Some(0)).is_err());
+        assert_eq!(results(None)?, 10);
+        Ok(())
+    }
+
+    #[test]
+    fn temperatures_stay_between_0_and_2() -> Result<()> {
+        assert!(sampling(Some(2.1), None, 1.0).is_err());
+        assert!(sampling(None, Some(1.1), 1.0).is_err());
+        assert_eq!(sampling(None, None, 0.5)?.temperature, 0.5);
+        assert!(tokens("max_tokens", Some(0)).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! `/v1/models`: the language models that are here, and the embedding model.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use cairn_kernel::{Error, Kind};
+use cairn_services::Services;
+use cairn_services::llms::ALIAS;
+use cairn_wire::openai::{List, Model};
+
+use crate::error::ApiResult;
+use crate::extract::Caller;
+
+/// Lists the models that answer here.
+#[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = List<Model>)))]
+pub(crate) async fn list(State(services): State<Services>, Caller(_): Caller) -> ApiResult<Json<List<Model>>> {
+    let data = all(&services);
+    Ok(Json(List {
+        object: "list",
+        first_id: data.first().map(|model| model.id.clone()),
+        last_id: data.last().map(|model| model.id.clone()),
+        data,
+        has_more: false,
+    }))
+}
+
+/// One of them.
+#[utoipa::path(
+    get,
+    path = "/v1/models/{id}",
+    tag = "models",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Model))
+)]
+pub(crate) async fn retrieve(
+    State(services): State<Services>,
+    Caller(_): Caller,
+    Path(id): Path<String>,
+) -> ApiResult<Json<Model>> {
+    let found = all(&services).into_iter().find(|model| model.id == id);
+    Ok(Json(found.ok_or_else(|| {
+        Error::new(
+            Kind::NotFound,
+            format!("the model '{id}' does not exist here; GET /v1/models lists those that do"),
+        )
+        .with_code("model_not_found")
+        .with_param("model")
+    })?))
+}
+
+fn all(services: &Services) -> Vec<Model> {
+    let started = SystemTime::now().checked_sub(services.uptime());
+    let started = started.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let created = started.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    std::iter::once(ALIAS.to_owned())
+        .chain(services.inference.llms().available())
+        .chain(std::iter::once(services.inference.embedding_model().to_owned()))
+        .map(|id| Model { id, object: "model", created, owned_by: "cairn" })
+        .collect()
+}

@@ -1,0 +1,275 @@
+//! Stores, attached files and batches between the wire and the use-cases.
+
+use std::collections::BTreeMap;
+
+use cairn_kernel::{Error, Id, Result, ResultExt};
+use cairn_services::records::{FileCounts as Counts, StoreFileRow, StoreRow};
+use cairn_services::stores::{Attributes, Batch, Chunking, NewAttachment, StoreSettings};
+use cairn_wire::openai::{
+    AttachFile, ChunkingStrategy, CreateFileBatch, CreateVectorStore, ExpiresAfter, FileBatch,
+    FileCounts, LastError, StaticChunking, UpdateVectorStore, VectorStore, VectorStoreFile,
+    VectorStoreFileExtra,
+};
+use serde_json::Value;
+
+use crate::openai::convert::{seconds, unsupported};
+
+/// Most files attached at once, as at OpenAI.
+const FILES_MAX: usize = 2000;
+
+/// What a new store shall be, and the files it begins with.
+pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Vec<NewAttachment>)> {
+    no_expiry(request.expires_after.as_ref())?;
+    let chunking = chunking(request.chunking_strategy.as_ref())?;
+    if request.file_ids.len() > FILES_MAX {
+        return Err(too_many("file_ids"));
+    }
+    let files = shared(request.file_ids, &Attributes::new(), chunking);
+    let settings = StoreSettings {
+        name: request.name,
+        description: request.description,
+        metadata: request.metadata,
+        expires_after_days: None,
+    };
+    Ok((settings, files))
+}
+
+/// What shall change.
+pub(super) fn changes(request: UpdateVectorStore) -> Result<StoreSettings> {
+    no_expiry(request.expires_after.as_ref())?;
+    Ok(StoreSettings { name: request.name, metadata: request.metadata, ..StoreSettings::default() })
+}
+
+/// Nothing deletes or closes a store by itself here, so none may be promised.
+fn no_expiry(expires_after: Option<&ExpiresAfter>) -> Result<()> {
+    expires_after.map_or(Ok(()), |_| Err(unsupported("expires_after")))
+}
+
+fn chunking(strategy: Option<&ChunkingStrategy>) -> Result<Chunking> {
+    match strategy {
+        None | Some(ChunkingStrategy::Auto) => Ok(Chunking::default()),
+        Some(ChunkingStrategy::Static { r#static }) => Chunking {
+            max_tokens: r#static.max_chunk_size_tokens,
+            overlap_tokens: r#static.chunk_overlap_tokens,
+        }
+        .checked(),
+        Some(ChunkingStrategy::Other) => Err(Error::invalid(
+            "the chunking strategy 'other' cannot be asked for; use auto or static",
+        )
+        .with_param("chunking_strategy")),
+    }
+}
+
+/// A file to attach.
+pub(super) fn attachment(request: AttachFile) -> Result<NewAttachment> {
+    Ok(NewAttachment {
+        chunking: chunking(request.chunking_strategy.as_ref())?,
+        file: Id::from_raw(request.file_id),
+        attributes: request.attributes.unwrap_or_default(),
+    })
+}
+
+fn shared(ids: Vec<String>, attributes: &Attributes, chunking: Chunking) -> Vec<NewAttachment> {
+    ids.into_iter()
+        .map(|id| NewAttachment { file: Id::from_raw(id), attributes: attributes.clone(), chunking })
+        .collect()
+}
+
+/// The files of a batch, given in one of two ways.
+pub(super) fn attachments(request: CreateFileBatch) -> Result<Vec<NewAttachment>> {
+    let CreateFileBatch { file_ids, files, attributes, chunking_strategy } = request;
+    let wanted = match (file_ids, files) {
+        (Some(ids), None) => {
+            let chunking = chunking(chunking_strategy.as_ref())?;
+            shared(ids, &attributes.unwrap_or_default(), chunking)
+        }
+        (None, Some(files)) => {
+            let lost = [
+                ("attributes", attributes.is_some()),
+                ("chunking_strategy", chunking_strategy.is_some()),
+            ];
+            if let Some((name, _)) = lost.iter().find(|(_, given)| *given) {
+                return Err(Error::invalid(format!(
+                    "'{name}' goes with file_ids; with files, give it to each file"
+                ))
+                .with_param(*name));
+            }
+            files.into_iter().map(attachment).collect::<Result<_>>()?
+        }
+        (Some(_), Some(_)) => {
+            return Err(Error::invalid("send either file_ids or files, not both").with_param("files"));
+        }
+        (None, None) => {
+            return Err(Error::invalid("send file_ids or files").with_param("file_ids"));
+        }
+    };
+    match wanted.len() {
+        0 => Err(Error::invalid("the batch has no files").with_param("file_ids")),
+        1..=FILES_MAX => Ok(wanted),
+        _ => Err(too_many("file_ids")),
+    }
+}
+
+fn too_many(name: &str) -> Error {
+    Error::invalid(format!("at most {FILES_MAX} files are attached at once; send several batches"))
+        .with_param(name)
+}
+
+/// The state that files are listed by.
+pub(super) fn status_filter(filter: Option<&str>) -> Result<Option<&str>> {
+    match filter {
+        None | Some("in_progress" | "completed" | "failed" | "cancelled") => Ok(filter),
+        Some(other) => Err(Error::invalid(format!(
+            "filter is '{other}'; use in_progress, completed, failed or cancelled"
+        ))
+        .with_param("filter")),
+    }
+}
+
+/// A store for the wire.
+pub(super) fn store(row: StoreRow, counts: &Counts) -> Result<VectorStore> {
+    let metadata: BTreeMap<String, String> =
+        serde_json::from_str(&row.metadata).or_internal("reading a store's metadata")?;
+    let anchor = "last_active_at".to_owned();
+    Ok(VectorStore {
+        id: row.id,
+        object: "vector_store",
+        created_at: seconds(row.created_at),
+        name: row.name,
+        description: row.description,
+        usage_bytes: counts.usage_bytes,
+        status: if counts.in_progress > 0 { "in_progress" } else { "completed" },
+        file_counts: file_counts(counts),
+        last_active_at: seconds(row.last_active_at),
+        expires_after: row.expires_after_days.map(|days| ExpiresAfter { anchor, days }),
+        metadata,
+    })
+}
+
+fn file_counts(counts: &Counts) -> FileCounts {
+    FileCounts {
+        in_progress: counts.in_progress,
+        completed: counts.completed,
+        failed: counts.failed,
+        cancelled: counts.cancelled,
+        total: counts.total(),
+    }
+}
+
+/// An attached file for the wire.
+pub(super) fn file(row: StoreFileRow) -> Result<VectorStoreFile> {
+    let attributes: Value =
+        serde_json::from_str(&row.attributes).or_internal("reading a file's attributes")?;
+    let last_error = row.error_code.map(|code| LastError {
+        code,
+        message: row.error_message.unwrap_or_default(),
+    });
+    Ok(VectorStoreFile {
+        id: row.id,
+        object: "vector_store.file",
+        created_at: seconds(row.created_at),
+        usage_bytes: row.usage_bytes,
+        vector_store_id: row.store_id,
+        status: row.status,
+        last_error,
+        attributes,
+        chunking_strategy: ChunkingStrategy::Static {
+            r#static: StaticChunking {
+                max_chunk_size_tokens: row.chunk_tokens,
+                chunk_overlap_tokens: row.overlap_tokens,
+            },
+        },
+        cairn: VectorStoreFileExtra { filename: row.filename },
+    })
+}
+
+/// A batch for the wire.
+pub(super) fn batch(store: String, found: &Batch) -> FileBatch {
+    FileBatch {
+        id: found.id.to_string(),
+        object: "vector_store.files_batch",
+        created_at: seconds(found.created_at),
+        vector_store_id: store,
+        status: batch_status(&found.counts),
+        file_counts: file_counts(&found.counts),
+    }
+}
+
+/// A batch is over when no file is being read; single failures do not fail it.
+fn batch_status(counts: &Counts) -> &'static str {
+    if counts.in_progress > 0 {
+        "in_progress"
+    } else if counts.cancelled > 0 {
+        "cancelled"
+    } else if counts.failed > 0 && counts.failed == counts.total() {
+        "failed"
+    } else {
+        "completed"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: Value) -> Result<Vec<NewAttachment>> {
+        let request = serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
+        attachments(request)
+    }
+
+    #[test]
+    fn a_batch_is_given_in_one_of_two_ways() -> Result<()> {
+        let ids = read(json!({"file_ids": ["file-1", "file-2"], "attributes": {"year": 2024}}))?;
+        assert_eq!(ids.len(), 2);
+        assert_eq!(ids[1].attributes.get("year"), Some(&json!(2024)));
+        let each = read(json!({"files": [{"file_id": "file-1", "chunking_strategy":
+            {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 20}}}]}))?;
+        assert_eq!(each[0].chunking, Chunking { max_tokens: 200, overlap_tokens: 20 });
+        Ok(())
+    }
+
+    #[test]
+    fn a_batch_that_would_lose_something_is_refused() {
+        for body in [
+            json!({}),
+            json!({"file_ids": []}),
+            json!({"file_ids": ["a"], "files": [{"file_id": "b"}]}),
+            json!({"files": [{"file_id": "b"}], "attributes": {"k": 1}}),
+            json!({"file_ids": ["a"], "chunking_strategy": {"type": "other"}}),
+            json!({"file_ids": ["a"], "chunking_strategy":
+                {"type": "static", "static": {"max_chunk_size_tokens": 50, "chunk_overlap_tokens": 0}}}),
+            json!({"file_ids": vec!["a"; 2001]}),
+        ] {
+            assert!(read(body.clone()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_batch_ends_when_nothing_is_being_read() {
+        let counts = |in_progress, completed, failed, cancelled| Counts {
+            in_progress,
+            completed,
+            failed,
+            cancelled,
+            usage_bytes: 0,
+        };
+        assert_eq!(batch_status(&counts(1, 5, 5, 5)), "in_progress");
+        assert_eq!(batch_status(&counts(0, 1, 0, 1)), "cancelled");
+        assert_eq!(batch_status(&counts(0, 1, 1, 0)), "completed");
+        assert_eq!(batch_status(&counts(0, 0, 2, 0)), "failed");
+        assert_eq!(batch_status(&counts(0, 0, 0, 0)), "completed");
+    }
+
+    #[test]
+    fn an_expiry_is_refused_by_name() {
+        let request = CreateVectorStore {
+            expires_after: Some(ExpiresAfter { anchor: "last_active_at".into(), days: 7 }),
+            ..CreateVectorStore::default()
+        };
+        let refused = new_store(request).err();
+        assert_eq!(refused.as_ref().and_then(Error::param), Some("expires_after"));
+        assert!(status_filter(Some("done")).is_err());
+    }
+}

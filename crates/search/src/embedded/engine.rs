@@ -1,0 +1,256 @@
+//! The engine's shard behind a handful of plain functions.
+//!
+//! What the engine leaves to its user is done here: it writes a log of operations
+//! but neither replays nor trims it (so [`trim_log`]), new segments do not know the
+//! payload indexes (so [`ensure_fields`] after each rebuild), and flushing panics
+//! where it fails (so the store catches panics).
+
+use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use cairn_kernel::{Error, Kind, Result};
+use qdrant_edge::{
+    CreateIndex, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams,
+    EdgeVectorParams, FieldIndexOperations, Filter as EngineFilter, HnswIndexConfig, Modifier,
+    NamedQuery, OperationError, Payload, PointId, PointInsertOperations, PointOperations,
+    PointStructPersisted, QueryEnum, QueryRequest, Record, ScoringQuery, ScrollRequest,
+    SparseVector, UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal,
+    VectorStructPersisted, WalOptions, WithPayloadInterface, WithVector,
+};
+use serde_json::{Map, Value};
+
+use super::fields;
+
+/// Name of the dense vector.
+const DENSE: &str = "dense";
+/// Name of the sparse vector.
+const BM25: &str = "bm25";
+/// How many points one scroll reads.
+const PAGE: usize = 1000;
+/// Size of one file of the engine's log; a batch of some 500 points.
+const LOG_BYTES: usize = 2 << 20;
+
+/// A point with everything the engine keeps of it.
+pub(super) struct Entry {
+    pub(super) id: u64,
+    pub(super) dense: Vec<f32>,
+    /// Term ids, ascending, and weights.
+    pub(super) terms: (Vec<u32>, Vec<f32>),
+    pub(super) payload: Map<String, Value>,
+}
+
+/// Vectors and the term index are read through the page cache, the graph is held in
+/// memory. Up to five segments: each rebuild then takes in a bounded share of the
+/// points, and a query still visits few.
+pub(super) fn config(dimensions: usize) -> EdgeConfig {
+    let dense = EdgeVectorParams::builder(dimensions, Distance::Cosine).on_disk(true).build();
+    let sparse = EdgeSparseVectorParams::builder().on_disk(true).modifier(Modifier::Idf).build();
+    let optimizers =
+        EdgeOptimizersConfig { default_segment_number: Some(5), ..EdgeOptimizersConfig::default() };
+    EdgeConfig::builder()
+        .vector(DENSE, dense)
+        .sparse_vector(BM25, sparse)
+        .hnsw_config(HnswIndexConfig::default())
+        .optimizers(optimizers)
+        .wal_options(WalOptions {
+            segment_capacity: LOG_BYTES,
+            segment_queue_len: 0,
+            retain_closed: NonZeroUsize::MIN,
+        })
+        .build()
+}
+
+/// Our error for the engine's, which happened while doing `what`.
+pub(super) fn failed(what: &str, error: OperationError) -> Error {
+    let kind = match &error {
+        OperationError::OutOfMemory { .. } => Kind::Unavailable,
+        OperationError::Timeout { .. } => Kind::Timeout,
+        _ => Kind::Internal,
+    };
+    Error::new(kind, format!("the index failed while {what}")).with_source(error.to_string())
+}
+
+pub(super) fn upsert(shard: &EdgeShard, entries: Vec<Entry>) -> Result<()> {
+    let points = entries.into_iter().map(point).collect();
+    apply(
+        shard,
+        PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)),
+        "writing points",
+    )
+}
+
+fn point(entry: Entry) -> PointStructPersisted {
+    let (indices, values) = entry.terms;
+    let sparse = VectorPersisted::Sparse(SparseVector { indices, values });
+    let vectors = HashMap::from([
+        (DENSE.to_owned(), VectorPersisted::Dense(entry.dense)),
+        (BM25.to_owned(), sparse),
+    ]);
+    PointStructPersisted {
+        id: PointId::NumId(entry.id),
+        vector: VectorStructPersisted::Named(vectors),
+        payload: Some(Payload(entry.payload)),
+    }
+}
+
+pub(super) fn delete(shard: &EdgeShard, ids: &[u64]) -> Result<()> {
+    let ids = ids.iter().copied().map(PointId::NumId).collect();
+    apply(shard, PointOperations::DeletePoints { ids }, "deleting points")
+}
+
+pub(super) fn delete_where(shard: &EdgeShard, filter: EngineFilter) -> Result<()> {
+    apply(shard, PointOperations::DeletePointsByFilter(filter), "deleting a file's points")
+}
+
+fn apply(shard: &EdgeShard, operation: PointOperations, what: &str) -> Result<()> {
+    shard.update(UpdateOperation::PointOperation(operation)).map_err(|e| failed(what, e))
+}
+
+/// Creates the payload index of every field that lacks it in some segment.
+pub(super) fn ensure_fields<'a>(
+    shard: &EdgeShard,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<()> {
+    for name in names {
+        let create = FieldIndexOperations::CreateIndex(CreateIndex {
+            field_name: fields::path(name),
+            field_schema: Some(fields::schema(name)),
+        });
+        shard
+            .update(UpdateOperation::FieldIndexOperation(create))
+            .map_err(|e| failed("indexing an attribute", e))?;
+    }
+    Ok(())
+}
+
+/// Ids and cosines of the nearest points, best first.
+pub(super) fn nearest(
+    shard: &EdgeShard,
+    vector: &[f32],
+    filter: Option<EngineFilter>,
+    limit: usize,
+) -> Result<Vec<(u64, f32)>> {
+    search(shard, NamedQuery::new(VectorInternal::Dense(vector.to_vec()), DENSE), filter, limit)
+}
+
+/// Ids and BM25 scores of the points with the most telling words, best first.
+pub(super) fn wordiest(
+    shard: &EdgeShard,
+    terms: &(Vec<u32>, Vec<f32>),
+    filter: Option<EngineFilter>,
+    limit: usize,
+) -> Result<Vec<(u64, f32)>> {
+    let sparse = SparseVector { indices: terms.0.clone(), values: terms.1.clone() };
+    search(shard, NamedQuery::new(VectorInternal::Sparse(sparse), BM25), filter, limit)
+}
+
+fn search(
+    shard: &EdgeShard,
+    query: NamedQuery<VectorInternal>,
+    filter: Option<EngineFilter>,
+    limit: usize,
+) -> Result<Vec<(u64, f32)>> {
+    let request = QueryRequest {
+        prefetches: Vec::new(),
+        query: Some(ScoringQuery::Vector(QueryEnum::Nearest(query))),
+        filter,
+        score_threshold: None,
+        limit,
+        offset: 0,
+        params: None,
+        with_vector: WithVector::Bool(false),
+        with_payload: WithPayloadInterface::Bool(false),
+    };
+    let found = shard.query(request).map_err(|e| failed("searching", e))?;
+    Ok(found.into_iter().filter_map(|hit| number(hit.id).map(|id| (id, hit.score))).collect())
+}
+
+/// The ids of all points, ascending and each once.
+pub(super) fn ids(shard: &EdgeShard) -> Result<Vec<u64>> {
+    let mut held = BTreeSet::new();
+    scroll(shard, false, |page| {
+        held.extend(page.into_iter().map(|entry| entry.id));
+        Ok(())
+    })?;
+    Ok(held.into_iter().collect())
+}
+
+/// Gives all points to `visit`, page by page: ids, and payloads if asked for.
+pub(super) fn scroll(
+    shard: &EdgeShard,
+    payload: bool,
+    mut visit: impl FnMut(Vec<Entry>) -> Result<()>,
+) -> Result<()> {
+    let mut offset = None;
+    loop {
+        let request = ScrollRequest {
+            offset,
+            limit: Some(PAGE),
+            filter: None,
+            with_payload: Some(WithPayloadInterface::Bool(payload)),
+            with_vector: WithVector::Bool(false),
+            order_by: None,
+        };
+        let (records, next) = shard.scroll(request).map_err(|e| failed("listing points", e))?;
+        visit(records.into_iter().filter_map(entry).collect())?;
+        match next {
+            Some(next) => offset = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// These points with everything the engine keeps of them.
+pub(super) fn entries(shard: &EdgeShard, ids: &[u64]) -> Result<Vec<Entry>> {
+    let ids: Vec<PointId> = ids.iter().copied().map(PointId::NumId).collect();
+    let records = shard
+        .retrieve(&ids, Some(WithPayloadInterface::Bool(true)), Some(WithVector::Bool(true)))
+        .map_err(|e| failed("reading points", e))?;
+    Ok(records.into_iter().filter_map(entry).collect())
+}
+
+fn entry(record: Record) -> Option<Entry> {
+    let (dense, terms) = vectors(record.vector);
+    let payload = record.payload.map(|payload| payload.0).unwrap_or_default();
+    number(record.id).map(|id| Entry { id, dense, terms, payload })
+}
+
+fn vectors(held: Option<VectorStructInternal>) -> (Vec<f32>, (Vec<u32>, Vec<f32>)) {
+    let (mut dense, mut terms) = (Vec::new(), (Vec::new(), Vec::new()));
+    if let Some(VectorStructInternal::Named(named)) = held {
+        for vector in named.into_values() {
+            match vector {
+                VectorInternal::Dense(values) => dense = values,
+                VectorInternal::Sparse(sparse) => terms = (sparse.indices, sparse.values),
+                VectorInternal::MultiDense(_) => {}
+            }
+        }
+    }
+    (dense, terms)
+}
+
+fn number(id: PointId) -> Option<u64> {
+    match id {
+        PointId::NumId(id) => Some(id),
+        PointId::Uuid(_) => None,
+    }
+}
+
+/// Removes the closed files of the log under `path`, whose shard must be closed.
+///
+/// The newest closed file stays: it says where the operations' numbers go on, and
+/// points carry the number of the operation that wrote them.
+pub(super) fn trim_log(path: &Path) -> std::io::Result<()> {
+    let mut closed = Vec::new();
+    for file in std::fs::read_dir(path.join("wal"))? {
+        let file = file?.path();
+        let start = file.file_name().and_then(|name| name.to_str()?.strip_prefix("closed-"));
+        if let Some(start) = start.and_then(|start| start.parse::<u64>().ok()) {
+            closed.push((start, file));
+        }
+    }
+    closed.sort();
+    closed.pop();
+    closed.into_iter().try_for_each(|(_, file)| std::fs::remove_file(file))
+}

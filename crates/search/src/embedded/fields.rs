@@ -1,0 +1,200 @@
+//! How attributes and filters look to the engine.
+//!
+//! An attribute becomes a payload field named by its type and its key
+//! (`s_` text, `n_` number, `b_` flag), so that each field has one type and one
+//! payload index, whatever mixture the files have. Characters of the key other than
+//! ASCII letters, digits and `-` are written as `_` and two hexadecimal digits per
+//! byte, for the engine's path syntax has no escape.
+
+use std::fmt::Write as _;
+
+use cairn_kernel::{Error, Result};
+use qdrant_edge::external::ordered_float::OrderedFloat;
+use qdrant_edge::{
+    BoolIndexParams, Condition, FieldCondition, Filter as EngineFilter, FloatIndexParams,
+    HasIdCondition, JsonPath, KeywordIndexParams, Match, PayloadFieldSchema, PayloadSchemaParams,
+    PointId, Range,
+};
+use serde_json::{Map, Value};
+
+use crate::filter::{Filter, Operand, Order};
+
+/// The file a point belongs to.
+pub(super) const FILE: &str = "file";
+/// How many terms the point's text has.
+pub(super) const LENGTH: &str = "length";
+/// The mean length its terms were weighed with.
+pub(super) const AVERAGE: &str = "average";
+
+fn field(operand: &Operand, key: &str) -> String {
+    let kind = match operand {
+        Operand::Text(_) => 's',
+        Operand::Number(_) => 'n',
+        Operand::Flag(_) => 'b',
+    };
+    let mut name = format!("{kind}_");
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            name.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(name, "_{byte:02x}");
+        }
+    }
+    name
+}
+
+/// The path of a top-level field.
+pub(super) fn path(name: &str) -> JsonPath {
+    JsonPath { first_key: name.to_owned(), rest: Vec::new() }
+}
+
+/// The payload index for a field, by its name's first letter.
+pub(super) fn schema(name: &str) -> PayloadFieldSchema {
+    let params = if name.starts_with("n_") {
+        PayloadSchemaParams::Float(FloatIndexParams::default())
+    } else if name.starts_with("b_") {
+        PayloadSchemaParams::Bool(BoolIndexParams::default())
+    } else {
+        PayloadSchemaParams::Keyword(KeywordIndexParams {
+            enable_hnsw: (name == FILE).then_some(false),
+            ..KeywordIndexParams::default()
+        })
+    };
+    PayloadFieldSchema::FieldParams(params)
+}
+
+/// A file's attributes as payload fields.
+pub(super) fn payload(attributes: &Map<String, Value>) -> Result<Map<String, Value>> {
+    let mut fields = Map::new();
+    for (key, value) in attributes {
+        let operand = Operand::of(value).ok_or_else(|| {
+            Error::invalid(format!("the attribute '{key}' must be a string, number or boolean"))
+                .with_param("attributes")
+        })?;
+        fields.insert(field(&operand, key), value.clone());
+    }
+    Ok(fields)
+}
+
+/// The engine's form of `filter`.
+pub(super) fn filter(filter: &Filter) -> EngineFilter {
+    match filter {
+        Filter::In(key, operands) => EngineFilter {
+            should: Some(any_of(key, operands)),
+            min_should: None,
+            must: None,
+            must_not: None,
+        },
+        Filter::NotIn(key, operands) => EngineFilter {
+            should: None,
+            min_should: None,
+            must: None,
+            must_not: Some(any_of(key, operands)),
+        },
+        Filter::Range(key, order, bound) => {
+            let name = field(&Operand::Number(*bound), key);
+            EngineFilter::new_must(number(&name, range(*order, *bound)))
+        }
+        Filter::And(filters) => EngineFilter {
+            should: None,
+            min_should: None,
+            must: Some(filters.iter().map(nested).collect()),
+            must_not: None,
+        },
+        Filter::Or(filters) => EngineFilter {
+            should: Some(never().into_iter().chain(filters.iter().map(nested)).collect()),
+            min_should: None,
+            must: None,
+            must_not: None,
+        },
+    }
+}
+
+/// Points of one file.
+pub(super) fn of_file(file: &str) -> EngineFilter {
+    EngineFilter::new_must(Condition::Field(FieldCondition::new_match(
+        path(FILE),
+        Match::from(file.to_owned()),
+    )))
+}
+
+/// Points with one of these ids.
+pub(super) fn of_ids(ids: impl IntoIterator<Item = u64>) -> EngineFilter {
+    let ids: HasIdCondition = ids.into_iter().map(PointId::NumId).collect();
+    EngineFilter::new_must(Condition::HasId(ids))
+}
+
+fn nested(inner: &Filter) -> Condition {
+    Condition::Filter(filter(inner))
+}
+
+/// A condition that nothing meets: the engine takes an empty `should` for true.
+fn never() -> Option<Condition> {
+    Some(Condition::HasId(std::iter::empty::<PointId>().collect()))
+}
+
+fn any_of(key: &str, operands: &[Operand]) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = never().into_iter().collect();
+    let mut texts = Vec::new();
+    for operand in operands {
+        let name = field(operand, key);
+        match operand {
+            Operand::Text(text) => texts.push(text.clone()),
+            Operand::Flag(flag) => conditions
+                .push(Condition::Field(FieldCondition::new_match(path(&name), Match::from(*flag)))),
+            Operand::Number(value) => {
+                let value = Some(OrderedFloat(*value));
+                let exactly = Range { lt: None, gt: None, gte: value, lte: value };
+                conditions.push(number(&name, exactly));
+            }
+        }
+    }
+    if !texts.is_empty() {
+        let name = field(&Operand::Text(String::new()), key);
+        let any = Match::from(texts);
+        conditions.push(Condition::Field(FieldCondition::new_match(path(&name), any)));
+    }
+    conditions
+}
+
+fn number(name: &str, range: Range<OrderedFloat<f64>>) -> Condition {
+    Condition::Field(FieldCondition::new_range(path(name), range))
+}
+
+fn range(order: Order, bound: f64) -> Range<OrderedFloat<f64>> {
+    let mut range = Range { lt: None, gt: None, gte: None, lte: None };
+    let bound = Some(OrderedFloat(bound));
+    match order {
+        Order::Greater => range.gt = bound,
+        Order::AtLeast => range.gte = bound,
+        Order::Less => range.lt = bound,
+        Order::AtMost => range.lte = bound,
+    }
+    range
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_characters_become_distinct_plain_names() {
+        let names: Vec<String> = ["a.b", "a_b", "a b", "a\"b", "a_2eb", "año", ""]
+            .iter()
+            .map(|key| field(&Operand::Flag(true), key))
+            .collect();
+        for (n, name) in names.iter().enumerate() {
+            assert!(!names[..n].contains(name), "{name} twice");
+            assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
+            assert_eq!(name.parse::<JsonPath>().unwrap(), path(name));
+        }
+    }
+
+    #[test]
+    fn only_plain_values_are_attributes() {
+        let nested = serde_json::json!({"ok": 1, "list": [1]});
+        let error = payload(nested.as_object().unwrap()).unwrap_err();
+        assert!(error.message().contains("'list'"), "{error}");
+    }
+}

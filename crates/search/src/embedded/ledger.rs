@@ -1,0 +1,135 @@
+//! What a store remembers beside the engine's own files.
+//!
+//! It is written when the store is created, flushed and closed. A store without it
+//! was never completely created, so nothing in it was ever acknowledged.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bm25;
+
+/// File name in the store's directory.
+pub(super) const LEDGER: &str = "cairn.json";
+/// The layout of the store, and the analysis of its terms.
+const FORMAT: u32 = 1;
+
+/// Sizes, lengths and fields of one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ledger {
+    pub(super) format: u32,
+    pub(super) dimensions: usize,
+    /// Points when this was written.
+    pub(super) points: u64,
+    /// Documents ever indexed (again counts again) and their terms: the mean length.
+    documents: u64,
+    terms: u64,
+    /// The lowest and highest mean that some point's terms were weighed with.
+    means: Option<(f32, f32)>,
+    /// Payload fields that have an index.
+    pub(super) fields: BTreeSet<String>,
+    /// Points written since the last rebuild.
+    pub(super) since_rebuild: u64,
+}
+
+impl Ledger {
+    pub(super) fn new(dimensions: usize) -> Self {
+        Self {
+            format: FORMAT,
+            dimensions,
+            points: 0,
+            documents: 0,
+            terms: 0,
+            means: None,
+            fields: BTreeSet::from([super::fields::FILE.to_owned()]),
+            since_rebuild: 0,
+        }
+    }
+
+    /// Reads the ledger of the store at `path`; `None` when there is no such store.
+    pub(super) fn load(path: &Path) -> std::io::Result<Option<Self>> {
+        let bytes = match fs::read(path.join(LEDGER)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let held: Self = serde_json::from_slice(&bytes)?;
+        if held.format == FORMAT {
+            return Ok(Some(held));
+        }
+        Err(std::io::Error::other(format!("format {} is not {FORMAT}", held.format)))
+    }
+
+    /// Replaces the ledger of the store at `path`, all or nothing.
+    pub(super) fn save(&self, path: &Path) -> std::io::Result<()> {
+        let fresh = path.join("cairn.json.new");
+        let mut file = File::create(&fresh)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path.join(LEDGER))?;
+        File::open(path)?.sync_all()
+    }
+
+    /// Takes in documents of these lengths, and gives the mean to weigh them with.
+    pub(super) fn admit(&mut self, lengths: &[u32]) -> f32 {
+        self.documents += lengths.len() as u64;
+        self.terms += lengths.iter().copied().map(u64::from).sum::<u64>();
+        self.since_rebuild += lengths.len() as u64;
+        let mean = self.mean();
+        let (low, high) = self.means.unwrap_or((mean, mean));
+        self.means = Some((low.min(mean), high.max(mean)));
+        mean
+    }
+
+    /// The mean length of what was indexed so far, at least 1.
+    #[expect(clippy::cast_precision_loss, reason = "a mean needs no more than f32")]
+    pub(super) fn mean(&self) -> f32 {
+        (self.terms as f32 / self.documents.max(1) as f32).max(1.0)
+    }
+
+    /// Whether some points were weighed with too different a mean.
+    pub(super) fn drifted(&self) -> bool {
+        let mean = self.mean();
+        self.means.is_some_and(|(low, high)| {
+            bm25::apart(low, mean, bm25::DRIFT) || bm25::apart(high, mean, bm25::DRIFT)
+        })
+    }
+
+    /// Notes that every point is weighed with a mean close to the present one.
+    pub(super) fn settle(&mut self) {
+        let mean = self.mean();
+        self.means = Some((mean * (1.0 - bm25::SETTLED), mean * (1.0 + bm25::SETTLED)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_follows_the_documents_and_drift_is_seen() {
+        let mut ledger = Ledger::new(3);
+        assert_eq!(ledger.admit(&[10, 10]), 10.0);
+        assert!(!ledger.drifted());
+        assert_eq!(ledger.admit(&[40, 40]), 25.0);
+        assert!(ledger.drifted());
+        ledger.settle();
+        assert!(!ledger.drifted());
+    }
+
+    #[test]
+    fn a_ledger_survives_a_restart_and_a_foreign_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Ledger::load(folder.path()).unwrap(), None);
+        let mut ledger = Ledger::new(3);
+        ledger.admit(&[7]);
+        ledger.save(folder.path()).unwrap();
+        assert_eq!(Ledger::load(folder.path()).unwrap(), Some(ledger.clone()));
+        ledger.format = 99;
+        ledger.save(folder.path()).unwrap();
+        assert!(Ledger::load(folder.path()).is_err());
+    }
+}

@@ -1,0 +1,318 @@
+//! One store: its shard, opened when needed, and who may touch it when.
+//!
+//! Queries share the shard and run beside each other and beside one writer.
+//! Upserts, deletes, flushes and rebuilds of a store take turns (`turn`), for the
+//! engine's flush panics when it meets another of them. Opening, closing and
+//! dropping wait until nobody uses the shard (`state`).
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::Instant;
+
+use cairn_kernel::{Error, Kind, Result, ResultExt};
+use qdrant_edge::EdgeShard;
+
+use super::engine;
+use super::ledger::{LEDGER, Ledger};
+use crate::index::DAMAGED;
+
+/// An open shard with its ledger.
+pub(super) struct Open {
+    pub(super) shard: EdgeShard,
+    pub(super) ledger: Mutex<Ledger>,
+    path: PathBuf,
+}
+
+enum State {
+    Closed,
+    Open(Box<Open>),
+    /// The shard could not be read, or failed in a way that leaves it in doubt.
+    Damaged(String),
+}
+
+/// A store, on disk or not yet.
+pub(super) struct Store {
+    name: String,
+    path: PathBuf,
+    dimensions: usize,
+    turn: Mutex<()>,
+    state: RwLock<State>,
+    /// Points when last counted.
+    pub(super) points: AtomicU64,
+    /// When last used, in the owner's ticks.
+    pub(super) used: AtomicU64,
+}
+
+/// The right to change a store; others wait for it.
+pub(super) struct Turn<'a> {
+    store: &'a Store,
+    _held: MutexGuard<'a, ()>,
+}
+
+impl Store {
+    /// The store `name` under `root`; nothing is read yet but its ledger.
+    pub(super) fn new(root: &Path, name: &str, dimensions: usize) -> Self {
+        let path = root.join(name);
+        let points = Ledger::load(&path).ok().flatten().map_or(0, |ledger| ledger.points);
+        Self {
+            name: name.to_owned(),
+            path,
+            dimensions,
+            turn: Mutex::new(()),
+            state: RwLock::new(State::Closed),
+            points: AtomicU64::new(points),
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the store is on disk.
+    pub(super) fn exists(&self) -> bool {
+        self.path.join(LEDGER).exists()
+    }
+
+    /// Whether its shard is open.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Open(_))
+    }
+
+    /// Runs `work` on the shard, beside other readers; `None` if there is no store.
+    pub(super) fn read<R>(&self, work: impl FnOnce(&Open) -> Result<R>) -> Result<Option<R>> {
+        self.with(false, work)
+    }
+
+    /// Waits for the turn to change the store.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        Turn { store: self, _held: self.turn.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// Closes the shard if nobody is using it; returns whether it is closed now.
+    pub(super) fn close_if_idle(&self) -> bool {
+        let Ok(_turn) = self.turn.try_lock() else { return false };
+        let Ok(mut state) = self.state.try_write() else { return false };
+        self.shut(&mut state).is_ok()
+    }
+
+    fn with<R>(&self, create: bool, work: impl FnOnce(&Open) -> Result<R>) -> Result<Option<R>> {
+        loop {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            match &*state {
+                State::Open(open) => {
+                    let outcome = catch_unwind(AssertUnwindSafe(|| work(open)));
+                    drop(state);
+                    return match outcome {
+                        Ok(result) => result.map(Some),
+                        Err(panic) => Err(self.condemn(&panic)),
+                    };
+                }
+                State::Damaged(why) => return Err(self.damaged(why)),
+                State::Closed => drop(state),
+            }
+            if !self.open(create)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Opens the shard if it is closed; returns whether there is one.
+    fn open(&self, create: bool) -> Result<bool> {
+        let mut state = self.exclusive();
+        if !matches!(*state, State::Closed) {
+            return Ok(true);
+        }
+        if !self.exists() {
+            if !create {
+                return Ok(false);
+            }
+            *state = State::Open(Box::new(self.create()?));
+            return Ok(true);
+        }
+        let begun = Instant::now();
+        match caught(|| Open::load(&self.path, self.dimensions)) {
+            Ok(open) => {
+                tracing::debug!(store = %self.name, seconds = begun.elapsed().as_secs_f64(), "index opened");
+                *state = State::Open(Box::new(open));
+                Ok(true)
+            }
+            Err(error) if error.kind() == Kind::Conflict => Err(error),
+            Err(error) => {
+                let why = error.detail();
+                tracing::error!(store = %self.name, why, "index cannot be read");
+                *state = State::Damaged(why.clone());
+                Err(self.damaged(&why))
+            }
+        }
+    }
+
+    /// Makes an empty store, clearing what an interrupted creation left behind.
+    fn create(&self) -> Result<Open> {
+        let what = format!("cannot create the index of '{}'", self.name);
+        remove_folder(&self.path).or_kind(Kind::Unavailable, what.clone())?;
+        fs::create_dir_all(&self.path).or_kind(Kind::Unavailable, what.clone())?;
+        caught(|| Open::create(&self.path, self.dimensions)).or_kind(Kind::Unavailable, what)
+    }
+
+    /// Closes the shard. What it held is on disk afterwards.
+    fn shut(&self, state: &mut State) -> Result<()> {
+        let State::Open(open) = std::mem::replace(state, State::Closed) else { return Ok(()) };
+        self.points.store(open.count().unwrap_or_default(), Ordering::Relaxed);
+        caught(move || open.shut()).map_err(|error| {
+            let why = error.detail();
+            *state = State::Damaged(why.clone());
+            self.damaged(&why)
+        })
+    }
+
+    fn exclusive(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After a panic inside the engine, what it holds in memory is in doubt.
+    fn condemn(&self, panic: &(dyn std::any::Any + Send)) -> Error {
+        let why = said(panic);
+        tracing::error!(store = %self.name, why, "index failed and is taken out of service");
+        let mut state = self.exclusive();
+        let before = std::mem::replace(&mut *state, State::Damaged(why.clone()));
+        // Dropping flushes, which may panic again.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
+        self.damaged(&why)
+    }
+
+    fn damaged(&self, why: &str) -> Error {
+        Error::unavailable(format!(
+            "the search index of '{}' is damaged and has to be rebuilt from the records",
+            self.name
+        ))
+        .with_code(DAMAGED)
+        .with_source(why.to_owned())
+    }
+}
+
+impl Turn<'_> {
+    /// Runs `work` on the shard; creates the store if it is not there.
+    pub(super) fn change<R>(&self, work: impl FnOnce(&Open) -> Result<R>) -> Result<R> {
+        let outcome = self.store.with(true, work)?;
+        outcome.ok_or_else(|| Error::internal("a store vanished while it was being changed"))
+    }
+
+    /// Runs `work` on the shard; `None` if there is no store.
+    pub(super) fn alter<R>(&self, work: impl FnOnce(&Open) -> Result<R>) -> Result<Option<R>> {
+        self.store.with(false, work)
+    }
+
+    /// Makes everything durable.
+    pub(super) fn flush(&self) -> Result<()> {
+        let points = self.alter(|open| {
+            open.flush()?;
+            open.count()
+        })?;
+        self.store.points.store(points.unwrap_or_default(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Closes the shard once nobody reads it.
+    pub(super) fn close(&self) -> Result<()> {
+        self.store.shut(&mut self.store.exclusive())
+    }
+
+    /// Closes the shard and gives back the space of its log.
+    pub(super) fn trim(&self) -> Result<()> {
+        let mut state = self.store.exclusive();
+        self.store.shut(&mut state)?;
+        engine::trim_log(&self.store.path).or_internal("trimming the index's log")
+    }
+
+    /// Removes the store, whatever state it is in. `trash` is a path beside it.
+    pub(super) fn remove(&self, trash: &Path) -> Result<()> {
+        let mut state = self.store.exclusive();
+        let before = std::mem::replace(&mut *state, State::Closed);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
+        self.store.points.store(0, Ordering::Relaxed);
+        match fs::rename(&self.store.path, trash) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).or_internal("removing an index"),
+        }
+        remove_folder(trash).or_internal("removing an index")
+    }
+}
+
+impl Open {
+    fn create(path: &Path, dimensions: usize) -> Result<Self> {
+        let shard = EdgeShard::new(path, engine::config(dimensions))
+            .map_err(|error| engine::failed("being created", error))?;
+        let ledger = Ledger::new(dimensions);
+        engine::ensure_fields(&shard, &ledger.fields)?;
+        shard.flush();
+        ledger.save(path).or_internal("writing the index's ledger")?;
+        Ok(Self { shard, ledger: Mutex::new(ledger), path: path.to_owned() })
+    }
+
+    fn load(path: &Path, dimensions: usize) -> Result<Self> {
+        let ledger = Ledger::load(path).or_internal("reading the index's ledger")?;
+        let ledger = ledger.ok_or_else(|| Error::internal("the index's ledger is gone"))?;
+        if ledger.dimensions != dimensions {
+            return Err(Error::new(
+                Kind::Conflict,
+                format!(
+                    "the index has {} dimensions and the embedding model {dimensions}; \
+                     rebuild it with the new model, or go back to the old one",
+                    ledger.dimensions
+                ),
+            ));
+        }
+        let shard = EdgeShard::load(path, Some(engine::config(dimensions)))
+            .map_err(|error| engine::failed("being opened", error))?;
+        engine::ensure_fields(&shard, &ledger.fields)?;
+        Ok(Self { shard, ledger: Mutex::new(ledger), path: path.to_owned() })
+    }
+
+    /// The ledger, for as long as the guard is held.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the shard, then the ledger durable.
+    pub(super) fn flush(&self) -> Result<()> {
+        self.shard.flush();
+        let points = self.count()?;
+        let mut ledger = self.ledger();
+        ledger.points = points;
+        ledger.save(&self.path).or_internal("writing the index's ledger")
+    }
+
+    /// How many points the shard holds.
+    pub(super) fn count(&self) -> Result<u64> {
+        let request = qdrant_edge::CountRequest { filter: None, exact: true };
+        let count = self.shard.count(request).map_err(|e| engine::failed("counting points", e))?;
+        Ok(count as u64)
+    }
+
+    fn shut(self: Box<Self>) -> Result<()> {
+        self.flush()
+        // The shard is dropped here, which flushes once more and finds nothing to do.
+    }
+}
+
+/// Runs `work`; a panic in it becomes an error.
+fn caught<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::internal(said(panic.as_ref()))))
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("the engine panicked")
+        .to_owned()
+}
+
+/// Removes a folder with everything in it, if it is there.
+pub(super) fn remove_folder(path: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

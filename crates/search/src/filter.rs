@@ -1,0 +1,276 @@
+//! Filters on file attributes, in OpenAI's form.
+//!
+//! A comparison is `{"type": "eq", "key": "year", "value": 2024}`, with the types
+//! `eq ne gt gte lt lte in nin`; a compound is `{"type": "and", "filters": [...]}`
+//! or `or`. Types are kept apart: the text "5" is not the number 5. A key that a
+//! file does not have equals nothing, so `ne` and `nin` hold for it and every other
+//! comparison fails.
+
+use std::fmt;
+
+use cairn_kernel::{Error, Result};
+use serde_json::{Map, Value};
+
+/// Deepest nesting of compounds.
+const DEPTH: usize = 8;
+/// Most comparisons and listed values in one filter.
+const SIZE: usize = 1024;
+
+/// A value that an attribute is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// Text, compared exactly and case-sensitively.
+    Text(String),
+    /// A number; whole numbers equal their fractional form (5 = 5.0).
+    Number(f64),
+    /// A truth value.
+    Flag(bool),
+}
+
+/// How a number lies to a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Greater than.
+    Greater,
+    /// Greater than or equal to.
+    AtLeast,
+    /// Less than.
+    Less,
+    /// Less than or equal to.
+    AtMost,
+}
+
+/// Which chunks may be returned, by their file's attributes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// The attribute is one of these (`eq`, `in`).
+    In(String, Vec<Operand>),
+    /// The attribute is none of these, or missing (`ne`, `nin`).
+    NotIn(String, Vec<Operand>),
+    /// The attribute is a number and lies so to the bound (`gt gte lt lte`).
+    Range(String, Order, f64),
+    /// All hold; true when empty.
+    And(Vec<Filter>),
+    /// At least one holds; false when empty.
+    Or(Vec<Filter>),
+}
+
+impl Operand {
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::Text(text.clone())),
+            Value::Number(number) => number.as_f64().map(Self::Number),
+            Value::Bool(flag) => Some(Self::Flag(*flag)),
+            _ => None,
+        }
+    }
+}
+
+impl Filter {
+    /// Reads OpenAI's form. An error names the place and what is expected there.
+    pub fn parse(value: &Value) -> Result<Self> {
+        Reader { left: SIZE }.read(value, "filters", 0)
+    }
+
+    /// Whether a file with these attributes passes.
+    pub fn matches(&self, attributes: &Map<String, Value>) -> bool {
+        let value = |key: &str| attributes.get(key).and_then(Operand::of);
+        match self {
+            Self::In(key, operands) => value(key).is_some_and(|held| operands.contains(&held)),
+            Self::NotIn(key, operands) => value(key).is_none_or(|held| !operands.contains(&held)),
+            Self::Range(key, order, bound) => {
+                matches!(value(key), Some(Operand::Number(held)) if order.holds(held, *bound))
+            }
+            Self::And(filters) => filters.iter().all(|filter| filter.matches(attributes)),
+            Self::Or(filters) => filters.iter().any(|filter| filter.matches(attributes)),
+        }
+    }
+}
+
+impl Order {
+    fn holds(self, held: f64, bound: f64) -> bool {
+        match self {
+            Self::Greater => held > bound,
+            Self::AtLeast => held >= bound,
+            Self::Less => held < bound,
+            Self::AtMost => held <= bound,
+        }
+    }
+}
+
+/// Reads a filter while counting what it may still hold.
+struct Reader {
+    left: usize,
+}
+
+impl Reader {
+    fn read(&mut self, value: &Value, at: &str, depth: usize) -> Result<Filter> {
+        let Value::Object(object) = value else {
+            return Err(wrong(at, "must be an object with a 'type'"));
+        };
+        if depth > DEPTH {
+            return Err(wrong(at, format!("is nested more than {DEPTH} levels deep")));
+        }
+        let Some(kind) = object.get("type").and_then(Value::as_str) else {
+            return Err(wrong(at, "needs a 'type': eq, ne, gt, gte, lt, lte, in, nin, and, or"));
+        };
+        match kind {
+            "and" => self.read_all(object, at, depth).map(Filter::And),
+            "or" => self.read_all(object, at, depth).map(Filter::Or),
+            _ => self.read_comparison(kind, object, at),
+        }
+    }
+
+    fn read_all(
+        &mut self,
+        object: &Map<String, Value>,
+        at: &str,
+        depth: usize,
+    ) -> Result<Vec<Filter>> {
+        let Some(Value::Array(filters)) = object.get("filters") else {
+            return Err(wrong(at, "needs 'filters', a list of filters"));
+        };
+        if filters.is_empty() {
+            return Err(wrong(at, "needs at least one filter in 'filters'"));
+        }
+        let read = |(n, filter): (usize, &Value)| {
+            self.read(filter, &format!("{at}.filters[{n}]"), depth + 1)
+        };
+        filters.iter().enumerate().map(read).collect()
+    }
+
+    fn read_comparison(
+        &mut self,
+        kind: &str,
+        object: &Map<String, Value>,
+        at: &str,
+    ) -> Result<Filter> {
+        let Some(key) = object.get("key").and_then(Value::as_str) else {
+            return Err(wrong(at, "needs a 'key', the attribute's name"));
+        };
+        let Some(value) = object.get("value") else {
+            return Err(wrong(at, "needs a 'value' to compare with"));
+        };
+        let key = key.to_owned();
+        match kind {
+            "eq" => Ok(Filter::In(key, vec![self.operand(value, at)?])),
+            "ne" => Ok(Filter::NotIn(key, vec![self.operand(value, at)?])),
+            "in" => Ok(Filter::In(key, self.operands(value, at)?)),
+            "nin" => Ok(Filter::NotIn(key, self.operands(value, at)?)),
+            "gt" => self.range(key, Order::Greater, value, at),
+            "gte" => self.range(key, Order::AtLeast, value, at),
+            "lt" => self.range(key, Order::Less, value, at),
+            "lte" => self.range(key, Order::AtMost, value, at),
+            other => Err(wrong(
+                at,
+                format!(
+                    "has the unknown type '{other}'; the types are eq, ne, gt, gte, lt, lte, in, nin, and, or"
+                ),
+            )),
+        }
+    }
+
+    fn operand(&mut self, value: &Value, at: &str) -> Result<Operand> {
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| wrong(at, format!("takes the filter past {SIZE} values")))?;
+        Operand::of(value).ok_or_else(|| wrong(at, "must compare with a string, number or boolean"))
+    }
+
+    fn operands(&mut self, value: &Value, at: &str) -> Result<Vec<Operand>> {
+        let Value::Array(values) = value else {
+            return Err(wrong(at, "needs a list as its 'value'"));
+        };
+        values.iter().map(|value| self.operand(value, at)).collect()
+    }
+
+    fn range(&mut self, key: String, order: Order, value: &Value, at: &str) -> Result<Filter> {
+        match self.operand(value, at)? {
+            Operand::Number(bound) => Ok(Filter::Range(key, order, bound)),
+            _ => Err(wrong(at, "needs a number as its 'value'; only numbers are ordered")),
+        }
+    }
+}
+
+fn wrong(at: &str, problem: impl fmt::Display) -> Error {
+    Error::invalid(format!("'{at}' {problem}")).with_param(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn holds(filter: Value, attributes: Value) -> bool {
+        let Value::Object(attributes) = attributes else { panic!("attributes are an object") };
+        Filter::parse(&filter).unwrap().matches(&attributes)
+    }
+
+    #[test]
+    fn comparisons_know_types() {
+        let cases = [
+            (json!({"type":"eq","key":"a","value":5}), json!({"a":5.0}), true),
+            (json!({"type":"eq","key":"a","value":"5"}), json!({"a":5}), false),
+            (json!({"type":"eq","key":"a","value":true}), json!({"a":true}), true),
+            (json!({"type":"ne","key":"a","value":1}), json!({}), true),
+            (json!({"type":"ne","key":"a","value":1}), json!({"a":"1"}), true),
+            (json!({"type":"gt","key":"a","value":1}), json!({"a":1}), false),
+            (json!({"type":"gte","key":"a","value":1}), json!({"a":1}), true),
+            (json!({"type":"lt","key":"a","value":1}), json!({}), false),
+            (json!({"type":"lte","key":"a","value":1}), json!({"a":"0"}), false),
+            (json!({"type":"in","key":"a","value":["x",2]}), json!({"a":2}), true),
+            (json!({"type":"in","key":"a","value":[]}), json!({"a":2}), false),
+            (json!({"type":"nin","key":"a","value":["x"]}), json!({"b":"x"}), true),
+            (json!({"type":"nin","key":"a","value":[]}), json!({"a":2}), true),
+        ];
+        for (filter, attributes, expected) in cases {
+            assert_eq!(
+                holds(filter.clone(), attributes.clone()),
+                expected,
+                "{filter} {attributes}"
+            );
+        }
+    }
+
+    #[test]
+    fn compounds_nest() {
+        let filter = json!({"type":"or","filters":[
+            {"type":"eq","key":"a","value":1},
+            {"type":"and","filters":[
+                {"type":"gte","key":"b","value":2},
+                {"type":"ne","key":"c","value":"x"}]}]});
+        assert!(holds(filter.clone(), json!({"a":1,"b":0,"c":"x"})));
+        assert!(holds(filter.clone(), json!({"b":2})));
+        assert!(!holds(filter, json!({"b":2,"c":"x"})));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let mut deep = json!({"type":"eq","key":"a","value":1});
+        for _ in 0..=DEPTH {
+            deep = json!({"type":"and","filters":[deep]});
+        }
+        let many: Vec<usize> = (0..=SIZE).collect();
+        let cases = [
+            (json!([]), "must be an object"),
+            (json!({"key":"a"}), "needs a 'type'"),
+            (json!({"type":"like","key":"a","value":"x"}), "unknown type 'like'"),
+            (json!({"type":"eq","value":1}), "needs a 'key'"),
+            (json!({"type":"eq","key":"a"}), "needs a 'value'"),
+            (json!({"type":"eq","key":"a","value":null}), "string, number or boolean"),
+            (json!({"type":"gt","key":"a","value":"x"}), "needs a number"),
+            (json!({"type":"in","key":"a","value":"x"}), "needs a list"),
+            (json!({"type":"and","filters":[]}), "at least one"),
+            (json!({"type":"and","filters":[{"type":"or"}]}), "'filters.filters[0]' needs"),
+            (json!({"type":"in","key":"a","value":many}), "past 1024"),
+            (deep, "levels deep"),
+        ];
+        for (filter, expected) in cases {
+            let error = Filter::parse(&filter).unwrap_err();
+            assert!(error.message().contains(expected), "{filter}: {error}");
+            assert!(error.param().is_some());
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The seam between the use-cases and whichever engine holds the index.
+
+use async_trait::async_trait;
+use cairn_kernel::{Error, Result};
+use serde_json::{Map, Value};
+
+use crate::{Filter, Fusion};
+
+/// Error code (with `Kind::Unavailable`) of a store whose index cannot be read:
+/// call [`Index::drop_store`] and upsert its points again from the records.
+pub const DAMAGED: &str = "index_damaged";
+
+/// One chunk as the index holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// The chunk's row sequence number in the records.
+    pub id: u64,
+    /// The file the chunk belongs to; [`Index::delete_file`] removes by it.
+    pub file: String,
+    /// The chunk's text. It is analysed into terms and not stored.
+    pub text: String,
+    /// The chunk's embedding; any length but zero, as the cosine is taken.
+    pub vector: Vec<f32>,
+    /// The file's attributes for [`Filter`]s: strings, numbers and booleans only.
+    pub attributes: Map<String, Value>,
+}
+
+/// What to look for. At least one of `dense` and `text` must be given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// The query's embedding, for the dense leg.
+    pub dense: Option<Vec<f32>>,
+    /// The query's words, for the BM25 leg.
+    pub text: Option<String>,
+    /// How many hits to return at most.
+    pub limit: usize,
+    /// How many candidates each leg contributes (at least `limit` are taken).
+    pub candidates: usize,
+    /// Which chunks may be returned at all.
+    pub filter: Option<Filter>,
+    /// How the two legs' scores become one.
+    pub fusion: Fusion,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            dense: None,
+            text: None,
+            limit: 10,
+            candidates: 100,
+            filter: None,
+            fusion: Fusion::default(),
+        }
+    }
+}
+
+impl Query {
+    /// Fails unless the query can be answered by an index of `dimensions`.
+    pub(crate) fn check(&self, dimensions: usize) -> Result<()> {
+        if self.dense.is_none() && self.text.is_none() {
+            return Err(Error::invalid("a search needs a text or a vector to look for"));
+        }
+        if let Some(vector) = &self.dense {
+            check_vector(vector, dimensions, "the query's vector")?;
+        }
+        self.fusion.check()
+    }
+}
+
+/// A chunk that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The chunk's row sequence number, as given in [`Point::id`].
+    pub id: u64,
+    /// The fused score, 0 to 1. It orders the hits of one query; see
+    /// [`Fusion`] for what may and may not be compared across queries.
+    pub score: f32,
+    /// Cosine between the query's and the chunk's vector, if the query had one.
+    pub dense: Option<f32>,
+    /// Raw BM25 score, if the query had text; 0 when no term matches.
+    pub bm25: Option<f32>,
+}
+
+/// An index of many stores. Calls on different stores do not wait for each other.
+///
+/// Upserts and deletes are idempotent: repeating them, in the same order, from any
+/// point at or before the last [`Index::flush`] leads to the same index. That is
+/// also how a caller recovers after a crash: what was flushed is there, what came
+/// after may be missing, so it replays everything after the last flush.
+#[async_trait]
+pub trait Index: Send + Sync {
+    /// Adds or replaces points by id. Creates the store if it does not exist.
+    async fn upsert(&self, store: &str, points: Vec<Point>) -> Result<()>;
+    /// Removes points by id; ids that are not there are passed over.
+    async fn delete(&self, store: &str, ids: &[u64]) -> Result<()>;
+    /// Removes every point of `file`.
+    async fn delete_file(&self, store: &str, file: &str) -> Result<()>;
+    /// The best hits, best first. A store that does not exist has none.
+    async fn query(&self, store: &str, query: Query) -> Result<Vec<Hit>>;
+    /// Removes the store with everything in it, damaged or not.
+    async fn drop_store(&self, store: &str) -> Result<()>;
+    /// The ids of all points, ascending, to compare with the records.
+    async fn ids(&self, store: &str) -> Result<Vec<u64>>;
+    /// How many points the store holds.
+    async fn count(&self, store: &str) -> Result<u64>;
+    /// Returns once everything upserted and deleted so far survives a crash.
+    async fn flush(&self, store: &str) -> Result<()>;
+    /// Rebuilds what has grown slow: worth calling after a bulk ingest.
+    /// Queries go on meanwhile, changes to the same store wait. Implies a flush.
+    async fn optimise(&self, store: &str) -> Result<()>;
+    /// The stores that exist, sorted, to find those that the records do not know.
+    async fn stores(&self) -> Result<Vec<String>>;
+    /// Flushes and closes every store; later calls open them again.
+    async fn close_all(&self) -> Result<()>;
+}
+
+/// Fails unless `vector` has `dimensions` finite numbers; `what` names it.
+pub(crate) fn check_vector(vector: &[f32], dimensions: usize, what: &str) -> Result<()> {
+    if vector.len() != dimensions {
+        return Err(Error::invalid(format!(
+            "{what} has {} dimensions and the index has {dimensions}; \
+             embed with the model that the index was built with",
+            vector.len()
+        )));
+    }
+    if vector.iter().all(|x| x.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{what} contains a number that is not finite")))
+}

@@ -1,0 +1,201 @@
+//! Tenants, keys and authentication: the one place that makes a [`Scope`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cairn_guard::ApiKey;
+use cairn_kernel::{Error, Id, Kind, Result, Role, Scope, Secret};
+use cairn_store::Records;
+use cairn_store::records::KeyRow;
+use sha2::{Digest, Sha256};
+
+/// The tenant that exists from the first start.
+pub const DEFAULT_TENANT: &str = "default";
+
+/// How long a key that was just checked is not looked up again. A revocation in
+/// this process takes effect at once all the same.
+const REMEMBERED: Duration = Duration::from_secs(30);
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Authentication and the keeping of keys.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    records: Records,
+    fixed: Arc<HashMap<[u8; 32], Scope>>,
+    seen: Arc<Mutex<HashMap<[u8; 32], (Scope, Instant)>>>,
+}
+
+/// A key that was just made. Its secret is shown this once.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The key's id.
+    pub id: Id,
+    /// The whole key, as clients send it.
+    pub key: Secret,
+    /// The tenant's name.
+    pub tenant: String,
+    /// What it may do.
+    pub role: Role,
+    /// What the admin called it.
+    pub name: String,
+}
+
+/// Shortest admin key accepted from the configuration.
+const ADMIN_KEY_MIN: usize = 16;
+
+impl Accounts {
+    /// Accounts in `records`. `admin_keys` are keys from the configuration (and the
+    /// one the program makes for its own command line); they act as admins of the
+    /// default tenant and are compared by their SHA-256.
+    ///
+    /// # Errors
+    /// `Invalid` when a configured key is too short to be safe.
+    pub async fn open(records: Records, admin_keys: &[Secret]) -> Result<Self> {
+        let tenant = records.ensure_tenant(DEFAULT_TENANT).await?;
+        let mut fixed = HashMap::new();
+        for key in admin_keys {
+            if key.expose().len() < ADMIN_KEY_MIN {
+                return Err(Error::invalid(format!(
+                    "the configured admin key is shorter than {ADMIN_KEY_MIN} characters; \
+                     make one with `openssl rand -hex 32`"
+                )));
+            }
+            let scope = grant(&tenant.id, "key_admin", Role::Admin);
+            fixed.insert(digest(key.expose()), scope);
+        }
+        Ok(Self { records, fixed: Arc::new(fixed), seen: Arc::default() })
+    }
+
+    /// Who sends this key.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, always with the same words.
+    pub async fn authenticate(&self, presented: &str) -> Result<Scope> {
+        let presented = presented.trim();
+        let digest = digest(presented);
+        // Looking a digest up in a map leaks at most bits of a hash, never of the key.
+        if let Some(scope) = self.fixed.get(&digest) {
+            return Ok(scope.clone());
+        }
+        if let Some(scope) = self.remembered(&digest) {
+            return Ok(scope);
+        }
+        let key = ApiKey::parse(presented)?;
+        let row = self.records.key_by_id(key.id().as_str()).await?;
+        let row = row.filter(|row| row.revoked_at.is_none()).ok_or_else(ApiKey::refusal)?;
+        if !key.matches(&row.hash) {
+            return Err(ApiKey::refusal());
+        }
+        let scope = grant(&row.tenant_id, &row.id, row.role.parse()?);
+        self.with_seen(|seen| {
+            if seen.len() >= REMEMBERED_MAX {
+                seen.clear();
+            }
+            seen.insert(digest, (scope.clone(), Instant::now()));
+        });
+        Ok(scope)
+    }
+
+    fn remembered(&self, digest: &[u8; 32]) -> Option<Scope> {
+        self.with_seen(|seen| {
+            seen.get(digest)
+                .filter(|(_, since)| since.elapsed() < REMEMBERED)
+                .map(|(scope, _)| scope.clone())
+        })
+    }
+
+    fn with_seen<R>(&self, act: impl FnOnce(&mut HashMap<[u8; 32], (Scope, Instant)>) -> R) -> R {
+        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes a key; the tenant is made too if it is new.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller is an admin; `Invalid` for an unusable name.
+    pub async fn create_key(
+        &self,
+        scope: &Scope,
+        tenant: &str,
+        role: Role,
+        name: &str,
+    ) -> Result<NewKey> {
+        scope.require(Role::Admin)?;
+        self.issue(tenant, role, name).await
+    }
+
+    /// Makes the first admin key when there is no key yet, for a first start.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub async fn first_key(&self) -> Result<Option<NewKey>> {
+        if self.records.has_keys().await? {
+            return Ok(None);
+        }
+        self.issue(DEFAULT_TENANT, Role::Admin, "first admin key").await.map(Some)
+    }
+
+    async fn issue(&self, tenant: &str, role: Role, name: &str) -> Result<NewKey> {
+        let usable = !tenant.is_empty()
+            && tenant.len() <= 64
+            && tenant.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !usable {
+            return Err(Error::invalid(format!(
+                "'{tenant}' cannot name a tenant; use up to 64 letters, digits, '-', '_' and '.'"
+            ))
+            .with_param("tenant"));
+        }
+        let row = self.records.ensure_tenant(tenant).await?;
+        let key = ApiKey::generate();
+        let tenant_id = Id::from_raw(row.id);
+        self.records.insert_key(key.id(), &tenant_id, role, name, &key.hash()).await?;
+        tracing::info!(key = %key.id(), tenant, %role, "key created");
+        Ok(NewKey {
+            id: key.id().clone(),
+            key: Secret::new(key.expose()),
+            tenant: row.name,
+            role,
+            name: name.to_owned(),
+        })
+    }
+
+    /// Every key without its secret.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller is an admin.
+    pub async fn list_keys(&self, scope: &Scope) -> Result<Vec<KeyRow>> {
+        self.records.list_keys(scope).await
+    }
+
+    /// Ends a key at once.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller is an admin, `NotFound` for an unknown key.
+    pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<()> {
+        self.records.revoke_key(scope, id).await?;
+        self.with_seen(HashMap::clear);
+        tracing::info!(key = id, "key revoked");
+        Ok(())
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is authentication")]
+fn grant(tenant: &str, principal: &str, role: Role) -> Scope {
+    Scope::grant(Id::from_raw(tenant), Id::from_raw(principal), role)
+}
+
+/// The scope of the caller who enqueued a job.
+///
+/// # Errors
+/// `Internal` when the job's row names an unknown role.
+#[expect(clippy::disallowed_methods, reason = "the job runner acts for an authenticated caller")]
+pub(crate) fn scope_of(job: &cairn_pipelines::Job) -> Result<Scope> {
+    let role = job.role.parse().map_err(|_| {
+        Error::new(Kind::Internal, format!("job {} has an unknown role '{}'", job.id, job.role))
+    })?;
+    Ok(Scope::grant(Id::from_raw(&job.tenant_id), Id::from_raw(&job.principal_id), role))
+}

@@ -1,0 +1,107 @@
+//! Ties the sentences of an answer to the words that support them.
+
+use cairn_search::Analyzer;
+
+use super::evidence::{SUPPORTED, Sources};
+use super::markers::Marker;
+use crate::retrieve::Passage;
+
+/// A sentence of the answer and the quote that supports it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Citation {
+    /// The file.
+    pub file_id: String,
+    /// Its name.
+    pub filename: String,
+    /// The chunk.
+    pub chunk_id: String,
+    /// The words of the document.
+    pub quote: String,
+    /// Page, from 1, where the document has pages.
+    pub page: Option<i64>,
+    /// Heading path, joined by " › ".
+    pub heading: Option<String>,
+    /// Characters of the quote in the document's text.
+    pub char_start: i64,
+    /// One past its last character.
+    pub char_end: i64,
+    /// Characters of the sentence in the answer.
+    pub sentence_start: usize,
+    /// One past its last character.
+    pub sentence_end: usize,
+    /// Share of the sentence's content words in the quote.
+    pub support: f32,
+    /// Whether that is enough.
+    pub supported: bool,
+}
+
+/// A sentence that no passage supports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// First character in the answer.
+    pub start: usize,
+    /// One past its last character.
+    pub end: usize,
+}
+
+/// Cites every sentence of `text` that has content words.
+pub(crate) fn cite(
+    analyzer: &Analyzer,
+    text: &str,
+    markers: &[Marker],
+    passages: &[Passage],
+) -> (Vec<Citation>, Vec<Unsupported>) {
+    let sources = Sources::new(analyzer, passages);
+    let (mut citations, mut unsupported) = (Vec::new(), Vec::new());
+    for range in cairn_documents::sentences(text) {
+        let sentence = &text[range.clone()];
+        if analyzer.terms(sentence).is_empty() {
+            continue;
+        }
+        let named: Vec<usize> = markers
+            .iter()
+            .filter(|marker| marker.at > range.start && marker.at <= range.end + 1)
+            .flat_map(|marker| marker.sources.iter().map(|source| source - 1))
+            .collect();
+        let start = text[..range.start].chars().count();
+        let end = start + sentence.chars().count();
+        let support = sources.support(analyzer, sentence, &named);
+        if support.as_ref().is_none_or(|support| support.share < SUPPORTED) {
+            unsupported.push(Unsupported { start, end });
+        }
+        if let Some(support) = support
+            && let Some(passage) = passages.get(support.passage)
+        {
+            citations.push(citation(passage, support.quote, (start, end), support.share));
+        }
+    }
+    (citations, unsupported)
+}
+
+/// A citation of the bytes `quote` of a passage for the characters `sentence` of the answer.
+pub(crate) fn citation(
+    passage: &Passage,
+    quote: std::ops::Range<usize>,
+    sentence: (usize, usize),
+    support: f32,
+) -> Citation {
+    let chunk = &passage.chunk;
+    let before = chunk.text[..quote.start].chars().count();
+    let words = chunk.text[quote].trim();
+    let char_start = chunk.char_start + i64::try_from(before).unwrap_or(0);
+    let heading = (!passage.headings.is_empty()).then(|| passage.headings.join(" › "));
+    Citation {
+        file_id: chunk.file_id.clone(),
+        filename: chunk.filename.clone(),
+        chunk_id: chunk.id.clone(),
+        quote: words.to_owned(),
+        page: chunk.page,
+        heading,
+        char_start,
+        char_end: char_start + i64::try_from(words.chars().count()).unwrap_or(0),
+        sentence_start: sentence.0,
+        sentence_end: sentence.1,
+        support,
+        supported: support >= SUPPORTED,
+    }
+}

@@ -1,0 +1,328 @@
+//! Answers over documents, with citations that can be checked.
+//!
+//! 1. Search the stores for passages alive now.
+//! 2. Decide whether they can answer at all ([`evidence`]); if not, say so and
+//!    name the nearest passages. A language model is not asked, since a small one
+//!    answers from memory when its sources are silent.
+//! 3. Let the model write from the numbered passages, or, without a model, quote
+//!    the best sentences.
+//! 4. Tie every sentence to the words that support it, or mark it as unsupported.
+
+mod cite;
+mod evidence;
+mod extract;
+mod markers;
+mod prompt;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_stream::try_stream;
+use cairn_kernel::{Result, Scope};
+use cairn_search::Analyzer;
+use cairn_serving::gguf::{ChatMessage, Done, Event, FinishReason, GenerateRequest, Sampling};
+use cairn_store::Records;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+
+pub use cite::{Citation, Unsupported};
+pub use evidence::Confidence;
+
+use crate::llms::Llms;
+use crate::retrieve::{Passage, Request, Retrieve};
+use markers::Markers;
+
+/// Passages shown to the writer.
+const SHOWN: usize = 5;
+/// Tokens of an answer when the caller does not say.
+const ANSWER_TOKENS: u32 = 300;
+
+/// A question to documents.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The question itself.
+    pub text: String,
+    /// Earlier turns, oldest first.
+    pub history: Vec<ChatMessage>,
+    /// More instructions for the writer.
+    pub instructions: Option<String>,
+    /// Where and how to search; its query is `text`.
+    pub search: Request,
+    /// The model asked for.
+    pub model: String,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Most tokens of the answer.
+    pub max_tokens: Option<u32>,
+    /// The request's id, for the log.
+    pub trace: String,
+}
+
+/// Who wrote an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A language model, from the passages.
+    Generative,
+    /// Nobody: sentences of the passages, word for word.
+    Extractive,
+}
+
+impl Mode {
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generative => "generative",
+            Self::Extractive => "extractive",
+        }
+    }
+}
+
+/// A finished answer with its provenance.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The text, without source markers.
+    pub text: String,
+    /// A citation for each sentence that has one, in order.
+    pub citations: Vec<Citation>,
+    /// Sentences without support.
+    pub unsupported: Vec<Unsupported>,
+    /// Why the question was not answered, if it was not.
+    pub refused: Option<String>,
+    /// Who wrote it.
+    pub mode: Mode,
+    /// The signs the decision to answer rested on.
+    pub confidence: Confidence,
+    /// SHA-256 of the model that wrote.
+    pub model_sha256: Option<String>,
+    /// Position of the index it was answered from.
+    pub index_position: i64,
+    /// Milliseconds of the search.
+    pub search_ms: f64,
+    /// Milliseconds of the writing.
+    pub write_ms: f64,
+    /// Whether it ended at the token limit.
+    pub cut_off: bool,
+    /// Tokens read.
+    pub input_tokens: u32,
+    /// Those of them from the cache.
+    pub cached_tokens: u32,
+    /// Tokens written.
+    pub output_tokens: u32,
+}
+
+/// What happens while a question is answered.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// The search begins.
+    Searching,
+    /// The passages found, best first.
+    Found(Vec<Passage>),
+    /// More of the answer's text.
+    Text(String),
+    /// The end; nothing follows.
+    Done(Box<Answer>),
+}
+
+/// Answers questions over documents.
+#[derive(Clone)]
+pub struct Answers {
+    records: Records,
+    retrieve: Retrieve,
+    llms: Llms,
+    analyzer: Arc<Analyzer>,
+}
+
+impl Answers {
+    /// Answers from what `retrieve` finds, written by what `llms` has.
+    pub fn new(records: Records, retrieve: Retrieve, llms: Llms) -> Self {
+        Self { records, retrieve, llms, analyzer: Arc::new(Analyzer::default()) }
+    }
+
+    /// Answers a question step by step. Dropping the stream stops the work.
+    pub fn answer(&self, scope: Scope, question: Question) -> BoxStream<'static, Result<Step>> {
+        let this = self.clone();
+        Box::pin(try_stream! {
+            let engine = this.llms.for_answers(&question.model).await?;
+            yield Step::Searching;
+            let searching = Instant::now();
+            let found = this.retrieve.search(&scope, &question.search).await?;
+            let mut draft = Draft::new(&this.analyzer, &question.text, &found);
+            draft.answer.search_ms = millis(searching);
+            draft.answer.index_position = this.records.index_position(&scope).await?;
+            yield Step::Found(found.clone());
+            let shown = prompt::distinct(&found, SHOWN);
+            let writing = Instant::now();
+            if let Some(reason) = refusal(&found, draft.answer.confidence) {
+                yield Step::Text(prompt::SILENT.to_owned());
+                draft.refuse(reason);
+            } else if let Some(engine) = engine {
+                let messages = prompt::grounded(
+                    &this.analyzer, &question.text, question.instructions.as_deref(),
+                    &question.history, &shown,
+                );
+                let request = GenerateRequest {
+                    max_tokens: Some(question.max_tokens.unwrap_or(ANSWER_TOKENS)),
+                    sampling: question.sampling,
+                    trace: question.trace,
+                    ..GenerateRequest::new(
+                        scope.tenant().as_str(),
+                        engine.render_chat(&messages, None, true)?,
+                    )
+                };
+                draft.answer.model_sha256 = Some(engine.facts().sha256.clone());
+                let pieces = write(engine.generate(request).await?);
+                futures::pin_mut!(pieces);
+                while let Some(piece) = pieces.next().await {
+                    match piece? {
+                        Piece::Text(text) => {
+                            draft.answer.text.push_str(&text);
+                            yield Step::Text(text);
+                        }
+                        Piece::End(done, markers) => draft.written(&this.analyzer, done, &markers, &shown),
+                    }
+                }
+            } else {
+                draft.extract(&this.analyzer, &question.text, &shown);
+                yield Step::Text(draft.answer.text.clone());
+            }
+            draft.answer.write_ms = millis(writing);
+            let answer = draft.answer;
+            count(&answer);
+            yield Step::Done(Box::new(answer));
+        })
+    }
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+fn count(answer: &Answer) {
+    let refused = if answer.refused.is_some() { "yes" } else { "no" };
+    metrics::counter!("cairn_responses_total", "mode" => answer.mode.name(), "refused" => refused)
+        .increment(1);
+}
+
+fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
+    if found.is_empty() {
+        return Some(
+            "no passage was found; the store may be empty or the filter too narrow".to_owned(),
+        );
+    }
+    (!confidence.suffices()).then(|| {
+        format!(
+            "the nearest passages do not cover the question (similarity {:.2}, words covered {:.0} %)",
+            confidence.dense,
+            confidence.coverage * 100.0
+        )
+    })
+}
+
+enum Piece {
+    Text(String),
+    End(Done, Vec<markers::Marker>),
+}
+
+/// The model's text without markers, then how it ended and where the markers stood.
+fn write(
+    events: impl Stream<Item = Result<Event>> + Send + 'static,
+) -> impl Stream<Item = Result<Piece>> + Send {
+    try_stream! {
+        let mut markers = Markers::default();
+        let mut started = false;
+        futures::pin_mut!(events);
+        while let Some(event) = events.next().await {
+            match event? {
+                Event::Started { .. } => {}
+                Event::Token { text, .. } => {
+                    let mut shown = markers.push(&text);
+                    if !started {
+                        shown = shown.trim_start().to_owned();
+                    }
+                    if !shown.is_empty() {
+                        started = true;
+                        yield Piece::Text(shown);
+                    }
+                }
+                Event::Done(done) => {
+                    let (rest, found) = std::mem::take(&mut markers).finish();
+                    if !rest.is_empty() {
+                        yield Piece::Text(rest);
+                    }
+                    yield Piece::End(done, found);
+                }
+            }
+        }
+    }
+}
+
+/// An answer in the making.
+struct Draft {
+    answer: Answer,
+}
+
+impl Draft {
+    fn new(analyzer: &Analyzer, question: &str, found: &[Passage]) -> Self {
+        Self {
+            answer: Answer {
+                text: String::new(),
+                citations: Vec::new(),
+                unsupported: Vec::new(),
+                refused: None,
+                mode: Mode::Extractive,
+                confidence: Confidence::of(analyzer, question, found),
+                model_sha256: None,
+                index_position: 0,
+                search_ms: 0.0,
+                write_ms: 0.0,
+                cut_off: false,
+                input_tokens: 0,
+                cached_tokens: 0,
+                output_tokens: 0,
+            },
+        }
+    }
+
+    fn refuse(&mut self, reason: String) {
+        prompt::SILENT.clone_into(&mut self.answer.text);
+        self.answer.refused = Some(reason);
+    }
+
+    fn extract(&mut self, analyzer: &Analyzer, question: &str, shown: &[Passage]) {
+        let (text, citations) = extract::extract(analyzer, question, shown);
+        if text.is_empty() {
+            self.refuse("no sentence of the nearest passages answers the question".to_owned());
+            return;
+        }
+        self.answer.text = text;
+        self.answer.citations = citations;
+    }
+
+    fn written(
+        &mut self,
+        analyzer: &Analyzer,
+        done: Done,
+        markers: &[markers::Marker],
+        shown: &[Passage],
+    ) {
+        let answer = &mut self.answer;
+        answer.mode = Mode::Generative;
+        answer.cut_off = done.finish_reason == FinishReason::Length;
+        answer.input_tokens = done.prompt_tokens;
+        answer.cached_tokens = done.cached_tokens;
+        answer.output_tokens = done.completion_tokens;
+        if says_silent(&answer.text) {
+            answer.refused = Some("the model found no answer in the nearest passages".to_owned());
+            return;
+        }
+        (answer.citations, answer.unsupported) = cite::cite(analyzer, &answer.text, markers, shown);
+    }
+}
+
+/// Whether the model said that the sources are silent, and little else.
+fn says_silent(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let silent =
+        ["documents do not say", "sources do not", "source does not", "not mentioned in the"];
+    text.chars().count() < 160 && silent.iter().any(|words| lower.contains(words))
+}

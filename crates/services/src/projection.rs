@@ -1,0 +1,196 @@
+//! The search index as a projection of the records: written from them, checked
+//! against them, rebuilt from them. Nothing else writes to the index.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Shutdown};
+use cairn_search::{Index, Point};
+use cairn_store::records::decode_vector;
+use cairn_store::{Blobs, Records};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+/// Writes the index from the records.
+#[derive(Clone)]
+pub struct Projection {
+    records: Records,
+    blobs: Blobs,
+    index: Arc<dyn Index>,
+    removals: Arc<Notify>,
+}
+
+/// What `verify` found in one store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The store.
+    pub store: String,
+    /// Points the records imply and the index lacks.
+    pub missing: usize,
+    /// Points the index has and no record implies.
+    pub orphaned: usize,
+}
+
+const REBUILD_BATCH: i64 = 500;
+const REMOVAL_BATCH: i64 = 1000;
+
+impl Projection {
+    /// A projection of `records` into `index`.
+    pub fn new(records: Records, blobs: Blobs, index: Arc<dyn Index>) -> Self {
+        Self { records, blobs, index, removals: Arc::default() }
+    }
+
+    /// The index, for queries.
+    pub fn index(&self) -> &Arc<dyn Index> {
+        &self.index
+    }
+
+    /// Writes the chunks of one attached file to the index. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index refuses.
+    pub async fn push_file(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+        attributes: &str,
+    ) -> Result<()> {
+        let rows = self.records.chunks_with_vectors(scope, store, file).await?;
+        let mut points = Vec::with_capacity(rows.len());
+        for (seq, _, text, vector) in rows {
+            points.push(point(seq, file.as_str(), attributes, text, &vector)?);
+        }
+        self.index.upsert(store.as_str(), points).await
+    }
+
+    /// Tells the upkeep that there is something to remove.
+    pub fn wake(&self) {
+        self.removals.notify_one();
+    }
+
+    /// Removes from index and blobs what the records no longer have, until a stop.
+    pub async fn upkeep(&self, shutdown: Shutdown) {
+        loop {
+            if let Err(error) = self.purge().await {
+                tracing::warn!(error = %error.detail(), "pending removals will be tried again");
+            }
+            tokio::select! {
+                () = shutdown.requested() => return,
+                () = self.removals.notified() => {}
+                () = tokio::time::sleep(std::time::Duration::from_secs(30)) => {}
+            }
+        }
+    }
+
+    /// Finishes pending physical deletes now; returns how many points and blobs went.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index refuses; what was not removed stays listed.
+    pub async fn purge(&self) -> Result<(usize, usize)> {
+        let (mut points_gone, mut blobs_gone) = (0, 0);
+        loop {
+            let pending = self.records.pending_point_removals(REMOVAL_BATCH).await?;
+            if pending.is_empty() {
+                break;
+            }
+            points_gone += pending.len();
+            for of_store in pending.chunk_by(|a, b| a.0 == b.0) {
+                let seqs: Vec<i64> = of_store.iter().map(|row| row.1).collect();
+                if let Some((store, _)) = of_store.first() {
+                    self.index.delete(store, &ids(&seqs)).await?;
+                    self.index.flush(store).await?;
+                }
+                self.records.points_removed(&seqs).await?;
+            }
+        }
+        for path in self.records.pending_blob_removals(REMOVAL_BATCH).await? {
+            self.blobs.delete(&path).await?;
+            self.records.blob_removed(&path).await?;
+            blobs_gone += 1;
+        }
+        Ok((points_gone, blobs_gone))
+    }
+
+    /// Compares every store's index with the records and, if asked, repairs it.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse, `Unavailable` when the index cannot be repaired.
+    pub async fn verify(&self, repair: bool) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let known = self.records.all_store_ids().await?;
+        for store in self.index.stores().await? {
+            if !known.contains(&store) {
+                let orphaned =
+                    usize::try_from(self.index.count(&store).await.unwrap_or(0)).unwrap_or(0);
+                tracing::warn!(store, repair, "an index without a vector store");
+                if repair {
+                    self.index.drop_store(&store).await?;
+                }
+                findings.push(Finding { store, missing: 0, orphaned });
+            }
+        }
+        for store in known {
+            let finding = self.verify_store(&store, repair).await?;
+            if finding.missing + finding.orphaned > 0 {
+                tracing::warn!(
+                    store,
+                    missing = finding.missing,
+                    orphaned = finding.orphaned,
+                    repair,
+                    "index differs from the records"
+                );
+                findings.push(finding);
+            }
+        }
+        Ok(findings)
+    }
+
+    async fn verify_store(&self, store: &str, repair: bool) -> Result<Finding> {
+        let implied: HashSet<u64> =
+            ids(&self.records.points_of_store(store).await?).into_iter().collect();
+        let present: HashSet<u64> = match self.index.ids(store).await {
+            Ok(present) => present.into_iter().collect(),
+            Err(error) if repair && error.code() == Some("index_damaged") => {
+                tracing::error!(store, error = %error.detail(), "index unreadable; rebuilding it");
+                self.index.drop_store(store).await?;
+                HashSet::new()
+            }
+            Err(error) => return Err(error),
+        };
+        let missing: HashSet<u64> = implied.difference(&present).copied().collect();
+        let orphaned: Vec<u64> = present.difference(&implied).copied().collect();
+        if repair {
+            self.index.delete(store, &orphaned).await?;
+            self.restore(store, &missing).await?;
+        }
+        Ok(Finding { store: store.to_owned(), missing: missing.len(), orphaned: orphaned.len() })
+    }
+
+    async fn restore(&self, store: &str, missing: &HashSet<u64>) -> Result<()> {
+        let mut after = 0;
+        while !missing.is_empty() {
+            let rows = self.records.points_to_rebuild(store, after, REBUILD_BATCH).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.0;
+            let mut points = Vec::new();
+            for (seq, file, attributes, text, vector) in rows {
+                if missing.contains(&seq.unsigned_abs()) {
+                    points.push(point(seq, &file, &attributes, text, &vector)?);
+                }
+            }
+            self.index.upsert(store, points).await?;
+        }
+        self.index.flush(store).await
+    }
+}
+
+fn point(seq: i64, file: &str, attributes: &str, text: String, vector: &[u8]) -> Result<Point> {
+    let attributes = serde_json::from_str(attributes).or_internal("reading attributes")?;
+    let id = u64::try_from(seq).map_err(|_| Error::internal("a point id below zero"))?;
+    Ok(Point { id, file: file.to_owned(), text, vector: decode_vector(vector), attributes })
+}
+
+fn ids(seqs: &[i64]) -> Vec<u64> {
+    seqs.iter().map(|seq| seq.unsigned_abs()).collect()
+}

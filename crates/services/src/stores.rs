@@ -1,0 +1,411 @@
+//! Vector stores: making them, attaching files, following their state.
+
+use std::collections::BTreeMap;
+
+use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope, Timestamp};
+use cairn_pipelines::Queue;
+use cairn_store::records::{Attachment, FileCounts, StoreFileRow, StoreRow};
+use cairn_store::{Page, Records};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ingest;
+use crate::projection::Projection;
+
+/// How a file is cut, as OpenAI's `static` strategy has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunking {
+    /// Most tokens of a chunk, 100 to 4096.
+    pub max_tokens: i64,
+    /// Tokens shared with the chunk before, at most half of `max_tokens`.
+    pub overlap_tokens: i64,
+}
+
+impl Default for Chunking {
+    fn default() -> Self {
+        Self { max_tokens: 800, overlap_tokens: 400 }
+    }
+}
+
+impl Chunking {
+    /// Checks the bounds OpenAI documents.
+    ///
+    /// # Errors
+    /// `Invalid` naming the field.
+    pub fn checked(self) -> Result<Self> {
+        if !(100..=4096).contains(&self.max_tokens) {
+            return Err(Error::invalid(format!(
+                "max_chunk_size_tokens is {}; it must be between 100 and 4096",
+                self.max_tokens
+            ))
+            .with_param("chunking_strategy"));
+        }
+        if self.overlap_tokens < 0 || self.overlap_tokens > self.max_tokens / 2 {
+            return Err(Error::invalid(format!(
+                "chunk_overlap_tokens is {}; it must be between 0 and half of max_chunk_size_tokens ({})",
+                self.overlap_tokens,
+                self.max_tokens / 2
+            ))
+            .with_param("chunking_strategy"));
+        }
+        Ok(self)
+    }
+}
+
+/// Attributes of a file in a store: up to 16 strings, numbers or booleans.
+pub type Attributes = BTreeMap<String, Value>;
+
+/// A file to attach.
+#[derive(Clone, Debug)]
+pub struct NewAttachment {
+    /// The file.
+    pub file: Id,
+    /// Its attributes in this store.
+    pub attributes: Attributes,
+    /// How to cut it.
+    pub chunking: Chunking,
+}
+
+/// What a client may set on a store.
+#[derive(Clone, Debug, Default)]
+pub struct StoreSettings {
+    /// Its name.
+    pub name: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// A JSON object of up to 16 strings.
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// Days without use after which it expires.
+    pub expires_after_days: Option<i64>,
+}
+
+/// A batch of files attached together.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `vsfb_…`
+    pub id: Id,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its files by state.
+    pub counts: FileCounts,
+}
+
+/// Vector stores and what is attached to them.
+#[derive(Clone)]
+pub struct VectorStores {
+    records: Records,
+    queue: Queue,
+    embedding_model: String,
+    projection: Projection,
+}
+
+impl VectorStores {
+    /// Stores in `records`; attached files are read by jobs in `queue`.
+    pub fn new(
+        records: Records,
+        queue: Queue,
+        embedding_model: String,
+        projection: Projection,
+    ) -> Self {
+        Self { records, queue, embedding_model, projection }
+    }
+
+    /// Makes a store and attaches `files`.
+    ///
+    /// # Errors
+    /// `Invalid` for settings out of bounds, `NotFound` for an unknown file.
+    pub async fn create(
+        &self,
+        scope: &Scope,
+        settings: StoreSettings,
+        files: &[NewAttachment],
+    ) -> Result<StoreRow> {
+        scope.require(Role::Editor)?;
+        let now = self.records.clock().now();
+        let id = Id::generate("vs_");
+        let row = StoreRow {
+            id: id.to_string(),
+            name: settings.name.unwrap_or_default(),
+            description: settings.description,
+            metadata: metadata_text(settings.metadata.unwrap_or_default())?,
+            embedding_model: self.embedding_model.clone(),
+            expires_after_days: settings.expires_after_days,
+            created_at: now,
+            last_active_at: now,
+        };
+        for file in files {
+            self.records.file(scope, &file.file).await?;
+        }
+        self.records.insert_store(scope, &row).await?;
+        if !files.is_empty() {
+            self.attach_all(scope, &id, None, files).await?;
+        }
+        Ok(row)
+    }
+
+    /// One store with its files by state.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get(&self, scope: &Scope, id: &Id) -> Result<(StoreRow, FileCounts)> {
+        let row = self.records.store(scope, id).await?;
+        let counts = self.records.file_counts(scope, id, None).await?;
+        Ok((row, counts))
+    }
+
+    /// The tenant's stores with their files by state.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub async fn list(&self, scope: &Scope, page: &Page) -> Result<Vec<(StoreRow, FileCounts)>> {
+        let mut found = Vec::new();
+        for row in self.records.list_stores(scope, page).await? {
+            let counts =
+                self.records.file_counts(scope, &Id::from_raw(row.id.as_str()), None).await?;
+            found.push((row, counts));
+        }
+        Ok(found)
+    }
+
+    /// Finds a store by id or, failing that, by name.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Conflict` when several stores share the name.
+    pub async fn resolve(&self, scope: &Scope, id_or_name: &str) -> Result<StoreRow> {
+        if id_or_name.starts_with("vs_") {
+            return self.records.store(scope, &Id::from_raw(id_or_name)).await;
+        }
+        let found = self.records.store_by_name(scope, id_or_name).await?;
+        found.ok_or_else(|| Error::not_found(format!("vector store '{id_or_name}'")))
+    }
+
+    /// Changes a store's settings.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub async fn update(
+        &self,
+        scope: &Scope,
+        id: &Id,
+        settings: StoreSettings,
+    ) -> Result<StoreRow> {
+        scope.require(Role::Editor)?;
+        let mut row = self.records.store(scope, id).await?;
+        if let Some(name) = settings.name {
+            row.name = name;
+        }
+        if let Some(metadata) = settings.metadata {
+            row.metadata = metadata_text(metadata)?;
+        }
+        if settings.expires_after_days.is_some() {
+            row.expires_after_days = settings.expires_after_days;
+        }
+        self.records.update_store(scope, &row).await?;
+        Ok(row)
+    }
+
+    /// Deletes a store; the files remain.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn delete(&self, scope: &Scope, id: &Id) -> Result<()> {
+        scope.require(Role::Editor)?;
+        self.records.delete_store(scope, id).await?;
+        // A store's rows are gone by now; if dropping its index fails, nothing can
+        // reach it, and the next start removes it.
+        if let Err(error) = self.projection.index().drop_store(id.as_str()).await {
+            tracing::warn!(store = %id, error = %error.detail(), "the index of a deleted store remains for now");
+        }
+        Ok(())
+    }
+
+    /// Attaches a file and enqueues its reading, in one transaction. Attaching the
+    /// same file again changes nothing unless it had failed.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub async fn attach(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        file: &NewAttachment,
+    ) -> Result<StoreFileRow> {
+        scope.require(Role::Editor)?;
+        self.attach_all(scope, store, None, std::slice::from_ref(file)).await?;
+        self.records.store_file(scope, store, &file.file).await
+    }
+
+    /// Attaches many files as one batch.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub async fn create_batch(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        files: &[NewAttachment],
+    ) -> Result<Batch> {
+        scope.require(Role::Editor)?;
+        let id = Id::generate("vsfb_");
+        self.attach_all(scope, store, Some(&id), files).await?;
+        self.batch(scope, store, &id).await
+    }
+
+    async fn attach_all(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        batch: Option<&Id>,
+        files: &[NewAttachment],
+    ) -> Result<()> {
+        let mut tx = self.records.begin().await?;
+        if let Some(batch) = batch {
+            self.records.insert_batch(&mut tx, scope, store, batch).await?;
+        }
+        for file in files {
+            let chunking = file.chunking.checked()?;
+            let wanted = Attachment {
+                file: file.file.clone(),
+                batch: batch.cloned(),
+                attributes: attributes_text(&file.attributes)?,
+                chunk_tokens: chunking.max_tokens,
+                overlap_tokens: chunking.overlap_tokens,
+            };
+            if let Some(revision) = self.records.attach_file(&mut tx, scope, store, &wanted).await?
+            {
+                let work = ingest::Work { store: store.clone(), file: file.file.clone(), revision };
+                ingest::enqueue(&self.queue, &mut tx, scope, &work).await?;
+            }
+        }
+        tx.commit().await.or_internal("attaching files")?;
+        self.queue.wake();
+        Ok(())
+    }
+
+    /// A batch with its files by state.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<Batch> {
+        let created_at = self.records.batch_created_at(scope, store, id).await?;
+        let counts = self.records.file_counts(scope, store, Some(id)).await?;
+        Ok(Batch { id: id.clone(), created_at, counts })
+    }
+
+    /// Cancels what a batch has not read yet.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn cancel_batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<Batch> {
+        scope.require(Role::Editor)?;
+        self.records.batch_created_at(scope, store, id).await?;
+        self.records.cancel_batch(scope, store, id).await?;
+        self.batch(scope, store, id).await
+    }
+
+    /// An attached file.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn file(&self, scope: &Scope, store: &Id, file: &Id) -> Result<StoreFileRow> {
+        self.records.store_file(scope, store, file).await
+    }
+
+    /// The files of a store.
+    ///
+    /// # Errors
+    /// `NotFound` for the store.
+    pub async fn files(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        batch: Option<&Id>,
+        status: Option<&str>,
+        page: &Page,
+    ) -> Result<Vec<StoreFileRow>> {
+        self.records.store(scope, store).await?;
+        self.records.list_store_files(scope, store, batch, status, page).await
+    }
+
+    /// The texts of an attached file's chunks.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn file_content(&self, scope: &Scope, store: &Id, file: &Id) -> Result<Vec<String>> {
+        self.records.store_file(scope, store, file).await?;
+        self.records.chunk_texts(scope, store, file).await
+    }
+
+    /// Replaces the attributes of an attached file and re-indexes it with them.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub async fn set_attributes(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+        attributes: &Attributes,
+    ) -> Result<StoreFileRow> {
+        scope.require(Role::Editor)?;
+        let text = attributes_text(attributes)?;
+        self.records.set_attributes(scope, store, file, &text).await?;
+        self.projection.push_file(scope, store, file, &text).await?;
+        self.records.store_file(scope, store, file).await
+    }
+
+    /// Takes a file out of a store; the file remains.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn detach(&self, scope: &Scope, store: &Id, file: &Id) -> Result<()> {
+        scope.require(Role::Editor)?;
+        self.records.detach_file(scope, store, file).await?;
+        self.projection.wake();
+        Ok(())
+    }
+}
+
+fn metadata_text(metadata: BTreeMap<String, String>) -> Result<String> {
+    let fits = metadata.len() <= 16
+        && metadata.iter().all(|(k, v)| k.chars().count() <= 64 && v.chars().count() <= 512);
+    if !fits {
+        return Err(Error::invalid(
+            "metadata takes up to 16 entries with keys of 64 and values of 512 characters",
+        )
+        .with_param("metadata"));
+    }
+    serde_json::to_string(&metadata).or_internal("writing metadata")
+}
+
+fn attributes_text(attributes: &Attributes) -> Result<String> {
+    let fits = |(key, value): (&String, &Value)| {
+        key.chars().count() <= 64
+            && match value {
+                Value::String(text) => text.chars().count() <= 512,
+                Value::Number(_) | Value::Bool(_) => true,
+                _ => false,
+            }
+    };
+    if attributes.len() > 16 || !attributes.iter().all(fits) {
+        return Err(Error::invalid(
+            "attributes takes up to 16 strings (512 characters), numbers or booleans with keys of 64 characters",
+        )
+        .with_param("attributes"));
+    }
+    serde_json::to_string(attributes).or_internal("writing attributes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunking_keeps_to_the_documented_bounds() {
+        let bad = [(99, 0), (4097, 0), (800, 401), (800, -1)];
+        for (max_tokens, overlap_tokens) in bad {
+            assert!(Chunking { max_tokens, overlap_tokens }.checked().is_err());
+        }
+        assert!(Chunking::default().checked().is_ok());
+    }
+}

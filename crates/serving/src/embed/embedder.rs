@@ -1,0 +1,231 @@
+//! The embedder that callers hold.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cairn_kernel::{Error, Result, ResultExt as _};
+use tokio::sync::oneshot;
+
+use super::queue::{Call, Queues, Window};
+use super::text::TextTokenizer;
+use super::worker::Worker;
+use crate::models::ModelStore;
+
+/// Which work goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Somebody waits for it: the query of a search.
+    Interactive,
+    /// Background work: ingestion.
+    Bulk,
+}
+
+impl Priority {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+/// What an [`Embedder`] is made of.
+#[derive(Clone, Debug)]
+pub struct EmbedConfig {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// The `tokenizer.json`.
+    pub tokenizer: PathBuf,
+    /// Threads to compute with; by default one per core.
+    pub threads: usize,
+    /// How long without work until the model is unloaded.
+    pub idle: Duration,
+}
+
+impl EmbedConfig {
+    /// The embedding model of `store`, one thread per core, unloaded after five minutes.
+    ///
+    /// # Errors
+    /// `Internal` when the lock file names no such model.
+    pub fn from_store(store: &ModelStore) -> Result<Self> {
+        Ok(Self {
+            model: store.place(crate::models::EMBEDDING)?,
+            tokenizer: store.place(crate::models::EMBEDDING_TOKENIZER)?,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            idle: Duration::from_secs(300),
+        })
+    }
+}
+
+/// Vectors and what they cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embeddings {
+    /// For each text its vector: 384 numbers, of length 1.
+    pub vectors: Vec<Vec<f32>>,
+    /// For each text the tokens the model read, special ones included.
+    pub tokens: Vec<usize>,
+    /// For each text the windows it was read in; more than 1 for a text longer
+    /// than the model reads at once. Nothing is ever cut off.
+    pub windows: Vec<usize>,
+}
+
+/// Text to vectors. Clones share the model and its threads.
+#[derive(Clone, Debug)]
+pub struct Embedder {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: EmbedConfig,
+    tokenizer: Mutex<Option<Arc<TextTokenizer>>>,
+    queues: Arc<Queues>,
+    started: Mutex<bool>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queues.close();
+    }
+}
+
+impl Embedder {
+    /// An embedder that has loaded nothing yet and started no thread.
+    pub fn new(config: EmbedConfig) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                tokenizer: Mutex::new(None),
+                queues: Queues::new(),
+                started: Mutex::new(false),
+            }),
+        }
+    }
+
+    /// The vectors of `texts`, in their order. Dropping the future gives the work up.
+    ///
+    /// # Errors
+    /// `Unavailable` when the model's files are absent (the message says how to get
+    /// them), `Internal` when the engine fails.
+    pub async fn embed(&self, texts: Vec<String>, priority: Priority) -> Result<Embeddings> {
+        if texts.is_empty() {
+            return Ok(Embeddings { vectors: vec![], tokens: vec![], windows: vec![] });
+        }
+        let started = Instant::now();
+        let inner = Arc::clone(&self.inner);
+        let (tokens, windows, sums) =
+            tokio::task::spawn_blocking(move || inner.submit(&texts, priority))
+                .await
+                .or_internal("tokenising")??;
+        let sums = sums.await.or_internal("an embedding thread ended early")??;
+        metrics::histogram!("cairn_embed_seconds", "priority" => priority.name())
+            .record(started.elapsed().as_secs_f64());
+        // The length of a mean does not matter: it is brought to 1.
+        Ok(Embeddings { vectors: sums.into_iter().map(normalised).collect(), tokens, windows })
+    }
+
+    /// As [`Embedder::embed`] for one text that somebody waits for.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`].
+    pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>> {
+        let embeddings = self.embed(vec![text.to_owned()], Priority::Interactive).await?;
+        let first = embeddings.vectors.into_iter().next();
+        first.ok_or_else(|| Error::internal("no vector for one text"))
+    }
+
+    /// The number of tokens of `text`, the two special ones included: up to 256
+    /// the model reads it in one window.
+    ///
+    /// # Errors
+    /// `Unavailable` when the tokenizer's file is absent.
+    pub fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.inner.tokenizer()?.count(text)
+    }
+
+    /// Where each token lies in `text`: byte offsets, start and end, in order.
+    ///
+    /// # Errors
+    /// As [`Embedder::count_tokens`].
+    pub fn token_offsets(&self, text: &str) -> Result<Vec<(usize, usize)>> {
+        self.inner.tokenizer()?.offsets(text)
+    }
+
+    /// Whether the model is in memory.
+    pub fn is_loaded(&self) -> bool {
+        self.inner.queues.is_loaded()
+    }
+
+    /// Whether the model's files are there.
+    pub fn is_available(&self) -> bool {
+        self.inner.config.model.is_file() && self.inner.config.tokenizer.is_file()
+    }
+
+    /// Frees the model now; it is loaded again when it is needed.
+    pub fn unload(&self) {
+        self.inner.queues.unload();
+    }
+}
+
+type Submitted = (Vec<usize>, Vec<usize>, oneshot::Receiver<Result<Vec<Vec<f32>>>>);
+
+impl Inner {
+    fn submit(&self, texts: &[String], priority: Priority) -> Result<Submitted> {
+        let tokenizer = self.tokenizer()?;
+        let split = texts.iter().map(|text| tokenizer.windows(text)).collect::<Result<Vec<_>>>()?;
+        self.start()?;
+        let tokens = split.iter().map(|windows| windows.iter().map(Vec::len).sum()).collect();
+        let counts: Vec<usize> = split.iter().map(Vec::len).collect();
+        let (done, sums) = oneshot::channel();
+        let call = Call::new(texts.len(), counts.iter().sum(), done);
+        let window = |text, ids| Window { ids, text, call: Arc::clone(&call) };
+        let windows = split.into_iter().enumerate();
+        let windows = windows.flat_map(|(text, ids)| ids.into_iter().map(move |ids| (text, ids)));
+        self.queues.push(priority, windows.map(|(text, ids)| window(text, ids)).collect());
+        Ok((tokens, counts, sums))
+    }
+
+    fn tokenizer(&self) -> Result<Arc<TextTokenizer>> {
+        let mut held = self.tokenizer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tokenizer) = &*held {
+            return Ok(Arc::clone(tokenizer));
+        }
+        let tokenizer = Arc::new(TextTokenizer::load(&self.config.tokenizer)?);
+        *held = Some(Arc::clone(&tokenizer));
+        Ok(tokenizer)
+    }
+
+    /// Starts the threads, once: one for interactive work, which computes a batch
+    /// with all cores, and one per core for bulk work, a batch each.
+    fn start(&self) -> Result<()> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if *started {
+            return Ok(());
+        }
+        let cores = self.config.threads.max(1);
+        let worker = |bulk, threads| Worker {
+            model: self.config.model.clone(),
+            bulk,
+            threads,
+            idle: self.config.idle,
+        };
+        worker(false, cores).start(Arc::clone(&self.queues))?;
+        for _ in 0..cores {
+            worker(true, 1).start(Arc::clone(&self.queues))?;
+        }
+        *started = true;
+        Ok(())
+    }
+}
+
+/// The vector of length 1 in the same direction; zero stays zero.
+fn normalised(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if length > 0.0 {
+        for x in &mut vector {
+            *x /= length;
+        }
+    }
+    vector
+}

@@ -1,0 +1,216 @@
+//! The two queues between callers and worker threads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cairn_kernel::{Error, Result};
+use tokio::sync::oneshot;
+
+use super::batch::{Batch, Batcher};
+use super::embedder::Priority;
+use super::engine::{DIMENSIONS, Engine};
+
+/// One window of one text of one call.
+#[derive(Debug)]
+pub(crate) struct Window {
+    pub(crate) ids: Vec<i32>,
+    pub(crate) text: usize,
+    pub(crate) call: Arc<Call>,
+}
+
+/// A call in progress: collects the sums of its windows.
+#[derive(Debug)]
+pub(crate) struct Call {
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    sums: Vec<Vec<f32>>,
+    left: usize,
+    done: Option<oneshot::Sender<Result<Vec<Vec<f32>>>>>,
+}
+
+impl Call {
+    /// A call over `texts` texts in `windows` windows; `done` gets the sum of the
+    /// token vectors of each text.
+    pub(crate) fn new(
+        texts: usize,
+        windows: usize,
+        done: oneshot::Sender<Result<Vec<Vec<f32>>>>,
+    ) -> Arc<Self> {
+        let progress =
+            Progress { sums: vec![vec![0.0; DIMENSIONS]; texts], left: windows, done: Some(done) };
+        Arc::new(Self { progress: Mutex::new(progress) })
+    }
+
+    /// Whether nobody waits any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        hold(&self.progress).done.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// Adds the sum of one window.
+    pub(crate) fn add(&self, text: usize, window: &[f32]) {
+        let mut progress = hold(&self.progress);
+        if let Some(sum) = progress.sums.get_mut(text) {
+            for (total, x) in sum.iter_mut().zip(window) {
+                *total += x;
+            }
+        }
+        progress.left -= 1;
+        if progress.left == 0 {
+            let sums = std::mem::take(&mut progress.sums);
+            if let Some(done) = progress.done.take() {
+                let _ = done.send(Ok(sums));
+            }
+        }
+    }
+
+    /// Ends the call with an error; the first counts.
+    pub(crate) fn fail(&self, error: Error) {
+        if let Some(done) = hold(&self.progress).done.take() {
+            let _ = done.send(Err(error));
+        }
+    }
+}
+
+/// What callers and workers share.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    state: Mutex<State>,
+    work: Condvar,
+    /// Locked after `state`, where both are.
+    engine: Mutex<Option<Arc<Engine>>>,
+    loaded: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    interactive: Batcher<Window>,
+    bulk: Batcher<Window>,
+    /// Batches in the works.
+    running: usize,
+    /// Whether the thread for interactive work has a batch.
+    answering: bool,
+    used: Option<Instant>,
+    closed: bool,
+}
+
+impl Queues {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State::default()),
+            work: Condvar::new(),
+            engine: Mutex::new(None),
+            loaded: AtomicBool::new(false),
+        })
+    }
+
+    /// Adds windows.
+    pub(crate) fn push(&self, priority: Priority, windows: Vec<Window>) {
+        let mut state = hold(&self.state);
+        let batcher = match priority {
+            Priority::Interactive => &mut state.interactive,
+            Priority::Bulk => &mut state.bulk,
+        };
+        for window in windows {
+            batcher.push(window.ids.len(), window);
+        }
+        report_depth(&state);
+        self.work.notify_all();
+    }
+
+    /// Waits for a batch; `None` when the embedder is gone. A worker that takes no
+    /// bulk work waits for interactive work alone; the others help it out when it
+    /// is busy. While all is quiet for `idle`, the engine is dropped.
+    pub(crate) fn take(&self, bulk: bool, idle: Duration) -> Option<Batch<Window>> {
+        let mut state = hold(&self.state);
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(batch) = state.next(bulk) {
+                state.running += 1;
+                state.answering |= !bulk;
+                report_depth(&state);
+                return Some(batch);
+            }
+            state = if self.is_loaded() {
+                let waited = self.work.wait_timeout(state, idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                self.work.wait(state).unwrap_or_else(PoisonError::into_inner)
+            };
+            if state.is_quiet(idle) && self.unload() {
+                tracing::info!("embedding model unloaded after {} s without use", idle.as_secs());
+            }
+        }
+    }
+
+    /// A worker is done with its batch.
+    pub(crate) fn finished(&self, bulk: bool) {
+        let mut state = hold(&self.state);
+        state.running -= 1;
+        state.answering &= bulk;
+        state.used = Some(Instant::now());
+        drop(state);
+    }
+
+    /// The engine, loaded by whoever comes first while the others wait.
+    pub(crate) fn engine(&self, load: impl FnOnce() -> Result<Engine>) -> Result<Arc<Engine>> {
+        let mut held = hold(&self.engine);
+        if let Some(engine) = &*held {
+            return Ok(Arc::clone(engine));
+        }
+        let engine = Arc::new(load()?);
+        *held = Some(Arc::clone(&engine));
+        self.loaded.store(true, Ordering::Release);
+        Ok(engine)
+    }
+
+    /// Whether the engine is in memory.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Drops the engine now, and says whether there was one; it is loaded again
+    /// when it is needed.
+    pub(crate) fn unload(&self) -> bool {
+        let mut held = hold(&self.engine);
+        self.loaded.store(false, Ordering::Release);
+        held.take().is_some()
+    }
+
+    /// Ends the workers.
+    pub(crate) fn close(&self) {
+        hold(&self.state).closed = true;
+        self.work.notify_all();
+    }
+}
+
+impl State {
+    fn next(&mut self, bulk: bool) -> Option<Batch<Window>> {
+        if !bulk {
+            return self.interactive.take();
+        }
+        let helped = if self.answering { self.interactive.take() } else { None };
+        helped.or_else(|| self.bulk.take())
+    }
+
+    fn is_quiet(&self, idle: Duration) -> bool {
+        self.interactive.waiting() + self.bulk.waiting() + self.running == 0
+            && self.used.is_some_and(|used| used.elapsed() >= idle)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn report_depth(state: &State) {
+    let gauge = |priority| metrics::gauge!("cairn_embed_queue_depth", "priority" => priority);
+    gauge("interactive").set(state.interactive.waiting() as f64);
+    gauge("bulk").set(state.bulk.waiting() as f64);
+}
+
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,169 @@
+//! With the real model: it must lie in the model store (`make models`).
+
+use std::time::{Duration, Instant};
+
+use cairn_kernel::Kind;
+
+use super::*;
+use crate::models::{EMBEDDING, EMBEDDING_TOKENIZER, ModelStore};
+
+fn config() -> EmbedConfig {
+    let store = ModelStore::from_env().unwrap();
+    for name in [EMBEDDING, EMBEDDING_TOKENIZER] {
+        assert!(store.path_of(name).is_some(), "{name} is missing; fetch it with `make models`");
+    }
+    EmbedConfig::from_store(&store).unwrap()
+}
+
+fn embedder() -> Embedder {
+    Embedder::new(config())
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paraphrases_are_nearer_than_strangers() {
+    let texts = owned(&[
+        "How do I reset my password?",
+        "I forgot my login secret and want to set a new one.",
+        "The harbour was frozen over for the whole of January.",
+        "",
+    ]);
+    let embeddings = embedder().embed(texts, Priority::Bulk).await.unwrap();
+    for vector in &embeddings.vectors {
+        assert_eq!(vector.len(), DIMENSIONS);
+        assert!((dot(vector, vector) - 1.0).abs() < 1e-5);
+    }
+    let near = dot(&embeddings.vectors[0], &embeddings.vectors[1]);
+    let far = dot(&embeddings.vectors[0], &embeddings.vectors[2]);
+    assert!(near > 0.5 && far < 0.2, "near {near}, far {far}");
+    assert_eq!(embeddings.tokens[0], 9);
+    assert_eq!(embeddings.tokens[3], 2);
+}
+
+/// The first numbers of the vector that ONNX Runtime gives for the same file,
+/// mean-pooled and normalised.
+#[tokio::test(flavor = "multi_thread")]
+async fn vectors_are_those_of_the_reference_runtime() {
+    let vector = embedder().embed_query("The quick brown fox jumps over the lazy dog.").await;
+    let vector = vector.unwrap();
+    for (have, want) in vector.iter().zip(REFERENCE) {
+        assert!((have - want).abs() < 1e-4, "{have} is not {want}");
+    }
+}
+
+const REFERENCE: [f32; 8] =
+    [0.041831, 0.0586652, 0.0513493, 0.0753913, 0.0257806, -0.0374712, 0.000152094, -0.0606062];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_long_text_is_dropped() {
+    let embedder = embedder();
+    let filler = "The committee met again and noted the report without discussion. ".repeat(60);
+    let end = "Penguins huddle together against the antarctic cold.";
+    let texts =
+        vec![filler.clone(), format!("{filler}{end}"), end.to_owned(), filler[..600].into()];
+    let embeddings = embedder.embed(texts, Priority::Bulk).await.unwrap();
+    assert!(embeddings.tokens[0] > 600, "{:?}", embeddings.tokens);
+    assert_eq!(embeddings.windows[0], (embeddings.tokens[0]).div_ceil(MAX_TOKENS));
+    assert_eq!(embeddings.windows[2..], [1, 1]);
+    let [without, with, end, _] = &embeddings.vectors[..] else { panic!() };
+    assert!(dot(without, with) < 0.99999, "the end made no difference");
+    assert!(dot(with, end) > dot(without, end), "the end did not pull");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_has_the_same_vector_in_any_company() {
+    let embedder = embedder();
+    let alone = embedder.embed_query("Rain is expected in the valley.").await.unwrap();
+    let words = ["stone", "river", "letter", "engine", "winter", "market", "signal"];
+    let mut texts: Vec<String> = (0..200)
+        .map(|at| (0..5 + at % 90).map(|w| words[(at + w * w) % 7]).collect::<Vec<_>>().join(" "))
+        .collect();
+    texts[77] = "Rain is expected in the valley.".into();
+    let many = embedder.embed(texts, Priority::Bulk).await.unwrap();
+    assert!(dot(&alone, &many.vectors[77]) > 0.9999);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_does_not_wait_for_bulk_work() {
+    let embedder = embedder();
+    embedder.embed_query("warm up").await.unwrap();
+    let text = "The inspection of the northern bridge found no damage this year. ".repeat(10);
+    let bulk = embedder.embed(vec![text; 300], Priority::Bulk);
+    let mut bulk = Box::pin(bulk);
+    let started = Instant::now();
+    let query = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let asked = Instant::now();
+        embedder.embed_query("bridge inspection").await.unwrap();
+        asked.elapsed()
+    };
+    let waited = tokio::select! {
+        waited = query => waited,
+        _ = &mut bulk => panic!("the bulk work ended within {:?}", started.elapsed()),
+    };
+    bulk.await.unwrap();
+    let whole = started.elapsed();
+    println!("query {waited:?} of bulk work of {whole:?}");
+    assert!(waited * 4 < whole, "query {waited:?} of bulk work of {whole:?}");
+}
+
+#[test]
+fn offsets_are_bytes_of_the_text() {
+    let tokenizer = TextTokenizer::load(&config().tokenizer).unwrap();
+    let text = "Élan naïve 東京 unbelievable!";
+    let offsets = tokenizer.offsets(text).unwrap();
+    let pieces: Vec<&str> = offsets.iter().map(|&(start, end)| &text[start..end]).collect();
+    assert_eq!(pieces.concat(), text.replace(' ', ""));
+    assert!(pieces.contains(&"東") && pieces.contains(&"!"), "{pieces:?}");
+    assert_eq!(tokenizer.count(text).unwrap(), offsets.len() + 2);
+}
+
+#[test]
+fn windows_cover_every_token_and_are_even() {
+    let tokenizer = TextTokenizer::load(&config().tokenizer).unwrap();
+    for words in [0, 1, 253, 254, 255, 508, 509, 3000] {
+        let windows = tokenizer.windows(&"stone ".repeat(words)).unwrap();
+        assert_eq!(windows.iter().map(|w| w.len() - 2).sum::<usize>(), words);
+        assert_eq!(windows.len(), words.div_ceil(254).max(1));
+        let lengths: Vec<usize> = windows.iter().map(Vec::len).collect();
+        let (min, max) = (lengths.iter().min().unwrap(), lengths.iter().max().unwrap());
+        assert!(*max <= MAX_TOKENS && max - min <= 1, "{lengths:?}");
+        assert!(windows.iter().all(|w| w[0] == 101 && w[w.len() - 1] == 102));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_model_is_unloaded_and_comes_back() {
+    let embedder = Embedder::new(EmbedConfig { idle: Duration::from_millis(150), ..config() });
+    assert!(!embedder.is_loaded());
+    let before = embedder.embed_query("once").await.unwrap();
+    assert!(embedder.is_loaded());
+    let started = Instant::now();
+    while embedder.is_loaded() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it stays loaded");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(embedder.embed_query("once").await.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_model_says_how_to_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = EmbedConfig { model: folder.path().join("m.onnx"), ..config() };
+    let error = Embedder::new(absent).embed_query("x").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(error.message().contains("make models"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_texts_are_no_vectors() {
+    let none = embedder().embed(vec![], Priority::Bulk).await.unwrap();
+    assert!(none.vectors.is_empty() && none.tokens.is_empty());
+}

@@ -1,0 +1,95 @@
+//! The threads that run batches.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cairn_kernel::{Error, Result, ResultExt as _};
+use rten::ThreadPool;
+
+use super::batch::Batch;
+use super::engine::Engine;
+use super::queue::{Queues, Window};
+
+/// How much lower the bulk threads' priority is, as a Unix nice value: a thread
+/// at 5 gets about a third of the time of one at 0 when both want the core.
+const BULK_NICE: i32 = 5;
+
+/// What one worker thread does.
+#[derive(Clone, Debug)]
+pub(crate) struct Worker {
+    /// The model's file.
+    pub(crate) model: PathBuf,
+    /// Whether it takes bulk work; otherwise it waits for interactive work alone.
+    pub(crate) bulk: bool,
+    /// Threads that one batch is computed with.
+    pub(crate) threads: usize,
+    /// How long without work until the model is unloaded.
+    pub(crate) idle: Duration,
+}
+
+impl Worker {
+    /// Starts the thread; it ends when the queues are closed.
+    pub(crate) fn start(self, queues: Arc<Queues>) -> Result<()> {
+        let name = if self.bulk { "embed-bulk" } else { "embed-query" };
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        thread.spawn(move || self.work(&queues)).or_internal("starting an embedding thread")?;
+        Ok(())
+    }
+
+    fn work(&self, queues: &Queues) {
+        if self.bulk
+            && let Err(cause) = rustix::process::setpriority_process(None, BULK_NICE)
+        {
+            tracing::debug!(%cause, "the priority of a bulk thread was not lowered");
+        }
+        // The pool's threads inherit the priority of this one.
+        let pool = Arc::new(ThreadPool::with_num_threads(self.threads));
+        while let Some(batch) = queues.take(self.bulk, self.idle) {
+            self.run(queues, batch, &pool);
+            queues.finished(self.bulk);
+        }
+    }
+
+    fn run(&self, queues: &Queues, mut batch: Batch<Window>, pool: &Arc<ThreadPool>) {
+        batch.items.retain(|window| !window.call.is_abandoned());
+        if batch.items.is_empty() {
+            return;
+        }
+        match queues.engine(|| self.load()).and_then(|engine| compute(&engine, &batch, pool)) {
+            Ok(sums) => {
+                for (window, sum) in batch.items.iter().zip(sums) {
+                    window.call.add(window.text, &sum);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = error.detail(), "a batch of embeddings failed");
+                for window in &batch.items {
+                    window.call.fail(Error::new(error.kind(), error.message()));
+                }
+            }
+        }
+    }
+
+    fn load(&self) -> Result<Engine> {
+        let started = Instant::now();
+        let engine = Engine::load(&self.model)?;
+        let milliseconds = started.elapsed().as_millis();
+        tracing::info!(model = %self.model.display(), milliseconds, "embedding model loaded");
+        Ok(engine)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "histograms are floats")]
+fn compute(
+    engine: &Engine,
+    batch: &Batch<Window>,
+    pool: &Arc<ThreadPool>,
+) -> Result<Vec<Vec<f32>>> {
+    let windows: Vec<&[i32]> = batch.items.iter().map(|window| window.ids.as_slice()).collect();
+    let sums = engine.run(&windows, pool)?;
+    let tokens: usize = windows.iter().map(|window| window.len()).sum();
+    metrics::counter!("cairn_embed_tokens_total").increment(tokens as u64);
+    metrics::histogram!("cairn_embed_batch_size").record(windows.len() as f64);
+    Ok(sums)
+}

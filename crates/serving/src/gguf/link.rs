@@ -1,0 +1,248 @@
+//! What the handles and the supervisor share: the present child, and who waits for it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cairn_isolate::Handle;
+use cairn_kernel::{Error, Result};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{GgufConfig, State};
+use super::protocol::{Command, Outcome, Tagged};
+use super::request::Event;
+
+/// How long a request waits for an engine that is being started again.
+const RESTART_WAIT: Duration = Duration::from_secs(8);
+
+/// Tokens as the child counted them: the ids, unless only their number was asked for.
+pub(super) type Tokenized = (Vec<i32>, u64);
+
+/// Who waits for answers to one id.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    Answer(Answer),
+    Tokens(oneshot::Sender<Result<Tokenized>>),
+}
+
+/// A running generation, seen from here.
+#[derive(Debug)]
+pub(super) struct Answer {
+    events: mpsc::UnboundedSender<Result<Event>>,
+    sent: Instant,
+    started: bool,
+    generated: u32,
+}
+
+impl Answer {
+    pub(super) fn new(events: mpsc::UnboundedSender<Result<Event>>) -> Self {
+        Self { events, sent: Instant::now(), started: false, generated: 0 }
+    }
+}
+
+/// The state behind all handles of one model.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: GgufConfig,
+    pub(super) state: watch::Sender<State>,
+    pub(super) stop: CancellationToken,
+    /// The child that runs or loads.
+    pub(super) child: Mutex<Option<Handle>>,
+    outbox: Mutex<Option<mpsc::UnboundedSender<Command>>>,
+    waiters: Mutex<HashMap<u64, Waiter>>,
+    next_id: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(config: GgufConfig) -> Self {
+        Self {
+            config,
+            state: watch::Sender::new(State::Starting),
+            stop: CancellationToken::new(),
+            child: Mutex::default(),
+            outbox: Mutex::default(),
+            waiters: Mutex::default(),
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Opens the way to a child that is ready.
+    pub(super) fn connect(&self, outbox: mpsc::UnboundedSender<Command>) {
+        *hold(&self.outbox) = Some(outbox);
+        self.state.send_replace(State::Ready);
+    }
+
+    /// Closes the way; everybody who waits gets an error and may try again.
+    pub(super) fn disconnect(&self) {
+        hold(&self.outbox).take();
+        let waiters = std::mem::take(&mut *hold(&self.waiters));
+        for waiter in waiters.into_values() {
+            let error = self.restarting("was restarted in the middle of the work");
+            match waiter {
+                Waiter::Answer(answer) => {
+                    self.account(&answer);
+                    let _ = answer.events.send(Err(error));
+                }
+                Waiter::Tokens(tokens) => {
+                    let _ = tokens.send(Err(error));
+                }
+            }
+        }
+        self.show_load();
+    }
+
+    /// Whether nobody waits for anything.
+    pub(super) fn is_quiet(&self) -> bool {
+        hold(&self.waiters).is_empty()
+    }
+
+    fn restarting(&self, what: &str) -> Error {
+        let name = &self.config.name;
+        Error::unavailable(format!("the language model '{name}' {what}; send the request again"))
+            .with_code("engine_restarting")
+    }
+
+    /// Sends a command with a fresh id on behalf of `waiter`, which is made anew for
+    /// each attempt; waits a few seconds for an engine that restarts.
+    pub(super) async fn submit<R>(
+        &self,
+        command: impl Fn(u64) -> Command,
+        waiter: impl Fn() -> (Waiter, R),
+    ) -> Result<(u64, R)> {
+        let until = tokio::time::Instant::now() + RESTART_WAIT;
+        loop {
+            let outbox = self.outbox(until).await?;
+            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+            let (waiter, receiver) = waiter();
+            hold(&self.waiters).insert(id, waiter);
+            if outbox.send(command(id)).is_ok() {
+                self.show_load();
+                return Ok((id, receiver));
+            }
+            hold(&self.waiters).remove(&id);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn outbox(&self, until: tokio::time::Instant) -> Result<mpsc::UnboundedSender<Command>> {
+        let mut state = self.state.subscribe();
+        loop {
+            if *state.borrow_and_update() == State::Stopped {
+                let name = &self.config.name;
+                return Err(Error::unavailable(format!("the language model '{name}' is stopped")));
+            }
+            if let Some(outbox) = hold(&self.outbox).clone() {
+                return Ok(outbox);
+            }
+            let Ok(Ok(())) = tokio::time::timeout_at(until, state.changed()).await else {
+                return Err(self.restarting("is being restarted"));
+            };
+        }
+    }
+
+    /// Ends a request nobody waits for any more.
+    pub(super) fn cancel(&self, id: u64) {
+        let Some(waiter) = hold(&self.waiters).remove(&id) else { return };
+        if let Waiter::Answer(answer) = waiter {
+            self.account(&answer);
+        }
+        if let Some(outbox) = hold(&self.outbox).as_ref() {
+            let _ = outbox.send(Command::Cancel { id });
+        }
+        self.show_load();
+    }
+
+    /// Passes on what the child sent.
+    pub(super) fn route(&self, tagged: Tagged) {
+        let Tagged { id, outcome } = tagged;
+        match outcome {
+            Outcome::Event(event) => self.route_event(id, event),
+            Outcome::Failed(failure) => {
+                match hold(&self.waiters).remove(&id) {
+                    Some(Waiter::Answer(answer)) => {
+                        self.account(&answer);
+                        let _ = answer.events.send(Err(failure.into()));
+                    }
+                    Some(Waiter::Tokens(tokens)) => {
+                        let _ = tokens.send(Err(failure.into()));
+                    }
+                    None => {}
+                }
+                self.show_load();
+            }
+            Outcome::Tokens { ids, count } => {
+                if let Some(Waiter::Tokens(tokens)) = hold(&self.waiters).remove(&id) {
+                    let _ = tokens.send(Ok((ids, count)));
+                }
+            }
+        }
+    }
+
+    fn route_event(&self, id: u64, event: Event) {
+        let mut waiters = hold(&self.waiters);
+        let Some(Waiter::Answer(answer)) = waiters.get_mut(&id) else { return };
+        let mut changed = false;
+        match &event {
+            Event::Started { prompt_tokens, cached_tokens } => {
+                answer.started = true;
+                changed = true;
+                self.count("prompt", *prompt_tokens);
+                self.count("cached", *cached_tokens);
+            }
+            Event::Token { n, .. } => {
+                if answer.generated == 0 {
+                    let name = self.config.name.clone();
+                    metrics::histogram!("cairn_llm_time_to_first_token_seconds", "model" => name)
+                        .record(answer.sent.elapsed());
+                }
+                answer.generated = *n;
+            }
+            Event::Done(done) => {
+                answer.generated = done.completion_tokens;
+                changed = true;
+            }
+        }
+        let ended = matches!(event, Event::Done(_));
+        let _ = answer.events.send(Ok(event));
+        let ended = if ended { waiters.remove(&id) } else { None };
+        drop(waiters);
+        if let Some(Waiter::Answer(answer)) = ended {
+            self.account(&answer);
+        }
+        if changed {
+            self.show_load();
+        }
+    }
+
+    /// Counts what an answer that ended, in whatever way, has generated.
+    fn account(&self, answer: &Answer) {
+        self.count("completion", answer.generated);
+    }
+
+    fn count(&self, kind: &'static str, tokens: u32) {
+        let name = self.config.name.clone();
+        metrics::counter!("cairn_llm_tokens_total", "model" => name, "kind" => kind)
+            .increment(tokens.into());
+    }
+
+    fn show_load(&self) {
+        let (mut queued, mut busy) = (0_u32, 0_u32);
+        for waiter in hold(&self.waiters).values() {
+            match waiter {
+                Waiter::Answer(answer) if answer.started => busy += 1,
+                Waiter::Answer(_) => queued += 1,
+                Waiter::Tokens(_) => {}
+            }
+        }
+        let name = &self.config.name;
+        metrics::gauge!("cairn_llm_queue_depth", "model" => name.clone()).set(queued);
+        metrics::gauge!("cairn_llm_slots_busy", "model" => name.clone()).set(busy);
+    }
+}
+
+/// Locks without regard to a panic elsewhere: every change here is a single step.
+pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,107 @@
+//! Messages between the parent and the engine child.
+
+use std::path::PathBuf;
+
+use cairn_kernel::{Error, Kind};
+use serde::{Deserialize, Serialize};
+
+use super::request::{Event, GenerateRequest};
+
+/// Begins a stretch of a prompt in which special tokens are plain text.
+///
+/// A noncharacter, which text must not contain; it is removed from what users send.
+pub(super) const PLAIN_BEGIN: char = '\u{FDD0}';
+/// Ends such a stretch.
+pub(super) const PLAIN_END: char = '\u{FDD1}';
+
+/// The model to load: the first message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Load {
+    pub(super) path: PathBuf,
+    pub(super) context_tokens: u32,
+    pub(super) slots: u32,
+    pub(super) threads: u32,
+}
+
+/// What the child says of the loaded model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Loaded {
+    pub(super) title: Option<String>,
+    pub(super) architecture: String,
+    pub(super) n_ctx_train: u32,
+    pub(super) context_tokens: u32,
+    pub(super) slots: u32,
+    pub(super) vocabulary: u32,
+    pub(super) chat_template: Option<String>,
+    pub(super) bos: String,
+    pub(super) eos: String,
+    pub(super) control_tokens: Vec<String>,
+    pub(super) memory_bytes: u64,
+    pub(super) load_ms: f64,
+}
+
+/// Parent to child.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Command {
+    Load(Load),
+    Generate { id: u64, request: Box<GenerateRequest> },
+    Cancel { id: u64 },
+    Tokenize { id: u64, text: String, special: bool, count_only: bool },
+}
+
+/// Child to parent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    Loaded(Box<Loaded>),
+    LoadFailed {
+        message: String,
+    },
+    /// Everything one step of the engine produced.
+    Events(Vec<Tagged>),
+}
+
+/// One event of one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tagged {
+    pub(super) id: u64,
+    pub(super) outcome: Outcome,
+}
+
+/// What happened to a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    Event(Event),
+    Failed(Failure),
+    Tokens { ids: Vec<i32>, count: u64 },
+}
+
+/// The failures a child may report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Fault {
+    ContextLength,
+    Invalid,
+    Engine,
+}
+
+/// A failed request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) message: String,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure.fault {
+            Fault::ContextLength => {
+                Error::invalid(failure.message).with_code("context_length_exceeded")
+            }
+            Fault::Invalid => Error::invalid(failure.message),
+            Fault::Engine => Error::new(Kind::Unavailable, failure.message),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Keeps a child with the model loaded, for as long as somebody holds the handle.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cairn_isolate::{Isolate, Receiver, Sender, Spec};
+use cairn_kernel::{Error, Kind, Result, Shutdown};
+use tokio::sync::{mpsc, oneshot};
+
+use super::CHILD_ROLE;
+use super::handle::State;
+use super::link::{Shared, hold};
+use super::protocol::{Command, Load, Loaded, Reply};
+
+const BACKOFF_FIRST: Duration = Duration::from_millis(200);
+const BACKOFF_LAST: Duration = Duration::from_secs(10);
+/// A child that has lived this long was no failed start.
+const SETTLED: Duration = Duration::from_secs(10);
+/// How long answers may go on after the program was asked to stop.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Who waits for the first load.
+pub(super) type First = oneshot::Sender<Result<Loaded>>;
+
+/// Starts the child and starts it again whenever it ends, until a stop is asked for.
+pub(super) async fn supervise(
+    shared: Arc<Shared>,
+    isolate: Isolate,
+    shutdown: Shutdown,
+    first: First,
+) {
+    tokio::select! {
+        () = shared.stop.cancelled() => {}
+        () = drained(&shared, &shutdown) => {}
+        () = keep_running(&shared, &isolate, first) => {}
+    }
+    let child = hold(&shared.child).take();
+    if let Some(child) = child {
+        child.kill();
+        child.ended().await;
+    }
+    shared.state.send_replace(State::Stopped);
+    shared.disconnect();
+    tracing::info!(model = shared.config.name, "language model stopped");
+}
+
+/// Waits for the program's stop, and then for the running answers.
+async fn drained(shared: &Shared, shutdown: &Shutdown) {
+    shutdown.requested().await;
+    let until = Instant::now() + DRAIN;
+    while !shared.is_quiet() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Returns only when the first load fails.
+async fn keep_running(shared: &Shared, isolate: &Isolate, first: First) {
+    let mut first = Some(first);
+    let mut backoff = BACKOFF_FIRST;
+    loop {
+        let began = Instant::now();
+        let Err(error) = run_once(shared, isolate, &mut first).await;
+        let reason = error.detail();
+        shared.state.send_replace(State::Restarting { reason: reason.clone() });
+        shared.disconnect();
+        if let Some(first) = first.take() {
+            let _ = first.send(Err(error));
+            return;
+        }
+        if began.elapsed() > SETTLED {
+            backoff = BACKOFF_FIRST;
+        }
+        let model = &shared.config.name;
+        tracing::warn!(model, reason, wait = ?backoff, "language model ended; starting it again");
+        metrics::counter!("cairn_llm_restarts_total", "model" => model.clone()).increment(1);
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(BACKOFF_LAST);
+    }
+}
+
+/// Runs one child from start to end; how it ended is the error.
+async fn run_once(
+    shared: &Shared,
+    isolate: &Isolate,
+    first: &mut Option<First>,
+) -> Result<std::convert::Infallible> {
+    let config = &shared.config;
+    let spec = Spec::new(CHILD_ROLE).readable([config.path.clone()]);
+    let (sender, mut receiver, handle) = isolate.spawn(&spec)?.split();
+    *hold(&shared.child) = Some(handle.clone());
+    let load = Command::Load(Load {
+        path: config.path.clone(),
+        context_tokens: config.context_tokens,
+        slots: config.slots,
+        threads: config.threads,
+    });
+    sender.send(&load, &[]).await?;
+    let loaded = match receiver.recv().await? {
+        Some((Reply::Loaded(loaded), _)) => loaded,
+        Some((Reply::LoadFailed { message }, _)) => {
+            return Err(Error::new(
+                Kind::Unprocessable,
+                format!("the model file '{}' cannot be loaded: {message}", config.path.display()),
+            )
+            .with_code("invalid_model_file"));
+        }
+        Some((Reply::Events(_), _)) => {
+            return Err(Error::internal("the engine spoke before the model was loaded"));
+        }
+        None => {
+            let status = handle.ended().await;
+            return Err(Error::new(
+                Kind::Unprocessable,
+                format!("the engine ended while it loaded '{}'", config.path.display()),
+            )
+            .with_source(status));
+        }
+    };
+    tracing::info!(
+        model = config.name,
+        pid = handle.pid(),
+        architecture = loaded.architecture,
+        slots = loaded.slots,
+        context_tokens = loaded.context_tokens,
+        memory_mb = loaded.memory_bytes >> 20,
+        milliseconds = loaded.load_ms,
+        "language model ready"
+    );
+    if let Some(first) = first.take() {
+        let _ = first.send(Ok(*loaded));
+    }
+    let (outbox, commands) = mpsc::unbounded_channel();
+    shared.connect(outbox);
+    let broken = tokio::select! {
+        broken = write(commands, &sender) => broken,
+        broken = read(shared, &mut receiver) => broken,
+    };
+    match broken {
+        Some(error) => Err(error),
+        None => Err(handle.died().await),
+    }
+}
+
+async fn write(mut commands: mpsc::UnboundedReceiver<Command>, sender: &Sender) -> Option<Error> {
+    while let Some(command) = commands.recv().await {
+        if sender.send(&command, &[]).await.is_err() {
+            break;
+        }
+    }
+    None
+}
+
+async fn read(shared: &Shared, receiver: &mut Receiver) -> Option<Error> {
+    loop {
+        match receiver.recv().await {
+            Ok(Some((Reply::Events(events), _))) => {
+                events.into_iter().for_each(|event| shared.route(event));
+            }
+            Ok(Some(_)) => {
+                return Some(Error::internal("the engine answered out of turn"));
+            }
+            // A frame cut short is a death, too.
+            Ok(None) | Err(_) => return None,
+        }
+    }
+}
