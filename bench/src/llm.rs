@@ -126,7 +126,11 @@ async fn through_runtime(model: &Gguf, users: u32, tokens: u32, round: usize) ->
             }
         }
     }
-    ensure!(got == users * tokens, "{got} tokens instead of {}: the model stopped early", users * tokens);
+    ensure!(
+        got == users * tokens,
+        "{got} tokens instead of {}: the model stopped early",
+        users * tokens
+    );
     Ok(speed)
 }
 

@@ -1,4 +1,5 @@
 //! Parsing in children: this program is its own child, so it has no test harness.
+#![expect(clippy::print_stdout, reason = "a test program reports to its terminal")]
 
 use std::future::Future;
 use std::pin::Pin;

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
-use cairn_kernel::Shutdown;
 use cairn_monitor::Metrics;
 use cairn_services::Services;
 use tokio::sync::Semaphore;
@@ -32,15 +31,14 @@ pub struct App {
     metrics: Metrics,
     admission: Arc<Semaphore>,
     deadline: Duration,
-    shutdown: Shutdown,
 }
 
 impl App {
     /// The door to `services`.
-    pub fn new(services: Services, metrics: Metrics, shutdown: Shutdown) -> Self {
+    pub fn new(services: Services, metrics: Metrics) -> Self {
         let admission = Arc::new(Semaphore::new(services.limits.concurrent_requests));
         let deadline = Duration::from_secs(services.limits.request_seconds);
-        Self { services, metrics, admission, deadline, shutdown }
+        Self { services, metrics, admission, deadline }
     }
 }
 

@@ -159,6 +159,14 @@ impl Accounts {
         })
     }
 
+    /// The name of the caller's tenant.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub async fn tenant_name(&self, scope: &Scope) -> Result<String> {
+        self.records.tenant_name(scope).await
+    }
+
     /// Every key without its secret.
     ///
     /// # Errors

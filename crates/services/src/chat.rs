@@ -113,6 +113,23 @@ impl Inference {
         &self.embedding_model
     }
 
+    /// SHA-256 of the embedding model's file.
+    pub fn embedding_sha256(&self) -> String {
+        let all = cairn_serving::models::assets().unwrap_or_default();
+        let asset = all.iter().find(|asset| asset.name == self.embedding_model);
+        asset.map(|asset| asset.sha256.clone()).unwrap_or_default()
+    }
+
+    /// Whether the embedding model's files are here.
+    pub fn embedder_available(&self) -> bool {
+        self.embedder.is_available()
+    }
+
+    /// Whether the embedding model is in memory.
+    pub fn embedder_loaded(&self) -> bool {
+        self.embedder.is_loaded()
+    }
+
     /// The language models.
     pub fn llms(&self) -> &Llms {
         &self.llms

@@ -37,6 +37,7 @@ use cairn_store::{Blobs, Records};
 pub use cairn_documents::Document;
 pub use cairn_search::Filter;
 pub use cairn_serving::gguf::{ChatMessage, Done, Event, FinishReason, Sampling};
+pub use cairn_serving::onnx::TensorSpec;
 pub use cairn_serving::tensor;
 pub use cairn_store::records;
 pub use cairn_store::{Order, Page};
@@ -205,6 +206,22 @@ impl Services {
     /// Time since the start.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// The time, in seconds since 1970.
+    pub fn now_seconds(&self) -> i64 {
+        self.records.clock().now_seconds()
+    }
+
+    /// Finishes pending physical deletes: index entries, blobs, and the record
+    /// store's log. Returns how many points and blobs went.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index refuses; what was not removed stays listed.
+    pub async fn purge(&self) -> Result<(usize, usize)> {
+        let gone = self.projection.purge().await?;
+        self.records.checkpoint().await?;
+        Ok(gone)
     }
 
     /// Jobs by state.

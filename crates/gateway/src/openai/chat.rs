@@ -40,7 +40,8 @@ pub(crate) async fn create(
     Body(request): Body<ChatCompletionRequest>,
 ) -> ApiResult<Response> {
     let streamed = request.stream;
-    let include_usage = request.stream_options.as_ref().is_some_and(|options| options.include_usage);
+    let include_usage =
+        request.stream_options.as_ref().is_some_and(|options| options.include_usage);
     let asked = request::read(request, &id)?;
     let ChatStream { model, events } = services.inference.chat(&scope, asked).await?;
     // Nothing is sent before the first words, so what fails until then has a status.

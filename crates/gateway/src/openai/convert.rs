@@ -120,7 +120,11 @@ pub(super) fn neutral(value: &Value) -> bool {
 }
 
 /// `value` if it is in `range`.
-pub(super) fn within(name: &str, value: Option<f32>, range: RangeInclusive<f32>) -> Result<Option<f32>> {
+pub(super) fn within(
+    name: &str,
+    value: Option<f32>,
+    range: RangeInclusive<f32>,
+) -> Result<Option<f32>> {
     match value {
         Some(given) if !range.contains(&given) => Err(Error::invalid(format!(
             "{name} is {given}; it must be between {} and {}",
@@ -217,10 +221,10 @@ pub(super) fn ranking(options: Option<&RankingOptions>, place: &str) -> Result<R
 pub(super) fn results(asked: Option<usize>) -> Result<usize> {
     match asked.unwrap_or(10) {
         limit @ 1..=50 => Ok(limit),
-        limit => Err(Error::invalid(format!(
-            "max_num_results is {limit}; it must be between 1 and 50"
-        ))
-        .with_param("max_num_results")),
+        limit => {
+            Err(Error::invalid(format!("max_num_results is {limit}; it must be between 1 and 50"))
+                .with_param("max_num_results"))
+        }
     }
 }
 

@@ -41,7 +41,10 @@ pub(crate) async fn create(
     }
     let read: usize = made.tokens.iter().sum();
     let counted = i64::try_from(read).unwrap_or(i64::MAX);
-    services.usage.record(&scope, convert::usage("embeddings", &request.model, (counted, 0), &id)).await;
+    services
+        .usage
+        .record(&scope, convert::usage("embeddings", &request.model, (counted, 0), &id))
+        .await;
     let data = made
         .vectors
         .iter()
@@ -60,10 +63,10 @@ fn is_base64(format: Option<&str>) -> Result<bool> {
     match format {
         None | Some("float") => Ok(false),
         Some("base64") => Ok(true),
-        Some(other) => Err(Error::invalid(format!(
-            "encoding_format is '{other}'; use float or base64"
-        ))
-        .with_param("encoding_format")),
+        Some(other) => {
+            Err(Error::invalid(format!("encoding_format is '{other}'; use float or base64"))
+                .with_param("encoding_format"))
+        }
     }
 }
 

@@ -50,7 +50,9 @@ pub(crate) async fn list(
 ) -> ApiResult<Json<List<FileObject>>> {
     let paging = Paging::of(&query, 10_000, 10_000)?;
     let rows = services.files.list(&scope, query.purpose.as_deref(), &paging.page).await?;
-    Ok(Json(paging.list(rows.into_iter().map(object).collect(), |file: &FileObject| file.id.clone())))
+    Ok(Json(
+        paging.list(rows.into_iter().map(object).collect(), |file: &FileObject| file.id.clone()),
+    ))
 }
 
 /// The facts of a file.
@@ -122,7 +124,8 @@ fn object(row: FileRow) -> FileObject {
 
 /// A disposition with the name in ASCII for old clients and in UTF-8 for others (RFC 6266).
 fn attachment(filename: &str) -> String {
-    let plain = |c: char| if (c.is_ascii_graphic() || c == ' ') && !"\"\\%".contains(c) { c } else { '_' };
+    let plain =
+        |c: char| if (c.is_ascii_graphic() || c == ' ') && !"\"\\%".contains(c) { c } else { '_' };
     let ascii: String = filename.chars().map(plain).collect();
     let mut encoded = String::new();
     for byte in filename.bytes() {

@@ -14,7 +14,10 @@ use crate::extract::Caller;
 
 /// Lists the models that answer here.
 #[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = List<Model>)))]
-pub(crate) async fn list(State(services): State<Services>, Caller(_): Caller) -> ApiResult<Json<List<Model>>> {
+pub(crate) async fn list(
+    State(services): State<Services>,
+    Caller(_): Caller,
+) -> ApiResult<Json<List<Model>>> {
     let data = all(&services);
     Ok(Json(List {
         object: "list",

@@ -83,7 +83,11 @@ async fn whole(
     Err(sse::cut_short())
 }
 
-fn play(mut script: Script, mut beats: BoxStream<'static, Result<Beat>>, keeper: Keeper) -> Response {
+fn play(
+    mut script: Script,
+    mut beats: BoxStream<'static, Result<Beat>>,
+    keeper: Keeper,
+) -> Response {
     sse::respond(stream! {
         for event in script.begin() {
             yield sse::named(&event);
@@ -207,7 +211,7 @@ pub(crate) async fn input_items(
     Ok(Json(paging.list(input::page(items, &paging.page)?, input::id)))
 }
 
-/// The refusal of a field, in one word with its value.
+/// The refusal of what the field `name` asks for.
 fn refused(name: &str, message: impl Into<String>) -> Error {
     Error::invalid(message).with_param(name)
 }

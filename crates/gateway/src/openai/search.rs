@@ -76,7 +76,8 @@ mod tests {
     use super::*;
 
     fn read(body: Value) -> Result<Request> {
-        let request = serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
+        let request =
+            serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
         asked("vs_1", request)
     }
 

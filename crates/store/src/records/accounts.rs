@@ -55,6 +55,19 @@ impl Records {
         Ok(row)
     }
 
+    /// The name of the caller's tenant.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant is gone.
+    pub async fn tenant_name(&self, scope: &Scope) -> Result<String> {
+        sqlx::query_scalar("SELECT name FROM tenants WHERE id = $1")
+            .bind(scope.tenant().as_str())
+            .fetch_optional(&self.read)
+            .await
+            .or_internal("reading a tenant")?
+            .ok_or_else(|| Error::not_found("the tenant of this key"))
+    }
+
     /// Stores a new key for `tenant`.
     ///
     /// # Errors

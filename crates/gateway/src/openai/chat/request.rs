@@ -6,7 +6,9 @@ use cairn_services::{ChatMessage, Sampling};
 use cairn_wire::openai::{ChatCompletionRequest, ChatTurn, OneOrMany};
 use serde_json::Value;
 
-use crate::openai::convert::{neutral, refuse_rest, sampling, text_of, tokens, unsupported, within};
+use crate::openai::convert::{
+    neutral, refuse_rest, sampling, text_of, tokens, unsupported, within,
+};
 
 /// Most texts that end an answer, as at OpenAI.
 const STOPS_MAX: usize = 4;
@@ -28,8 +30,12 @@ pub(super) fn read(request: ChatCompletionRequest, trace: &str) -> Result<ChatRe
     let penalties = -2.0..=2.0;
     let sampling = Sampling {
         seed: request.seed,
-        frequency_penalty: within("frequency_penalty", request.frequency_penalty, penalties.clone())?
-            .unwrap_or(0.0),
+        frequency_penalty: within(
+            "frequency_penalty",
+            request.frequency_penalty,
+            penalties.clone(),
+        )?
+        .unwrap_or(0.0),
         presence_penalty: within("presence_penalty", request.presence_penalty, penalties)?
             .unwrap_or(0.0),
         ..sampling(request.temperature, request.top_p, 1.0)?
@@ -59,7 +65,8 @@ fn refuse(request: &ChatCompletionRequest) -> Result<()> {
     if request.tools.as_ref().is_some_and(|tools| !neutral(tools)) {
         return Err(unsupported("tools"));
     }
-    let plain = |format: &Value| neutral(format) || format.get("type") == Some(&Value::from("text"));
+    let plain =
+        |format: &Value| neutral(format) || format.get("type") == Some(&Value::from("text"));
     if request.response_format.as_ref().is_some_and(|format| !plain(format)) {
         return Err(unsupported("response_format"));
     }
@@ -103,8 +110,10 @@ fn stops(stop: Option<OneOrMany>) -> Result<Vec<String>> {
         Some(OneOrMany::Many(texts)) => texts,
     };
     if stops.len() > STOPS_MAX || stops.iter().any(String::is_empty) {
-        return Err(Error::invalid(format!("stop takes up to {STOPS_MAX} texts, none of them empty"))
-            .with_param("stop"));
+        return Err(Error::invalid(format!(
+            "stop takes up to {STOPS_MAX} texts, none of them empty"
+        ))
+        .with_param("stop"));
     }
     Ok(stops)
 }
@@ -115,21 +124,23 @@ mod tests {
 
     use super::*;
 
-    fn asked(more: Value) -> Result<ChatRequest> {
+    fn asked(more: &Value) -> Result<ChatRequest> {
         let mut body = json!({"model": "cairn", "messages": [{"role": "user", "content": "hi"}]});
         for (name, value) in more.as_object().into_iter().flatten() {
             body[name] = value.clone();
         }
-        let request = serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
+        let request =
+            serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
         read(request, "req_1")
     }
 
     #[test]
     fn a_plain_request_is_read_with_the_usual_defaults() -> Result<()> {
-        let read = asked(json!({}))?;
+        let read = asked(&json!({}))?;
         assert_eq!((read.sampling.temperature, read.max_tokens), (1.0, None));
         assert_eq!(read.messages, [ChatMessage::new("user", "hi")]);
-        let both = asked(json!({"max_tokens": 5, "max_completion_tokens": 6, "stop": "x", "seed": 3}))?;
+        let both =
+            asked(&json!({"max_tokens": 5, "max_completion_tokens": 6, "stop": "x", "seed": 3}))?;
         assert_eq!((both.max_tokens, both.stop.len(), both.sampling.seed), (Some(6), 1, Some(3)));
         Ok(())
     }
@@ -140,7 +151,7 @@ mod tests {
             {"role": "developer", "content": "be kind"},
             {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
         ]);
-        let read = asked(json!({"messages": turns}))?;
+        let read = asked(&json!({"messages": turns}))?;
         assert_eq!(read.messages[0], ChatMessage::new("system", "be kind"));
         assert_eq!(read.messages[1].content, "a\nb");
         Ok(())
@@ -167,7 +178,7 @@ mod tests {
                 "messages[0].content",
             ),
         ] {
-            let refused = asked(more).err();
+            let refused = asked(&more).err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name));
         }
     }
@@ -176,6 +187,6 @@ mod tests {
     fn what_changes_nothing_is_accepted() {
         let more = json!({"n": 1, "logprobs": false, "tools": [], "user": "u", "top_logprobs": null,
             "response_format": {"type": "text"}, "tool_choice": "auto", "logit_bias": {}, "store": false});
-        assert!(asked(more).is_ok());
+        assert!(asked(&more).is_ok());
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::{Bytes, BytesMut};
 use cairn_kernel::{Error, Kind, Result};
@@ -43,11 +44,7 @@ struct Form {
 /// # Errors
 /// `TooLarge` over the limit, `Invalid` for anything else than a `file` and a `purpose`.
 pub(super) async fn read(request: Request, limit: u64) -> Result<Upload> {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let announced = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
-    let waits = header(EXPECT).is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
-    if waits && announced.is_some_and(|length| length > limit.saturating_add(OVERHEAD)) {
-        // The client asked before it sent: it is told at once.
+    if asks_too_much(request.headers(), limit) {
         return Err(too_large("the file", limit));
     }
     let mut parts = Multipart::from_request(request, &()).await.map_err(|rejection| {
@@ -64,6 +61,14 @@ pub(super) async fn read(request: Request, limit: u64) -> Result<Upload> {
     let (filename, bytes) = form.file.ok_or_else(|| missing("file"))?;
     let purpose = form.purpose.ok_or_else(|| missing("purpose"))?;
     Ok(Upload { filename, purpose, bytes })
+}
+
+/// Whether a client that waits for a word before it sends announces more than is taken.
+fn asks_too_much(headers: &HeaderMap, limit: u64) -> bool {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let announced = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
+    let waits = header(EXPECT).is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+    waits && announced.is_some_and(|length| length > limit.saturating_add(OVERHEAD))
 }
 
 async fn fill(form: &mut Form, parts: &mut Multipart, limit: u64) -> Result<()> {
@@ -126,7 +131,8 @@ fn unreadable(fault: MultipartError) -> Error {
         413 => Kind::TooLarge,
         _ => Kind::Invalid,
     };
-    Error::new(kind, format!("the form could not be read: {}", fault.body_text())).with_source(fault)
+    Error::new(kind, format!("the form could not be read: {}", fault.body_text()))
+        .with_source(fault)
 }
 
 #[cfg(test)]
@@ -135,7 +141,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use axum::body::Body;
-    use futures::stream;
+    use futures::{StreamExt, stream};
 
     use super::*;
 
@@ -155,7 +161,10 @@ mod tests {
         let purpose = part("purpose", None, "assistants");
         for body in [format!("{file}{purpose}--XX--\r\n"), format!("{purpose}{file}--XX--\r\n")] {
             let upload = read(request(Body::from(body)), 5).await?;
-            assert_eq!((upload.filename.as_str(), upload.purpose.as_str()), ("a.txt", "assistants"));
+            assert_eq!(
+                (upload.filename.as_str(), upload.purpose.as_str()),
+                ("a.txt", "assistants")
+            );
             assert_eq!(upload.bytes.as_ref(), b"hello");
         }
         Ok(())
@@ -169,10 +178,14 @@ mod tests {
         let pieces = std::iter::once(head)
             .chain((0..100).map(|_| "x".repeat(1000)))
             .chain(std::iter::once("\r\n--XX--\r\n".to_owned()));
-        let body = stream::iter(pieces.map(move |piece| {
+        // Piece by piece, as a network brings them.
+        let body = stream::iter(pieces).then(move |piece| {
             count.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, std::io::Error>(piece)
-        }));
+            async move {
+                tokio::task::yield_now().await;
+                Ok::<_, std::io::Error>(piece)
+            }
+        });
         let refused = read(request(Body::from_stream(body)), 2000).await.err();
         assert_eq!(refused.as_ref().map(Error::kind), Some(Kind::TooLarge));
         assert!(refused.is_some_and(|error| error.message().contains("big.bin")));

@@ -40,7 +40,8 @@ pub(super) async fn load(services: &Services, scope: &Scope, previous: &Id) -> R
             ));
         }
         let body: Value = serde_json::from_str(&row.body).or_internal("reading a kept response")?;
-        let asked: Vec<Value> = serde_json::from_str(&row.input).or_internal("reading input items")?;
+        let asked: Vec<Value> =
+            serde_json::from_str(&row.input).or_internal("reading input items")?;
         answers.push(turns(&asked, &body)?);
         collect_files(&body, &mut earlier.sources);
         next = body.get("previous_response_id").and_then(Value::as_str).map(Id::from_raw);

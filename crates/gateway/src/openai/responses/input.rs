@@ -41,7 +41,10 @@ impl Input {
         let question = spoken.pop().filter(|last| last.role == "user");
         let question = question.map(|last| last.content).filter(|text| !text.trim().is_empty());
         let Some(question) = question else {
-            return Err(refused("input", "the last message must be a user's question, and not empty"));
+            return Err(refused(
+                "input",
+                "the last message must be a user's question, and not empty",
+            ));
         };
         Ok(Self { question, history: spoken, system, items })
     }
@@ -56,13 +59,15 @@ impl Input {
 
     /// The instructions of the request and the words of systems, as one text.
     pub(super) fn instructions(&self, given: Option<&str>) -> Option<String> {
-        let all: Vec<&str> = given.into_iter().chain(self.system.iter().map(String::as_str)).collect();
+        let all: Vec<&str> =
+            given.into_iter().chain(self.system.iter().map(String::as_str)).collect();
         (!all.is_empty()).then(|| all.join("\n"))
     }
 }
 
 fn split(turns: Vec<ChatMessage>) -> (Vec<String>, Vec<ChatMessage>) {
-    let (system, spoken): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turn| turn.role == "system");
+    let (system, spoken): (Vec<_>, Vec<_>) =
+        turns.into_iter().partition(|turn| turn.role == "system");
     (system.into_iter().map(|turn| turn.content).collect(), spoken)
 }
 
@@ -121,7 +126,10 @@ pub(super) fn page(mut items: Vec<Value>, page: &Page) -> Result<Vec<Value>> {
     }
     if let Some(after) = &page.after {
         let Some(place) = items.iter().position(|item| id(item) == after.as_str()) else {
-            return Err(refused("after", format!("the item '{after}' is not among the input items")));
+            return Err(refused(
+                "after",
+                format!("the item '{after}' is not among the input items"),
+            ));
         };
         items.drain(..=place);
     }

@@ -71,7 +71,11 @@ pub(super) fn attachment(request: AttachFile) -> Result<NewAttachment> {
 
 fn shared(ids: Vec<String>, attributes: &Attributes, chunking: Chunking) -> Vec<NewAttachment> {
     ids.into_iter()
-        .map(|id| NewAttachment { file: Id::from_raw(id), attributes: attributes.clone(), chunking })
+        .map(|id| NewAttachment {
+            file: Id::from_raw(id),
+            attributes: attributes.clone(),
+            chunking,
+        })
         .collect()
 }
 
@@ -97,7 +101,9 @@ pub(super) fn attachments(request: CreateFileBatch) -> Result<Vec<NewAttachment>
             files.into_iter().map(attachment).collect::<Result<_>>()?
         }
         (Some(_), Some(_)) => {
-            return Err(Error::invalid("send either file_ids or files, not both").with_param("files"));
+            return Err(
+                Error::invalid("send either file_ids or files, not both").with_param("files")
+            );
         }
         (None, None) => {
             return Err(Error::invalid("send file_ids or files").with_param("file_ids"));
@@ -160,10 +166,9 @@ fn file_counts(counts: &Counts) -> FileCounts {
 pub(super) fn file(row: StoreFileRow) -> Result<VectorStoreFile> {
     let attributes: Value =
         serde_json::from_str(&row.attributes).or_internal("reading a file's attributes")?;
-    let last_error = row.error_code.map(|code| LastError {
-        code,
-        message: row.error_message.unwrap_or_default(),
-    });
+    let last_error = row
+        .error_code
+        .map(|code| LastError { code, message: row.error_message.unwrap_or_default() });
     Ok(VectorStoreFile {
         id: row.id,
         object: "vector_store.file",
@@ -215,7 +220,8 @@ mod tests {
     use super::*;
 
     fn read(body: Value) -> Result<Vec<NewAttachment>> {
-        let request = serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
+        let request =
+            serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
         attachments(request)
     }
 

@@ -36,19 +36,15 @@ pub fn child_main(arguments: &[String]) -> io::Result<()> {
     let Command::Load(load) = command else {
         return Err(io::Error::other("the first message must be the model to load"));
     };
-    let loading = model::Loading::begin(&load);
-    let loaded = match loading.as_ref().map_err(Clone::clone).and_then(|l| l.context(&load)) {
-        Ok((context, loaded)) => {
-            tracing::info!(path = %load.path.display(), ms = loaded.load_ms, "model loaded");
-            (context, loaded)
-        }
-        Err(message) => {
-            tracing::error!(path = %load.path.display(), %message, "model not loaded");
-            return out.send(&Reply::LoadFailed { message });
-        }
+    let loading = match model::Loading::begin(&load) {
+        Ok(loading) => loading,
+        Err(message) => return out.send(&Reply::LoadFailed { message }),
     };
-    let (context, loaded) = loaded;
-    let Ok(loading) = &loading else { return Ok(()) };
+    let (context, loaded) = match loading.context(&load) {
+        Ok(ready) => ready,
+        Err(message) => return out.send(&Reply::LoadFailed { message }),
+    };
+    tracing::info!(path = %load.path.display(), ms = loaded.load_ms, "model loaded");
     let engine = Engine::new(&loading.model, context, &loaded, out.clone());
     let context_tokens = loaded.context_tokens;
     out.send(&Reply::Loaded(Box::new(loaded)))?;

@@ -1,0 +1,55 @@
+//! What has no standard: `/cairn/v1`.
+
+pub(crate) mod datasets;
+pub(crate) mod keys;
+pub(crate) mod models;
+pub(crate) mod status;
+pub(crate) mod text;
+pub(crate) mod training;
+mod upload;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post};
+use cairn_wire::openai::List;
+
+use crate::App;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/cairn/v1/whoami", get(status::whoami))
+        .route("/cairn/v1/status", get(status::status))
+        .route("/cairn/v1/verify", post(status::verify))
+        .route("/cairn/v1/purge", post(status::purge))
+        .route("/cairn/v1/keys", get(keys::list).post(keys::create))
+        .route("/cairn/v1/keys/{id}", delete(keys::revoke))
+        // An upload counts its own bytes, so that it can say which limit it met.
+        .route(
+            "/cairn/v1/datasets",
+            get(datasets::list).post(datasets::create).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/cairn/v1/datasets/query", post(datasets::query))
+        .route("/cairn/v1/datasets/{name}", get(datasets::show).delete(datasets::delete))
+        .route("/cairn/v1/datasets/{name}/rows", get(datasets::rows))
+        .route("/cairn/v1/training_runs", get(training::list).post(training::create))
+        .route("/cairn/v1/training_runs/{id}", get(training::show))
+        .route("/cairn/v1/training_runs/{id}/cancel", post(training::cancel))
+        .route("/cairn/v1/models", get(models::list))
+        .route("/cairn/v1/models/{name}", get(models::show).delete(models::delete))
+        .route("/cairn/v1/models/{name}/deploy", post(models::deploy))
+        .route("/cairn/v1/models/{name}/versions/{version}/onnx", get(models::onnx))
+        .route("/cairn/v1/predict", post(models::predict))
+        .route("/cairn/v1/files/{id}/text", get(text::text))
+        .route("/cairn/v1/vector_stores/resolve", get(text::resolve_store))
+}
+
+/// A whole list as one page.
+fn whole<T>(data: Vec<T>, id: impl Fn(&T) -> &str) -> List<T> {
+    List {
+        object: "list",
+        first_id: data.first().map(|item| id(item).to_owned()),
+        last_id: data.last().map(|item| id(item).to_owned()),
+        has_more: false,
+        data,
+    }
+}

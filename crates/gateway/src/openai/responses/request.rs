@@ -1,0 +1,319 @@
+//! What a request for a response asks for, checked.
+
+use std::collections::BTreeMap;
+
+use cairn_kernel::{Error, Id, Result};
+use cairn_services::llms::ALIAS;
+use cairn_services::retrieve::Request;
+use cairn_services::{Filter, Sampling};
+use cairn_wire::openai::{FileSearchTool, Response, ResponseRequest};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::input::Input;
+use super::refused;
+use crate::openai::convert::{
+    neutral, ranking, refuse_rest, results, sampling, seconds, tokens, unsupported,
+};
+
+/// Most stores of one search.
+const STORES_MAX: usize = 16;
+/// What `include` may name.
+const RESULTS: &str = "file_search_call.results";
+
+/// Fields that change nothing here: there is one search and one answer, always.
+const HARMLESS: [&str; 9] = [
+    "user",
+    "service_tier",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "parallel_tool_calls",
+    "max_tool_calls",
+    "stream_options",
+    "truncation",
+];
+
+/// A checked request.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The response as far as it is known before the work.
+    pub(super) shell: Response,
+    /// The question and what came before it.
+    pub(super) input: Input,
+    /// Where to search; `None` for a plain answer.
+    pub(super) search: Option<Request>,
+    /// The model asked for.
+    pub(super) model: String,
+    pub(super) sampling: Sampling,
+    pub(super) stream: bool,
+    pub(super) include_results: bool,
+    pub(super) previous: Option<Id>,
+}
+
+impl Asked {
+    /// What is searched for, if there is a search.
+    pub(super) fn queries(&self) -> Option<Vec<String>> {
+        self.search.as_ref().map(|search| search.queries.clone())
+    }
+}
+
+/// Checks `request`, made at `now` (milliseconds), and refuses by name what is not done here.
+pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
+    refuse(&request)?;
+    let input = Input::read(&request.input)?;
+    let search = search(&request, &input.question)?;
+    let include_results = include(request.include.as_deref())?;
+    check_metadata(request.metadata.as_ref())?;
+    // An answer over files shall be the same each time; a plain one need not.
+    let temperature = request.temperature.unwrap_or(if search.is_some() { 0.0 } else { 1.0 });
+    let top_p = request.top_p.unwrap_or(1.0);
+    #[expect(clippy::cast_possible_truncation, reason = "settings of one or two digits")]
+    let sampling = sampling(Some(temperature as f32), Some(top_p as f32), 1.0)?;
+    let max_output_tokens = tokens("max_output_tokens", request.max_output_tokens)?;
+    let model = request.model.unwrap_or_else(|| ALIAS.to_owned());
+    let shell = Response {
+        id: Id::generate("resp_").to_string(),
+        object: "response",
+        created_at: seconds(now),
+        status: "in_progress",
+        error: None,
+        incomplete_details: None,
+        instructions: request.instructions,
+        max_output_tokens,
+        model: model.clone(),
+        output: Vec::new(),
+        parallel_tool_calls: false,
+        previous_response_id: request.previous_response_id.clone(),
+        temperature,
+        top_p,
+        tool_choice: request.tool_choice.unwrap_or_else(|| json!("auto")),
+        tools: request.tools,
+        truncation: "disabled",
+        text: json!({"format": {"type": "text"}}),
+        background: false,
+        service_tier: "default",
+        store: request.store.unwrap_or(true),
+        presence_penalty: 0.0,
+        frequency_penalty: 0.0,
+        top_logprobs: 0,
+        usage: None,
+        metadata: request.metadata.unwrap_or_default(),
+        cairn: None,
+    };
+    Ok(Asked {
+        shell,
+        input,
+        search,
+        model,
+        sampling,
+        stream: request.stream,
+        include_results,
+        previous: request.previous_response_id.map(Id::from_raw),
+    })
+}
+
+fn refuse(request: &ResponseRequest) -> Result<()> {
+    if request.background == Some(true) {
+        return Err(unsupported("background"));
+    }
+    if request.conversation.as_ref().is_some_and(|value| !neutral(value)) {
+        return Err(refused(
+            "conversation",
+            "'conversation' is not supported here; use previous_response_id",
+        ));
+    }
+    if let Some(text) = request.text.as_ref().and_then(Value::as_object) {
+        let plain = |format: &Value| neutral(format) || format.get("type") == Some(&json!("text"));
+        if text.get("format").is_some_and(|format| !plain(format)) {
+            return Err(refused(
+                "text.format",
+                "only the text format {\"type\": \"text\"} is written here",
+            ));
+        }
+        if text.get("verbosity").is_some_and(|value| !neutral(value) && *value != "medium") {
+            return Err(unsupported("text.verbosity"));
+        }
+    }
+    if request.rest.get("truncation").is_some_and(|value| !neutral(value) && *value != "disabled") {
+        return Err(refused("truncation", "nothing is cut silently here; leave truncation out"));
+    }
+    refuse_rest(&request.rest, &HARMLESS)
+}
+
+fn search(request: &ResponseRequest, question: &str) -> Result<Option<Request>> {
+    let mut found = None;
+    for (number, tool) in request.tools.iter().enumerate() {
+        let kind = tool.get("type").and_then(Value::as_str).unwrap_or("");
+        if kind != "file_search" {
+            return Err(refused(
+                &format!("tools[{number}].type"),
+                format!("the tool '{kind}' is not supported here; only file_search is"),
+            ));
+        }
+        if found.is_some() {
+            return Err(refused(
+                "tools",
+                "send one file_search tool with all its vector_store_ids",
+            ));
+        }
+        found = Some(tool_search(tool, number, question)?);
+    }
+    match request.tool_choice.as_ref() {
+        None | Some(Value::Null) => Ok(found),
+        Some(Value::String(choice)) if choice == "auto" => Ok(found),
+        Some(Value::String(choice)) if choice == "none" => Ok(None),
+        Some(choice)
+            if *choice == "required" || choice.get("type") == Some(&json!("file_search")) =>
+        {
+            let missing =
+                "tool_choice asks for a tool, and 'tools' has none; add a file_search tool";
+            found.map(Some).ok_or_else(|| refused("tool_choice", missing))
+        }
+        Some(_) => Err(refused(
+            "tool_choice",
+            "use auto, none, required or {\"type\": \"file_search\"} as tool_choice",
+        )),
+    }
+}
+
+fn tool_search(tool: &Value, number: usize, question: &str) -> Result<Request> {
+    let place = format!("tools[{number}]");
+    let tool = FileSearchTool::deserialize(tool)
+        .map_err(|fault| refused(&place, format!("{place} does not fit: {fault}")))?;
+    let stores = tool.vector_store_ids.len();
+    if stores == 0 || stores > STORES_MAX {
+        return Err(refused(
+            &format!("{place}.vector_store_ids"),
+            format!("vector_store_ids has {stores} ids; send between 1 and {STORES_MAX}"),
+        ));
+    }
+    let ranking = ranking(tool.ranking_options.as_ref(), &format!("{place}.ranking_options"))?;
+    let filter = tool.filters.as_ref().filter(|filter| !filter.is_null());
+    let mut stores: Vec<Id> = Vec::new();
+    for id in tool.vector_store_ids.into_iter().map(Id::from_raw) {
+        if !stores.contains(&id) {
+            stores.push(id);
+        }
+    }
+    Ok(Request {
+        stores,
+        queries: vec![question.to_owned()],
+        limit: results(tool.max_num_results)?,
+        filter: filter.map(Filter::parse).transpose()?,
+        score_threshold: ranking.score_threshold,
+        dense_weight: ranking.dense_weight,
+    })
+}
+
+fn include(include: Option<&[String]>) -> Result<bool> {
+    let names = include.unwrap_or_default();
+    match names.iter().find(|name| *name != RESULTS) {
+        Some(other) => Err(refused(
+            "include",
+            format!("'{other}' cannot be included here; only {RESULTS} can"),
+        )),
+        None => Ok(!names.is_empty()),
+    }
+}
+
+fn check_metadata(metadata: Option<&BTreeMap<String, String>>) -> Result<()> {
+    let fits = |(key, value): (&String, &String)| {
+        key.chars().count() <= 64 && value.chars().count() <= 512
+    };
+    if metadata.is_none_or(|entries| entries.len() <= 16 && entries.iter().all(fits)) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "metadata takes up to 16 entries with keys of 64 and values of 512 characters",
+    )
+    .with_param("metadata"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(more: &Value) -> Result<Asked> {
+        let mut body = json!({"model": "cairn", "input": "How high is it?"});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        let request =
+            serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
+        read(request, 5_000)
+    }
+
+    fn tool(more: &Value) -> Value {
+        let mut tool = json!({"type": "file_search", "vector_store_ids": ["vs_1"]});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            tool[name] = value.clone();
+        }
+        json!({"tools": [tool]})
+    }
+
+    #[test]
+    fn a_search_has_all_that_the_tool_says() -> Result<()> {
+        let read = asked(&tool(&json!({
+            "max_num_results": 3,
+            "filters": {"type": "eq", "key": "year", "value": 2024},
+            "ranking_options": {"ranker": "auto", "score_threshold": 0.5,
+                "hybrid_search": {"embedding_weight": 1, "text_weight": 3}},
+        })))?;
+        let search = read.search.ok_or_else(|| Error::internal("no search"))?;
+        assert_eq!(
+            (search.limit, search.score_threshold, search.dense_weight),
+            (3, 0.5, Some(0.25))
+        );
+        assert!(search.filter.is_some());
+        assert_eq!(search.queries, ["How high is it?"]);
+        assert_eq!(
+            (read.shell.temperature, read.shell.store, read.shell.created_at),
+            (0.0, true, 5)
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn without_a_tool_or_with_none_chosen_nothing_is_searched() -> Result<()> {
+        assert!(asked(&json!({}))?.search.is_none());
+        let mut none = tool(&json!({}));
+        none["tool_choice"] = json!("none");
+        assert!(asked(&none)?.search.is_none());
+        let mut required = tool(&json!({}));
+        required["tool_choice"] = json!({"type": "file_search"});
+        assert!(asked(&required)?.search.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_done_is_refused_by_name() {
+        for (more, name) in [
+            (json!({"background": true}), "background"),
+            (json!({"conversation": "conv_1"}), "conversation"),
+            (json!({"text": {"format": {"type": "json_schema"}}}), "text.format"),
+            (json!({"truncation": "auto"}), "truncation"),
+            (json!({"reasoning": {"effort": "low"}}), "reasoning"),
+            (json!({"top_logprobs": 3}), "top_logprobs"),
+            (json!({"include": ["message.output_text.logprobs"]}), "include"),
+            (json!({"temperature": 3}), "temperature"),
+            (json!({"max_output_tokens": 0}), "max_output_tokens"),
+            (json!({"tool_choice": "required"}), "tool_choice"),
+            (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
+            (tool(&json!({"vector_store_ids": []})), "tools[0].vector_store_ids"),
+            (tool(&json!({"max_num_results": 51})), "max_num_results"),
+            (tool(&json!({"unknown": 1})), "tools[0]"),
+        ] {
+            let refused = asked(&more).err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some(name), "{more}");
+        }
+    }
+
+    #[test]
+    fn what_changes_nothing_is_accepted() {
+        let more = json!({"background": false, "truncation": "disabled", "user": "u", "tools": [],
+            "text": {"format": {"type": "text"}, "verbosity": "medium"}, "reasoning": {},
+            "include": ["file_search_call.results"], "parallel_tool_calls": true, "conversation": null});
+        assert!(asked(&more).is_ok_and(|read| read.include_results));
+    }
+}

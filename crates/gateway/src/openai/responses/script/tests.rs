@@ -1,0 +1,221 @@
+use std::time::Instant;
+
+use cairn_services::answer::{Answer, Citation, Confidence, Mode, Step};
+use cairn_services::records::ChunkRow;
+
+use super::*;
+use crate::openai::responses::{request, source};
+
+fn passage(number: i64) -> Passage {
+    Passage {
+        chunk: ChunkRow {
+            seq: number,
+            id: format!("chunk_{number}"),
+            file_id: format!("file-{number}"),
+            filename: "tower.md".into(),
+            attributes: "{}".into(),
+            revision: 1,
+            ordinal: number,
+            text: "The tower is 828 m high.".into(),
+            heading: "[]".into(),
+            page: Some(1),
+            char_start: 10,
+            char_end: 34,
+            tokens: 9,
+        },
+        headings: vec!["Towers".into(), "Height".into()],
+        attributes: json!({"year": 2010}),
+        score: 0.9,
+        dense: Some(0.7),
+        bm25: None,
+    }
+}
+
+fn citation() -> Citation {
+    Citation {
+        file_id: "file-1".into(),
+        filename: "tower.md".into(),
+        chunk_id: "chunk_1".into(),
+        quote: "The tower is 828 m high.".into(),
+        page: Some(1),
+        heading: None,
+        char_start: 10,
+        char_end: 34,
+        sentence_start: 0,
+        sentence_end: 15,
+        support: 1.0,
+        supported: true,
+    }
+}
+
+fn answer(text: &str, refused: Option<&str>, cut_off: bool) -> Step {
+    Step::Done(Box::new(Answer {
+        text: text.into(),
+        citations: if refused.is_some() { Vec::new() } else { vec![citation()] },
+        unsupported: Vec::new(),
+        refused: refused.map(str::to_owned),
+        mode: if refused.is_some() { Mode::Extractive } else { Mode::Generative },
+        confidence: Confidence { dense: 0.7, coverage: 0.9 },
+        model_sha256: Some("ab".into()),
+        index_position: 4,
+        search_ms: 1.0,
+        write_ms: 2.0,
+        cut_off,
+        input_tokens: 11,
+        cached_tokens: 5,
+        output_tokens: 7,
+    }))
+}
+
+fn script(include: bool) -> Script {
+    let body = json!({
+        "model": "cairn", "input": "How high?", "temperature": 0.7,
+        "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}],
+    });
+    let asked =
+        request::read(serde_json::from_value(body).expect("a request"), 1000).expect("valid");
+    let queries = asked.queries();
+    Script::new(asked.shell, queries, include)
+}
+
+fn play(script: &mut Script, steps: Vec<Step>) -> Vec<Value> {
+    let mut events = script.begin();
+    for step in steps {
+        events.extend(script.step(source::beat(step, "writer", Instant::now())));
+    }
+    events
+}
+
+fn kinds(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["type"].as_str()).collect()
+}
+
+#[test]
+fn the_events_come_in_the_order_that_clients_expect() {
+    let mut script = script(true);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1)]),
+        Step::Text("It is ".into()),
+        Step::Text("828 m high.".into()),
+        answer("It is 828 m high.", None, false),
+    ];
+    let events = play(&mut script, steps);
+    let expected = [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.file_search_call.in_progress",
+        "response.file_search_call.searching",
+        "response.file_search_call.completed",
+        "response.output_item.done",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.delta",
+        "response.output_text.annotation.added",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ];
+    assert_eq!(kinds(&events), expected);
+    let numbers: Vec<_> = events.iter().map(|event| event["sequence_number"].as_u64()).collect();
+    assert_eq!(numbers, (0..16).map(Some).collect::<Vec<_>>());
+    for event in &events[2..7] {
+        assert_eq!(event["output_index"], 0);
+    }
+    for event in &events[7..15] {
+        assert_eq!(event["output_index"], 1);
+    }
+}
+
+#[test]
+fn items_keep_their_ids_and_the_finished_object_has_them() {
+    let mut script = script(true);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1), passage(2)]),
+        Step::Text("It is 828 m high.".into()),
+        answer("It is 828 m high.", None, false),
+    ];
+    let events = play(&mut script, steps);
+    let response = &events.last().expect("an end")["response"];
+    let (call, message) = (&response["output"][0], &response["output"][1]);
+    assert_eq!(call["id"], events[2]["item"]["id"]);
+    assert_eq!(call["queries"], json!(["How high?"]));
+    assert_eq!(call["results"][1]["file_id"], "file-2");
+    assert_eq!(call["results"][0]["text"], "The tower is 828 m high.");
+    assert_eq!(call["results"][0]["cairn"]["heading"], "Towers › Height");
+    let delta = events.iter().find(|event| event["type"] == "response.output_text.delta");
+    assert_eq!(delta.expect("a delta")["item_id"], message["id"]);
+    let annotation = &message["content"][0]["annotations"][0];
+    assert_eq!(
+        (annotation["index"].as_u64(), annotation["type"].as_str()),
+        (Some(15), Some("file_citation"))
+    );
+    assert_eq!(annotation["cairn"]["quote"], "The tower is 828 m high.");
+    assert_eq!(
+        (response["status"].as_str(), response["model"].as_str()),
+        (Some("completed"), Some("writer"))
+    );
+    assert_eq!(response["usage"]["total_tokens"], 18);
+    assert_eq!(response["usage"]["input_tokens_details"]["cached_tokens"], 5);
+    assert_eq!(response["temperature"], 0.7);
+    assert_eq!(response["cairn"]["nearest"], json!([]));
+}
+
+#[test]
+fn a_refusal_shows_the_three_nearest_passages_and_cites_nothing() {
+    let mut script = script(false);
+    let steps = vec![
+        Step::Searching,
+        Step::Found((1..=5).map(passage).collect()),
+        Step::Text("The documents do not say.".into()),
+        answer("The documents do not say.", Some("too far"), false),
+    ];
+    play(&mut script, steps);
+    let response = json!(script.finished().expect("an end"));
+    assert_eq!(response["output"][0]["results"], Value::Null);
+    assert_eq!(response["output"][1]["content"][0]["annotations"], json!([]));
+    assert_eq!(response["cairn"]["refused"], true);
+    assert_eq!(response["cairn"]["nearest"].as_array().map(Vec::len), Some(3));
+    assert_eq!(response["model"], "cairn");
+}
+
+#[test]
+fn an_answer_at_the_token_limit_is_incomplete() {
+    let mut script = script(false);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1)]),
+        Step::Text("It".into()),
+        answer("It", None, true),
+    ];
+    let events = play(&mut script, steps);
+    let last = events.last().expect("an end");
+    assert_eq!(last["type"], "response.incomplete");
+    assert_eq!(last["response"]["incomplete_details"]["reason"], "max_output_tokens");
+    assert_eq!(last["response"]["output"][1]["status"], "incomplete");
+}
+
+#[test]
+fn an_answer_without_words_still_has_a_message() {
+    let mut script = script(false);
+    let steps = vec![Step::Searching, Step::Found(Vec::new()), answer("", Some("empty"), false)];
+    let events = play(&mut script, steps);
+    assert!(kinds(&events).contains(&"response.content_part.added"));
+    assert_eq!(events.last().expect("an end")["response"]["output"][1]["content"][0]["text"], "");
+}
+
+#[test]
+fn a_failure_on_the_way_is_an_error_event_with_the_next_number() {
+    let mut script = script(false);
+    script.begin();
+    let failure = Error::unavailable("the engine is starting again").with_code("engine_restarting");
+    let event = script.failed(&failure);
+    assert_eq!(event["type"], "error");
+    assert_eq!(event["sequence_number"], 2);
+    assert_eq!(event["code"], "engine_restarting");
+    assert_eq!(event["error"]["message"], "the engine is starting again");
+}

@@ -1,0 +1,209 @@
+//! Where an answer comes from: a search with a writer, or a language model alone.
+
+use std::time::Instant;
+
+use cairn_kernel::{Result, Scope};
+use cairn_services::answer::{Answer, Citation, Mode, Question, Step};
+use cairn_services::chat::{ChatRequest, ChatStream};
+use cairn_services::llms::ALIAS;
+use cairn_services::retrieve::Request;
+use cairn_services::{ChatMessage, Done, Event, FinishReason, Services};
+use cairn_wire::openai::{
+    CharRange, CitationExtra, FileCitation, InputTokensDetails, OutputTokensDetails, ResponseExtra,
+    ResponseTimes, ResponseUsage,
+};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+
+use super::request::Asked;
+use super::script::{Beat, Ending};
+
+/// The beats of the answer to what was asked. Dropping the stream stops the work.
+///
+/// # Errors
+/// What keeps a plain answer from beginning; an answer over files fails in the stream.
+pub(super) async fn beats(
+    services: &Services,
+    scope: &Scope,
+    asked: Asked,
+    trace: &str,
+    started: Instant,
+) -> Result<BoxStream<'static, Result<Beat>>> {
+    let mut asked = asked;
+    match asked.search.take() {
+        Some(search) => Ok(searched(services, scope, asked, search, trace, started)),
+        None => spoken(services, scope, asked, trace, started).await,
+    }
+}
+
+fn searched(
+    services: &Services,
+    scope: &Scope,
+    asked: Asked,
+    search: Request,
+    trace: &str,
+    started: Instant,
+) -> BoxStream<'static, Result<Beat>> {
+    let writer = services.inference.llms().default_model().filter(|_| asked.model == ALIAS);
+    let model = writer.map_or_else(|| asked.model.clone(), str::to_owned);
+    let question = Question {
+        instructions: asked.input.instructions(asked.shell.instructions.as_deref()),
+        text: asked.input.question,
+        history: asked.input.history,
+        search,
+        model: asked.model,
+        sampling: asked.sampling,
+        max_tokens: asked.shell.max_output_tokens,
+        trace: trace.to_owned(),
+    };
+    let steps = services.answers.answer(scope.clone(), question);
+    Box::pin(steps.map_ok(move |step| beat(step, &model, started)))
+}
+
+/// A step of an answer over files; `model` is the one that writes.
+pub(super) fn beat(step: Step, model: &str, started: Instant) -> Beat {
+    match step {
+        Step::Searching => Beat::Searching,
+        Step::Found(passages) => Beat::Found(passages),
+        Step::Text(text) => Beat::Text(text),
+        Step::Done(answer) => Beat::End(Box::new(ending(*answer, model, started))),
+    }
+}
+
+fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
+    let model = match answer.mode {
+        Mode::Generative => model,
+        Mode::Extractive => ALIAS,
+    };
+    let range =
+        |at: &cairn_services::answer::Unsupported| CharRange { start: at.start, end: at.end };
+    Ending {
+        text: answer.text,
+        model: model.to_owned(),
+        cut_off: answer.cut_off,
+        annotations: answer.citations.into_iter().map(annotation).collect(),
+        usage: usage(answer.input_tokens, answer.cached_tokens, answer.output_tokens),
+        extra: ResponseExtra {
+            refused: answer.refused.is_some(),
+            reason: answer.refused,
+            mode: answer.mode.name(),
+            confidence: Some(answer.confidence.score()),
+            milliseconds: ResponseTimes {
+                search: answer.search_ms,
+                generate: answer.write_ms,
+                total: millis(started),
+            },
+            model_sha256: answer.model_sha256,
+            index_position: answer.index_position,
+            unsupported: answer.unsupported.iter().map(range).collect(),
+            nearest: Vec::new(),
+        },
+    }
+}
+
+fn annotation(citation: Citation) -> FileCitation {
+    FileCitation {
+        kind: "file_citation",
+        index: citation.sentence_end,
+        file_id: citation.file_id,
+        filename: citation.filename,
+        cairn: CitationExtra {
+            quote: citation.quote,
+            page: citation.page,
+            heading: citation.heading,
+            char_start: citation.char_start,
+            char_end: citation.char_end,
+            chunk_id: citation.chunk_id,
+            sentence_start: citation.sentence_start,
+            sentence_end: citation.sentence_end,
+            support: citation.support,
+            supported: citation.supported,
+        },
+    }
+}
+
+async fn spoken(
+    services: &Services,
+    scope: &Scope,
+    asked: Asked,
+    trace: &str,
+    started: Instant,
+) -> Result<BoxStream<'static, Result<Beat>>> {
+    let instructions = asked.input.instructions(asked.shell.instructions.as_deref());
+    let system = instructions.map(|text| ChatMessage::new("system", text));
+    let question = ChatMessage::new("user", asked.input.question);
+    let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
+    let request = ChatRequest {
+        model: asked.model,
+        messages,
+        tools: None,
+        sampling: asked.sampling,
+        max_tokens: asked.shell.max_output_tokens,
+        stop: Vec::new(),
+        trace: trace.to_owned(),
+    };
+    let ChatStream { model, events } = services.inference.chat(scope, request).await?;
+    let states = services.inference.llms().states().await;
+    let sha256 = states.into_iter().find(|state| state.name == model).map(|state| state.sha256);
+    let mut text = String::new();
+    let beats = events.map(move |event| {
+        Ok(match event? {
+            Event::Started { .. } => None,
+            Event::Token { text: more, .. } => {
+                text.push_str(&more);
+                Some(Beat::Text(more))
+            }
+            Event::Done(done) => {
+                let text = std::mem::take(&mut text);
+                let end = plain_ending(text, &model, sha256.clone(), &done, started);
+                Some(Beat::End(Box::new(end)))
+            }
+        })
+    });
+    Ok(Box::pin(beats.try_filter_map(|beat| std::future::ready(Ok(beat)))))
+}
+
+fn plain_ending(
+    text: String,
+    model: &str,
+    model_sha256: Option<String>,
+    done: &Done,
+    started: Instant,
+) -> Ending {
+    Ending {
+        text,
+        model: model.to_owned(),
+        cut_off: done.finish_reason == FinishReason::Length,
+        annotations: Vec::new(),
+        usage: usage(done.prompt_tokens, done.cached_tokens, done.completion_tokens),
+        extra: ResponseExtra {
+            refused: false,
+            reason: None,
+            mode: Mode::Generative.name(),
+            confidence: None,
+            milliseconds: ResponseTimes {
+                search: 0.0,
+                generate: done.timings.prompt_ms + done.timings.generate_ms,
+                total: millis(started),
+            },
+            model_sha256,
+            index_position: 0,
+            unsupported: Vec::new(),
+            nearest: Vec::new(),
+        },
+    }
+}
+
+fn usage(input_tokens: u32, cached_tokens: u32, output_tokens: u32) -> ResponseUsage {
+    ResponseUsage {
+        input_tokens,
+        input_tokens_details: InputTokensDetails { cached_tokens, cache_write_tokens: 0 },
+        output_tokens,
+        output_tokens_details: OutputTokensDetails { reasoning_tokens: 0 },
+        total_tokens: input_tokens + output_tokens,
+    }
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}

@@ -1,0 +1,64 @@
+//! The OpenAPI document, gathered from the handlers themselves.
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use crate::cairn::{datasets, keys, models, status, text, training};
+use crate::oip;
+use crate::openai::{
+    chat, embeddings, files, models as openai_models, responses, search, stores,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Cairn", description = "The typical AI system, whole, in one program."),
+    paths(
+        files::upload, files::list, files::retrieve, files::delete, files::content,
+        stores::create, stores::list, stores::retrieve, stores::update, stores::delete,
+        stores::attach, stores::list_files, stores::file, stores::update_file, stores::detach,
+        stores::file_content, stores::create_batch, stores::batch, stores::cancel_batch,
+        stores::batch_files, search::search,
+        chat::create, embeddings::create, openai_models::list, openai_models::retrieve,
+        responses::create, responses::retrieve, responses::delete, responses::input_items,
+        oip::server, oip::live, oip::ready, oip::metadata, oip::model_ready, oip::infer, oip::index,
+        status::whoami, status::status, status::verify, status::purge,
+        keys::create, keys::list, keys::revoke,
+        datasets::create, datasets::list, datasets::show, datasets::delete, datasets::rows,
+        datasets::query,
+        training::create, training::list, training::show, training::cancel,
+        models::list, models::show, models::deploy, models::delete, models::onnx, models::predict,
+        text::text, text::resolve_store,
+    ),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("key", SecurityScheme::Http(bearer));
+        document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    }
+}
+
+/// The document.
+#[expect(clippy::unused_async, reason = "a handler is async")]
+pub(crate) async fn document() -> axum::Json<utoipa::openapi::OpenApi> {
+    axum::Json(Document::openapi())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_is_in_the_document() {
+        let document = Document::openapi();
+        for path in ["/v1/responses", "/v2/models/{model}/infer", "/cairn/v1/training_runs"] {
+            assert!(document.paths.paths.contains_key(path), "{path}");
+        }
+    }
+}
