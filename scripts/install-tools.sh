@@ -39,7 +39,7 @@ check_python() {
 has_libclang() { compgen -G '/usr/lib*/llvm*/lib*/libclang*.so*' || compgen -G '/usr/lib*/libclang*.so*' || compgen -G '/usr/lib/*/libclang*.so*'; }
 
 missing_packages() {
-    local -A command_of=([cmake]=cmake [clang]=clang [g++]=g++ [make]=make [pkg-config]=pkg-config
+    local -A command_of=([clang]=clang [g++]=g++ [make]=make [pkg-config]=pkg-config
         [curl]=curl [git]=git [python3]=python3)
     local package
     for package in "${!command_of[@]}"; do
@@ -83,6 +83,19 @@ install_promtool() {
     rm -rf "$work"
 }
 
+# LightGBM's build asks for a newer CMake than Debian 12 has; the Python package brings one.
+CMAKE_WANTED=3.28
+install_cmake() {
+    local have
+    have=$(cmake --version 2>/dev/null | head -n 1 | grep -oE '[0-9.]+') || true
+    if version_at_least "${have:-0}" "$CMAKE_WANTED"; then return; fi
+    note "CMake ${have:-none} is older than $CMAKE_WANTED. Fetching the Python package 'cmake' into $CACHE"
+    python3 -m venv "$CACHE/cmake"
+    "$CACHE/cmake/bin/pip" install --quiet 'cmake==3.31.10'
+    mkdir -p "$CACHE/bin"
+    ln -sf "$CACHE/cmake/bin/cmake" "$CACHE/bin/cmake"
+}
+
 main() {
     check_rust
     check_node
@@ -94,6 +107,7 @@ main() {
         mapfile -t missing < <(missing_packages)
         if [ ${#missing[@]} -gt 0 ]; then fail "Still missing after installing: ${missing[*]}"; fi
     fi
+    install_cmake
     if wants test; then install_promtool; fi
     note "Tools: $(cd "$ROOT" && cargo --version | cut -d' ' -f1,2), node $(node --version | tr -d v), $(python3 --version), $(cmake --version | head -n 1)"
 }

@@ -1,1 +1,87 @@
-fn main() {}
+//! The benches, each against its peer or the bare engine in the same run:
+//! `llm` (decode), `embed` (embedding throughput), `retrieval` (quality and latency).
+//!
+//! `cargo run -p cairn-bench -- [llm|embed|retrieval|all] [DATA]`, where DATA is a
+//! folder with `cranfield` and `cacm` (default `../shared/data/retrieval`). The
+//! models come from the model store.
+
+mod embed;
+mod llm;
+mod retrieval;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use cairn_serving::embed::{EmbedConfig, Embedder, Priority};
+use cairn_serving::models::{ModelStore, default_llm};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [child, role, rest @ ..] = arguments.as_slice()
+        && child == "__child"
+        && role == "gguf"
+    {
+        return Ok(cairn_serving::gguf::child_main(rest)?);
+    }
+    let what = arguments.first().map_or("all", String::as_str);
+    let data = arguments.get(1).map_or("../shared/data/retrieval", String::as_str);
+    match what {
+        "llm" => decode(),
+        "embed" => embedding(),
+        "retrieval" => quality(Path::new(data)),
+        "all" => {
+            decode()?;
+            embedding()?;
+            quality(Path::new(data))
+        }
+        other => bail!("there is no bench '{other}'; there are llm, embed, retrieval and all"),
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn decode() -> Result<()> {
+    let store = ModelStore::from_env()?;
+    let model: PathBuf = [default_llm(cores()), "smollm2-135m-instruct"]
+        .iter()
+        .find_map(|name| store.path_of(name))
+        .ok_or_else(|| anyhow::anyhow!("no language model is installed; run `make models`"))?;
+    let threads = u32::try_from(cores())?;
+    llm::run(&llm::Options { model, threads, rounds: 5, tokens: 96 })?;
+    Ok(())
+}
+
+fn embedding() -> Result<()> {
+    let report = embed::run(600, 3)?;
+    println!(
+        "embedding, {} texts of {} tokens, {} threads: {:.0} tok/s, bare rten {:.0} tok/s, ratio {:.3}; \
+         a query takes {:.1} ms alone and {:.1} ms beside bulk work",
+        report.texts,
+        report.tokens,
+        report.threads,
+        report.embedder_tokens_per_second,
+        report.bare_tokens_per_second,
+        report.ratio,
+        report.query_ms,
+        report.query_under_bulk_ms
+    );
+    Ok(())
+}
+
+fn quality(data: &Path) -> Result<()> {
+    if !data.is_dir() {
+        println!("retrieval: skipped, {} is not there (give the folder as the second argument)", data.display());
+        return Ok(());
+    }
+    let embedder = Embedder::new(EmbedConfig::from_store(&ModelStore::from_env()?)?);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let embed = async |texts: Vec<String>| -> Result<Vec<Vec<f32>>> {
+        Ok(embedder.embed(texts, Priority::Bulk).await?.vectors)
+    };
+    runtime.block_on(async {
+        retrieval::run(data, &embed).await?;
+        retrieval::scale(data, 20_000, &embed).await
+    })
+}

@@ -13,6 +13,7 @@ mod oip;
 mod openai;
 mod openapi;
 mod routes;
+mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use cairn_services::Services;
 use tokio::sync::Semaphore;
 
 pub use routes::router;
+pub use serve::serve;
 
 /// What handlers share.
 #[derive(Clone)]

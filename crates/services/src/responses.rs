@@ -1,6 +1,6 @@
 //! Stored answers.
 
-use cairn_kernel::{Id, Result, Scope};
+use cairn_kernel::{Error, Id, Kind, Result, Scope};
 use cairn_store::Records;
 use cairn_store::records::ResponseRow;
 
@@ -16,12 +16,28 @@ impl Responses {
         Self { records }
     }
 
-    /// Keeps an answer.
+    /// Keeps an answer that rests on the files `sources`.
     ///
     /// # Errors
-    /// `Internal` when the records refuse.
+    /// `Conflict` when one of them was deleted while the answer was made: then nothing
+    /// is kept. `Internal` when the records refuse.
     pub async fn keep(&self, scope: &Scope, row: &ResponseRow, sources: &[String]) -> Result<()> {
-        self.records.insert_response(scope, row, sources).await
+        self.records.insert_response(scope, row, sources).await?;
+        // A file deleted from here on takes the answer with it; one that went before did not.
+        for file in sources {
+            match self.records.file(scope, &Id::from_raw(file.as_str())).await {
+                Err(gone) if gone.kind() == Kind::NotFound => {
+                    let _ =
+                        self.records.delete_response(scope, &Id::from_raw(row.id.as_str())).await;
+                    return Err(Error::new(
+                        Kind::Conflict,
+                        format!("file '{file}' was deleted while it was quoted; ask again"),
+                    ));
+                }
+                found => found.map(|_| ())?,
+            }
+        }
+        Ok(())
     }
 
     /// A kept answer.

@@ -112,14 +112,8 @@ fn model_file() -> Result<PathBuf, Failed> {
 }
 
 async fn start(path: PathBuf, slots: u32) -> Result<Gguf, Failed> {
-    let config = GgufConfig {
-        path,
-        sha256: SHA256.to_owned(),
-        name: "smollm2".to_owned(),
-        context_tokens: CONTEXT,
-        slots,
-        threads: 2,
-    };
+    let (sha256, name) = (SHA256.to_owned(), "smollm2".to_owned());
+    let config = GgufConfig { path, sha256, name, context_tokens: CONTEXT, slots, threads: 2 };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }
 

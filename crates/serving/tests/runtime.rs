@@ -3,6 +3,8 @@
 //! This is its own program and not a test harness, because it is also the engine
 //! child that the GGUF runtime starts: `<this program> __child gguf`.
 
+#![expect(clippy::print_stdout, reason = "it reports as the test harness would")]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;

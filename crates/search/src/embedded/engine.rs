@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cairn_kernel::{Error, Kind, Result};
 use qdrant_edge::{
@@ -237,11 +237,10 @@ fn number(id: PointId) -> Option<u64> {
     }
 }
 
-/// Removes the closed files of the log under `path`, whose shard must be closed.
-///
-/// The newest closed file stays: it says where the operations' numbers go on, and
-/// points carry the number of the operation that wrote them.
-pub(super) fn trim_log(path: &Path) -> std::io::Result<()> {
+/// The full files of the log of the shard under `path`, oldest first, without the
+/// newest: that one says where the operations' numbers go on, and points carry the
+/// number of the operation that wrote them.
+pub(super) fn closed_log(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut closed = Vec::new();
     for file in std::fs::read_dir(path.join("wal"))? {
         let file = file?.path();
@@ -252,5 +251,12 @@ pub(super) fn trim_log(path: &Path) -> std::io::Result<()> {
     }
     closed.sort();
     closed.pop();
-    closed.into_iter().try_for_each(|(_, file)| std::fs::remove_file(file))
+    Ok(closed.into_iter().map(|(_, file)| file).collect())
+}
+
+/// Removes the full files of the log under `path`, whose shard must be closed.
+///
+/// Oldest first, so that an interruption leaves no gap in the numbers.
+pub(super) fn trim_log(path: &Path) -> std::io::Result<()> {
+    closed_log(path)?.into_iter().try_for_each(std::fs::remove_file)
 }

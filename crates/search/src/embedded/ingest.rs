@@ -110,8 +110,8 @@ pub(super) fn optimise(turn: &Turn<'_>) -> Result<()> {
         Ok(rebuilt)
     })?;
     if let Some(rebuilt) = rebuilt {
-        turn.trim()?;
         turn.flush()?;
+        turn.trim()?;
         let seconds = begun.elapsed().as_secs_f64();
         histogram!("cairn_index_optimise_seconds").record(seconds);
         tracing::debug!(seconds, rebuilt, "index optimised");

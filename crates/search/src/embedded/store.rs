@@ -19,6 +19,10 @@ use super::engine;
 use super::ledger::{LEDGER, Ledger};
 use crate::index::DAMAGED;
 
+/// How many full files of the engine's log may lie about before an open shard is
+/// closed to be rid of them.
+const LOG_FILES: usize = 4;
+
 /// An open shard with its ledger.
 pub(super) struct Open {
     pub(super) shard: EdgeShard,
@@ -76,6 +80,10 @@ impl Store {
     /// Whether its shard is open.
     pub(super) fn is_open(&self) -> bool {
         matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Open(_))
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Closed)
     }
 
     /// Runs `work` on the shard, beside other readers; `None` if there is no store.
@@ -158,7 +166,12 @@ impl Store {
     fn shut(&self, state: &mut State) -> Result<()> {
         let State::Open(open) = std::mem::replace(state, State::Closed) else { return Ok(()) };
         self.points.store(open.count().unwrap_or_default(), Ordering::Relaxed);
-        caught(move || open.shut()).map_err(|error| {
+        let shut = move || {
+            open.flush()?;
+            drop(open);
+            engine::trim_log(&self.path).or_internal("trimming the index's log")
+        };
+        caught(shut).map_err(|error| {
             let why = error.detail();
             *state = State::Damaged(why.clone());
             self.damaged(&why)
@@ -202,8 +215,11 @@ impl Turn<'_> {
         self.store.with(false, work)
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable. A closed store is already.
     pub(super) fn flush(&self) -> Result<()> {
+        if self.store.is_closed() {
+            return Ok(());
+        }
         let points = self.alter(|open| {
             open.flush()?;
             open.count()
@@ -217,11 +233,15 @@ impl Turn<'_> {
         self.store.shut(&mut self.store.exclusive())
     }
 
-    /// Closes the shard and gives back the space of its log.
+    /// Gives back the space of the engine's log, if it is much: the shard is closed
+    /// for it and opened again, and queries wait meanwhile.
     pub(super) fn trim(&self) -> Result<()> {
-        let mut state = self.store.exclusive();
-        self.store.shut(&mut state)?;
-        engine::trim_log(&self.store.path).or_internal("trimming the index's log")
+        let closed = engine::closed_log(&self.store.path).or_internal("reading the index's log")?;
+        if closed.len() > LOG_FILES {
+            self.close()?;
+            self.alter(|_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// Removes the store, whatever state it is in. `trash` is a path beside it.
@@ -288,11 +308,6 @@ impl Open {
         let request = qdrant_edge::CountRequest { filter: None, exact: true };
         let count = self.shard.count(request).map_err(|e| engine::failed("counting points", e))?;
         Ok(count as u64)
-    }
-
-    fn shut(self: Box<Self>) -> Result<()> {
-        self.flush()
-        // The shard is dropped here, which flushes once more and finds nothing to do.
     }
 }
 

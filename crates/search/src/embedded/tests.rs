@@ -93,7 +93,7 @@ async fn a_rebuild_keeps_everything_and_trims_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let index = Embedded::open(folder.path(), options()).unwrap();
     for round in 0..30_u64 {
-        let text = "a b c ".repeat(30);
+        let text: String = (0..60).map(|n| format!("filler{n} ")).collect();
         let points = (0..500).map(|n| point(round * 500 + n, "f", &format!("{text} word{n}")));
         index.upsert("big", points.collect()).await.unwrap();
     }
@@ -107,7 +107,7 @@ async fn a_rebuild_keeps_everything_and_trims_the_log() {
     };
     let before = logs();
     index.optimise("big").await.unwrap();
-    assert!(before > 1 && logs() <= 1, "{before} then {} closed log files", logs());
+    assert!(before > 5 && logs() <= 1, "{before} then {} closed log files", logs());
     assert_eq!(index.count("big").await.unwrap(), 15_000);
     assert_eq!(index.query("big", words("word77")).await.unwrap().len(), 30);
     let query = Query { dense: Some(vector(4321)), ..Query::default() };

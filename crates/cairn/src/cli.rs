@@ -1,0 +1,307 @@
+//! The command line: what can be asked for, and in which words.
+
+use std::path::PathBuf;
+
+use cairn_kernel::Role;
+use clap::{Args, Parser, Subcommand};
+
+/// Private AI on your own machine: cited answers, trained models, language models.
+#[derive(Debug, Parser)]
+#[command(name = "cairn", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// The data folder [default: ./cairn-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// A configuration file [default: cairn.toml in the data folder, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The server to speak to [default: the one that runs on the data folder]
+    #[arg(long, global = true, env = "CAIRN_URL")]
+    pub(crate) url: Option<String>,
+    /// The key to speak with [default: the running server's own]
+    #[arg(long, global = true, env = "CAIRN_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server
+    Up(Up),
+    /// Bring files or folders into a vector store
+    Ingest(Ingest),
+    /// Ask a question about the documents of a store
+    Ask(Ask),
+    /// Find passages in a store
+    Search(Search),
+    /// Load and query tables
+    #[command(subcommand)]
+    Data(Data),
+    /// Train a model that predicts a column of a table
+    Train(Train),
+    /// Predict the rows of a table
+    Predict(Predict),
+    /// Fetch, list and deploy models
+    #[command(subcommand)]
+    Models(Models),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Compare the search index with the records
+    Verify(Verify),
+    /// Finish pending physical deletes now
+    Purge(Json),
+    /// Check this machine, the models, the configuration and the server
+    Doctor(Json),
+}
+
+/// `--json`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Json {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The address to listen on [default: 127.0.0.1:8420]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// Serve plain HTTP on an address other machines reach (something else ends TLS)
+    #[arg(long)]
+    pub(crate) allow_plain_http: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The store's name; it is made if it is new
+    #[arg(long)]
+    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// The question
+    pub(crate) question: String,
+    /// The store's name
+    #[arg(long)]
+    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// What to look for
+    pub(crate) query: String,
+    /// The store's name
+    #[arg(long)]
+    pub(crate) store: String,
+    /// How many passages, 1 to 50
+    #[arg(long, default_value_t = 10)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// Load a CSV or Parquet file
+    Load {
+        /// The file
+        file: PathBuf,
+        /// The dataset's name [default: the file's name without its ending]
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// List the datasets
+    List(Json),
+    /// Show the columns of a dataset
+    Show {
+        /// The dataset
+        name: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Run a SELECT over the datasets
+    Query {
+        /// The statement
+        sql: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// A dataset's name, or a CSV or Parquet file, which is loaded first
+    pub(crate) table: String,
+    /// The column to predict
+    #[arg(long)]
+    pub(crate) target: String,
+    /// The model's name [default: DATASET_TARGET]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) name: Option<String>,
+    /// How long the search may take, such as 90s, 5m or 1h
+    #[arg(long, default_value = "60s", value_parser = parse_seconds)]
+    pub(crate) budget: u64,
+    /// The seed: the same seed and data repeat the run
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: i64,
+    /// Deploy the model when it is trained
+    #[arg(long)]
+    pub(crate) deploy: bool,
+    /// Also download the ONNX file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) onnx: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// The model
+    pub(crate) model: String,
+    /// A dataset's name, or a CSV or Parquet file
+    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// List model files and trained models
+    List(Json),
+    /// Fetch model files, each checked against its SHA-256; needs no server
+    Pull {
+        /// Names of models
+        names: Vec<String>,
+        /// The embedding model and the language model that suits this machine
+        #[arg(long, conflicts_with_all = ["names", "all"])]
+        default: bool,
+        /// Every model there is
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+    },
+    /// Serve a version of a trained model
+    Deploy {
+        /// The model
+        name: String,
+        /// The version
+        version: u64,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key; it is printed this once
+    Create {
+        /// The tenant; it is made if it is new
+        #[arg(long)]
+        tenant: String,
+        /// viewer, editor or admin
+        #[arg(long)]
+        role: Role,
+        /// What to call it
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// List the keys, without their secrets
+    List(Json),
+    /// End a key at once
+    Revoke {
+        /// The key's id
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Repair what differs
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Seconds out of `90`, `90s`, `5m` or `1h`.
+fn parse_seconds(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b's') => (text.strip_suffix('s'), 1),
+        Some(b'm') => (text.strip_suffix('m'), 60),
+        Some(b'h') => (text.strip_suffix('h'), 3600),
+        _ => (Some(text), 1),
+    };
+    let number = digits.and_then(|digits| digits.parse::<u64>().ok()).filter(|number| *number > 0);
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| format!("'{text}' is no time; write seconds as in 90s, or 5m or 1h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn budgets_have_units() {
+        assert_eq!(parse_seconds("60s"), Ok(60));
+        assert_eq!(parse_seconds("5m"), Ok(300));
+        assert_eq!(parse_seconds("1h"), Ok(3600));
+        assert_eq!(parse_seconds("90"), Ok(90));
+        for wrong in ["", "s", "0s", "-1s", "1.5m", "ten"] {
+            assert!(parse_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_forms_that_scripts_use_are_understood() {
+        for line in [
+            "cairn up --data d --listen 0.0.0.0:8080 --allow-plain-http",
+            "cairn ingest a b --store s --json",
+            "cairn ask what --store s --json",
+            "cairn data load f.csv",
+            "cairn train abalone --target rings --name abalone --budget 30s --seed 1 --json",
+            "cairn predict abalone new.csv --json",
+            "cairn models pull --default",
+            "cairn models pull SmolLM2-135M-Instruct all-MiniLM-L6-v2",
+            "cairn keys create --tenant t --role editor --json",
+            "cairn verify --json --data d",
+            "cairn purge",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        assert!(
+            Cli::try_parse_from("cairn keys create --tenant t --role king".split(' ')).is_err()
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! `cairn ingest`: files of this machine into a vector store.
+
+mod present;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use cairn_kernel::{Error, Kind, Result, ResultExt as _};
+use futures::stream::{self, StreamExt as _};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use super::walk::{Found, walk};
+use super::{Outcome, text};
+use crate::cli::Ingest;
+use crate::client::Client;
+use crate::output;
+
+/// Uploads under way at once.
+const UPLOADS: usize = 4;
+/// Files attached at once: reading begins while the next ones are uploaded.
+const BATCH: usize = 100;
+/// How often a refusal for lack of room is waited out.
+const RETRIES: u32 = 6;
+const POLL: Duration = Duration::from_millis(300);
+
+/// A file that is not in the store, and why.
+#[derive(Debug)]
+struct Failure {
+    path: String,
+    error: String,
+}
+
+/// Brings the files in and waits until they are searchable.
+///
+/// # Errors
+/// `NotFound` for a path that is not there, `Unavailable` when the server goes away.
+pub(super) async fn run(client: &Client, asked: &Ingest) -> Result<Outcome> {
+    let started = Instant::now();
+    let found = walk(&asked.paths)?;
+    for skipped in &found.skipped {
+        output::note(format_args!("skipped {}: {}", skipped.path.display(), skipped.reason));
+    }
+    let (store, is_new) = open_store(client, &asked.store).await?;
+    let fresh = if is_new {
+        present::Sorted { fresh: found.files.clone(), unchanged: Vec::new() }
+    } else {
+        present::sort(client, &store, &found.files).await?
+    };
+    let (attached, mut failures) = upload_all(client, &store, &fresh.fresh).await?;
+    failures.extend(wait(client, &store, &attached).await?);
+    let report = Report {
+        store: &store,
+        name: &asked.store,
+        added: fresh.fresh.len() - failures.len().min(fresh.fresh.len()),
+        unchanged: &fresh.unchanged,
+        found: &found,
+        failures: &failures,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    if asked.json.json {
+        output::json(&report.json())?;
+    } else {
+        output::line(report.text())?;
+    }
+    Ok(if failures.is_empty() { Outcome::Done } else { Outcome::Failed })
+}
+
+/// The store's id, and whether it was made just now.
+async fn open_store(client: &Client, name: &str) -> Result<(String, bool)> {
+    let path = ["cairn", "v1", "vector_stores", "resolve"];
+    match client.get(&path, &[("name", name)]).await {
+        Ok(found) => Ok((text(&found, "/id").to_owned(), false)),
+        Err(error) if error.kind() == Kind::NotFound => {
+            let made = client.post(&["v1", "vector_stores"], &json!({"name": name})).await?;
+            Ok((text(&made, "/id").to_owned(), true))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The batches that files were attached in, and the files by id.
+#[derive(Debug, Default)]
+struct Attached {
+    batches: Vec<String>,
+    paths: BTreeMap<String, PathBuf>,
+}
+
+async fn upload_all(
+    client: &Client,
+    store: &str,
+    files: &[PathBuf],
+) -> Result<(Attached, Vec<Failure>)> {
+    let bar = output::bar(files.len() as u64, "uploading");
+    let (mut attached, mut failures) = (Attached::default(), Vec::new());
+    for some in files.chunks(BATCH) {
+        let uploads =
+            stream::iter(some.iter().map(|path| async move { (path, upload(client, path).await) }));
+        let mut uploads = uploads.buffered(UPLOADS);
+        let mut ids = Vec::new();
+        while let Some((path, sent)) = uploads.next().await {
+            bar.inc(1);
+            match sent {
+                Ok(id) => {
+                    attached.paths.insert(id.clone(), path.clone());
+                    ids.push(id);
+                }
+                Err(error) if is_ours_alone(&error) => failures
+                    .push(Failure { path: path.display().to_string(), error: error.to_string() }),
+                Err(error) => return Err(error),
+            }
+        }
+        if !ids.is_empty() {
+            let path = ["v1", "vector_stores", store, "file_batches"];
+            let batch = client.post(&path, &json!({"file_ids": ids})).await?;
+            attached.batches.push(text(&batch, "/id").to_owned());
+        }
+    }
+    bar.finish_and_clear();
+    Ok((attached, failures))
+}
+
+/// Whether a failed upload says something of this file only, so that the others go on.
+fn is_ours_alone(error: &Error) -> bool {
+    use Kind::{Invalid, NotFound, TooLarge, Unprocessable, Unsupported};
+    matches!(error.kind(), Invalid | NotFound | TooLarge | Unprocessable | Unsupported)
+}
+
+async fn upload(client: &Client, path: &Path) -> Result<String> {
+    let mut pause = Duration::from_millis(250);
+    let mut left = RETRIES;
+    loop {
+        let part = Part::file(path).await;
+        let part = part.or_kind(Kind::NotFound, format!("{} cannot be read", path.display()))?;
+        let form = Form::new().text("purpose", "assistants").part("file", part);
+        match client.upload(&["v1", "files"], form).await {
+            Ok(file) => return Ok(text(&file, "/id").to_owned()),
+            Err(error) if error.kind() == Kind::Exhausted && left > 0 => {
+                left -= 1;
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Waits until every batch is read; returns the files that could not be.
+async fn wait(client: &Client, store: &str, attached: &Attached) -> Result<Vec<Failure>> {
+    let bar = output::bar(attached.paths.len() as u64, "reading");
+    let (mut done_before, mut failures) = (0, Vec::new());
+    for batch in &attached.batches {
+        let path = ["v1", "vector_stores", store, "file_batches", batch];
+        loop {
+            let state = client.get(&path, &[]).await?;
+            let count = |name: &str| {
+                state.pointer(&format!("/file_counts/{name}")).and_then(Value::as_u64).unwrap_or(0)
+            };
+            bar.set_position(done_before + count("total") - count("in_progress"));
+            if text(&state, "/status") != "in_progress" {
+                done_before += count("total");
+                if count("failed") + count("cancelled") > 0 {
+                    failures.extend(failed(client, store, batch, attached).await?);
+                }
+                break;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(failures)
+}
+
+async fn failed(
+    client: &Client,
+    store: &str,
+    batch: &str,
+    attached: &Attached,
+) -> Result<Vec<Failure>> {
+    let path = ["v1", "vector_stores", store, "file_batches", batch, "files"];
+    let mut failures = Vec::new();
+    for state in ["failed", "cancelled"] {
+        for file in client.list(&path, &[("filter", state), ("limit", "100")]).await? {
+            let id = text(&file, "/id");
+            let path = attached.paths.get(id).map(|path| path.display().to_string());
+            let error = file.pointer("/last_error/message").and_then(Value::as_str);
+            failures.push(Failure {
+                path: path.unwrap_or_else(|| text(&file, "/cairn/filename").to_owned()),
+                error: error.unwrap_or(state).to_owned(),
+            });
+        }
+    }
+    Ok(failures)
+}
+
+struct Report<'a> {
+    store: &'a str,
+    name: &'a str,
+    added: usize,
+    unchanged: &'a [PathBuf],
+    found: &'a Found,
+    failures: &'a [Failure],
+    seconds: f64,
+}
+
+impl Report<'_> {
+    fn json(&self) -> Value {
+        let failed: Vec<Value> = self
+            .failures
+            .iter()
+            .map(|failure| json!({"path": failure.path, "error": failure.error}))
+            .collect();
+        json!({
+            "store": {"id": self.store, "name": self.name},
+            "added": self.added,
+            "unchanged": self.unchanged,
+            "skipped": self.found.skipped,
+            "failed": failed,
+            "seconds": self.seconds,
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut lines: Vec<String> = self
+            .failures
+            .iter()
+            .map(|failure| format!("failed  {}: {}", failure.path, failure.error))
+            .collect();
+        let mut counts = vec![format!("{} added", self.added)];
+        for (count, word) in [
+            (self.unchanged.len(), "already there"),
+            (self.found.skipped.len(), "skipped"),
+            (self.failures.len(), "failed"),
+        ] {
+            if count > 0 {
+                counts.push(format!("{count} {word}"));
+            }
+        }
+        lines.push(format!("{}: {} in {:.1} s", self.name, counts.join(", "), self.seconds));
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_names_what_failed() {
+        let failures = [Failure { path: "a/bad.pdf".into(), error: "it is damaged".into() }];
+        let unchanged = [PathBuf::from("b.md")];
+        let found = Found::default();
+        let report = Report {
+            store: "vs_1",
+            name: "docs",
+            added: 3,
+            unchanged: &unchanged,
+            found: &found,
+            failures: &failures,
+            seconds: 1.25,
+        };
+        let text = report.text();
+        assert_eq!(
+            text,
+            "failed  a/bad.pdf: it is damaged\ndocs: 3 added, 1 already there, 1 failed in 1.2 s"
+        );
+        let json = report.json();
+        assert_eq!(json["failed"][0]["path"], "a/bad.pdf");
+        assert_eq!(json["unchanged"][0], "b.md");
+    }
+}

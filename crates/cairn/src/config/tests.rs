@@ -1,0 +1,146 @@
+//! Layers, refusals and what the values mean.
+
+use std::path::Path;
+
+use cairn_kernel::{Kind, Result};
+
+use super::environment::{KEYS, variable};
+use super::raw::{Flags, Raw, Source, file_to_read, parse};
+use super::{Config, language_model};
+
+const FILE: &str = "/etc/cairn.toml";
+
+fn vars(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn read(file: &str, environment: &[(&str, &str)], flags: &Flags) -> Result<Config> {
+    let raw = parse(Some((Path::new(FILE), file)), &vars(environment), flags)?;
+    Config::check(raw, Some(Path::new("/home/someone")))
+}
+
+fn refusal(file: &str, environment: &[(&str, &str)]) -> String {
+    let error = read(file, environment, &Flags::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid, "{error}");
+    error.to_string()
+}
+
+#[test]
+fn each_layer_wins_over_the_one_below() {
+    let defaults = read("", &[], &Flags::default()).unwrap();
+    assert_eq!(defaults.listen.to_string(), "127.0.0.1:8420");
+    assert_eq!(defaults.models_dir, Path::new("/home/someone/.cache/cairn/models"));
+    assert!(defaults.data.is_absolute() && defaults.data.ends_with("cairn-data"));
+
+    let file =
+        "listen = '127.0.0.1:1'\nllm_slots = 7\n[limits]\nupload_bytes = 5\nparse_seconds = 9\n";
+    let config = read(file, &[], &Flags::default()).unwrap();
+    assert_eq!((config.listen.port(), config.llm_slots), (1, 7));
+    assert_eq!(config.limits.body_bytes, defaults.limits.body_bytes);
+
+    let environment = [("CAIRN_LISTEN", "localhost:2"), ("CAIRN_LIMITS__UPLOAD_BYTES", "6")];
+    let config = read(file, &environment, &Flags::default()).unwrap();
+    assert_eq!((config.listen.port(), config.llm_slots), (2, 7));
+    assert_eq!((config.limits.upload_bytes, config.limits.parse_seconds), (6, 9));
+
+    let flags =
+        Flags { listen: Some("[::1]:3".into()), data: Some("/d".into()), ..Flags::default() };
+    let config = read(file, &environment, &flags).unwrap();
+    assert_eq!((config.listen.port(), config.data.as_path()), (3, Path::new("/d")));
+}
+
+#[test]
+fn every_key_has_its_variable() {
+    let raw = serde_json::to_value(Raw::default()).unwrap();
+    let mut keys = Vec::new();
+    for (key, value) in raw.as_object().unwrap() {
+        match value.as_object() {
+            Some(section) => keys.extend(section.keys().map(|inner| format!("{key}.{inner}"))),
+            None => keys.push(key.clone()),
+        }
+    }
+    let mut known: Vec<String> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
+    keys.sort();
+    known.sort();
+    assert_eq!(keys, known);
+    assert_eq!(variable("limits.upload_bytes"), "CAIRN_LIMITS__UPLOAD_BYTES");
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_name() {
+    let text = refusal("listne = 'x'", &[]);
+    assert!(text.contains("'listne'") && text.contains(FILE) && text.contains("listen"), "{text}");
+    let text = refusal("[limits]\nupload_byte = 1", &[]);
+    assert!(text.contains("upload_byte") && text.contains("upload_bytes"), "{text}");
+    let text = refusal("llm_slots = 'four'", &[]);
+    assert!(text.contains("llm_slots") && text.contains(FILE), "{text}");
+}
+
+#[test]
+fn an_unknown_variable_is_refused_and_those_of_others_are_not() {
+    let text = refusal("", &[("CAIRN_LISTNE", "x")]);
+    assert!(text.contains("CAIRN_LISTNE") && text.contains("CAIRN_LISTEN,"), "{text}");
+    let text = refusal("", &[("CAIRN_LLM_SLOTS", "four")]);
+    assert!(text.contains("CAIRN_LLM_SLOTS") && text.contains("whole number"), "{text}");
+    let others = [
+        ("CAIRN_URL", "http://x"),
+        ("CAIRN_BIN", "/bin/cairn"),
+        ("CAIRN_PORT", "tcp://10.0.0.1:80"),
+        ("CAIRN_PODS_SERVICE_HOST", "10.0.0.1"),
+        ("CAIRN_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("CAIRN_LISTEN", ""),
+    ];
+    read("", &others, &Flags::default()).unwrap();
+}
+
+#[test]
+fn a_key_of_digits_stays_a_text_and_out_of_sight() {
+    let key = "12345678901234567890";
+    let config = read("", &[("CAIRN_ADMIN_KEY", key)], &Flags::default()).unwrap();
+    assert_eq!(config.admin_key.as_ref().unwrap().expose(), key);
+    assert!(!config.shown().to_string().contains(key));
+    assert!(!format!("{config:?}").contains(key));
+}
+
+#[test]
+fn plain_http_beyond_this_machine_must_be_asked_for() {
+    let open = Flags { listen: Some("0.0.0.0:80".into()), ..Flags::default() };
+    let error = read("", &[], &open).unwrap().require_safe_listen().unwrap_err();
+    assert!(error.message().contains("--allow-plain-http"), "{error}");
+    let asked = Flags { allow_plain_http: true, ..open };
+    read("", &[], &asked).unwrap().require_safe_listen().unwrap();
+    read("", &[], &Flags::default()).unwrap().require_safe_listen().unwrap();
+}
+
+#[test]
+fn values_without_a_meaning_are_refused() {
+    for (file, word) in [
+        ("listen = 'here'", "127.0.0.1:8420"),
+        ("llm = 'gpt-9'", "smollm2-135m-instruct"),
+        ("[log]\nformat = 'xml'", "text or json"),
+        ("threads = 0", "at least 1"),
+        ("llm_context_tokens = 8", "at least 512"),
+    ] {
+        let text = refusal(file, &[]);
+        assert!(text.contains(word), "{file}: {text}");
+    }
+}
+
+#[test]
+fn a_model_is_found_in_any_case() {
+    let found = language_model("SmolLM2-135M-Instruct", 2).unwrap();
+    assert_eq!(found.as_deref(), Some("smollm2-135m-instruct"));
+    assert_eq!(language_model("none", 2).unwrap(), None);
+    assert_ne!(language_model("auto", 2).unwrap(), language_model("auto", 8).unwrap());
+}
+
+#[test]
+fn the_file_is_the_named_one_or_lies_with_the_data() {
+    let flags = Flags { data: Some("/d".into()), ..Flags::default() };
+    assert_eq!(file_to_read(&flags, &[]), Source::IfPresent("/d/cairn.toml".into()));
+    let named = vars(&[("CAIRN_CONFIG", "/c.toml"), ("CAIRN_DATA", "/e")]);
+    assert_eq!(file_to_read(&flags, &named), Source::Named("/c.toml".into()));
+    let other = vars(&[("CAIRN_DATA", "/e")]);
+    let none = Flags::default();
+    assert_eq!(file_to_read(&none, &other), Source::IfPresent("/e/cairn.toml".into()));
+}

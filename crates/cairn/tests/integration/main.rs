@@ -1,0 +1,9 @@
+//! The whole program in one process: the real router, records, index and engines,
+//! over loopback, with the children of the real executable. No language model is
+//! loaded, so answers are extractive.
+
+mod bad_input;
+mod documents;
+mod scene;
+mod tables;
+mod tenancy;
