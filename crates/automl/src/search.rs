@@ -119,33 +119,24 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
+    /// The penalty is picked on the first fold; the other folds then use it.
     fn linear(&mut self) -> Result<()> {
         let start = Instant::now();
         let end = self.budget.within(self.budget.left() * LINEAR_SHARE);
-        let count = self.folds.len();
-        let fitted = parallel::map(count * PENALTIES.len(), |job| {
-            let (penalty, fold) = (PENALTIES[job / count], job % count);
-            if job >= count && Instant::now() > end {
-                return Ok(None);
-            }
-            let model = linear::fit(self.problem, &self.others(fold), penalty, end);
-            Ok(Some(model.predict(self.problem, &self.folds[fold])))
-        })?;
-        let mut best: Option<(f64, Candidate)> = None;
-        for (penalty, folds) in PENALTIES.iter().zip(fitted.chunks(count)) {
-            let Some(folds) = folds.iter().cloned().collect::<Option<Vec<_>>>() else { continue };
-            let recipe = Recipe::Linear { penalty: *penalty };
-            let candidate =
-                Candidate { name: "linear".to_owned(), recipe, folds, fit_seconds: 0.0 };
-            let score = self.score(&candidate);
-            if best.as_ref().is_none_or(|(other, _)| score > *other) {
-                best = Some((score, candidate));
-            }
-        }
-        if let Some((_, best)) = best {
-            let seconds = start.elapsed().as_secs_f64();
-            self.push("linear", best.recipe, best.folds, seconds);
-        }
+        let fit = |fold: usize, penalty: f64| {
+            linear::fit(self.problem, &self.others(fold), penalty, end)
+                .predict(self.problem, &self.folds[fold])
+        };
+        let tried = parallel::map(PENALTIES.len(), |job| Ok(fit(0, PENALTIES[job])))?;
+        let truth = self.truth(0);
+        let (task, outputs) = (self.problem.task, self.problem.outputs);
+        let score = |predicted: &Vec<f64>| metrics::score(task, &truth, predicted, outputs);
+        let best = metrics::argmax(&tried.iter().map(score).collect::<Vec<_>>());
+        let penalty = PENALTIES[best];
+        let mut folds = vec![tried[best].clone()];
+        folds.extend(parallel::map(self.folds.len() - 1, |job| Ok(fit(job + 1, penalty)))?);
+        let seconds = start.elapsed().as_secs_f64();
+        self.push("linear", Recipe::Linear { penalty }, folds, seconds);
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test program that reports like a harness"
 )]
 

@@ -50,8 +50,13 @@ impl Builder {
         self.push(joint);
         self.start_page();
         self.push(text);
-        if let Some(block) = self.document.blocks.last_mut() {
-            block.end = self.chars;
+        let Some(block) = self.document.blocks.last_mut() else { return };
+        block.end = self.chars;
+        let heading =
+            self.document.headings.last_mut().filter(|heading| heading.start == block.start);
+        if let Some(heading) = heading {
+            heading.title =
+                format!("{}{}{text}", heading.title, if joint.is_empty() { "" } else { " " });
         }
     }
 
@@ -61,6 +66,14 @@ impl Builder {
             self.chars -= 1;
             if let Some(block) = self.document.blocks.last_mut() {
                 block.end = block.end.min(self.chars);
+                let heading = self
+                    .document
+                    .headings
+                    .last_mut()
+                    .filter(|heading| heading.start == block.start);
+                if let Some(heading) = heading {
+                    heading.title.pop();
+                }
             }
         }
     }

@@ -36,10 +36,14 @@ const NAVIGATION: [&str; 12] = [
     "related",
 ];
 
+/// Class names of boxes beside the text, whose headings name the box and open no section.
+const ASIDE: [&str; 8] =
+    ["note", "warning", "tip", "caution", "important", "danger", "admonition", "callout"];
+
 /// Reads an HTML page.
 pub(crate) fn read(source: &str, builder: Builder) -> Document {
     let dom = parse(source);
-    let mut walk = Walk { flow: Flow::new(builder), flattened: false };
+    let mut walk = Walk { flow: Flow::new(builder), flattened: false, boxes: 0 };
     if let Some(title) = find(&dom.document, "title") {
         walk.flow.builder.title(text_of(&title));
     }
@@ -57,7 +61,7 @@ pub(crate) fn read(source: &str, builder: Builder) -> Document {
 pub(crate) fn fragment(source: &str, flow: &mut Flow) {
     let dom = parse(source);
     let inner = std::mem::replace(flow, Flow::new(Builder::default()));
-    let mut walk = Walk { flow: inner, flattened: false };
+    let mut walk = Walk { flow: inner, flattened: false, boxes: 0 };
     walk.children(&dom.document, 0);
     *flow = walk.flow;
 }
@@ -193,14 +197,23 @@ fn is_skipped(node: &Node) -> bool {
     if attribute(node, "role").is_some_and(|role| role == "navigation") {
         return true;
     }
+    has_mark(node, |mark| {
+        NAVIGATION.contains(&mark) || mark.starts_with("skip-") || mark.starts_with("skipto")
+    })
+}
+
+/// Whether a class name or the id of `node`, in lower case, is one that is `wanted`.
+fn has_mark(node: &Node, wanted: impl Fn(&str) -> bool) -> bool {
     let marks = |name| attribute(node, name).unwrap_or_default().to_ascii_lowercase();
     let named = format!("{} {}", marks("class"), marks("id"));
-    named.split_whitespace().any(|mark| NAVIGATION.contains(&mark))
+    named.split_whitespace().any(wanted)
 }
 
 struct Walk {
     flow: Flow,
     flattened: bool,
+    /// How many boxes beside the text enclose the present element.
+    boxes: usize,
 }
 
 impl Walk {
@@ -231,7 +244,7 @@ impl Walk {
                 self.flow.close();
                 self.children(node, depth);
                 let level = name.bytes().last().map_or(1, |digit| digit - b'0');
-                self.flow.close_heading(level);
+                if self.boxes == 0 { self.flow.close_heading(level) } else { self.flow.close() }
             }
             "pre" | "listing" | "xmp" => self.flow.code(&text_of(node)),
             "br" => self.flow.line_break(),
@@ -258,9 +271,12 @@ impl Walk {
                 self.flow.text("\u{201d}");
             }
             name if is_block(name) => {
+                let boxed = usize::from(has_mark(node, |mark| ASIDE.contains(&mark)));
+                self.boxes += boxed;
                 self.flow.close();
                 self.children(node, depth);
                 self.flow.close();
+                self.boxes -= boxed;
             }
             _ => self.children(node, depth),
         }
@@ -326,13 +342,13 @@ mod tests {
     fn structure_stays_and_chrome_goes() {
         let page = "<!doctype html><html><head><title>The  page</title><style>x{}</style></head><body>\
             <nav>menu</nav><div class=\"navheader\">prev next</div><h1>Head<a class='headerlink'>¶</a></h1>\
-            <p>One <em>two</em>&nbsp;three<br>four.</p><ul><li>a<li>b<ol start=3><li>c</ol></ul>\
+            <div class=Note><h3>Note</h3><p>Mind it.</div><p>One <em>two</em>&nbsp;three<br>four.</p><ul><li>a<li>b<ol start=3><li>c</ol></ul>\
             <table><tr><th>K</th><th>V</th></tr><tr><td>1</td><td><p>x</p><p>y</p></td></tr></table>\
             <pre class=programlisting>SELECT *\n  FROM <em>t</em>;</pre><script>bad()</script></body></html>";
         let document = document(page);
         assert_eq!(
             document.text,
-            "Head\n\nOne two three\nfour.\n\n- a\n- b\n  3. c\n\n| K | V |\n| 1 | x y |\n\nSELECT *\n  FROM t;"
+            "Head\n\nNote\n\nMind it.\n\nOne two three\nfour.\n\n- a\n- b\n  3. c\n\n| K | V |\n| 1 | x y |\n\nSELECT *\n  FROM t;"
         );
         assert_eq!(document.title.as_deref(), Some("The page"));
         assert_eq!(document.headings.len(), 1);

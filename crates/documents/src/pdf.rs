@@ -208,7 +208,9 @@ fn title(pdf: &PdfDocument) -> Option<String> {
     let title: &Object = info.as_dict()?.get("Title")?;
     let title = pdf_oxide::optional_content::decode_pdf_text_string(title.as_string()?);
     let title = lines::readable(&title);
-    (!title.trim().is_empty()).then_some(title)
+    let placeholder = ["", "untitled", "(anonymous)", "anonymous"]
+        .contains(&title.trim().to_lowercase().as_str());
+    (!placeholder).then_some(title)
 }
 
 /// What was filled into a form, after the pages' text.

@@ -21,13 +21,17 @@ pub(crate) struct Cells {
 impl Cells {
     /// Prepares `array`; narrow, wide and dictionary types are cast to a plain one.
     pub(crate) fn new(array: &ArrayRef) -> Result<Self> {
-        let array = match plain_type(array.data_type()) {
-            Some(wanted) if wanted != *array.data_type() => {
-                cast(array, &wanted).or_internal("preparing a result column")?
-            }
-            _ => ArrayRef::clone(array),
+        let wanted = shown_type(array.data_type());
+        let array = match wanted == *array.data_type() {
+            true => ArrayRef::clone(array),
+            false => cast(array, &wanted).or_internal("preparing a result column")?,
         };
         Ok(Self { array })
+    }
+
+    /// The reduced column.
+    pub(crate) fn into_array(self) -> ArrayRef {
+        self.array
     }
 
     /// The cell of `row` as JSON.
@@ -49,6 +53,11 @@ fn plain_type(kind: &DataType) -> Option<DataType> {
         T::Int64 | T::UInt64 | T::Float64 | T::Boolean | T::Utf8 => kind.clone(),
         _ => return None,
     })
+}
+
+/// The type that [`Cells`] reduces a column to.
+pub(crate) fn shown_type(kind: &DataType) -> DataType {
+    plain_type(kind).unwrap_or_else(|| kind.clone())
 }
 
 /// The wire name of a query column's type.
@@ -74,7 +83,7 @@ pub(crate) fn type_name(kind: &DataType) -> String {
 
 /// A cell of an array as JSON.
 pub(crate) fn json(array: &dyn Array, row: usize) -> Value {
-    if array.is_null(row) {
+    if array.is_null(row) || *array.data_type() == DataType::Null {
         return Value::Null;
     }
     match array.data_type() {

@@ -7,7 +7,8 @@
 //! knows none of these, and it never changes a snapshot once written.
 //!
 //! Reading and SQL run apart from the async workers: imports on the blocking
-//! pool, each query on a thread of its own. Nothing is opened before it is used.
+//! pool, each query in a child process or on a thread of its own. Nothing is
+//! opened before it is used.
 
 mod cell;
 mod csv;
@@ -24,6 +25,6 @@ mod tests;
 
 pub use csv::NULL_SPELLINGS;
 pub use frame::{ColumnData, Frame, FrameColumn};
-pub use query::{QueryColumn, QueryLimits, QueryResult};
+pub use query::{CHILD_ROLE, QueryColumn, QueryLimits, QueryResult, child_main};
 pub use snapshot::{Column, ColumnType, Page, Snapshot, SourceKind, TopValue};
 pub use tables::{MAX_COLUMNS, Tables};

@@ -1,27 +1,31 @@
 //! Read-only SQL over some snapshots, with limits.
 //!
-//! Each query runs on a thread of its own with a large stack: planning recurses
-//! over what a stranger wrote, and must neither overflow a worker's stack nor
-//! keep the workers from answering others. The thread ends when its caller goes.
+//! A query is what a stranger wrote: it may plan for ever, ask for more memory
+//! than there is, or compute without a pause. So it runs in a child process that
+//! is ended at its deadline and has a memory ceiling. Without children it runs on
+//! a thread of its own with a large stack, apart from the async workers; its
+//! answer is then in time too, but a query that never pauses keeps its thread.
 
+mod child;
 mod guard;
 mod session;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use cairn_isolate::Isolate;
 use cairn_kernel::{Error, Kind, Result, ResultExt};
-use datafusion::arrow::array::RecordBatch;
-use datafusion::dataframe::DataFrame;
-use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::cell::{self, Cells};
+pub use self::child::{CHILD_ROLE, child_main};
+use self::work::{Found, Work};
+use crate::cell::Cells;
 
 /// Stack of a query's thread. Only the part that is used takes memory.
 const STACK_BYTES: usize = 64 << 20;
@@ -31,6 +35,13 @@ const ANSWER_BYTES: usize = 64 << 20;
 
 /// How long past its deadline a query may take to notice it.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// Queries that may run at once in this process, whatever folder they read.
+static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(concurrent())));
+
+fn concurrent() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
+}
 
 /// What one query may take.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,15 +84,10 @@ pub struct QueryResult {
     pub milliseconds: f64,
 }
 
-/// How many queries may run at once.
-pub(crate) fn concurrent() -> usize {
-    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
-}
-
 /// Runs one query; see [`crate::Tables::query`].
 pub(crate) async fn run(
     dir: &Path,
-    places: &Arc<Semaphore>,
+    children: Option<&Isolate>,
     tables: &[(String, String)],
     sql: &str,
     limits: QueryLimits,
@@ -92,140 +98,75 @@ pub(crate) async fn run(
         Kind::Invalid,
         format!("{} seconds is no time limit for a query", limits.seconds),
     )?;
-    let place = tokio::time::timeout(allowed, Arc::clone(places).acquire_owned()).await;
+    let place = tokio::time::timeout(allowed, Arc::clone(&PLACES).acquire_owned()).await;
     let place =
         place.or_kind(Kind::Exhausted, "too many queries are running; try again in a moment")?;
     let place = place.or_internal("waiting for a place to run a query")?;
     let left = allowed.saturating_sub(start.elapsed());
-    let (job, answer) = Job::new(dir, tables, sql, limits, left);
-    let thread = std::thread::Builder::new().name("cairn-sql".into()).stack_size(STACK_BYTES);
-    let started = thread.spawn(move || {
-        job.run();
-        drop(place);
-    });
-    started.or_kind(Kind::Exhausted, "no thread is free to run a query; try again in a moment")?;
-    let answered = tokio::time::timeout(left + GRACE, answer).await;
-    let mut result = answered
-        .unwrap_or_else(|_| Ok(Err(timed_out(limits))))
-        .or_internal("the query's thread ended without an answer")??;
+    let (dir, tables, sql) = (dir.to_owned(), tables.to_vec(), sql.to_owned());
+    let contained = children.is_some();
+    let work = Work { dir, tables, sql, limits, seconds: left.as_secs_f64(), contained };
+    let found = async {
+        match children {
+            Some(isolate) => child::ask(isolate, &work).await,
+            None => on_a_thread(work, place).await,
+        }
+    };
+    let found = tokio::time::timeout(left + GRACE, Box::pin(found)).await;
+    let mut result = found.unwrap_or_else(|_| Err(limits.timed_out()))?.result(limits)?;
     let elapsed = start.elapsed().as_secs_f64();
     metrics::histogram!("cairn_tables_query_seconds").record(elapsed);
     result.milliseconds = elapsed * 1000.0;
     Ok(result)
 }
 
-fn timed_out(limits: QueryLimits) -> Error {
-    Error::new(
-        Kind::Timeout,
-        format!(
-            "the query took longer than {} seconds and was stopped; filter earlier, or ask for less",
-            limits.seconds
-        ),
-    )
-}
-
-/// A query on its way to its thread.
-struct Job {
-    dir: Arc<Path>,
-    tables: Vec<(String, String)>,
-    sql: String,
-    limits: QueryLimits,
-    left: Duration,
-    answer: oneshot::Sender<Result<QueryResult>>,
-}
-
-impl Job {
-    fn new(
-        dir: &Path,
-        tables: &[(String, String)],
-        sql: &str,
-        limits: QueryLimits,
-        left: Duration,
-    ) -> (Self, oneshot::Receiver<Result<QueryResult>>) {
-        let (answer, receiver) = oneshot::channel();
-        let (dir, sql) = (Arc::from(dir), sql.to_owned());
-        (Self { dir, tables: tables.to_vec(), sql, limits, left, answer }, receiver)
-    }
-
-    fn run(self) {
-        let Self { dir, tables, sql, limits, left, mut answer } = self;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .max_blocking_threads(2)
-            .build();
-        let runtime = match runtime.or_internal("starting a query") {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(answer.send(Err(error))),
-        };
-        let outcome = runtime.block_on(async {
-            let work = Box::pin(execute(&dir, &tables, &sql, limits));
-            tokio::select! {
-                done = tokio::time::timeout(left, work) => {
-                    Some(done.unwrap_or_else(|_| Err(timed_out(limits))))
-                }
-                () = answer.closed() => None,
-            }
-        });
+/// Runs `work` on a thread that keeps its place until it has ended.
+async fn on_a_thread(work: Work, place: OwnedSemaphorePermit) -> Result<Found> {
+    let (mut answer, found) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("cairn-sql".into()).stack_size(STACK_BYTES);
+    let started = thread.spawn(move || {
+        let outcome = work.run(answer.closed());
         if let Some(outcome) = outcome {
             drop(answer.send(outcome));
         }
-        runtime.shutdown_background();
-    }
-}
-
-async fn execute(
-    dir: &Path,
-    tables: &[(String, String)],
-    sql: &str,
-    limits: QueryLimits,
-) -> Result<QueryResult> {
-    let session = session::open(dir, tables, limits.memory_bytes).await?;
-    let plan = guard::plan(&session.state(), sql, tables).await?;
-    let failed = |cause| guard::explain(cause, tables, limits.memory_bytes);
-    let frame = DataFrame::new(session.state(), plan);
-    let one_more = limits.rows.saturating_add(1);
-    let frame = frame.limit(0, Some(one_more)).map_err(failed)?;
-    let fields = frame.schema().fields().iter();
-    let columns = fields.map(|field| QueryColumn {
-        name: field.name().clone(),
-        kind: cell::type_name(field.data_type()),
+        drop(place);
     });
-    let mut answer = Answer::new(columns.collect(), limits.rows);
-    let mut stream = frame.execute_stream().await.map_err(failed)?;
-    while let Some(batch) = stream.next().await {
-        answer.add(&batch.map_err(failed)?)?;
-        if answer.result.truncated {
-            break;
-        }
-    }
-    Ok(answer.result)
+    started.or_kind(Kind::Exhausted, "no thread is free to run a query; try again in a moment")?;
+    found.await.or_internal("the query's thread ended without an answer")?
 }
 
-/// Collects rows up to the limits.
-struct Answer {
-    result: QueryResult,
-    max_rows: usize,
-    bytes: usize,
+impl QueryLimits {
+    fn timed_out(self) -> Error {
+        let seconds = self.seconds;
+        Error::new(
+            Kind::Timeout,
+            format!(
+                "the query took longer than {seconds} seconds and was stopped; \
+                 filter earlier, or ask for less"
+            ),
+        )
+    }
 }
 
-impl Answer {
-    fn new(columns: Vec<QueryColumn>, max_rows: usize) -> Self {
-        let result = QueryResult { columns, rows: Vec::new(), truncated: false, milliseconds: 0.0 };
-        Self { result, max_rows, bytes: 0 }
-    }
-
-    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let cells = batch.columns().iter().map(Cells::new).collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            if self.result.rows.len() == self.max_rows || self.bytes > ANSWER_BYTES {
-                self.result.truncated = true;
-                return Ok(());
+impl Found {
+    /// The rows as JSON, cut where the answer grows too large.
+    fn result(self, limits: QueryLimits) -> Result<QueryResult> {
+        let mut rows = Vec::new();
+        let mut truncated = self.truncated;
+        let mut bytes = 0;
+        'batches: for batch in &self.batches {
+            let cells = batch.columns().iter().map(Cells::new).collect::<Result<Vec<_>>>()?;
+            for row in 0..batch.num_rows() {
+                if rows.len() == limits.rows || bytes > ANSWER_BYTES {
+                    truncated = true;
+                    break 'batches;
+                }
+                let values: Vec<_> = cells.iter().map(|it| it.json(row)).collect();
+                bytes += values.iter().map(size).sum::<usize>();
+                rows.push(values);
             }
-            let values: Vec<_> = cells.iter().map(|it| it.json(row)).collect();
-            self.bytes += values.iter().map(size).sum::<usize>();
-            self.result.rows.push(values);
         }
-        Ok(())
+        Ok(QueryResult { columns: self.columns, rows, truncated, milliseconds: 0.0 })
     }
 }
 

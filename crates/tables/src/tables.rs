@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::Instant;
 
+use cairn_isolate::Isolate;
 use cairn_kernel::{Error, Kind, Result, ResultExt};
 use datafusion::arrow::ipc::writer::FileWriter;
-use tokio::sync::Semaphore;
 
 use crate::cell::Cells;
 use crate::frame::{self, Frame};
@@ -26,17 +26,23 @@ pub const MAX_COLUMNS: usize = 4096;
 pub struct Tables {
     dir: Arc<Path>,
     swept: Arc<Once>,
-    queries: Arc<Semaphore>,
+    children: Option<Isolate>,
 }
 
 impl Tables {
     /// Tables in `dir`, which the first import makes if it does not exist.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into().into(),
-            swept: Arc::new(Once::new()),
-            queries: Arc::new(Semaphore::new(query::concurrent())),
-        }
+        Self { dir: dir.into().into(), swept: Arc::new(Once::new()), children: None }
+    }
+
+    /// Runs queries in children of `isolate`, whose program must call
+    /// [`crate::child_main`] for the role [`crate::CHILD_ROLE`]. Whatever takes
+    /// SQL from others should: only a process border stops every query in time
+    /// and keeps its memory apart.
+    #[must_use]
+    pub fn with_children(mut self, isolate: Isolate) -> Self {
+        self.children = Some(isolate);
+        self
     }
 
     /// Reads the file `source`, which the user calls `original_name`, into a snapshot.
@@ -104,7 +110,7 @@ impl Tables {
         sql: &str,
         limits: QueryLimits,
     ) -> Result<QueryResult> {
-        query::run(&self.dir, &self.queries, tables, sql, limits).await
+        query::run(&self.dir, self.children.as_ref(), tables, sql, limits).await
     }
 
     /// Writes a snapshot as an Arrow IPC file to `to`, whole or not at all.

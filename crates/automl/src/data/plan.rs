@@ -272,7 +272,7 @@ mod tests {
         );
         assert!(plan.reports.iter().all(|r| r.kind != "dropped" || r.reason.is_some()));
         let Kinds::Category { levels } = &plan.inputs[1].kind else { panic!("not a category") };
-        assert_eq!(levels, &["c1", "c2", "c0"]);
+        assert_eq!(levels, &["c0", "c1", "c2"]);
         let inputs = plan.signature();
         assert_eq!(inputs[0].datatype, "FP32");
         assert_eq!(inputs[1].datatype, "BYTES");

@@ -79,6 +79,13 @@ impl Graph {
         self.op_with("Gather", &[value, &columns], vec![attr_int("axis", 1)])
     }
 
+    /// The columns from `start` up to `end`.
+    pub(crate) fn slice(&mut self, value: &str, start: usize, end: usize) -> String {
+        let (start, end) = (self.longs(&[start as i64]), self.longs(&[end as i64]));
+        let axes = self.longs(&[1]);
+        self.op("Slice", &[value, &start, &end, &axes])
+    }
+
     pub(crate) fn floats(&mut self, dims: &[usize], values: &[f32]) -> String {
         let name = self.name("floats");
         self.graph.initializer.push(tensor_f32(&name, &sizes(dims), values));

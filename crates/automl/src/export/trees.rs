@@ -16,24 +16,34 @@ use crate::export::features::Front;
 use crate::export::graph::Graph;
 use crate::model::forest::{Forest, Missing, Node, Test, Tree};
 
+/// Trees that are done leave the walk when at least this share of those walking is.
+const DONE_SHARE: f64 = 0.1;
+
 /// Adds the scores `[N, scores]`.
 pub(crate) fn scores(graph: &mut Graph, front: &Front, forest: &Forest) -> Result<String> {
     let mut columns = Columns::new(front);
     let flat = Flat::new(forest, &mut columns)?;
+    let bias: Vec<f32> = flat.bias.iter().map(|bias| *bias as f32).collect();
+    if flat.trees.is_empty() {
+        return Ok(front.constant(graph, &bias));
+    }
     let values = columns.emit(graph, front);
     let nodes = flat.emit_walk(graph, &values);
     let leaves = graph.floats(&[flat.leaf.len()], &flat.leaf);
     let reached = graph.op_with("Gather", &[&leaves, &nodes], vec![attr_int("axis", 0)]);
-    let per_score = flat.roots.len() / forest.scores;
-    let keep = |keep: i64| vec![attr_int("keepdims", keep)];
-    if forest.scores == 1 {
+    let sums = if forest.scores == 1 {
         let axes = graph.longs(&[1]);
-        return Ok(graph.op_with("ReduceSum", &[&reached, &axes], keep(1)));
-    }
-    let shape = graph.longs(&[-1, forest.scores as i64, per_score as i64]);
-    let grouped = graph.op("Reshape", &[&reached, &shape]);
-    let axes = graph.longs(&[2]);
-    Ok(graph.op_with("ReduceSum", &[&grouped, &axes], keep(0)))
+        graph.op_with("ReduceSum", &[&reached, &axes], vec![attr_int("keepdims", 1)])
+    } else {
+        let mut belongs = vec![0.0; flat.trees.len() * forest.scores];
+        for (row, tree) in belongs.chunks_exact_mut(forest.scores).zip(&flat.trees) {
+            row[tree.score] = 1.0;
+        }
+        let belongs = graph.floats(&[flat.trees.len(), forest.scores], &belongs);
+        graph.op("MatMul", &[&reached, &belongs])
+    };
+    let bias = graph.floats(&[1, forest.scores], &bias);
+    Ok(graph.op("Add", &[&sums, &bias]))
 }
 
 /// The largest f32 that is at most `value`. Features are f32, so `x <= value` and
@@ -149,27 +159,38 @@ impl Columns {
     }
 }
 
-/// All nodes of all trees in one numbering.
+/// All nodes of all trees that split, in one numbering.
 #[derive(Default)]
 struct Flat {
     column: Vec<i32>,
     threshold: Vec<f32>,
     left: Vec<i32>,
     leaf: Vec<f32>,
-    /// Sorted by score, then by round.
-    roots: Vec<usize>,
+    /// The deepest first.
+    trees: Vec<Root>,
+    /// Per score, the sum of the trees that are one leaf.
+    bias: Vec<f64>,
+}
+
+struct Root {
+    node: usize,
+    score: usize,
     depth: usize,
 }
 
 impl Flat {
     fn new(forest: &Forest, columns: &mut Columns) -> Result<Self> {
-        let mut flat = Self::default();
+        let mut flat = Self { bias: vec![0.0; forest.scores], ..Self::default() };
         let mut places = Vec::new();
-        for score in 0..forest.scores {
-            for tree in forest.trees.iter().skip(score).step_by(forest.scores) {
-                flat.add(tree, columns, &mut places)?;
+        for (index, tree) in forest.trees.iter().enumerate() {
+            let score = index % forest.scores;
+            if let [Node::Leaf(value)] = tree.nodes.as_slice() {
+                flat.bias[score] += value;
+            } else {
+                flat.add(tree, score, columns, &mut places)?;
             }
         }
+        flat.trees.sort_by_key(|tree| std::cmp::Reverse(tree.depth));
         for (column, place) in flat.column.iter_mut().zip(places) {
             *column = place.map_or(0, |place| columns.position(place) as i32);
         }
@@ -179,14 +200,15 @@ impl Flat {
     fn add(
         &mut self,
         tree: &Tree,
+        score: usize,
         columns: &mut Columns,
         places: &mut Vec<Option<Place>>,
     ) -> Result<()> {
         let root = self.reserve(1, places);
-        self.roots.push(root);
+        let mut deepest = 0;
         let mut queue = VecDeque::from([(0_usize, root, 0_usize)]);
         while let Some((node, at, depth)) = queue.pop_front() {
-            self.depth = self.depth.max(depth);
+            deepest = deepest.max(depth);
             match &tree.nodes[node] {
                 Node::Leaf(value) => self.leaf[at] = *value as f32,
                 Node::Split { feature, test, left, right } => {
@@ -205,6 +227,7 @@ impl Flat {
                 }
             }
         }
+        self.trees.push(Root { node: root, score, depth: deepest });
         Ok(())
     }
 
@@ -223,25 +246,22 @@ impl Flat {
 
     /// Adds the walk; the nodes reached `[N, trees]` come back.
     fn emit_walk(&self, graph: &mut Graph, values: &str) -> String {
-        let (trees, nodes) = (self.roots.len(), self.left.len());
         let axis = |axis: i64| vec![attr_int("axis", axis)];
-        // The first level is the same for all rows, so it needs no lookups.
-        let at_roots = |all: &[i32]| -> Vec<i32> { self.roots.iter().map(|r| all[*r]).collect() };
-        let thresholds: Vec<f32> = self.roots.iter().map(|root| self.threshold[*root]).collect();
-        let thresholds = graph.floats(&[1, trees], &thresholds);
-        let columns: Vec<usize> = self.roots.iter().map(|r| self.column[*r] as usize).collect();
-        let compared = graph.columns(values, &columns);
-        let lefts = graph.ints(&[1, trees], &at_roots(&self.left));
-        let right = graph.op("Greater", &[&compared, &thresholds]);
-        let right = graph.cast(&right, DataType::Int32);
-        let mut node = graph.op("Add", &[&right, &lefts]);
-        if self.depth < 2 {
-            return node;
-        }
+        let mut walking = self.trees.len();
+        let mut node = self.emit_roots(graph, values);
+        let mut done: Vec<String> = Vec::new();
+        let depth = self.trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
+        let nodes = self.left.len();
         let columns = graph.ints(&[nodes], &self.column);
         let thresholds = graph.floats(&[nodes], &self.threshold);
         let lefts = graph.ints(&[nodes], &self.left);
-        for _ in 1..self.depth {
+        for level in 1..depth {
+            let deeper = self.trees.iter().take_while(|tree| tree.depth > level).count();
+            if ((walking - deeper) as f64) >= DONE_SHARE * walking as f64 {
+                done.push(graph.slice(&node, deeper, walking));
+                node = graph.slice(&node, 0, deeper);
+                walking = deeper;
+            }
             let column = graph.op_with("Gather", &[&columns, &node], axis(0));
             let value = graph.op_with("GatherElements", &[values, &column], axis(1));
             let threshold = graph.op_with("Gather", &[&thresholds, &node], axis(0));
@@ -250,7 +270,23 @@ impl Flat {
             let left = graph.op_with("Gather", &[&lefts, &node], axis(0));
             node = graph.op("Add", &[&left, &right]);
         }
-        node
+        done.push(node);
+        done.reverse();
+        graph.concat(&done)
+    }
+
+    /// The first level is the same for all rows, so it needs no lookups.
+    fn emit_roots(&self, graph: &mut Graph, values: &str) -> String {
+        let roots = || self.trees.iter().map(|tree| tree.node);
+        let columns: Vec<usize> = roots().map(|root| self.column[root] as usize).collect();
+        let thresholds: Vec<f32> = roots().map(|root| self.threshold[root]).collect();
+        let lefts: Vec<i32> = roots().map(|root| self.left[root]).collect();
+        let compared = graph.columns(values, &columns);
+        let thresholds = graph.floats(&[1, lefts.len()], &thresholds);
+        let lefts = graph.ints(&[1, lefts.len()], &lefts);
+        let right = graph.op("Greater", &[&compared, &thresholds]);
+        let right = graph.cast(&right, DataType::Int32);
+        graph.op("Add", &[&right, &lefts])
     }
 }
 

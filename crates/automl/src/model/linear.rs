@@ -10,7 +10,7 @@ use crate::model::{Problem, lbfgs, link, scores_per_row, softmax};
 /// Standardised values are kept within this many deviations.
 pub(crate) const CLIP: f64 = 8.0;
 const ITERATIONS: usize = 200;
-const TOLERANCE: f64 = 1e-6;
+const TOLERANCE: f64 = 1e-5;
 
 /// A fitted linear model. Weights are laid out `[weight][score]`.
 #[derive(Debug)]
@@ -91,79 +91,65 @@ fn standard(data: &Encoded, rows: &[usize]) -> (Vec<f64>, Vec<f64>) {
     data.numeric.iter().map(of).unzip()
 }
 
-/// Rows as a dense part (numbers, then indicators) and one active index per category.
+/// Rows as standardised numbers, NaN where missing, and one active index per category.
 struct Design {
     rows: usize,
-    dense: usize,
+    numbers: usize,
+    /// Weights per score without the intercept: numbers, "is missing", levels.
     width: usize,
-    values: Vec<f64>,
+    values: Vec<f32>,
     active: Vec<usize>,
     categories: usize,
 }
 
 impl Design {
     fn new(data: &Encoded, rows: &[usize], means: &[f64], inverse: &[f64]) -> Self {
-        let count = data.numeric.len();
-        let dense = 2 * count;
-        let mut values = vec![0.0; rows.len() * dense];
+        let numbers = data.numeric.len();
+        let mut values = vec![0.0; rows.len() * numbers];
         for (index, column) in data.numeric.iter().enumerate() {
-            for (place, row) in values.chunks_exact_mut(dense).zip(rows) {
-                let value = f64::from(column[*row]);
-                if value.is_nan() {
-                    place[count + index] = 1.0;
-                } else {
-                    place[index] = ((value - means[index]) * inverse[index]).clamp(-CLIP, CLIP);
-                }
+            for (place, row) in values.chunks_exact_mut(numbers).zip(rows) {
+                let off = (f64::from(column[*row]) - means[index]) * inverse[index];
+                place[index] = off.clamp(-CLIP, CLIP) as f32;
             }
         }
         let categories = data.categorical.len();
         let mut active = vec![0; rows.len() * categories];
-        let mut offset = dense;
+        let mut offset = 2 * numbers;
         for (index, column) in data.categorical.iter().enumerate() {
             for (place, row) in active.chunks_exact_mut(categories).zip(rows) {
                 place[index] = offset + column.codes[*row] as usize;
             }
             offset += column.size;
         }
-        Self { rows: rows.len(), dense, width: offset, values, active, categories }
+        Self { rows: rows.len(), numbers, width: offset, values, active, categories }
     }
 
-    fn row(&self, row: usize) -> (&[f64], &[usize]) {
-        let values = &self.values[row * self.dense..(row + 1) * self.dense];
-        (values, &self.active[row * self.categories..(row + 1) * self.categories])
+    /// The weights a row meets, each with its factor: numbers or their indicators, then
+    /// levels, then the intercept.
+    fn terms(&self, row: usize) -> impl Iterator<Item = (usize, f64)> {
+        let values = &self.values[row * self.numbers..(row + 1) * self.numbers];
+        let active = &self.active[row * self.categories..(row + 1) * self.categories];
+        let numbers = values.iter().enumerate().map(|(index, value)| {
+            if value.is_nan() { (self.numbers + index, 1.0) } else { (index, f64::from(*value)) }
+        });
+        numbers.chain(active.iter().map(|index| (*index, 1.0))).chain([(self.width, 1.0)])
     }
 
     fn scores(&self, row: usize, weights: &[f64], out: &mut [f64]) {
         let scores = out.len();
-        let (values, active) = self.row(row);
-        out.copy_from_slice(&weights[self.width * scores..]);
-        for (value, weights) in values.iter().zip(weights.chunks_exact(scores)) {
-            if *value != 0.0 {
-                for (out, weight) in out.iter_mut().zip(weights) {
-                    *out += value * weight;
-                }
-            }
-        }
-        for index in active {
+        out.fill(0.0);
+        for (index, factor) in self.terms(row) {
             for (out, weight) in out.iter_mut().zip(&weights[index * scores..]) {
-                *out += weight;
+                *out += factor * weight;
             }
         }
     }
 
     fn spread(&self, row: usize, errors: &[f64], gradient: &mut [f64]) {
         let scores = errors.len();
-        let (values, active) = self.row(row);
-        for (value, gradient) in values.iter().zip(gradient.chunks_exact_mut(scores)) {
-            if *value != 0.0 {
-                for (gradient, error) in gradient.iter_mut().zip(errors) {
-                    *gradient += value * error;
-                }
-            }
-        }
-        for index in active.iter().copied().chain([self.width]) {
+        for (index, factor) in self.terms(row) {
             for (gradient, error) in gradient[index * scores..].iter_mut().zip(errors) {
-                *gradient += error;
+                *gradient += factor * error;
             }
         }
     }

@@ -191,7 +191,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 mod tests {
     use super::*;
 
-    fn citation(index: u64, file: &str, start: u64, cairn: Value) -> Value {
+    fn citation(index: u64, file: &str, start: u64, cairn: &Value) -> Value {
         let mut place = json!({"char_start": start, "char_end": start + 9, "supported": true});
         place.as_object_mut().unwrap().extend(cairn.as_object().unwrap().clone());
         json!({"type": "file_citation", "index": index, "file_id": file, "filename": file, "cairn": place})
@@ -206,9 +206,9 @@ mod tests {
                     "type": "output_text",
                     "text": "Höhe ist 5 m. Breite ist 2 m.",
                     "annotations": [
-                        citation(13, "a.pdf", 10, json!({"page": 3, "quote": "5 m\nhigh"})),
-                        citation(29, "b.md", 0, json!({"heading": "Sizes", "quote": "2 m wide"})),
-                        citation(29, "a.pdf", 10, json!({"page": 3, "quote": "5 m\nhigh"})),
+                        citation(13, "a.pdf", 10, &json!({"page": 3, "quote": "5 m\nhigh"})),
+                        citation(29, "b.md", 0, &json!({"heading": "Sizes", "quote": "2 m wide"})),
+                        citation(29, "a.pdf", 10, &json!({"page": 3, "quote": "5 m\nhigh"})),
                     ],
                 }]},
             ],

@@ -258,12 +258,12 @@ mod tests {
             unchanged: &unchanged,
             found: &found,
             failures: &failures,
-            seconds: 1.25,
+            seconds: 1.5,
         };
         let text = report.text();
         assert_eq!(
             text,
-            "failed  a/bad.pdf: it is damaged\ndocs: 3 added, 1 already there, 1 failed in 1.2 s"
+            "failed  a/bad.pdf: it is damaged\ndocs: 3 added, 1 already there, 1 failed in 1.5 s"
         );
         let json = report.json();
         assert_eq!(json["failed"][0]["path"], "a/bad.pdf");

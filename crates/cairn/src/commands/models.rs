@@ -1,9 +1,7 @@
 //! `cairn models`: files of models on this machine, and trained models of the server.
 
 use cairn_kernel::{Result, ResultExt as _};
-use cairn_serving::models::{
-    AssetKind, EMBEDDING, EMBEDDING_TOKENIZER, ModelStore, assets, default_llm,
-};
+use cairn_serving::models::{AssetKind, EMBEDDING, EMBEDDING_TOKENIZER, ModelStore, assets};
 use serde_json::{Value, json};
 
 use super::{Context, Outcome, deploy, items, text};
@@ -37,11 +35,10 @@ pub(super) fn needed(llm: Option<&str>) -> Vec<&str> {
 
 async fn pull(context: &Context, names: &[String], all: bool) -> Result<Outcome> {
     let store = ModelStore::new(&context.config.models_dir);
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let wanted: Vec<&str> = if all {
         assets()?.iter().map(|asset| asset.name.as_str()).collect()
     } else if names.is_empty() {
-        needed(Some(context.config.llm.as_deref().unwrap_or_else(|| default_llm(cores))))
+        needed(context.config.llm.as_deref())
     } else {
         spelt(&store, names)?
     };

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use cairn_kernel::{Kind, Result, ResultExt as _};
-use cairn_tables::Tables;
+use cairn_kernel::{Error, Kind, Result, ResultExt as _};
+use cairn_tables::{Page, Tables};
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, Table, items, text};
@@ -20,9 +20,7 @@ const ROWS: usize = 2000;
 /// `NotFound` for an unknown model or table, and what the server says of the rows.
 pub(super) async fn run(client: &Client, asked: &Predict) -> Result<Outcome> {
     let answer = match Table::of(&asked.table)? {
-        Table::Dataset(dataset) => {
-            post(client, &json!({"model": asked.model, "dataset": dataset})).await?
-        }
+        Table::Dataset(dataset) => predict_dataset(client, &asked.model, dataset).await?,
         Table::File(file) => predict_file(client, &asked.model, &file).await?,
     };
     if asked.json.json {
@@ -33,8 +31,19 @@ pub(super) async fn run(client: &Client, asked: &Predict) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-async fn post(client: &Client, body: &Value) -> Result<Value> {
-    client.post(&["cairn", "v1", "predict"], body).await
+async fn predict_dataset(client: &Client, model: &str, dataset: &str) -> Result<Value> {
+    let path = ["cairn", "v1", "datasets", dataset, "rows"];
+    let limit = ROWS.to_string();
+    let mut answers = Answers::new(client, model);
+    loop {
+        let offset = answers.predictions.len().to_string();
+        let page = client.get(&path, &[("offset", &offset), ("limit", &limit)]).await?;
+        let page: Page = serde_json::from_value(page).or_internal("reading rows of a dataset")?;
+        if page.rows.is_empty() {
+            return Ok(answers.finish());
+        }
+        answers.add(page).await?;
+    }
 }
 
 /// Reads the file as an import would, so that its values have the types that training saw,
@@ -44,36 +53,51 @@ async fn predict_file(client: &Client, model: &str, file: &Path) -> Result<Value
     let tables = Tables::new(folder.path());
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let snapshot = tables.import(file, None, &name).await?;
-    let mut answer = json!({"model": model, "version": null, "predictions": []});
-    let mut version = Value::Null;
-    let mut predictions = Vec::new();
-    let mut offset = 0;
+    let mut answers = Answers::new(client, model);
     loop {
-        let page = tables.rows(&snapshot.sha256, offset, ROWS).await?;
+        let page = tables.rows(&snapshot.sha256, answers.predictions.len(), ROWS).await?;
         if page.rows.is_empty() {
-            break;
+            return Ok(answers.finish());
         }
-        offset += page.rows.len();
-        let rows: Vec<Value> = page
-            .rows
-            .into_iter()
-            .map(|row| Value::Object(page.columns.iter().cloned().zip(row).collect::<Map<_, _>>()))
-            .collect();
-        // Every part is answered by the version that answered the first.
-        let body = json!({"model": model, "version": version, "rows": rows});
-        let part = post(client, &body).await?;
-        version = part["version"].clone();
-        predictions.extend(items(&part, "/predictions").iter().cloned());
+        answers.add(page).await?;
     }
-    if predictions.is_empty() {
-        return Err(cairn_kernel::Error::new(
-            Kind::Unprocessable,
-            format!("{} has no rows", file.display()),
-        ));
+}
+
+/// Predictions, part by part. Every part is answered by the version that answered the first.
+struct Answers<'a> {
+    client: &'a Client,
+    model: &'a str,
+    version: Value,
+    predictions: Vec<Value>,
+}
+
+impl<'a> Answers<'a> {
+    fn new(client: &'a Client, model: &'a str) -> Self {
+        Self { client, model, version: Value::Null, predictions: Vec::new() }
     }
-    answer["version"] = version;
-    answer["predictions"] = Value::Array(predictions);
-    Ok(answer)
+
+    async fn add(&mut self, page: Page) -> Result<()> {
+        let sent = page.rows.len();
+        let columns = page.columns;
+        let named = |row: Vec<Value>| columns.iter().cloned().zip(row).collect::<Map<_, _>>();
+        let rows: Vec<_> = page.rows.into_iter().map(named).collect();
+        let body = json!({"model": self.model, "version": self.version, "rows": rows});
+        let part = self.client.post(&["cairn", "v1", "predict"], &body).await?;
+        let predictions = items(&part, "/predictions");
+        if predictions.len() != sent {
+            return Err(Error::new(
+                Kind::Unprocessable,
+                format!("the server answers {} of {sent} rows", predictions.len()),
+            ));
+        }
+        self.predictions.extend(predictions.iter().cloned());
+        self.version = part["version"].clone();
+        Ok(())
+    }
+
+    fn finish(self) -> Value {
+        json!({"model": self.model, "version": self.version, "predictions": self.predictions})
+    }
 }
 
 fn render(answer: &Value) -> String {

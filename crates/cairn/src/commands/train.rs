@@ -173,8 +173,8 @@ mod tests {
             "model": "abalone", "version": 3, "task": "regression", "target": "rings",
             "metric": "rmse", "train_rows": 3341, "test_rows": 836, "deployed": false,
             "leaderboard": [
-                {"candidate": "gbdt", "validation": {"rmse": 2.12345}, "validation_std": {"rmse": 0.1},
-                 "test": {"rmse": 2.2}, "fit_seconds": 1.26, "chosen": true},
+                {"candidate": "gbdt", "validation": {"rmse": 2.12346}, "validation_std": {"rmse": 0.1},
+                 "test": {"rmse": 2.2}, "fit_seconds": 1.28, "chosen": true},
                 {"candidate": "linear", "validation": {"rmse": 2.5}, "fit_seconds": 0.1, "chosen": false},
             ],
             "test_metrics": {"mae": 1.5, "rmse": 2.2},

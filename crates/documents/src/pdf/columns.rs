@@ -115,9 +115,7 @@ fn is_prose(rows: &[Vec<Line>], gutter: f32, before: bool) -> bool {
         let side = row.iter().filter(|piece| (piece.x1 <= gutter + 1.0) == before);
         let (pieces, chars) =
             side.fold((0, 0), |(n, chars), piece| (n + 1, chars + piece.text.chars().count()));
-        if pieces > 0 {
-            lengths.push(chars / pieces);
-        }
+        lengths.extend(chars.checked_div(pieces));
     }
     lengths.sort_unstable();
     let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default();

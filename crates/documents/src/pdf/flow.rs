@@ -140,13 +140,14 @@ fn leading(lines: &[Line]) -> f32 {
 
 /// How `line` goes on from `last`; `true` with it when a page lies between.
 fn joint(last: Option<(&Line, bool)>, line: &Line, next: Option<&Line>, leading: f32) -> Joint {
-    let starts = Joint::Block(kind(line));
+    let row = line.heading.is_none() && is_row(line, last.map(|(last, _)| last), next);
+    let starts = Joint::Block(if row { BlockKind::TableRow } else { kind(line) });
     let Some((last, new_page)) = last else { return starts };
     if line.heading.is_some() || last.heading.is_some() {
         return if goes_on_as_heading(last, line, new_page) { Joint::Same } else { starts };
     }
-    if is_row(line, Some(last), next) {
-        return Joint::Block(BlockKind::TableRow);
+    if row {
+        return starts;
     }
     if last.cells > 1 && line.cells > 1
         || is_item(&line.text) && (ends(last) || is_bullet(&line.text) || is_short(last, line))
@@ -172,7 +173,7 @@ fn joint(last: Option<(&Line, bool)>, line: &Line, next: Option<&Line>, leading:
     if indented && !is_item(&last.text) && ends(last) {
         return starts;
     }
-    if is_short(last, line) {
+    if is_short(last, line) || is_contents_entry(&last.text) {
         let paragraph = ends(last) && gap > leading * 1.12 * line.size;
         return if paragraph { starts } else { Joint::Line(0) };
     }
@@ -216,6 +217,11 @@ fn is_short(last: &Line, line: &Line) -> bool {
     let word = line.text.split_whitespace().next().map_or(0, |word| word.chars().count()) as f32;
     let width = (line.x1 - line.x0) / chars * (word + 1.0);
     last.x1 + width < last.right - 0.5 * line.size
+}
+
+/// A line of a table of contents: a title, leaders, a page number.
+fn is_contents_entry(text: &str) -> bool {
+    text.contains('\u{2026}') && text.ends_with(|c: char| c.is_ascii_digit())
 }
 
 fn ends(line: &Line) -> bool {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::lines::Line;
 
 /// Documents with fewer pages say too little about what repeats.
-const PAGES_MIN: usize = 4;
+const PAGES_MIN: usize = 3;
 /// Lines looked at on either end of a page.
 const EDGE_LINES: usize = 2;
 

@@ -9,6 +9,9 @@ use super::lines::Line;
 /// Entries looked at; outlines beyond are generated, not written.
 const OUTLINE_MAX: usize = 20_000;
 
+/// Words that announce a numbered part.
+const CHAPTERS: [&str; 7] = ["chapter", "kapitel", "part", "teil", "appendix", "anhang", "section"];
+
 /// Marks the lines that the outline names. False when it names too few to rely on.
 pub(super) fn from_outline(
     outline: &[OutlineItem],
@@ -63,20 +66,22 @@ fn locate(title: &str, lines: &[Line], from: usize) -> Option<std::ops::Range<us
     }
     let matches = |from: usize| {
         let mut held = String::new();
+        let mut first = 0;
         for (count, line) in lines.iter().skip(from).take(3).enumerate() {
             held.push_str(&letters(&line.text));
+            if count == 0 {
+                first = held.len();
+            }
             let rest = held.strip_suffix(wanted.as_str());
+            // A number counts only on the title's own line; "Chapter 3" may stand above it.
             let numbered = rest.is_some_and(|rest| {
-                rest.chars().count() <= 8 && !rest.chars().any(char::is_lowercase)
+                rest.len() < first && rest.len() <= 8 && rest.bytes().all(|b| b.is_ascii_digit())
             });
             let chapter = rest.is_some_and(|rest| {
                 let word = rest.trim_matches(|c: char| c.is_ascii_digit());
-                ["chapter", "kapitel", "part", "teil", "appendix", "anhang", "section"]
-                    .contains(&word)
+                CHAPTERS.contains(&word)
             });
-            if numbered && rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
-                || chapter
-            {
+            if numbered || chapter {
                 return Some(from..from + count + 1);
             }
             if held.len() > wanted.len() + 32 {
@@ -157,4 +162,59 @@ fn numbering(text: &str) -> Option<u8> {
         && text.chars().count() <= 90
         && !text.ends_with('.');
     (numbered && titled).then(|| u8::try_from(parts.len()).unwrap_or(6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str, size: f32) -> Line {
+        Line {
+            text: text.to_owned(),
+            x0: 0.0,
+            x1: 100.0,
+            y: 0.0,
+            size,
+            bold: false,
+            mono: false,
+            cells: 1,
+            column: 0,
+            left: 0.0,
+            right: 100.0,
+            heading: None,
+        }
+    }
+
+    #[test]
+    fn a_title_is_found_with_its_number_and_over_several_lines() {
+        let lines = [
+            "2",
+            "4",
+            "1.2 Metric Spaces",
+            "text",
+            "2 Manifolds and",
+            "Complexes",
+            "Chapter 3",
+            "Covers",
+        ];
+        let lines: Vec<Line> = lines.map(|text| line(text, 10.0)).into();
+        assert_eq!(locate("Metric Spaces", &lines, 0), Some(2..3));
+        assert_eq!(locate("2 Manifolds and Complexes", &lines, 3), Some(4..6));
+        assert_eq!(locate("Covers", &lines, 6), Some(6..8));
+        assert_eq!(locate("Absent", &lines, 0), None);
+    }
+
+    #[test]
+    fn larger_type_and_bold_numbers_make_levels() {
+        let mut page: Vec<Line> =
+            (0..20).map(|_| line("Ordinary text that fills the page", 10.0)).collect();
+        page[0] = line("The Title", 18.0);
+        page[1] = line("A Part", 14.0);
+        page[2] = Line { bold: true, ..line("2.1 Results", 10.0) };
+        page[3] = Line { bold: true, ..line("Just bold", 10.0) };
+        let mut pages = [page];
+        from_type(&mut pages);
+        let levels: Vec<_> = pages[0].iter().take(5).map(|line| line.heading).collect();
+        assert_eq!(levels, [Some(1), Some(2), Some(4), None, None]);
+    }
 }

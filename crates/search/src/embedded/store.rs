@@ -21,7 +21,7 @@ use crate::index::DAMAGED;
 
 /// How many full files of the engine's log may lie about before an open shard is
 /// closed to be rid of them.
-const LOG_FILES: usize = 4;
+const LOG_FILES: usize = 2;
 
 /// An open shard with its ledger.
 pub(super) struct Open {

@@ -51,7 +51,7 @@ pub enum State {
 
 /// A model that runs in a supervised child; clones are the same model.
 ///
-/// The child ends when the last clone is dropped.
+/// The child ends when the last clone and the last stream are dropped.
 #[derive(Clone, Debug)]
 pub struct Gguf {
     inner: Arc<Inner>,
@@ -167,7 +167,7 @@ impl Gguf {
             (Waiter::Answer(Answer::new(events)), received)
         };
         let (id, events) = shared.submit(command, waiter).await?;
-        Ok(GenerateStream { events, shared: Arc::clone(shared), id, ended: false })
+        Ok(GenerateStream { events, model: self.clone(), id, ended: false })
     }
 
     /// Token ids of `text`; with `special`, control tokens in it are read as such.
@@ -238,7 +238,8 @@ fn check_sampling(sampling: &Sampling) -> Result<()> {
 #[derive(Debug)]
 pub struct GenerateStream {
     events: mpsc::UnboundedReceiver<Result<Event>>,
-    shared: Arc<Shared>,
+    /// Keeps the model running while somebody reads.
+    model: Gguf,
     id: u64,
     ended: bool,
 }
@@ -266,7 +267,7 @@ impl Stream for GenerateStream {
 impl Drop for GenerateStream {
     fn drop(&mut self) {
         if !self.ended {
-            self.shared.cancel(self.id);
+            self.model.inner.shared.cancel(self.id);
         }
     }
 }

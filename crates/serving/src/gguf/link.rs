@@ -78,8 +78,12 @@ impl Shared {
     pub(super) fn disconnect(&self) {
         hold(&self.outbox).take();
         let waiters = std::mem::take(&mut *hold(&self.waiters));
+        let stopped = *self.state.borrow() == State::Stopped;
         for waiter in waiters.into_values() {
-            let error = self.restarting("was restarted in the middle of the work");
+            let error = match stopped {
+                true => self.stopped(),
+                false => self.restarting("was restarted in the middle of the work"),
+            };
             match waiter {
                 Waiter::Answer(answer) => {
                     self.account(&answer);
@@ -102,6 +106,10 @@ impl Shared {
         let name = &self.config.name;
         Error::unavailable(format!("the language model '{name}' {what}; send the request again"))
             .with_code("engine_restarting")
+    }
+
+    fn stopped(&self) -> Error {
+        Error::unavailable(format!("the language model '{}' was stopped", self.config.name))
     }
 
     /// Sends a command with a fresh id on behalf of `waiter`, which is made anew for
@@ -130,8 +138,7 @@ impl Shared {
         let mut state = self.state.subscribe();
         loop {
             if *state.borrow_and_update() == State::Stopped {
-                let name = &self.config.name;
-                return Err(Error::unavailable(format!("the language model '{name}' is stopped")));
+                return Err(self.stopped());
             }
             if let Some(outbox) = hold(&self.outbox).clone() {
                 return Ok(outbox);

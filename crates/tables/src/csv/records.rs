@@ -185,10 +185,6 @@ impl<R: Read> Records<R> {
         let mut at = self.next;
         let mut lines = 0;
         loop {
-            if self.fields.len() > self.max_fields {
-                let (line, limit) = (self.next_line, self.max_fields);
-                return Err(SplitError::TooWide { line, limit });
-            }
             let mut start = at;
             while start < self.filled && is_space(self.buffer[start], self.delimiter) {
                 start += 1;
@@ -204,6 +200,10 @@ impl<R: Read> Records<R> {
             } else {
                 self.unquoted(at)
             };
+            if self.fields.len() > self.max_fields {
+                let (line, limit) = (self.next_line, self.max_fields);
+                return Err(SplitError::TooWide { line, limit });
+            }
             match self.after(end) {
                 After::Delimiter => at = end + 1,
                 After::Line(next) => return Ok(Scan::Record { next, lines: lines + 1 }),

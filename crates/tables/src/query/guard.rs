@@ -128,15 +128,7 @@ pub(super) fn explain(
     use DataFusionError as E;
     let message = match cause.find_root() {
         E::ResourcesExhausted(_) => {
-            let mib = memory_bytes >> 20;
-            return Error::new(
-                Kind::TooLarge,
-                format!(
-                    "the query needs more than its {mib} MiB of memory; \
-                     select fewer columns, filter earlier, or sort less"
-                ),
-            )
-            .with_source(cause);
+            return out_of_memory(memory_bytes).with_source(cause);
         }
         E::SQL(parser, _) => format!("the SQL cannot be read: {parser}"),
         E::Plan(said) if said.contains("' not found") && said.contains("table '") => {
@@ -151,6 +143,19 @@ pub(super) fn explain(
         root => root.message().lines().next().unwrap_or("the query failed").to_owned(),
     };
     invalid(message).with_source(cause)
+}
+
+/// The error for a query that outgrew its memory.
+pub(super) fn out_of_memory(memory_bytes: usize) -> Error {
+    let mib = memory_bytes >> 20;
+    Error::new(
+        Kind::TooLarge,
+        format!(
+            "the query needs more than its {mib} MiB of memory; \
+             select fewer columns, filter earlier, or sort less"
+        ),
+    )
+    .with_param("sql")
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -19,32 +19,28 @@ use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use url::Url;
 
+use super::work::Work;
 use crate::files;
 
 /// The address under which the snapshot folder stands; there is no other.
 const FOLDER: &str = "snapshots://folder/";
 
 /// Functions that make much memory out of a small call, which the memory limit
-/// does not see.
-const AMPLIFIERS: [&str; 6] =
-    ["repeat", "lpad", "rpad", "array_repeat", "array_resize", "generate_series"];
+/// does not see; they are there only where a process border limits it.
+const AMPLIFIERS: [&str; 7] =
+    ["repeat", "lpad", "rpad", "array_repeat", "array_resize", "generate_series", "range"];
 
-/// Opens a session over `tables` (name and snapshot hash) in `dir`.
-pub(super) async fn open(
-    dir: &Path,
-    tables: &[(String, String)],
-    memory_bytes: usize,
-) -> Result<SessionContext> {
+/// Opens a session over the tables of `work`.
+pub(super) async fn open(work: &Work) -> Result<SessionContext> {
     // One thread runs the query, so more partitions would only cost memory.
-    let mut config = SessionConfig::new().with_target_partitions(1);
-    config.options_mut().sql_parser.collect_spans = false;
-    let session = SessionContext::new_with_config_rt(config, runtime(dir, memory_bytes)?);
-    for name in AMPLIFIERS {
-        session.deregister_udf(name);
+    let config = SessionConfig::new().with_target_partitions(1);
+    let runtime = runtime(&work.dir, work.limits.memory_bytes)?;
+    let session = SessionContext::new_with_config_rt(config, runtime);
+    if !work.contained {
+        AMPLIFIERS.iter().for_each(|name| session.deregister_udf(name));
     }
-    session.deregister_udf("range");
-    for (name, sha256) in tables {
-        let provider = table(&session, dir, sha256).await?;
+    for (name, sha256) in &work.tables {
+        let provider = table(&session, &work.dir, sha256).await?;
         let registered = session.register_table(TableReference::bare(name.as_str()), provider);
         registered.or_internal("naming a table for a query")?;
     }
@@ -68,7 +64,6 @@ async fn table(session: &SessionContext, dir: &Path, sha256: &str) -> Result<Arc
 }
 
 fn runtime(dir: &Path, memory_bytes: usize) -> Result<Arc<RuntimeEnv>> {
-    std::fs::create_dir_all(dir).or_internal("making the table folder")?;
     let folder = LocalFileSystem::new_with_prefix(dir).or_internal("opening the table folder")?;
     let consumers_named = NonZeroUsize::MIN;
     let pool = TrackConsumersPool::new(GreedyMemoryPool::new(memory_bytes), consumers_named);

@@ -171,6 +171,10 @@ pub struct ResponseExtra {
     /// 0 to 1: how well the passages cover the question; absent without a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
+    /// Cosine of the closest passage, one of the two signs behind `confidence`.
+    pub similarity: Option<f32>,
+    /// Share of the question's content words in one passage, the other sign.
+    pub coverage: Option<f32>,
     /// Where the time went.
     pub milliseconds: ResponseTimes,
     /// SHA-256 of the model that wrote.

@@ -88,6 +88,8 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
             reason: answer.refused,
             mode: answer.mode.name(),
             confidence: Some(answer.confidence.score()),
+            similarity: Some(answer.confidence.dense),
+            coverage: Some(answer.confidence.coverage),
             milliseconds: ResponseTimes {
                 search: answer.search_ms,
                 generate: answer.write_ms,
@@ -181,6 +183,8 @@ fn plain_ending(
             reason: None,
             mode: Mode::Generative.name(),
             confidence: None,
+            similarity: None,
+            coverage: None,
             milliseconds: ResponseTimes {
                 search: 0.0,
                 generate: done.timings.prompt_ms + done.timings.generate_ms,

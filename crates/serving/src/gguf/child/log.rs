@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-static LAST_ERROR: Mutex<Option<String>> = Mutex::new(None);
+static FIRST_ERROR: Mutex<Option<String>> = Mutex::new(None);
 
 /// Sends this process's own events, and the engine's warnings, to standard error.
 /// A subscriber that the program has set already stays.
@@ -17,9 +17,10 @@ pub(super) fn start() {
     llama_cpp_2::send_logs_to_tracing(llama_cpp_2::LogOptions::default());
 }
 
-/// The last error the engine complained of: the reason of a failed load.
-pub(super) fn last_error() -> Option<String> {
-    LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// The first error the engine complained of: the reason of a failed load (what
+/// follows only says that it failed).
+pub(super) fn first_error() -> Option<String> {
+    FIRST_ERROR.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 struct Lines;
@@ -36,7 +37,8 @@ impl Subscriber for Lines {
         event.record(&mut line);
         let level = *event.metadata().level();
         if level == Level::ERROR {
-            *LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.0.clone());
+            let mut first = FIRST_ERROR.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| line.0.trim().to_owned());
         }
         let _ = writeln!(std::io::stderr().lock(), "{level}{}", line.0);
     }

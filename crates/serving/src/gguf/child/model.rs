@@ -32,7 +32,7 @@ impl Loading {
         let backend = LlamaBackend::init().map_err(|error| error.to_string())?;
         let parameters = LlamaModelParams::default();
         let model = LlamaModel::load_from_file(&backend, &load.path, &parameters)
-            .map_err(|error| log::last_error().unwrap_or_else(|| error.to_string()))?;
+            .map_err(|error| log::first_error().unwrap_or_else(|| error.to_string()))?;
         Ok(Self { backend, model: Arc::new(model), began })
     }
 
@@ -60,7 +60,7 @@ impl Loading {
             .with_n_threads_batch(threads);
         let mut context = model
             .new_context(&self.backend, parameters)
-            .map_err(|error| log::last_error().unwrap_or_else(|| error.to_string()))?;
+            .map_err(|error| log::first_error().unwrap_or_else(|| error.to_string()))?;
         warm_up(&mut context)?;
         let loaded = Loaded {
             context_tokens,
