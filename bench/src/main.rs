@@ -72,7 +72,10 @@ fn embedding() -> Result<()> {
 
 fn quality(data: &Path) -> Result<()> {
     if !data.is_dir() {
-        println!("retrieval: skipped, {} is not there (give the folder as the second argument)", data.display());
+        println!(
+            "retrieval: skipped, {} is not there (give the folder as the second argument)",
+            data.display()
+        );
         return Ok(());
     }
     let embedder = Embedder::new(EmbedConfig::from_store(&ModelStore::from_env()?)?);

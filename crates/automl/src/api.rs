@@ -115,7 +115,7 @@ pub struct LeaderboardRow {
     pub validation_std: Metrics,
     /// On the held-out test rows, after a refit on all other rows.
     pub test: Metrics,
-    /// Seconds of all fits of this candidate.
+    /// Wall-clock seconds of this candidate's validation and refit.
     pub fit_seconds: f64,
     /// Microseconds the trainer took per test row.
     pub predict_micros_per_row: f64,

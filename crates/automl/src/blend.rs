@@ -45,9 +45,7 @@ impl Search<'_> {
                 mix(kept.iter().map(|(w, index)| (*w, &self.candidates[*index].folds[fold][..])))
             })
             .collect();
-        let recipe = Recipe::Blend(kept);
-        let name = "blend".to_owned();
-        self.candidates.push(Candidate { name, recipe, folds, fit_seconds: 0.0 });
+        self.push_blend(kept, folds);
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Candidate {
     /// Predictions for each fold's rows.
     pub(crate) folds: Vec<Vec<f64>>,
     pub(crate) fit_seconds: f64,
+    /// The first fold's model, for want of time to refit.
+    first: Option<Arc<Model>>,
 }
 
 /// The search in progress.
@@ -62,6 +64,8 @@ struct FoldFit {
     rounds: usize,
     seconds: f64,
     cut: bool,
+    /// Kept of the first fold only.
+    model: Option<Arc<Model>>,
 }
 
 impl<'a> Search<'a> {
@@ -115,7 +119,7 @@ impl<'a> Search<'a> {
                 .predict(self.problem, &self.folds[fold])
         });
         let folds = folds.collect::<Result<_>>()?;
-        self.push("baseline", Recipe::Baseline, folds, start.elapsed().as_secs_f64());
+        self.push("baseline", Recipe::Baseline, folds, start, None);
         Ok(())
     }
 
@@ -124,19 +128,23 @@ impl<'a> Search<'a> {
         let start = Instant::now();
         let end = self.budget.within(self.budget.left() * LINEAR_SHARE);
         let fit = |fold: usize, penalty: f64| {
-            linear::fit(self.problem, &self.others(fold), penalty, end)
-                .predict(self.problem, &self.folds[fold])
+            let model = linear::fit(self.problem, &self.others(fold), penalty, end);
+            (model.predict(self.problem, &self.folds[fold]), model)
         };
-        let tried = parallel::map(PENALTIES.len(), |job| Ok(fit(0, PENALTIES[job])))?;
+        let mut tried = parallel::map(PENALTIES.len(), |job| Ok(fit(0, PENALTIES[job])))?;
         let truth = self.truth(0);
         let (task, outputs) = (self.problem.task, self.problem.outputs);
-        let score = |predicted: &Vec<f64>| metrics::score(task, &truth, predicted, outputs);
-        let best = metrics::argmax(&tried.iter().map(score).collect::<Vec<_>>());
+        let scores: Vec<f64> = tried
+            .iter()
+            .map(|(predicted, _)| metrics::score(task, &truth, predicted, outputs))
+            .collect();
+        let best = metrics::argmax(&scores);
         let penalty = PENALTIES[best];
-        let mut folds = vec![tried[best].clone()];
-        folds.extend(parallel::map(self.folds.len() - 1, |job| Ok(fit(job + 1, penalty)))?);
-        let seconds = start.elapsed().as_secs_f64();
-        self.push("linear", Recipe::Linear { penalty }, folds, seconds);
+        let (predicted, model) = tried.swap_remove(best);
+        let mut folds = vec![predicted];
+        folds.extend(parallel::map(self.folds.len() - 1, |job| Ok(fit(job + 1, penalty).0))?);
+        let model = Arc::new(Model::Linear(model));
+        self.push("linear", Recipe::Linear { penalty }, folds, start, Some(model));
         Ok(())
     }
 
@@ -147,7 +155,7 @@ impl<'a> Search<'a> {
         let mut time = self.budget.left() * FIRST_SHARE;
         if !first {
             let expected = self.slowest[0] * config.cost * count.div_ceil(workers) as f64;
-            time = self.budget.left() - reserve;
+            time = (self.budget.left() - reserve).max(0.0);
             if expected > time {
                 self.notes.push(format!(
                     "{} was not tried: it would have taken about {expected:.0} s of the {time:.0} s left",
@@ -175,7 +183,7 @@ impl<'a> Search<'a> {
             self.use_folds(done.len());
         }
         self.slowest.push(done.iter().map(|fit| fit.seconds).fold(0.0, f64::max));
-        self.finish_boosted(config, done);
+        self.finish_boosted(config, done, start);
         Ok(())
     }
 
@@ -184,18 +192,21 @@ impl<'a> Search<'a> {
         let stop = Stop::Watching(&self.folds[fold]);
         let model = gbm::fit(self.problem, config, &self.others(fold), stop, end)?;
         let seconds = start.elapsed().as_secs_f64();
+        let (rounds, cut) = (model.rounds, model.cut);
+        let model = Model::Boosted(model);
         let predicted = model.predict(self.problem, &self.folds[fold])?;
-        Ok(FoldFit { predicted, rounds: model.rounds, seconds, cut: model.cut })
+        let model = (fold == 0).then(|| Arc::new(model));
+        Ok(FoldFit { predicted, rounds, seconds, cut, model })
     }
 
-    fn finish_boosted(&mut self, config: &Config, done: Vec<FoldFit>) {
+    fn finish_boosted(&mut self, config: &Config, done: Vec<FoldFit>, start: Instant) {
         let rounds = done.iter().map(|fit| fit.rounds).sum::<usize>().div_ceil(done.len().max(1));
-        let seconds = done.iter().map(|fit| fit.seconds).sum();
         if done.iter().any(|fit| fit.cut) {
             self.notes.push(format!("{}: the time budget ended its growth early", config.name));
         }
+        let first = done.first().and_then(|fit| fit.model.clone());
         let folds = done.into_iter().map(|fit| fit.predicted).collect();
-        self.push(config.name, Recipe::Boosted { config: *config, rounds }, folds, seconds);
+        self.push(config.name, Recipe::Boosted { config: *config, rounds }, folds, start, first);
     }
 
     /// Seconds to keep for the refits of the boosted candidates, the next one included.
@@ -221,46 +232,75 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn push(&mut self, name: &str, recipe: Recipe, folds: Vec<Vec<f64>>, fit_seconds: f64) {
-        self.candidates.push(Candidate { name: name.to_owned(), recipe, folds, fit_seconds });
+    fn push(
+        &mut self,
+        name: &str,
+        recipe: Recipe,
+        folds: Vec<Vec<f64>>,
+        start: Instant,
+        first: Option<Arc<Model>>,
+    ) {
+        let fit_seconds = start.elapsed().as_secs_f64();
+        let name = name.to_owned();
+        self.candidates.push(Candidate { name, recipe, folds, fit_seconds, first });
     }
 
-    /// Fits every candidate but the blend on all training rows, side by side.
+    /// Adds a weighted mean of other candidates.
+    pub(crate) fn push_blend(&mut self, members: Vec<(f64, usize)>, folds: Vec<Vec<f64>>) {
+        self.push("blend", Recipe::Blend(members), folds, Instant::now(), None);
+    }
+
+    /// Fits every candidate but the blend on all training rows, side by side. Where the
+    /// time does not suffice, the first fold's model stands in.
     pub(crate) fn refit(&mut self) -> Result<Vec<(Arc<Model>, f64)>> {
-        let end = self.budget.end();
-        let single = self.candidates.iter().filter(|c| !matches!(c.recipe, Recipe::Blend(_)));
-        let recipes: Vec<(String, Recipe)> =
-            single.map(|c| (c.name.clone(), c.recipe.clone())).collect();
+        let single: Vec<&Candidate> =
+            self.candidates.iter().filter(|c| !matches!(c.recipe, Recipe::Blend(_))).collect();
         // The longest first, so that they do not end alone.
-        let count = recipes.len();
+        let count = single.len();
         let mut fitted = parallel::map(count, |job| {
-            let (name, recipe) = &recipes[count - 1 - job];
+            let candidate = single[count - 1 - job];
             let start = Instant::now();
-            let (model, cut) = match recipe {
-                Recipe::Linear { penalty } => {
-                    let fit = linear::fit(self.problem, self.rows, *penalty, end);
-                    (Model::Linear(fit), false)
-                }
-                Recipe::Boosted { config, rounds } => {
-                    let stop = Stop::After(*rounds);
-                    let fit = gbm::fit(self.problem, config, self.rows, stop, end)?;
-                    let cut = fit.cut;
-                    (Model::Boosted(fit), cut)
-                }
-                Recipe::Baseline | Recipe::Blend(_) => {
-                    (model::baseline(self.problem, self.rows), false)
-                }
-            };
-            Ok((model, start.elapsed().as_secs_f64(), cut.then(|| name.clone())))
+            let (model, cut) = self.fit(&candidate.recipe)?;
+            let seconds = start.elapsed().as_secs_f64();
+            match &candidate.first {
+                Some(first) if cut => Ok((Arc::clone(first), seconds, Some(&candidate.name))),
+                _ => Ok((Arc::new(model), seconds, None)),
+            }
         })?;
         fitted.reverse();
         let mut models = Vec::with_capacity(count);
+        let mut notes = Vec::new();
         for (model, seconds, cut) in fitted {
-            if let Some(name) = cut {
-                self.notes.push(format!("{name}: the time budget ended its refit early"));
-            }
-            models.push((Arc::new(model), seconds));
+            notes.extend(cut.map(|name| {
+                format!(
+                    "{name}: the time budget did not suffice to refit on all training rows, so the \
+                     model of the first validation fold is used"
+                )
+            }));
+            models.push((model, seconds));
         }
+        self.notes.append(&mut notes);
         Ok(models)
+    }
+
+    /// Fits on all training rows; also says whether the deadline ended the fit.
+    fn fit(&self, recipe: &Recipe) -> Result<(Model, bool)> {
+        let end = self.budget.end();
+        Ok(match recipe {
+            Recipe::Linear { penalty } => {
+                let fit = linear::fit(self.problem, self.rows, *penalty, end);
+                let cut = fit.cut;
+                (Model::Linear(fit), cut)
+            }
+            Recipe::Boosted { config, rounds } => {
+                let stop = Stop::After(*rounds);
+                let fit = gbm::fit(self.problem, config, self.rows, stop, end)?;
+                let cut = fit.cut;
+                (Model::Boosted(fit), cut)
+            }
+            Recipe::Baseline | Recipe::Blend(_) => {
+                (model::baseline(self.problem, self.rows), false)
+            }
+        })
     }
 }

@@ -36,8 +36,7 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
     let elapsed = started.elapsed().as_secs_f64();
     let status = response.status().as_u16().to_string();
     span.in_scope(|| tracing::debug!(status, seconds = elapsed, "answered"));
-    let labels =
-        [("route", route), ("method", method.as_str().to_owned()), ("status", status)];
+    let labels = [("route", route), ("method", method.as_str().to_owned()), ("status", status)];
     metrics::counter!("cairn_http_requests_total", &labels).increment(1);
     metrics::histogram!("cairn_http_request_seconds", &labels[..2]).record(elapsed);
     secure(&mut response, &id);

@@ -5,9 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::cairn::{datasets, keys, models, status, text, training};
 use crate::oip;
-use crate::openai::{
-    chat, embeddings, files, models as openai_models, responses, search, stores,
-};
+use crate::openai::{chat, embeddings, files, models as openai_models, responses, search, stores};
 
 #[derive(OpenApi)]
 #[openapi(

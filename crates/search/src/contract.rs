@@ -208,9 +208,9 @@ pub(crate) async fn filters_equal_their_plain_meaning(index: &dyn Index) {
         let passes = |id: &u64| filter.matches(&files[usize::try_from(*id).unwrap()]);
         let expected: Vec<u64> = (0..120).filter(passes).collect();
         if expected.is_empty() {
-            none += 1
+            none += 1;
         } else {
-            some += 1
+            some += 1;
         }
         for (dense, text) in [(Some(vector(5)), None), (None, Some("text".to_owned()))] {
             let only = Some(filter.clone());

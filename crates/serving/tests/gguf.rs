@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cairn_kernel::{Error, Kind, Tasks};
 use cairn_serving::gguf::{
     CHILD_ROLE, ChatMessage, Done, Event, FinishReason, GenerateRequest, GenerateStream, Gguf,
-    GgufConfig, Isolate, Prompt, Sampling, State, child_main,
+    GgufConfig, Isolate, Sampling, State, child_main,
 };
 
 const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -113,7 +113,7 @@ fn model_file() -> Result<PathBuf, Failed> {
 
 async fn start(path: PathBuf, slots: u32) -> Result<Gguf, Failed> {
     let (sha256, name) = (SHA256.to_owned(), "smollm2".to_owned());
-    let config = GgufConfig { path, sha256, name, context_tokens: CONTEXT, slots, threads: 2 };
+    let config = GgufConfig { path, sha256, name, context_tokens: CONTEXT, slots, threads: 1 };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }
 
@@ -128,11 +128,6 @@ fn greedy(prompt: &str, max_tokens: u32) -> GenerateRequest {
         trace: "trace-1".to_owned(),
         ..GenerateRequest::new("tenant-a", prompt)
     }
-}
-
-fn asked(model: &Gguf, question: &str, max_tokens: u32) -> Result<GenerateRequest, Failed> {
-    let prompt = model.render_chat(&[ChatMessage::new("user", question)], None, true)?;
-    Ok(greedy(&prompt, max_tokens))
 }
 
 /// Reads a stream to its end: the text, the pieces it came in, the account.
@@ -175,12 +170,14 @@ async fn a_generation_streams_text_and_accounts_for_it() -> Outcome {
     check!(facts.sha256 == SHA256 && facts.chat_template.is_some(), "{facts:?}");
     check!(facts.memory_bytes > 50 << 20, "{} bytes", facts.memory_bytes);
     check!(model.state() == State::Ready, "{:?}", model.state());
-    let request = asked(&model, "What is the capital of France?", 32)?;
-    let Prompt::Text(prompt) = &request.prompt else { return Err("no text".into()) };
-    let prompt_tokens = model.count_tokens(prompt).await?;
-    check!(model.tokenize(prompt, true).await?.len() == prompt_tokens, "counts differ");
+    let question = ChatMessage::new("user", "Name the largest planet of the solar system.");
+    let prompt = model.render_chat(&[question], None, true)?;
+    check!(prompt.ends_with("<|im_end|>\n<|im_start|>assistant\n"), "{prompt:?}");
+    let prompt_tokens = model.count_tokens(&prompt).await?;
+    check!(model.tokenize(&prompt, true).await?.len() == prompt_tokens, "counts differ");
+    let request = GenerateRequest { max_tokens: None, ..greedy(&prompt, 0) };
     let (text, pieces, done) = answer(&model, request).await?;
-    check!(text.contains("Paris"), "{text}");
+    check!(text.starts_with("The largest planet of the solar system is"), "{text}");
     check!(pieces > 3, "{pieces} pieces");
     check!(done.finish_reason == FinishReason::Stop, "{done:?}");
     check!(done.prompt_tokens as usize == prompt_tokens, "{done:?} for {prompt_tokens}");
@@ -191,28 +188,30 @@ async fn a_generation_streams_text_and_accounts_for_it() -> Outcome {
 
 async fn concurrent_requests_do_not_mix() -> Outcome {
     let model = model(4).await?;
-    let questions = [
-        "What is the capital of France?",
-        "What colour is the sky on a clear day?",
-        "Name the largest planet of the solar system.",
-        "Write the numbers from one to five.",
+    let prompts = [
+        "The capital of France is",
+        "The largest planet in our solar system is",
+        "One, two, three, four,",
+        "The opposite of hot is",
     ];
-    let expected = ["Paris", "blue", "Jupiter", "3"];
+    let expected = ["Paris", "Jupiter", "five, six", "cold"];
     let mut alone = Vec::new();
-    for question in questions {
-        alone.push(answer(&model, asked(&model, question, 24)?).await?.0);
+    for prompt in prompts {
+        alone.push(answer(&model, greedy(prompt, 10)).await?.0);
     }
     let mut streams = Vec::new();
-    for (n, question) in questions.into_iter().enumerate() {
+    for (n, prompt) in prompts.into_iter().enumerate() {
         let owner = format!("tenant-{n}");
-        streams
-            .push(model.generate(GenerateRequest { owner, ..asked(&model, question, 24)? }).await?);
+        streams.push(model.generate(GenerateRequest { owner, ..greedy(prompt, 10) }).await?);
     }
     let together = futures::future::try_join_all(streams.into_iter().map(read)).await?;
     for ((together, alone), expected) in together.iter().zip(&alone).zip(expected) {
         // Batched arithmetic rounds differently, so later words may differ; the subject may not.
-        let told = together.0.to_lowercase().contains(&expected.to_lowercase());
-        check!(told, "expected {expected}; together {:?}, alone {alone:?}", together.0);
+        check!(
+            together.0.contains(expected),
+            "expected {expected}; together {:?}, alone {alone:?}",
+            together.0
+        );
     }
     Ok(())
 }
@@ -315,7 +314,7 @@ async fn a_killed_child_costs_its_requests_and_comes_back() -> Outcome {
     check!(error.code() == Some("engine_restarting"), "{error:?}");
     check!(stream.next().await.is_none(), "something came after the error");
     let began = Instant::now();
-    let (text, ..) = answer(&model, asked(&model, "What is the capital of France?", 24)?).await?;
+    let (text, ..) = answer(&model, greedy("The capital of France is", 5)).await?;
     check!(text.contains("Paris"), "{text}");
     println!("    answered again {:?} after the kill", began.elapsed());
     check!(model.pid().is_some_and(|new| new != pid), "{:?} after {pid}", model.pid());
@@ -355,12 +354,10 @@ async fn control_tokens_in_messages_are_not_obeyed() -> Outcome {
 
 async fn stop_texts_end_an_answer() -> Outcome {
     let model = model(1).await?;
-    let whole = answer(&model, asked(&model, "What is the capital of France?", 24)?).await?.0;
-    let (before, _) = whole.split_once("France").ok_or("no 'France' in the answer")?;
-    let stop = vec!["France".to_owned()];
-    let cut = GenerateRequest { stop, ..asked(&model, "What is the capital of France?", 24)? };
+    let stop = vec!["seven".to_owned(), "never".to_owned()];
+    let cut = GenerateRequest { stop, ..greedy("One, two, three, four,", 24) };
     let (text, _, done) = answer(&model, cut).await?;
-    check!(text == before, "{text:?} is not {before:?}");
+    check!(text == " five, six, ", "{text:?}");
     check!(done.finish_reason == FinishReason::Stop, "{done:?}");
     Ok(())
 }

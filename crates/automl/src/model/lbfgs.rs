@@ -7,21 +7,24 @@ const MEMORY: usize = 10;
 
 /// Minimises `value_and_gradient` (which fills the gradient and returns the value)
 /// from `start`, until the largest gradient entry is below `tolerance`, for at most
-/// `iterations` steps and not beyond `deadline`.
+/// `iterations` steps and not beyond `deadline`; says whether that ended it early.
 pub(crate) fn minimise(
     start: Vec<f64>,
     iterations: usize,
     tolerance: f64,
     deadline: Instant,
     mut value_and_gradient: impl FnMut(&[f64], &mut [f64]) -> f64,
-) -> Vec<f64> {
+) -> (Vec<f64>, bool) {
     let mut point = start;
     let mut gradient = vec![0.0; point.len()];
     let mut value = value_and_gradient(&point, &mut gradient);
     let mut history: Vec<Step> = Vec::new();
     for _ in 0..iterations {
-        if largest(&gradient) < tolerance || Instant::now() > deadline {
+        if largest(&gradient) < tolerance {
             break;
+        }
+        if Instant::now() > deadline {
+            return (point, true);
         }
         let mut direction = direction(&history, &gradient);
         let mut slope = dot(&direction, &gradient);
@@ -54,7 +57,7 @@ pub(crate) fn minimise(
             break;
         }
     }
-    point
+    (point, false)
 }
 
 struct Step {
@@ -125,7 +128,7 @@ mod tests {
         let wanted = [3.0, -2.0, 0.5, 10.0];
         let scale = [1.0, 100.0, 0.01, 10.0];
         let deadline = Instant::now() + Duration::from_secs(5);
-        let found = minimise(vec![0.0; 4], 500, 1e-9, deadline, |x, gradient| {
+        let (found, cut) = minimise(vec![0.0; 4], 500, 1e-9, deadline, |x, gradient| {
             let mut value = 0.0;
             for i in 0..4 {
                 let off = x[i] - wanted[i];
@@ -134,6 +137,7 @@ mod tests {
             }
             value
         });
+        assert!(!cut);
         for (found, wanted) in found.iter().zip(wanted) {
             assert!((found - wanted).abs() < 1e-4, "{found} is not {wanted}");
         }

@@ -27,6 +27,8 @@ pub(crate) struct Linear {
     pub(crate) intercept: Vec<f64>,
     /// Scores per row.
     pub(crate) scores: usize,
+    /// Whether the deadline ended the fit.
+    pub(crate) cut: bool,
 }
 
 /// Fits on `rows` with ridge penalty `lambda` (in units of rows).
@@ -37,9 +39,10 @@ pub(crate) fn fit(problem: &Problem, rows: &[usize], lambda: f64, deadline: Inst
     let target: Vec<f64> = rows.iter().map(|row| problem.target[*row]).collect();
     let start = vec![0.0; (design.width + 1) * scores];
     let loss = Loss { task: problem.task, design: &design, target: &target, scores, lambda };
-    let weights = lbfgs::minimise(start, ITERATIONS, TOLERANCE, deadline, |point, gradient| {
-        loss.evaluate(point, gradient)
-    });
+    let (weights, cut) =
+        lbfgs::minimise(start, ITERATIONS, TOLERANCE, deadline, |point, gradient| {
+            loss.evaluate(point, gradient)
+        });
     let dense = means.len() * scores;
     let mut rest = weights[2 * dense..].to_vec();
     let levels = problem.data.categorical.iter().map(|column| {
@@ -55,6 +58,7 @@ pub(crate) fn fit(problem: &Problem, rows: &[usize], lambda: f64, deadline: Inst
         levels,
         intercept: rest,
         scores,
+        cut,
     }
 }
 

@@ -12,11 +12,17 @@ async fn every_bad_input_names_the_thing_and_the_server_goes_on() -> Result<()> 
 
     let stranger = scene.with_key("ck_wrong");
     let (status, body) = stranger.get("/v1/models").await?;
-    ensure!(status == StatusCode::UNAUTHORIZED && body["error"]["code"] == "invalid_api_key", "{body}");
+    ensure!(
+        status == StatusCode::UNAUTHORIZED && body["error"]["code"] == "invalid_api_key",
+        "{body}"
+    );
 
     let chat = json!({"model": "gpt-9", "messages": [{"role": "user", "content": "hi"}]});
     let (status, body) = caller.try_json(post.clone(), "/v1/chat/completions", &chat).await?;
-    ensure!(status == StatusCode::NOT_FOUND && body["error"]["code"] == "model_not_found", "{body}");
+    ensure!(
+        status == StatusCode::NOT_FOUND && body["error"]["code"] == "model_not_found",
+        "{body}"
+    );
 
     let (status, body) = caller.try_upload("large.txt", vec![b'x'; 3 << 20]).await?;
     ensure!(status == StatusCode::PAYLOAD_TOO_LARGE, "{status} {body}");
@@ -24,7 +30,10 @@ async fn every_bad_input_names_the_thing_and_the_server_goes_on() -> Result<()> 
 
     let ragged = "a,b\n1,2\n3,4,5\n";
     let (status, body) = caller.import("ragged", ragged).await?;
-    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && body.to_string().contains("line 3"), "{body}");
+    ensure!(
+        status == StatusCode::UNPROCESSABLE_ENTITY && body.to_string().contains("line 3"),
+        "{body}"
+    );
     ensure!(caller.get("/cairn/v1/datasets/ragged").await?.0 == StatusCode::NOT_FOUND);
 
     caller.import("small", "a,b\n1,2\n3,4\n").await?;
@@ -47,7 +56,8 @@ async fn every_bad_input_names_the_thing_and_the_server_goes_on() -> Result<()> 
     let (_, state) = caller.ingest(&store, "good.txt", b"A good file after the bad ones.").await?;
     ensure!(state["status"] == "completed", "{state}");
 
-    let (status, body) = caller.try_json(post, "/v2/models/none/infer", &json!({"inputs": []})).await?;
+    let (status, body) =
+        caller.try_json(post, "/v2/models/none/infer", &json!({"inputs": []})).await?;
     ensure!(status == StatusCode::NOT_FOUND && body["error"].is_string(), "{body}");
     scene.stop().await
 }

@@ -21,7 +21,8 @@ async fn a_document_is_found_cited_and_gone_when_deleted() -> Result<()> {
 
     let answer = caller.ask(&store, "Who was the last keeper of the lighthouse?").await?;
     ensure!(answer["cairn"]["refused"] == false, "{answer}");
-    let message = answer["output"].as_array().and_then(|items| items.last()).context("a message")?;
+    let message =
+        answer["output"].as_array().and_then(|items| items.last()).context("a message")?;
     let text = message["content"][0]["text"].as_str().context("text")?;
     ensure!(text.contains("Ida Thorvald"), "{text}");
     let citation = &message["content"][0]["annotations"][0];
@@ -37,7 +38,8 @@ async fn a_document_is_found_cited_and_gone_when_deleted() -> Result<()> {
     let (status, _) = caller.get(&format!("/v1/responses/{id}")).await?;
     ensure!(status == StatusCode::NOT_FOUND, "an answer that quotes a deleted file is kept");
     let search = format!("/v1/vector_stores/{store}/search");
-    let found = caller.json(Method::POST, &search, &json!({"query": "keeper Ida Thorvald"})).await?;
+    let found =
+        caller.json(Method::POST, &search, &json!({"query": "keeper Ida Thorvald"})).await?;
     ensure!(!found.to_string().contains("Thorvald\""), "{found}");
     let hits = found["data"].as_array().context("hits")?;
     ensure!(hits.iter().all(|hit| hit["file_id"] != lighthouse.as_str()), "{found}");
@@ -65,8 +67,10 @@ async fn attributes_filter_and_are_replaced() -> Result<()> {
     let scene = Scene::start().await?;
     let caller = scene.admin();
     let store = caller.store("filtered").await?;
-    let (old, _) = caller.ingest(&store, "old.txt", b"The tariff of the ferry is four crowns.").await?;
-    let (new, _) = caller.ingest(&store, "new.txt", b"The tariff of the ferry is nine crowns.").await?;
+    let (old, _) =
+        caller.ingest(&store, "old.txt", b"The tariff of the ferry is four crowns.").await?;
+    let (new, _) =
+        caller.ingest(&store, "new.txt", b"The tariff of the ferry is nine crowns.").await?;
     for (file, year) in [(&old, 1950), (&new, 2020)] {
         let path = format!("/v1/vector_stores/{store}/files/{file}");
         caller.json(Method::POST, &path, &json!({"attributes": {"year": year}})).await?;

@@ -2,6 +2,8 @@
 //! over loopback, with the children of the real executable. No language model is
 //! loaded, so answers are extractive.
 
+#![expect(clippy::expect_used, reason = "a broken scene ends the test")]
+
 mod bad_input;
 mod documents;
 mod scene;

@@ -141,14 +141,23 @@ impl Caller {
     }
 
     /// Uploads bytes as a file; status and body.
-    pub(crate) async fn try_upload(&self, name: &str, bytes: Vec<u8>) -> Result<(StatusCode, Value)> {
+    pub(crate) async fn try_upload(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<(StatusCode, Value)> {
         let part = Part::bytes(bytes).file_name(name.to_owned());
         let form = Form::new().text("purpose", "assistants").part("file", part);
         read(self.request(Method::POST, "/v1/files").multipart(form).send().await?).await
     }
 
     /// Uploads a file, attaches it, waits until it is read; its id and final state.
-    pub(crate) async fn ingest(&self, store: &str, name: &str, bytes: &[u8]) -> Result<(String, Value)> {
+    pub(crate) async fn ingest(
+        &self,
+        store: &str,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(String, Value)> {
         let (status, file) = self.try_upload(name, bytes.to_vec()).await?;
         ensure!(status.is_success(), "{status} {file}");
         let id = file["id"].as_str().context("a file id")?.to_owned();

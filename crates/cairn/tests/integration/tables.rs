@@ -57,7 +57,9 @@ async fn a_table_becomes_a_served_model() -> Result<()> {
     ensure!(result["test_metrics"]["accuracy"].as_f64().is_some_and(|a| a > 0.9), "{result}");
 
     let model = result["model"].as_str().context("a model")?;
-    caller.json(Method::POST, &format!("/cairn/v1/models/{model}/deploy"), &json!({"version": 1})).await?;
+    caller
+        .json(Method::POST, &format!("/cairn/v1/models/{model}/deploy"), &json!({"version": 1}))
+        .await?;
     served_as_trained(&caller, model, &result["trainer_predictions"]).await?;
     let lacking = json!({"model": model, "rows": [{"length": 3.0}]});
     let (status, error) = caller.try_json(Method::POST, "/cairn/v1/predict", &lacking).await?;
@@ -70,8 +72,12 @@ async fn served_as_trained(caller: &Caller, model: &str, trained: &Value) -> Res
     let rows = &trained["rows"];
     let body = json!({"model": model, "rows": rows});
     let served = caller.json(Method::POST, "/cairn/v1/predict", &body).await?;
-    for (index, prediction) in served["predictions"].as_array().context("rows")?.iter().enumerate() {
-        ensure!(prediction["prediction"] == trained["predictions"][index], "row {index}: {prediction}");
+    for (index, prediction) in served["predictions"].as_array().context("rows")?.iter().enumerate()
+    {
+        ensure!(
+            prediction["prediction"] == trained["predictions"][index],
+            "row {index}: {prediction}"
+        );
         let sum: f64 = prediction["probabilities"]
             .as_object()
             .context("probabilities")?
@@ -89,10 +95,17 @@ async fn served_as_trained(caller: &Caller, model: &str, trained: &Value) -> Res
     let inferred = caller.json(Method::POST, &path, &tensors).await?;
     let outputs = inferred["outputs"].as_array().context("outputs")?;
     let output = |name: &str| outputs.iter().find(|output| output["name"] == name);
-    ensure!(output("label").context("label")?["data"][0] == trained["predictions"][0], "{inferred}");
-    let shares = output("probabilities").context("probabilities")?["data"].as_array().context("data")?;
-    for (share, exact) in shares.iter().zip(trained["probabilities"][0].as_array().context("exact")?) {
-        let difference = share.as_f64().context("a number")? - exact.as_f64().context("a number")?;
+    ensure!(
+        output("label").context("label")?["data"][0] == trained["predictions"][0],
+        "{inferred}"
+    );
+    let shares =
+        output("probabilities").context("probabilities")?["data"].as_array().context("data")?;
+    for (share, exact) in
+        shares.iter().zip(trained["probabilities"][0].as_array().context("exact")?)
+    {
+        let difference =
+            share.as_f64().context("a number")? - exact.as_f64().context("a number")?;
         ensure!(difference.abs() < 1e-5, "{difference}");
     }
     Ok(())

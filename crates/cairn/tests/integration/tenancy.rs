@@ -16,7 +16,8 @@ async fn no_route_shows_another_tenants_words_whatever_id_is_sent() -> Result<()
     let store = owner.store(&format!("store {PLANTED}")).await?;
     let text = format!("The password of the {PLANTED} vault is kept by the {PLANTED} keeper.");
     let (file, _) = owner.ingest(&store, &format!("{PLANTED}.md"), text.as_bytes()).await?;
-    let answer = owner.ask(&store, &format!("Who keeps the password of the {PLANTED} vault?")).await?;
+    let answer =
+        owner.ask(&store, &format!("Who keeps the password of the {PLANTED} vault?")).await?;
     owner.import("secrets", &format!("name,score\n{PLANTED},1\nother,2\n")).await?;
     let response = answer["id"].as_str().context("a response")?;
 
@@ -30,7 +31,10 @@ async fn no_route_shows_another_tenants_words_whatever_id_is_sent() -> Result<()
             let keyless = scene.client.request(method.clone(), format!("{}{filled}", scene.url));
             if !PUBLIC.contains(&path.as_str()) {
                 let status = keyless.json(&json!({})).send().await?.status();
-                ensure!(status == StatusCode::UNAUTHORIZED, "{method} {path} without a key: {status}");
+                ensure!(
+                    status == StatusCode::UNAUTHORIZED,
+                    "{method} {path} without a key: {status}"
+                );
             }
             for body in bodies(&store, &file) {
                 let (status, body) = stranger.try_json(method.clone(), &filled, &body).await?;
@@ -44,7 +48,8 @@ async fn no_route_shows_another_tenants_words_whatever_id_is_sent() -> Result<()
     // What is the owner's is all still there.
     ensure!(owner.get(&format!("/v1/files/{file}")).await?.0 == StatusCode::OK);
     ensure!(owner.get("/cairn/v1/datasets/secrets").await?.0 == StatusCode::OK);
-    let again = owner.ask(&store, &format!("Who keeps the password of the {PLANTED} vault?")).await?;
+    let again =
+        owner.ask(&store, &format!("Who keeps the password of the {PLANTED} vault?")).await?;
     ensure!(again["cairn"]["refused"] == false, "{again}");
     scene.stop().await
 }
@@ -55,7 +60,8 @@ fn fill(path: &str, store: &str, file: &str, response: &str) -> String {
         p if p.contains("/responses/") => response,
         _ => file,
     };
-    let name = if path.contains("resolve") { format!("{path}?name={store}") } else { path.to_owned() };
+    let name =
+        if path.contains("resolve") { format!("{path}?name={store}") } else { path.to_owned() };
     name.replace("{file_id}", file)
         .replace("{batch_id}", "vsfb_1")
         .replace("{id}", id)

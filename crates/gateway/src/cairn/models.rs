@@ -166,7 +166,10 @@ pub(crate) async fn predict(
         version: version.version,
         predictions: predicted
             .into_iter()
-            .map(|row| RowPrediction { prediction: row.prediction, probabilities: row.probabilities })
+            .map(|row| RowPrediction {
+                prediction: row.prediction,
+                probabilities: row.probabilities,
+            })
             .collect(),
     }))
 }

@@ -42,7 +42,8 @@ fn clamp(range: TextRange, total: usize) -> (usize, usize) {
 
 /// The documents' pages call their number `number`; the API calls it `page`.
 fn pages(structure: &Value) -> Value {
-    let page = |page: &Value| json!({"page": page["number"], "start": page["start"], "end": page["end"]});
+    let page =
+        |page: &Value| json!({"page": page["number"], "start": page["start"], "end": page["end"]});
     structure["pages"].as_array().map_or_else(|| json!([]), |all| all.iter().map(page).collect())
 }
 

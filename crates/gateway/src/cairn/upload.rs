@@ -25,7 +25,9 @@ pub(super) async fn read(mut form: Multipart, limit: u64) -> Result<Upload> {
             Some("name") => name = Some(field.text().await.map_err(broken)?),
             other => {
                 let other = other.unwrap_or("without a name").to_owned();
-                return Err(Error::invalid(format!("unknown part '{other}'; send 'file' and 'name'")));
+                return Err(Error::invalid(format!(
+                    "unknown part '{other}'; send 'file' and 'name'"
+                )));
             }
         }
     }

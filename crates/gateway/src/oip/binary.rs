@@ -97,7 +97,9 @@ pub(super) fn write(data: &TensorData, raw: &mut Vec<u8>) {
         TensorData::Fp64(values) => numbers!(values),
         TensorData::Bytes(values) => {
             for value in values {
-                raw.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
+                raw.extend_from_slice(
+                    &u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes(),
+                );
                 raw.extend_from_slice(value);
             }
         }

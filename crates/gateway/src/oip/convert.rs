@@ -25,15 +25,18 @@ pub(super) fn inputs(request: &mut InferRequest, mut raw: &[u8]) -> Result<Vec<T
 fn tensor(input: InputTensor, raw: &mut &[u8]) -> Result<Tensor> {
     let name = input.name;
     let fault = |text: String| Error::invalid(text).with_param(name.clone());
-    let datatype = Datatype::from_name(&input.datatype)
-        .ok_or_else(|| fault(format!("input '{name}' has the unknown datatype '{}'", input.datatype)))?;
+    let datatype = Datatype::from_name(&input.datatype).ok_or_else(|| {
+        fault(format!("input '{name}' has the unknown datatype '{}'", input.datatype))
+    })?;
     let shape: Option<Vec<usize>> =
         input.shape.iter().map(|length| usize::try_from(*length).ok()).collect();
-    let shape = shape
-        .ok_or_else(|| fault(format!("input '{name}' has a negative length in its shape {:?}", input.shape)))?;
+    let shape = shape.ok_or_else(|| {
+        fault(format!("input '{name}' has a negative length in its shape {:?}", input.shape))
+    })?;
     let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(*length));
-    let count = count
-        .ok_or_else(|| fault(format!("the shape {shape:?} of input '{name}' is larger than any memory")))?;
+    let count = count.ok_or_else(|| {
+        fault(format!("the shape {shape:?} of input '{name}' is larger than any memory"))
+    })?;
     let data = match (input.data, input.parameters.get("binary_data_size")) {
         (Some(data), None) => elements(&name, datatype, count, &data)?,
         (None, Some(size)) => {
@@ -41,7 +44,10 @@ fn tensor(input: InputTensor, raw: &mut &[u8]) -> Result<Tensor> {
                 .as_u64()
                 .and_then(|size| raw.split_at_checked(usize::try_from(size).ok()?))
                 .ok_or_else(|| {
-                    fault(format!("input '{name}' wants {size} binary bytes and {} are left", raw.len()))
+                    fault(format!(
+                        "input '{name}' wants {size} binary bytes and {} are left",
+                        raw.len()
+                    ))
                 })?;
             *raw = parts.1;
             binary::read(&name, datatype, count, parts.0)?
@@ -129,7 +135,10 @@ fn each<T>(
 }
 
 /// The outputs for the wire, and the bytes of those wanted in binary.
-pub(super) fn outputs(request: &InferRequest, tensors: Vec<Tensor>) -> (Vec<OutputTensor>, Vec<u8>) {
+pub(super) fn outputs(
+    request: &InferRequest,
+    tensors: Vec<Tensor>,
+) -> (Vec<OutputTensor>, Vec<u8>) {
     let all = request.parameters.get("binary_data_output").and_then(Value::as_bool);
     let binary = |name: &str| {
         let asked = request.outputs.iter().find(|output| output.name == name);
@@ -209,9 +218,7 @@ mod tests {
 
     #[test]
     fn every_fault_names_the_input() {
-        let base = |shape: Value, datatype: &str, data: Value| {
-            json!({"name": "age", "shape": shape, "datatype": datatype, "data": data})
-        };
+        let base = |shape: Value, datatype: &str, data: Value| json!({"name": "age", "shape": shape, "datatype": datatype, "data": data});
         let max = i64::MAX;
         for bad in [
             base(json!([3]), "FP32", json!([1, 2])),

@@ -62,8 +62,8 @@ pub(super) fn config(dimensions: usize) -> EdgeConfig {
 }
 
 /// Our error for the engine's, which happened while doing `what`.
-pub(super) fn failed(what: &str, error: OperationError) -> Error {
-    let kind = match &error {
+pub(super) fn failed(what: &str, error: &OperationError) -> Error {
+    let kind = match error {
         OperationError::OutOfMemory { .. } => Kind::Unavailable,
         OperationError::Timeout { .. } => Kind::Timeout,
         _ => Kind::Internal,
@@ -104,7 +104,7 @@ pub(super) fn delete_where(shard: &EdgeShard, filter: EngineFilter) -> Result<()
 }
 
 fn apply(shard: &EdgeShard, operation: PointOperations, what: &str) -> Result<()> {
-    shard.update(UpdateOperation::PointOperation(operation)).map_err(|e| failed(what, e))
+    shard.update(UpdateOperation::PointOperation(operation)).map_err(|e| failed(what, &e))
 }
 
 /// Creates the payload index of every field that lacks it in some segment.
@@ -119,7 +119,7 @@ pub(super) fn ensure_fields<'a>(
         });
         shard
             .update(UpdateOperation::FieldIndexOperation(create))
-            .map_err(|e| failed("indexing an attribute", e))?;
+            .map_err(|e| failed("indexing an attribute", &e))?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ fn search(
         with_vector: WithVector::Bool(false),
         with_payload: WithPayloadInterface::Bool(false),
     };
-    let found = shard.query(request).map_err(|e| failed("searching", e))?;
+    let found = shard.query(request).map_err(|e| failed("searching", &e))?;
     Ok(found.into_iter().filter_map(|hit| number(hit.id).map(|id| (id, hit.score))).collect())
 }
 
@@ -192,7 +192,7 @@ pub(super) fn scroll(
             with_vector: WithVector::Bool(false),
             order_by: None,
         };
-        let (records, next) = shard.scroll(request).map_err(|e| failed("listing points", e))?;
+        let (records, next) = shard.scroll(request).map_err(|e| failed("listing points", &e))?;
         visit(records.into_iter().filter_map(entry).collect())?;
         match next {
             Some(next) => offset = Some(next),
@@ -206,7 +206,7 @@ pub(super) fn entries(shard: &EdgeShard, ids: &[u64]) -> Result<Vec<Entry>> {
     let ids: Vec<PointId> = ids.iter().copied().map(PointId::NumId).collect();
     let records = shard
         .retrieve(&ids, Some(WithPayloadInterface::Bool(true)), Some(WithVector::Bool(true)))
-        .map_err(|e| failed("reading points", e))?;
+        .map_err(|e| failed("reading points", &e))?;
     Ok(records.into_iter().filter_map(entry).collect())
 }
 

@@ -103,7 +103,7 @@ pub(super) fn optimise(turn: &Turn<'_>) -> Result<()> {
     let rebuilt = turn.alter(|open| {
         reweigh(open)?;
         open.flush()?;
-        let rebuilt = open.shard.optimize().map_err(|e| engine::failed("being rebuilt", e))?;
+        let rebuilt = open.shard.optimize().map_err(|e| engine::failed("being rebuilt", &e))?;
         let names = open.ledger().fields.clone();
         engine::ensure_fields(&open.shard, &names)?;
         open.ledger().since_rebuild = 0;

@@ -262,7 +262,7 @@ impl Turn<'_> {
 impl Open {
     fn create(path: &Path, dimensions: usize) -> Result<Self> {
         let shard = EdgeShard::new(path, engine::config(dimensions))
-            .map_err(|error| engine::failed("being created", error))?;
+            .map_err(|error| engine::failed("being created", &error))?;
         let ledger = Ledger::new(dimensions);
         engine::ensure_fields(&shard, &ledger.fields)?;
         shard.flush();
@@ -284,7 +284,7 @@ impl Open {
             ));
         }
         let shard = EdgeShard::load(path, Some(engine::config(dimensions)))
-            .map_err(|error| engine::failed("being opened", error))?;
+            .map_err(|error| engine::failed("being opened", &error))?;
         engine::ensure_fields(&shard, &ledger.fields)?;
         Ok(Self { shard, ledger: Mutex::new(ledger), path: path.to_owned() })
     }
@@ -306,7 +306,7 @@ impl Open {
     /// How many points the shard holds.
     pub(super) fn count(&self) -> Result<u64> {
         let request = qdrant_edge::CountRequest { filter: None, exact: true };
-        let count = self.shard.count(request).map_err(|e| engine::failed("counting points", e))?;
+        let count = self.shard.count(request).map_err(|e| engine::failed("counting points", &e))?;
         Ok(count as u64)
     }
 }

@@ -82,6 +82,20 @@ impl Confidence {
     }
 }
 
+/// Puts the passages first that say most of what is asked in two neighbouring
+/// sentences: a long passage may be near the question as a whole and not answer it.
+/// A passage's score becomes the mean of its fused score and that share.
+pub(crate) fn rerank(analyzer: &Analyzer, question: &str, passages: &mut [Passage]) {
+    let wanted = subject(analyzer, question);
+    let sources = Sources::new(analyzer, passages);
+    for (passage, windows) in passages.iter_mut().zip(&sources.passages) {
+        let share =
+            windows.iter().map(|(_, present)| coverage(&wanted, present)).fold(0.0, f32::max);
+        passage.score = f32::midpoint(passage.score, share);
+    }
+    passages.sort_by(|a, b| b.score.total_cmp(&a.score));
+}
+
 /// Where in a passage a sentence is supported.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Support {

@@ -32,6 +32,8 @@ use crate::llms::Llms;
 use crate::retrieve::{Passage, Request, Retrieve};
 use markers::Markers;
 
+/// Passages looked at sentence by sentence before the best are kept.
+const CANDIDATES: usize = 20;
 /// Passages shown to the writer.
 const SHOWN: usize = 5;
 /// Tokens of an answer when the caller does not say.
@@ -145,7 +147,10 @@ impl Answers {
             let engine = this.llms.for_answers(&question.model).await?;
             yield Step::Searching;
             let searching = Instant::now();
-            let found = this.retrieve.search(&scope, &question.search).await?;
+            let wide = Request { limit: question.search.limit.max(CANDIDATES), ..question.search.clone() };
+            let mut found = this.retrieve.search(&scope, &wide).await?;
+            evidence::rerank(&this.analyzer, &question.text, &mut found);
+            found.truncate(question.search.limit);
             let mut draft = Draft::new(&this.analyzer, &question.text, &found);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
@@ -162,7 +167,7 @@ impl Answers {
                 );
                 let request = GenerateRequest {
                     max_tokens: Some(question.max_tokens.unwrap_or(ANSWER_TOKENS)),
-                    sampling: question.sampling,
+                    sampling: steady(question.sampling),
                     trace: question.trace,
                     ..GenerateRequest::new(
                         scope.tenant().as_str(),
@@ -190,6 +195,16 @@ impl Answers {
             count(&answer);
             yield Step::Done(Box::new(answer));
         })
+    }
+}
+
+/// A small model at temperature 0 falls into repeating itself; a light penalty, where
+/// the caller set none, keeps it from that.
+fn steady(sampling: Sampling) -> Sampling {
+    let unset = (sampling.repetition_penalty - 1.0).abs() < f32::EPSILON;
+    Sampling {
+        repetition_penalty: if unset { 1.1 } else { sampling.repetition_penalty },
+        ..sampling
     }
 }
 

@@ -24,3 +24,5 @@ pub use text::{MAX_TOKENS, TextTokenizer};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tmp_probe;

@@ -126,11 +126,11 @@ async fn run_once(
         milliseconds = loaded.load_ms,
         "language model ready"
     );
+    let (outbox, commands) = mpsc::unbounded_channel();
+    shared.connect(outbox);
     if let Some(first) = first.take() {
         let _ = first.send(Ok(*loaded));
     }
-    let (outbox, commands) = mpsc::unbounded_channel();
-    shared.connect(outbox);
     let broken = tokio::select! {
         broken = write(commands, &sender) => broken,
         broken = read(shared, &mut receiver) => broken,

@@ -151,12 +151,19 @@ async fn rows_beyond_the_limit_are_cut_and_that_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_past_its_deadline_is_stopped_and_frees_its_place() {
     let it = Fixture::new().await;
-    let limits = QueryLimits { seconds: 0.2, ..QueryLimits::default() };
-    for _ in 0..super::concurrent() + 1 {
+    let limits = QueryLimits { seconds: 0.3, ..QueryLimits::default() };
+    let mut stopped = 0;
+    // Other tests take places too, so that some of these may find none in time.
+    for _ in 0..20 {
         let error = it.limited("SELECT sum(value) FROM range(1, 1000000000000)", limits).await;
-        let error = error.unwrap_err();
-        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        let kind = error.unwrap_err().kind();
+        assert!(matches!(kind, Kind::Timeout | Kind::Exhausted), "{kind:?}");
+        stopped += usize::from(kind == Kind::Timeout);
+        if stopped > super::concurrent() {
+            break;
+        }
     }
+    assert!(stopped > super::concurrent(), "{stopped} queries were stopped");
     assert_eq!(it.run("SELECT 1").await.unwrap().rows, [[json!(1)]]);
     for seconds in [-1.0, f64::NAN, f64::INFINITY] {
         let limits = QueryLimits { seconds, ..QueryLimits::default() };
