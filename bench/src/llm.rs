@@ -39,8 +39,6 @@ pub struct Options {
 /// Decode speeds in tokens per second, and their ratio.
 #[derive(Clone, Copy, Debug)]
 pub struct Speed {
-    /// Requests at once.
-    pub users: u32,
     /// Through the runtime: child, messages, sampling, text and stream.
     pub runtime: f64,
     /// The bare loop: decode and take the likeliest token.
@@ -69,7 +67,6 @@ pub fn run(options: &Options) -> Result<Vec<Speed>> {
             rounds.push((async_runtime.block_on(through)?, bare_speed));
         }
         let speed = Speed {
-            users,
             runtime: median(rounds.iter().map(|(runtime, _)| *runtime)),
             bare: median(rounds.iter().map(|(_, bare)| *bare)),
             ratio: median(rounds.iter().map(|(runtime, bare)| runtime / bare)),

@@ -43,7 +43,6 @@ impl utoipa::Modify for Security {
 }
 
 /// The document.
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub(crate) async fn document() -> axum::Json<utoipa::openapi::OpenApi> {
     axum::Json(Document::openapi())
 }

@@ -72,6 +72,7 @@ async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Response
     response
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic
         .downcast_ref::<String>()

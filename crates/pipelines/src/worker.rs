@@ -35,9 +35,9 @@ pub trait Handler: Send + Sync + 'static {
 const IDLE: Duration = Duration::from_secs(2);
 
 /// Starts the workers of `handler` among `tasks`.
-pub fn run(tasks: &Tasks, queue: &Queue, handler: Arc<dyn Handler>) {
+pub fn run(tasks: &Tasks, queue: &Queue, handler: &Arc<dyn Handler>) {
     for _ in 0..handler.concurrency() {
-        let worker = Worker { queue: queue.clone(), handler: Arc::clone(&handler) };
+        let worker = Worker { queue: queue.clone(), handler: Arc::clone(handler) };
         let shutdown = tasks.shutdown();
         tasks.spawn(handler.kind(), async move { worker.work(&shutdown).await });
     }
@@ -213,7 +213,8 @@ mod tests {
             kind_of_failure,
         });
         let tasks = Tasks::new();
-        run(&tasks, &queue, Arc::clone(&handler) as Arc<dyn Handler>);
+        let shared: Arc<dyn Handler> = Arc::clone(&handler) as _;
+        run(&tasks, &queue, &shared);
         enqueue(&records, &queue, &scope).await?;
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {

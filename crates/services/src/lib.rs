@@ -109,7 +109,7 @@ impl Services {
         let blobs = Blobs::directory(&data.join("blobs"))?;
         let queue = Queue::new(records.clone());
         let index: Arc<dyn Index> =
-            Arc::new(Embedded::open(&data.join("index"), EmbeddedOptions::default())?);
+            Arc::new(Embedded::open(data.join("index"), EmbeddedOptions::default())?);
         let projection = projection::Projection::new(records.clone(), blobs.clone(), index);
         let models = Arc::new(ModelStore::new(&models));
         let embedder =
@@ -187,8 +187,11 @@ impl Services {
                 tracing::error!(error = %error.detail(), "the index could not be checked");
             }
             this.ready.store(true, Ordering::SeqCst);
-            cairn_pipelines::run(&also, &queue, Arc::new(ingest));
-            cairn_pipelines::run(&also, &queue, Arc::new(train));
+            let handlers: [Arc<dyn cairn_pipelines::Handler>; 2] =
+                [Arc::new(ingest), Arc::new(train)];
+            for handler in &handlers {
+                cairn_pipelines::run(&also, &queue, handler);
+            }
         });
         let projection = self.projection.clone();
         tasks.spawn("removals", async move { projection.upkeep(shutdown).await });

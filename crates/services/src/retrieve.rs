@@ -123,10 +123,9 @@ impl Retrieve {
                 limit,
                 candidates: limit.max(100),
                 filter: request.filter.clone(),
-                fusion: request.dense_weight.map_or_else(Fusion::default, |dense_weight| Fusion {
-                    dense_weight,
-                    ..Fusion::default()
-                }),
+                fusion: request
+                    .dense_weight
+                    .map_or_else(Fusion::default, |dense_weight| Fusion { dense_weight }),
             };
             let hits = self.projection.index().query(store.as_str(), query).await?;
             let seqs: Vec<i64> = hits.iter().filter_map(|hit| i64::try_from(hit.id).ok()).collect();

@@ -127,7 +127,7 @@ impl VectorStores {
             id: id.to_string(),
             name: settings.name.unwrap_or_default(),
             description: settings.description,
-            metadata: metadata_text(settings.metadata.unwrap_or_default())?,
+            metadata: metadata_text(&settings.metadata.unwrap_or_default())?,
             embedding_model: self.embedding_model.clone(),
             expires_after_days: settings.expires_after_days,
             created_at: now,
@@ -195,7 +195,7 @@ impl VectorStores {
             row.name = name;
         }
         if let Some(metadata) = settings.metadata {
-            row.metadata = metadata_text(metadata)?;
+            row.metadata = metadata_text(&metadata)?;
         }
         if settings.expires_after_days.is_some() {
             row.expires_after_days = settings.expires_after_days;
@@ -366,7 +366,7 @@ impl VectorStores {
     }
 }
 
-fn metadata_text(metadata: BTreeMap<String, String>) -> Result<String> {
+fn metadata_text(metadata: &BTreeMap<String, String>) -> Result<String> {
     let fits = metadata.len() <= 16
         && metadata.iter().all(|(k, v)| k.chars().count() <= 64 && v.chars().count() <= 512);
     if !fits {
@@ -375,7 +375,7 @@ fn metadata_text(metadata: BTreeMap<String, String>) -> Result<String> {
         )
         .with_param("metadata"));
     }
-    serde_json::to_string(&metadata).or_internal("writing metadata")
+    serde_json::to_string(metadata).or_internal("writing metadata")
 }
 
 fn attributes_text(attributes: &Attributes) -> Result<String> {

@@ -1,6 +1,6 @@
 //! Training runs: enqueued with their record, done in a child, registered once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -207,7 +207,7 @@ fn decode(job: &Job) -> Result<(Scope, Work)> {
 }
 
 impl TrainJob {
-    async fn train(&self, scope: &Scope, run: &RunRow, folder: &PathBuf, job: &Job) -> Result<()> {
+    async fn train(&self, scope: &Scope, run: &RunRow, folder: &Path, job: &Job) -> Result<()> {
         let id = Id::from_raw(run.id.as_str());
         self.records.progress_run(scope, &id, "preparing the table", 0.0).await?;
         tokio::fs::create_dir_all(folder).await.or_internal("making a folder for training")?;
@@ -225,10 +225,10 @@ impl TrainJob {
         scope: &Scope,
         run: &RunRow,
         id: &Id,
-        folder: &PathBuf,
+        folder: &Path,
         table: PathBuf,
     ) -> Result<TrainReport> {
-        let mut request = TrainRequest::new(table, run.target.as_str(), folder.as_path());
+        let mut request = TrainRequest::new(table, run.target.as_str(), folder);
         request.budget_seconds = f64::from(u32::try_from(run.budget_seconds).unwrap_or(u32::MAX));
         request.seed = run.seed.unsigned_abs();
         request.dataset = Some(DatasetRef {

@@ -3,6 +3,9 @@
 //! This is its own program and not a test harness, because it is also the engine
 //! child that it tests: the runtime starts `<this program> __child gguf`.
 
+#![expect(clippy::print_stdout, reason = "it reports as the test harness would")]
+#![expect(clippy::neg_cmp_op_on_partial_ord, reason = "the macro negates any condition")]
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;

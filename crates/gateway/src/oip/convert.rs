@@ -201,8 +201,8 @@ mod tests {
         crate::extract::parse(json!({"inputs": [input]}).to_string().as_bytes())
     }
 
-    fn fault(input: Value) -> String {
-        request(input)
+    fn fault(input: &Value) -> String {
+        request(input.clone())
             .and_then(|mut request| inputs(&mut request, &[]))
             .map_or_else(|error| error.message().to_owned(), |_| String::new())
     }
@@ -229,7 +229,7 @@ mod tests {
             base(json!([1]), "BYTES", json!([3])),
             json!({"name": "age", "shape": [1], "datatype": "FP32"}),
         ] {
-            let message = fault(bad.clone());
+            let message = fault(&bad);
             assert!(message.contains("'age'"), "{bad}: {message}");
         }
     }

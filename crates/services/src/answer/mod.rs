@@ -167,7 +167,7 @@ impl Answers {
                 );
                 let request = GenerateRequest {
                     max_tokens: Some(question.max_tokens.unwrap_or(ANSWER_TOKENS)),
-                    sampling: steady(question.sampling),
+                    sampling: steady(&question.sampling),
                     trace: question.trace,
                     ..GenerateRequest::new(
                         scope.tenant().as_str(),
@@ -200,11 +200,11 @@ impl Answers {
 
 /// A small model at temperature 0 falls into repeating itself; a light penalty, where
 /// the caller set none, keeps it from that.
-fn steady(sampling: Sampling) -> Sampling {
+fn steady(sampling: &Sampling) -> Sampling {
     let unset = (sampling.repetition_penalty - 1.0).abs() < f32::EPSILON;
     Sampling {
         repetition_penalty: if unset { 1.1 } else { sampling.repetition_penalty },
-        ..sampling
+        ..sampling.clone()
     }
 }
 

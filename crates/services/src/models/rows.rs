@@ -94,7 +94,7 @@ fn seconds(text: &str) -> Option<f64> {
     let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
     let valid = (1..=12).contains(&month) && (1..=31).contains(&day);
     #[expect(clippy::cast_precision_loss, reason = "days fit a double exactly")]
-    valid.then(|| days as f64 * 86_400.0 + hour * 3600.0 + minute * 60.0 + second)
+    valid.then_some(days as f64 * 86_400.0 + hour * 3600.0 + minute * 60.0 + second)
 }
 
 /// The outputs `label` and `probabilities`, or `prediction`, row by row.

@@ -41,6 +41,9 @@ pub struct EmbedConfig {
     pub threads: usize,
     /// How long without work until the model is unloaded.
     pub idle: Duration,
+    /// How much lower the priority of the bulk threads is, as a Unix nice value:
+    /// at 5 they get about a third of what another thread gets that wants the core.
+    pub bulk_nice: i32,
 }
 
 impl EmbedConfig {
@@ -54,6 +57,7 @@ impl EmbedConfig {
             tokenizer: store.place(crate::models::EMBEDDING_TOKENIZER)?,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             idle: Duration::from_secs(300),
+            bulk_nice: 5,
         })
     }
 }
@@ -209,6 +213,7 @@ impl Inner {
             bulk,
             threads,
             idle: self.config.idle,
+            nice: self.config.bulk_nice,
         };
         worker(false, cores).start(Arc::clone(&self.queues))?;
         for _ in 0..cores {

@@ -24,5 +24,3 @@ pub use text::{MAX_TOKENS, TextTokenizer};
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tmp_probe;

@@ -11,10 +11,6 @@ use super::batch::Batch;
 use super::engine::Engine;
 use super::queue::{Queues, Window};
 
-/// How much lower the bulk threads' priority is, as a Unix nice value: a thread
-/// at 5 gets about a third of the time of one at 0 when both want the core.
-const BULK_NICE: i32 = 5;
-
 /// What one worker thread does.
 #[derive(Clone, Debug)]
 pub(crate) struct Worker {
@@ -26,6 +22,8 @@ pub(crate) struct Worker {
     pub(crate) threads: usize,
     /// How long without work until the model is unloaded.
     pub(crate) idle: Duration,
+    /// The nice value of a thread for bulk work.
+    pub(crate) nice: i32,
 }
 
 impl Worker {
@@ -39,7 +37,7 @@ impl Worker {
 
     fn work(&self, queues: &Queues) {
         if self.bulk
-            && let Err(cause) = rustix::process::setpriority_process(None, BULK_NICE)
+            && let Err(cause) = rustix::process::setpriority_process(None, self.nice)
         {
             tracing::debug!(%cause, "the priority of a bulk thread was not lowered");
         }

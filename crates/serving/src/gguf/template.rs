@@ -169,6 +169,7 @@ fn strftime_now(pattern: &str) -> String {
 }
 
 /// JSON as Python's `json.dumps(…, ensure_ascii=False)` writes it, without HTML escapes.
+#[expect(clippy::needless_pass_by_value, reason = "the engine calls filters so")]
 fn tojson(value: &Value, arguments: Kwargs) -> Result<Value, minijinja::Error> {
     let indent: Option<usize> = arguments.get("indent")?;
     let _: Option<Value> = arguments.get("ensure_ascii")?;

@@ -221,9 +221,9 @@ mod tests {
     fn penalties_move_on_from_what_was_said() {
         let logits = [2.0, 1.9, 1.8];
         let greedy = Sampling { temperature: 0.0, ..seeded() };
-        let presence = Sampling { presence_penalty: 0.5, ..greedy.clone() };
+        let presence = Sampling { presence_penalty: 0.5, ..greedy };
         assert_eq!(draws(&presence, &logits, 4), [0, 1, 2, 0]);
-        let frequency = Sampling { frequency_penalty: 0.15, ..greedy.clone() };
+        let frequency = Sampling { frequency_penalty: 0.15, ..greedy };
         assert_eq!(draws(&frequency, &logits, 3), [0, 1, 0]);
         let repetition = Sampling { repetition_penalty: 1.5, ..greedy };
         let mut sampler = Sampler::new(repetition, &[0]);
