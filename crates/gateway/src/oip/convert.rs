@@ -197,12 +197,12 @@ fn values(data: &TensorData) -> Vec<Value> {
 mod tests {
     use super::*;
 
-    fn request(input: Value) -> Result<InferRequest> {
+    fn request(input: &Value) -> Result<InferRequest> {
         crate::extract::parse(json!({"inputs": [input]}).to_string().as_bytes())
     }
 
     fn fault(input: &Value) -> String {
-        request(input.clone())
+        request(input)
             .and_then(|mut request| inputs(&mut request, &[]))
             .map_or_else(|error| error.message().to_owned(), |_| String::new())
     }
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn nested_and_flat_data_are_the_same() -> Result<()> {
         let nested = json!({"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [[1, 2.5], [null, 4]]});
-        let read = inputs(&mut request(nested)?, &[])?;
+        let read = inputs(&mut request(&nested)?, &[])?;
         let TensorData::Fp32(values) = read[0].data() else { return Err(Error::internal("type")) };
         assert_eq!((values[1], values[2].is_nan(), values[3]), (2.5, true, 4.0));
         Ok(())
