@@ -146,6 +146,9 @@ impl Datasets {
         sql: &str,
         limits: QueryLimits,
     ) -> Result<QueryResult> {
+        // A tenant without a table has no folder yet, and a query still needs one.
+        let folder = self.root.join(scope.tenant().as_str());
+        tokio::fs::create_dir_all(&folder).await.or_internal("making a folder for tables")?;
         let rows = self.records.list_datasets(scope).await?;
         let tables: Vec<(String, String)> =
             rows.into_iter().map(|row| (row.name, row.sha256)).collect();

@@ -90,7 +90,7 @@ async fn a_child_answers_as_the_thread_does() -> Outcome {
     let it = Fixture::new().await?;
     for sql in [
         "SELECT * FROM t ORDER BY n",
-        "SELECT w, w, count(*), avg(x), array_agg(n), max(d) - min(d), NULL FROM t GROUP BY w ORDER BY 1",
+        "SELECT w, w AS again, count(*), avg(x), array_agg(n), max(d) - min(d), NULL FROM t GROUP BY w ORDER BY 1",
         "SELECT 0.1 + 0.2, 1e308 * 10, arrow_cast('dictionary', 'Dictionary(Int8, Utf8)')",
         "SELECT value FROM range(1, 1000)",
         "SELECT n FROM t WHERE false",
