@@ -103,6 +103,8 @@ def test_a_stream_whose_llm_dies_fails_retryable_and_the_next_works(own_server):
 
 def test_a_whole_answer_whose_llm_dies_is_a_503_and_the_next_works(own_server):
     client = stock_client(own_server)
+    # The model is loaded first, so that the kill meets an answer and not a load.
+    client.chat.completions.create(model="cairn", messages=COUNT, max_tokens=4)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.chat.completions.create, model="cairn", messages=COUNT, max_tokens=1500)
         time.sleep(1.0)

@@ -157,13 +157,14 @@ pub(crate) async fn infer(
             format!("a body with content-encoding {coding:?} is not read; send it uncompressed"),
         )));
     }
+    // A model that is not there is told before anything about the tensors.
+    let served = services.models.serve(&scope, &target.model, target.version()?).await?;
     let (json, raw) = binary::split(&headers, &body)?;
     let mut request: InferRequest = parse(json)?;
     let inputs = convert::inputs(&mut request, raw)?;
     let rows = inputs.first().and_then(|tensor| tensor.shape().first().copied()).unwrap_or(1);
     let wanted: Vec<String> = request.outputs.iter().map(|output| output.name.clone()).collect();
-    let (version, outputs) =
-        services.models.infer(&scope, &target.model, target.version()?, inputs, &wanted).await?;
+    let outputs = served.engine.infer(inputs, &wanted).await?;
     let usage = UsageEntry {
         operation: "infer",
         model: target.model.clone(),
@@ -175,7 +176,7 @@ pub(crate) async fn infer(
     let (outputs, raw) = convert::outputs(&request, outputs);
     let response = InferResponse {
         model_name: target.model,
-        model_version: version.version.to_string(),
+        model_version: served.version.version.to_string(),
         id: request.id,
         outputs,
     };

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result, ResultExt, Role, Scope};
 use cairn_serving::onnx::{ModelIdentity, OnnxModel};
-use cairn_serving::tensor::Tensor;
 use cairn_store::records::{ModelRow, ModelVersionRow};
 use cairn_store::{BlobPath, Blobs, Records};
 use serde_json::{Map, Value};
@@ -140,23 +139,6 @@ impl Models {
             }
         });
         Ok(Served { version: row, engine })
-    }
-
-    /// Runs tensors through a version.
-    ///
-    /// # Errors
-    /// `Invalid` naming the input at fault.
-    pub async fn infer(
-        &self,
-        scope: &Scope,
-        name: &str,
-        version: Option<i64>,
-        inputs: Vec<Tensor>,
-        outputs: &[String],
-    ) -> Result<(ModelVersionRow, Vec<Tensor>)> {
-        let served = self.serve(scope, name, version).await?;
-        let outputs = served.engine.infer(inputs, outputs).await?;
-        Ok((served.version, outputs))
     }
 
     /// Predicts rows given as objects.
