@@ -60,7 +60,7 @@ ask_all() {
 
 train() {
     local version
-    version=$(deployed_version "$TABLE")
+    version=$(deployed_version "$TABLE" || true)
     if [ -n "$version" ] && [ "$AGAIN" = no ]; then
         note "The model '$TABLE' is trained and deployed (version $version); --again trains anew."
         return

@@ -186,6 +186,11 @@ impl Answers {
                         Piece::End(done, markers) => draft.written(&this.analyzer, done, &markers, &shown),
                     }
                 }
+                // A model that has nothing to say does not keep the documents from it.
+                if draft.answer.text.trim().is_empty() {
+                    draft.extract(&this.analyzer, &question.text, &shown);
+                    yield Step::Text(draft.answer.text.clone());
+                }
             } else {
                 draft.extract(&this.analyzer, &question.text, &shown);
                 yield Step::Text(draft.answer.text.clone());
@@ -198,14 +203,12 @@ impl Answers {
     }
 }
 
-/// A small model at temperature 0 falls into repeating itself; a light penalty, where
-/// the caller set none, keeps it from that.
+/// A small model at temperature 0 falls into repeating itself; a light penalty on what
+/// it wrote, where the caller set none, keeps it from that and lets it quote.
 fn steady(sampling: &Sampling) -> Sampling {
-    let unset = (sampling.repetition_penalty - 1.0).abs() < f32::EPSILON;
-    Sampling {
-        repetition_penalty: if unset { 1.1 } else { sampling.repetition_penalty },
-        ..sampling.clone()
-    }
+    let unset = sampling.frequency_penalty.abs() < f32::EPSILON;
+    let penalty = if unset { 0.15 } else { sampling.frequency_penalty };
+    Sampling { frequency_penalty: penalty, ..sampling.clone() }
 }
 
 fn millis(since: Instant) -> f64 {
@@ -311,6 +314,8 @@ impl Draft {
         }
         self.answer.text = text;
         self.answer.citations = citations;
+        self.answer.unsupported.clear();
+        self.answer.mode = Mode::Extractive;
     }
 
     fn written(
