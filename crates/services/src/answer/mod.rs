@@ -203,12 +203,12 @@ impl Answers {
     }
 }
 
-/// A small model at temperature 0 falls into repeating itself; a light penalty on what
-/// it wrote, where the caller set none, keeps it from that and lets it quote.
+/// A small model at temperature 0 falls into repeating itself; a light penalty, where
+/// the caller set none, keeps it from that.
 fn steady(sampling: &Sampling) -> Sampling {
-    let unset = sampling.frequency_penalty.abs() < f32::EPSILON;
-    let penalty = if unset { 0.15 } else { sampling.frequency_penalty };
-    Sampling { frequency_penalty: penalty, ..sampling.clone() }
+    let unset = (sampling.repetition_penalty - 1.0).abs() < f32::EPSILON;
+    let penalty = if unset { 1.1 } else { sampling.repetition_penalty };
+    Sampling { repetition_penalty: penalty, ..sampling.clone() }
 }
 
 fn millis(since: Instant) -> f64 {
