@@ -53,8 +53,8 @@ pub struct Confidence {
 }
 
 impl Confidence {
-    /// Below this the answer is that the documents do not say. The line through the
-    /// two signs was fitted on questions about articles that were and were not there.
+    /// Below this the answer is that the documents do not say. Both signs
+    /// weigh the same and the line is a first guess; it is not fitted to any data yet.
     const THRESHOLD: f32 = 0.50;
 
     /// Looks at the best passages.
