@@ -1,6 +1,7 @@
 //! Models at run time: text models in GGUF files, tensor models in ONNX files, the
 //! embedding model, and the store the model files come from.
 //!
+//! - [`chat`]: the seam every language model stands behind;
 //! - [`gguf`]: language models, run by llama.cpp in supervised children;
 //! - [`onnx`]: tabular and other tensor models, run in process by rten;
 //! - [`embed`]: text to vectors, batched by length, searches before bulk work;
@@ -8,6 +9,7 @@
 //! - [`tensor`]: what tensor models take and give;
 //! - [`runtime`]: what every running model can say of itself.
 
+pub mod chat;
 pub mod embed;
 pub mod gguf;
 pub mod models;

@@ -1,9 +1,11 @@
 //! What every running model can say of itself, whatever runs it.
 
 use async_trait::async_trait;
+use cairn_kernel::Result;
 
 use crate::gguf::{Gguf, State};
-use crate::onnx::OnnxModel;
+use crate::onnx::{ModelMetadata, OnnxModel};
+use crate::tensor::Tensor;
 
 /// Which engine runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,23 @@ impl Runtime for OnnxModel {
     async fn stop(&self) {
         self.unload();
     }
+}
+
+/// A model from tensors to tensors, wherever it runs: the seam behind the Open
+/// Inference Protocol. Cheap to share; requests run side by side.
+#[async_trait]
+pub trait TensorModel: Send + Sync {
+    /// What it takes and gives, and which engine runs it and why.
+    fn metadata(&self) -> &ModelMetadata;
+
+    /// Answers one request: `inputs` in any order, and the outputs named in `wanted`
+    /// in that order (all of them when it is empty).
+    ///
+    /// # Errors
+    /// `Invalid`, naming the input, for one that is missing, unknown, sent twice, or
+    /// of another type or shape than declared; `Unavailable` when the engine is gone
+    /// or restarts; `Unprocessable` when it cannot compute these values.
+    async fn infer(&self, inputs: Vec<Tensor>, wanted: &[String]) -> Result<Vec<Tensor>>;
 }
 
 /// The resident memory of a process, where the system tells.
