@@ -2,10 +2,10 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build console models up down test lint bench soak
+.PHONY: help demo build console models up down test lint bench bench-peers soak
 
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## From a clone to cited answers and a served model; leaves the server running (ARGS=--again trains anew)
 	@scripts/demo.sh $(ARGS)
@@ -33,7 +33,10 @@ lint: ## Check format, lints, types, layering and deployment files
 	@scripts/lint.sh
 
 bench: ## Run the benches, each against its peer; ARGS go to the bench program
-	@. scripts/common.sh && cargo run -p cairn-bench -- $(ARGS)
+	@scripts/bench.sh $(ARGS)
+
+bench-peers: ## Run one bench against a peer: ARGS="llm", "structured" or "tensor"
+	@scripts/bench-peers.sh $(ARGS)
 
 soak: build ## Kill and restart the server while it ingests 1,000 files
 	@scripts/soak.sh

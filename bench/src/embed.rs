@@ -97,7 +97,7 @@ async fn queries(embedder: &Embedder, bulk: Option<&[String]>) -> Result<f64> {
 }
 
 /// Texts as chunking leaves them: plain sentences, 20 to 400 tokens.
-fn sample(count: usize) -> Vec<String> {
+pub(crate) fn sample(count: usize) -> Vec<String> {
     const WORDS: [&str; 24] = [
         "the",
         "report",
@@ -146,7 +146,7 @@ struct Tokens {
     types: Vec<i32>,
 }
 
-struct Bare {
+pub(crate) struct Bare {
     model: Model,
     batches: Vec<Tokens>,
     tokens: usize,
@@ -155,7 +155,11 @@ struct Bare {
 }
 
 impl Bare {
-    fn load(config: &EmbedConfig, tokenizer: &TextTokenizer, texts: &[String]) -> Result<Self> {
+    pub(crate) fn load(
+        config: &EmbedConfig,
+        tokenizer: &TextTokenizer,
+        texts: &[String],
+    ) -> Result<Self> {
         let mut batcher = Batcher::default();
         let mut tokens = 0;
         for text in texts {
@@ -176,7 +180,12 @@ impl Bare {
         Ok(Self { model, batches, tokens, one, all: pool(config.threads) })
     }
 
-    fn one_batch_each(&self) -> Duration {
+    /// Tokens of all windows together.
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    pub(crate) fn one_batch_each(&self) -> Duration {
         let next = AtomicUsize::new(0);
         let started = Instant::now();
         std::thread::scope(|scope| {
@@ -191,7 +200,7 @@ impl Bare {
         started.elapsed()
     }
 
-    fn all_cores_on_one(&self) -> Duration {
+    pub(crate) fn all_cores_on_one(&self) -> Duration {
         let started = Instant::now();
         for batch in &self.batches {
             self.compute(batch, &self.all);

@@ -1,11 +1,13 @@
 //! The benches, each against its peer or the bare engine in the same run:
-//! `llm` (decode), `embed` (embedding throughput), `retrieval` (quality and latency).
+//! `llm` (decode), `embed` (the embedder alone), `ingest` (embedding while a server
+//! ingests), `retrieval` (quality and latency).
 //!
-//! `cargo run -p cairn-bench -- [llm|embed|retrieval|all] [DATA]`, where DATA is a
+//! `cargo run -p cairn-bench -- [llm|embed|ingest|retrieval|all] [DATA]`, where DATA is a
 //! folder with `cranfield` and `cacm` (default `../shared/data/retrieval`). The
 //! models come from the model store.
 
 mod embed;
+mod ingest;
 mod llm;
 mod retrieval;
 
@@ -28,13 +30,17 @@ fn main() -> Result<()> {
     match what {
         "llm" => decode(),
         "embed" => embedding(),
+        "ingest" => ingestion(),
         "retrieval" => quality(Path::new(data)),
         "all" => {
             decode()?;
             embedding()?;
+            ingestion()?;
             quality(Path::new(data))
         }
-        other => bail!("there is no bench '{other}'; there are llm, embed, retrieval and all"),
+        other => {
+            bail!("there is no bench '{other}'; there are llm, embed, ingest, retrieval and all")
+        }
     }
 }
 
@@ -66,6 +72,20 @@ fn embedding() -> Result<()> {
         report.ratio,
         report.query_ms,
         report.query_under_bulk_ms
+    );
+    Ok(())
+}
+
+fn ingestion() -> Result<()> {
+    let report = ingest::run(100)?;
+    println!(
+        "ingestion, {} files, {:.0} tokens in {:.1} s: {:.0} tok/s, bare rten {:.0} tok/s, ratio {:.3}",
+        report.files,
+        report.tokens,
+        report.seconds,
+        report.server_tokens_per_second,
+        report.bare_tokens_per_second,
+        report.ratio
     );
     Ok(())
 }

@@ -51,6 +51,7 @@ pub(crate) async fn up(config: Config) -> Result<Outcome> {
 
     // Run.
     signals.next().await;
+    services.drain();
     tracing::info!("stopping: requests in flight are finished first");
 
     // Stop, in the reverse order. A second signal does not wait for it.

@@ -40,12 +40,16 @@ async fn healthz() -> &'static str {
     "ok"
 }
 
-/// It can serve: the records are open and the index agrees with them.
+/// It can serve: the records are open, the index agrees with them, and no stop was asked for.
 async fn readyz(State(services): State<Services>) -> Response {
     if services.is_ready() {
         return axum::Json(json!({"ready": true})).into_response();
     }
-    let reason = json!({"ready": false, "reason": "the search index is being checked"});
+    let reason = match services.is_draining() {
+        true => "the server is stopping",
+        false => "the search index is being checked",
+    };
+    let reason = json!({"ready": false, "reason": reason});
     (StatusCode::SERVICE_UNAVAILABLE, axum::Json(reason)).into_response()
 }
 

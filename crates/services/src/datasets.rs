@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use cairn_isolate::Isolate;
 use cairn_kernel::{Error, Id, Limits, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_store::Records;
 use cairn_store::records::DatasetRow;
@@ -31,12 +32,14 @@ pub struct Datasets {
     records: Records,
     root: PathBuf,
     limits: Limits,
+    isolate: Isolate,
 }
 
 impl Datasets {
-    /// Datasets in `records`, with the snapshots of each tenant in a folder below `root`.
-    pub fn new(records: Records, root: PathBuf, limits: Limits) -> Self {
-        Self { records, root, limits }
+    /// Datasets in `records`, with the snapshots of each tenant in a folder below `root`;
+    /// SQL runs in children of `isolate`.
+    pub fn new(records: Records, root: PathBuf, limits: Limits, isolate: Isolate) -> Self {
+        Self { records, root, limits, isolate }
     }
 
     /// The engine over the tenant's own folder: another tenant's files are not in it.
@@ -152,7 +155,8 @@ impl Datasets {
         let rows = self.records.list_datasets(scope).await?;
         let tables: Vec<(String, String)> =
             rows.into_iter().map(|row| (row.name, row.sha256)).collect();
-        self.tables(scope).query(&tables, sql, limits).await
+        let engine = self.tables(scope).with_children(self.isolate.clone());
+        engine.query(&tables, sql, limits).await
     }
 }
 

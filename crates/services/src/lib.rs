@@ -94,6 +94,7 @@ pub struct Services {
     records: Records,
     queue: Queue,
     ready: Arc<AtomicBool>,
+    draining: Arc<AtomicBool>,
     started: Instant,
 }
 
@@ -118,8 +119,12 @@ impl Services {
         let llms = llms::Llms::new(isolate.clone(), tasks.clone(), models, llm);
         let retrieve =
             retrieve::Retrieve::new(records.clone(), projection.clone(), Arc::clone(&embedder));
-        let datasets =
-            datasets::Datasets::new(records.clone(), data.join("tables"), limits.clone());
+        let datasets = datasets::Datasets::new(
+            records.clone(),
+            data.join("tables"),
+            limits.clone(),
+            isolate.clone(),
+        );
         let services = Self {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
             files: files::Files::new(
@@ -147,6 +152,7 @@ impl Services {
             records: records.clone(),
             queue: queue.clone(),
             ready: Arc::default(),
+            draining: Arc::default(),
             started: Instant::now(),
         };
         let freed = queue.recover().await?;
@@ -201,9 +207,20 @@ impl Services {
         tasks.spawn("job metrics", async move { report_depth(&queue, &shutdown).await });
     }
 
-    /// Whether everything is up and the index agrees with the records.
+    /// Whether everything is up, the index agrees with the records, and no stop was
+    /// asked for.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::SeqCst)
+        self.ready.load(Ordering::SeqCst) && !self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Says to whoever asks that no new work should come here; what comes is done.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether [`Services::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
     }
 
     /// Time since the start.
