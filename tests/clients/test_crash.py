@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import re
 import threading
 import time
 
@@ -79,6 +80,14 @@ def test_a_kill_in_the_middle_of_ingesting_loses_and_doubles_nothing(own_server)
 COUNT = [{"role": "user", "content": "Count from one to five hundred in words, one number after another."}]
 
 
+def wait_busy(server) -> None:
+    """Returns as soon as the language model works on a request."""
+    deadline = time.monotonic() + 60
+    while not re.search(r"^cairn_llm_slots_busy\{[^}]*\} [1-9]", server.call("GET", "/metrics").text, re.MULTILINE):
+        assert time.monotonic() < deadline, "no request reached the language model"
+        time.sleep(0.005)
+
+
 def kill_llm(server) -> None:
     children = server.children("gguf")
     assert children, "no LLM child runs"
@@ -107,8 +116,7 @@ def test_a_whole_answer_whose_llm_dies_is_a_503_and_the_next_works(own_server):
     client.chat.completions.create(model="cairn", messages=COUNT, max_tokens=4)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.chat.completions.create, model="cairn", messages=COUNT, max_tokens=1500)
-        time.sleep(1.0)
-        assert not asked.done(), "the answer was complete before the kill: nothing was tested"
+        wait_busy(own_server)
         kill_llm(own_server)
         with pytest.raises(openai.InternalServerError) as failed:
             asked.result(timeout=120)
