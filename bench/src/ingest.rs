@@ -5,7 +5,7 @@
 //! The server does everything a user's does: it parses in sandboxed children, cuts,
 //! tokenises, embeds, commits to disk and writes the index.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ pub fn run(files: usize) -> Result<Report> {
 
 async fn through_server(texts: &[String]) -> Result<(f64, f64)> {
     let data = tempfile::tempdir()?;
-    let server = Server::start(data.path().to_path_buf()).await?;
+    let server = Server::start(data.path()).await?;
     let mut ids = Vec::new();
     for (number, texts) in texts.chunks(TEXTS_PER_FILE).enumerate() {
         let part = Part::text(texts.join("\n\n")).file_name(format!("report-{number}.txt"));
@@ -108,7 +108,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(data: PathBuf) -> Result<Self> {
+    async fn start(data: &Path) -> Result<Self> {
         let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("cairn"));
         let program = std::env::var_os("CAIRN_BIN").map_or_else(beside, |path| Ok(path.into()))?;
         ensure!(program.is_file(), "{} is missing: run `make build`", program.display());

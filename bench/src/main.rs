@@ -60,7 +60,7 @@ fn decode() -> Result<()> {
 }
 
 fn embedding() -> Result<()> {
-    let report = embed::run(600, 3)?;
+    let report = embed::run(300, 3)?;
     println!(
         "embedding, {} texts of {} tokens, {} threads: {:.0} tok/s, bare rten {:.0} tok/s, ratio {:.3}; \
          a query takes {:.1} ms alone and {:.1} ms beside bulk work",
@@ -77,7 +77,7 @@ fn embedding() -> Result<()> {
 }
 
 fn ingestion() -> Result<()> {
-    let report = ingest::run(100)?;
+    let report = ingest::run(30)?;
     println!(
         "ingestion, {} files, {:.0} tokens in {:.1} s: {:.0} tok/s, bare rten {:.0} tok/s, ratio {:.3}",
         report.files,
