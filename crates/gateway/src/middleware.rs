@@ -5,12 +5,12 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use cairn_kernel::{Error, Id, Kind};
 use tracing::Instrument;
 
 use crate::App;
-use crate::error::of_path;
+use crate::error::ApiError;
 use crate::extract::RequestId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,7 +21,7 @@ const ID_MAX: usize = 64;
 /// Gives the request its id and span, lets it in, and counts it.
 pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request_id(request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()));
+    let id = request_id(&request);
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -44,22 +44,21 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
 }
 
 async fn admit(app: &App, request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
     let Ok(_admitted) = app.admission.try_acquire() else {
         let full = Error::new(Kind::Exhausted, "too many requests at once; try again in a second");
-        return of_path(&path, full);
+        return ApiError(full).into_response();
     };
     match tokio::time::timeout(app.deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             let late = format!("no answer within {} s", app.deadline.as_secs());
-            of_path(&path, Error::new(Kind::Timeout, late))
+            ApiError(Error::new(Kind::Timeout, late)).into_response()
         }
     }
 }
 
-/// The id a client gave, if it can be one, or a new one.
-pub(crate) fn request_id(given: Option<&str>) -> String {
+fn request_id(request: &Request) -> String {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let usable = |id: &&str| {
         !id.is_empty()
             && id.len() <= ID_MAX

@@ -6,7 +6,6 @@
 
 mod bad_input;
 mod documents;
-mod rollouts;
 mod scene;
 mod tables;
 mod tenancy;

@@ -20,8 +20,7 @@ use std::time::Instant;
 use async_stream::try_stream;
 use cairn_kernel::{Result, Scope};
 use cairn_search::Analyzer;
-use cairn_serving::chat::{ChatEvent, ChatRequest, ChatStream, ChatUsage};
-use cairn_serving::gguf::{ChatMessage, FinishReason, Sampling};
+use cairn_serving::gguf::{ChatMessage, Done, Event, FinishReason, GenerateRequest, Sampling};
 use cairn_store::Records;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
@@ -29,8 +28,7 @@ use futures::{Stream, StreamExt};
 pub use cite::{Citation, Unsupported};
 pub use evidence::Confidence;
 
-use crate::chat::Inference;
-use crate::models::Target;
+use crate::llms::Llms;
 use crate::retrieve::{Passage, Request, Retrieve};
 use markers::Markers;
 
@@ -58,8 +56,6 @@ pub struct Question {
     pub sampling: Sampling,
     /// Most tokens of the answer.
     pub max_tokens: Option<u32>,
-    /// What keeps its version of the model from request to request.
-    pub sticky: Option<String>,
     /// The request's id, for the log.
     pub trace: String,
 }
@@ -98,7 +94,7 @@ pub struct Answer {
     pub mode: Mode,
     /// The signs the decision to answer rested on.
     pub confidence: Confidence,
-    /// What wrote: the SHA-256 of a model file, or a provider and its model.
+    /// SHA-256 of the model that wrote.
     pub model_sha256: Option<String>,
     /// Position of the index it was answered from.
     pub index_position: i64,
@@ -134,27 +130,21 @@ pub enum Step {
 pub struct Answers {
     records: Records,
     retrieve: Retrieve,
-    inference: Inference,
+    llms: Llms,
     analyzer: Arc<Analyzer>,
 }
 
 impl Answers {
-    /// Answers from what `retrieve` finds, written by the models of `inference`.
-    pub fn new(records: Records, retrieve: Retrieve, inference: Inference) -> Self {
-        Self { records, retrieve, inference, analyzer: Arc::new(Analyzer::default()) }
+    /// Answers from what `retrieve` finds, written by what `llms` has.
+    pub fn new(records: Records, retrieve: Retrieve, llms: Llms) -> Self {
+        Self { records, retrieve, llms, analyzer: Arc::new(Analyzer::default()) }
     }
 
     /// Answers a question step by step. Dropping the stream stops the work.
     pub fn answer(&self, scope: Scope, question: Question) -> BoxStream<'static, Result<Step>> {
         let this = self.clone();
         Box::pin(try_stream! {
-            let target = Target {
-                name: question.model.clone(),
-                selector: None,
-                sticky: question.sticky.clone(),
-                request_id: question.trace.clone(),
-            };
-            let writer = this.inference.writer(&scope, &target).await?;
+            let engine = this.llms.for_answers(&question.model).await?;
             yield Step::Searching;
             let searching = Instant::now();
             let wide = Request { limit: question.search.limit.max(CANDIDATES), ..question.search.clone() };
@@ -170,22 +160,22 @@ impl Answers {
             if let Some(reason) = refusal(&found, draft.answer.confidence) {
                 yield Step::Text(prompt::SILENT.to_owned());
                 draft.refuse(reason);
-            } else if let Some(writer) = writer {
+            } else if let Some(engine) = engine {
                 let messages = prompt::grounded(
                     &this.analyzer, &question.text, question.instructions.as_deref(),
                     &question.history, &shown,
                 );
-                let request = ChatRequest {
-                    messages,
+                let request = GenerateRequest {
                     max_tokens: Some(question.max_tokens.unwrap_or(ANSWER_TOKENS)),
-                    sampling: steady(&question.sampling, writer.is_local()),
-                    choices: 1,
-                    owner: scope.tenant().as_str().to_owned(),
+                    sampling: steady(&question.sampling),
                     trace: question.trace,
-                    ..ChatRequest::default()
+                    ..GenerateRequest::new(
+                        scope.tenant().as_str(),
+                        engine.render_chat(&messages, None, true)?,
+                    )
                 };
-                draft.answer.model_sha256 = Some(writer.identity().to_owned());
-                let pieces = write(writer.chat(request).await?);
+                draft.answer.model_sha256 = Some(engine.facts().sha256.clone());
+                let pieces = write(engine.generate(request).await?);
                 futures::pin_mut!(pieces);
                 while let Some(piece) = pieces.next().await {
                     match piece? {
@@ -193,7 +183,7 @@ impl Answers {
                             draft.answer.text.push_str(&text);
                             yield Step::Text(text);
                         }
-                        Piece::End(end, markers) => draft.written(&this.analyzer, end, &markers, &shown),
+                        Piece::End(done, markers) => draft.written(&this.analyzer, done, &markers, &shown),
                     }
                 }
                 // A model that has nothing to say does not keep the documents from it.
@@ -214,10 +204,10 @@ impl Answers {
 }
 
 /// A small model at temperature 0 falls into repeating itself; a light penalty, where
-/// the caller set none, keeps it from that. Providers have larger ones, and no such penalty.
-fn steady(sampling: &Sampling, local: bool) -> Sampling {
+/// the caller set none, keeps it from that.
+fn steady(sampling: &Sampling) -> Sampling {
     let unset = (sampling.repetition_penalty - 1.0).abs() < f32::EPSILON;
-    let penalty = if unset && local { 1.1 } else { sampling.repetition_penalty };
+    let penalty = if unset { 1.1 } else { sampling.repetition_penalty };
     Sampling { repetition_penalty: penalty, ..sampling.clone() }
 }
 
@@ -248,25 +238,21 @@ fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
 
 enum Piece {
     Text(String),
-    End(End, Vec<markers::Marker>),
-}
-
-/// How the writing ended.
-#[derive(Default)]
-struct End {
-    cut_off: bool,
-    usage: ChatUsage,
+    End(Done, Vec<markers::Marker>),
 }
 
 /// The model's text without markers, then how it ended and where the markers stood.
-fn write(mut events: ChatStream) -> impl Stream<Item = Result<Piece>> + Send {
+fn write(
+    events: impl Stream<Item = Result<Event>> + Send + 'static,
+) -> impl Stream<Item = Result<Piece>> + Send {
     try_stream! {
         let mut markers = Markers::default();
         let mut started = false;
-        let mut end = End::default();
+        futures::pin_mut!(events);
         while let Some(event) = events.next().await {
             match event? {
-                ChatEvent::Text { text, .. } => {
+                Event::Started { .. } => {}
+                Event::Token { text, .. } => {
                     let mut shown = markers.push(&text);
                     if !started {
                         shown = shown.trim_start().to_owned();
@@ -276,19 +262,13 @@ fn write(mut events: ChatStream) -> impl Stream<Item = Result<Piece>> + Send {
                         yield Piece::Text(shown);
                     }
                 }
-                ChatEvent::Finished { reason, .. } => end.cut_off = reason == FinishReason::Length,
-                ChatEvent::Done(usage) => {
-                    end.usage = usage;
+                Event::Done(done) => {
                     let (rest, found) = std::mem::take(&mut markers).finish();
                     if !rest.is_empty() {
                         yield Piece::Text(rest);
                     }
-                    yield Piece::End(std::mem::take(&mut end), found);
+                    yield Piece::End(done, found);
                 }
-                // No tools are offered, so none are called.
-                ChatEvent::Started { .. }
-                | ChatEvent::ToolCall { .. }
-                | ChatEvent::ToolArguments { .. } => {}
             }
         }
     }
@@ -341,16 +321,16 @@ impl Draft {
     fn written(
         &mut self,
         analyzer: &Analyzer,
-        end: End,
+        done: Done,
         markers: &[markers::Marker],
         shown: &[Passage],
     ) {
         let answer = &mut self.answer;
         answer.mode = Mode::Generative;
-        answer.cut_off = end.cut_off;
-        answer.input_tokens = end.usage.prompt_tokens;
-        answer.cached_tokens = end.usage.cached_tokens;
-        answer.output_tokens = end.usage.completion_tokens;
+        answer.cut_off = done.finish_reason == FinishReason::Length;
+        answer.input_tokens = done.prompt_tokens;
+        answer.cached_tokens = done.cached_tokens;
+        answer.output_tokens = done.completion_tokens;
         if says_silent(&answer.text) {
             answer.refused = Some("the model found no answer in the nearest passages".to_owned());
             return;

@@ -18,8 +18,7 @@ mod text;
 mod worker;
 
 pub use batch::{BATCH_TOKENS, Batch, Batcher};
-pub(crate) use embedder::own_tokens;
-pub use embedder::{EmbedConfig, Embedder, Embeddings, Priority, TokenVectors};
+pub use embedder::{EmbedConfig, Embedder, Embeddings, Priority};
 pub use engine::DIMENSIONS;
 pub use text::{MAX_TOKENS, TextTokenizer};
 
