@@ -9,20 +9,12 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-requirements=bench/peers/requirements.txt
-venv=$CACHE/venv-peers-$(sha256sum "$requirements" | cut -c1-12)
-if [ ! -f "$venv/complete" ]; then
-    note "Making the Python environment $venv"
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
-    touch "$venv/complete"
-fi
 what=${1:-}
 [ -f "bench/peers/$what.py" ] || fail "usage: scripts/bench-peers.sh llm|structured|tensor [MODEL]"
 if [ "$what" = tensor ] && ! command -v wrk >/dev/null; then
     fail "wrk is missing. Install it with: apt-get update && apt-get install -y wrk"
 fi
+venv=$(scripts/venv.sh "$ROOT/bench/peers/requirements.txt")
 cargo build --workspace --bins
 shift
 exec "$venv/bin/python" "bench/peers/$what.py" "$@"
