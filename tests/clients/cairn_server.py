@@ -53,11 +53,16 @@ class Server:
         self.key = f"ck_{uuid.uuid4().hex}_{secrets.token_hex(32)}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.grpc = f"127.0.0.1:{free_port()}"
+        self.metrics = f"127.0.0.1:{free_port()}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if name not in ("CAIRN_URL", "CAIRN_KEY")}
         own["CAIRN_ADMIN_KEY"] = self.key
+        own["CAIRN_GRPC_LISTEN"] = self.grpc
+        own["CAIRN_METRICS_LISTEN"] = self.metrics
+        own["CAIRN_METRICS_COMPAT"] = "true"
         own.setdefault("CAIRN_MODELS_DIR", str(CACHE / "models"))
         own.setdefault("CAIRN_LLM", "SmolLM2-135M-Instruct")
         return own

@@ -8,6 +8,7 @@ import pathlib
 import pytest
 from openai import OpenAI
 
+import tensors
 from cairn_server import REPOSITORY, Server
 
 EXAMPLES = REPOSITORY / "examples"
@@ -28,6 +29,12 @@ def own_server(tmp_path: pathlib.Path):
     yield running
     if running.process.poll() is None:
         assert running.stop() == 0, f"the server did not end cleanly\n{running.tail()}"
+
+
+@pytest.fixture(scope="session")
+def trained(server: Server):
+    """A classifier trained through the API and deployed, and fresh rows for it."""
+    return tensors.train(server)
 
 
 @pytest.fixture(scope="session")

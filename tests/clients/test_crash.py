@@ -78,6 +78,8 @@ def test_a_kill_in_the_middle_of_ingesting_loses_and_doubles_nothing(own_server)
 
 
 COUNT = [{"role": "user", "content": "Count from one to five hundred in words, one number after another."}]
+# Some nine seconds of writing, whatever the model thinks of the task.
+LONG = {"messages": COUNT, "max_tokens": 1500, "extra_body": {"ignore_eos": True}}
 
 
 def wait_busy(server) -> None:
@@ -97,7 +99,7 @@ def kill_llm(server) -> None:
 
 def test_a_stream_whose_llm_dies_fails_retryable_and_the_next_works(own_server):
     client = stock_client(own_server)
-    stream = client.chat.completions.create(model="cairn", messages=COUNT, max_tokens=1500, stream=True)
+    stream = client.chat.completions.create(model="cairn", stream=True, **LONG)
     with pytest.raises(openai.APIError) as failed:
         for position, _ in enumerate(stream):
             if position == 3:
@@ -115,7 +117,7 @@ def test_a_whole_answer_whose_llm_dies_is_a_503_and_the_next_works(own_server):
     # The model is loaded first, so that the kill meets an answer and not a load.
     client.chat.completions.create(model="cairn", messages=COUNT, max_tokens=4)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(client.chat.completions.create, model="cairn", messages=COUNT, max_tokens=1500)
+        asked = pool.submit(client.chat.completions.create, model="cairn", **LONG)
         wait_busy(own_server)
         kill_llm(own_server)
         with pytest.raises(openai.InternalServerError) as failed:

@@ -200,7 +200,69 @@ pub(crate) enum Models {
         #[arg(long, conflicts_with = "names")]
         all: bool,
     },
-    /// Serve a version of a trained model
+    /// Register a version: an ONNX or GGUF file, a model of the server's store, or a provider's
+    Add {
+        /// The model's name; it is made if it is new
+        name: String,
+        /// An ONNX or GGUF file
+        #[arg(required_unless_present_any = ["asset", "provider"], conflicts_with_all = ["asset", "provider"])]
+        file: Option<PathBuf>,
+        /// A language model, as `cairn models list` shows it
+        #[arg(long, conflicts_with = "provider")]
+        asset: Option<String>,
+        /// A provider of the server's configuration
+        #[arg(long, requires = "model")]
+        provider: Option<String>,
+        /// The provider's name for the model
+        #[arg(long, requires = "provider")]
+        model: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let an alias name a version, for requests to NAME@ALIAS
+    Alias {
+        /// The model
+        name: String,
+        /// The alias
+        alias: String,
+        /// The version
+        version: u64,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show how a model's rollout stands, or begin one
+    Rollout {
+        /// The model
+        name: String,
+        /// A JSON file with the rollout to begin
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Take a rollout back: the stable version answers everything, at once
+    Rollback {
+        /// The model
+        name: String,
+        /// Why, for the history
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let a version of a rollout answer everything
+    Promote {
+        /// The model
+        name: String,
+        /// The version [default: the one on trial]
+        version: Option<u64>,
+        /// Why, for the history
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Serve a version of a model; a rollout under way ends
     Deploy {
         /// The model
         name: String,
@@ -294,11 +356,25 @@ mod tests {
             "cairn predict abalone new.csv --json",
             "cairn models pull --default",
             "cairn models pull SmolLM2-135M-Instruct all-MiniLM-L6-v2",
+            "cairn models add m m.onnx --json",
+            "cairn models add m --asset smollm2-135m-instruct",
+            "cairn models add m --provider p --model x",
+            "cairn models alias m champion 2",
+            "cairn models rollout m --set plan.json",
+            "cairn models rollback m --reason slow",
+            "cairn models promote m 2",
             "cairn keys create --tenant t --role editor --json",
             "cairn verify --json --data d",
             "cairn purge",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for line in [
+            "cairn models add m",
+            "cairn models add m f --asset a",
+            "cairn models add m --provider p",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
         assert!(
             Cli::try_parse_from("cairn keys create --tenant t --role king".split(' ')).is_err()

@@ -60,6 +60,7 @@ fn child(arguments: &[OsString]) -> ExitCode {
         cairn_documents::CHILD_ROLE => cairn_documents::child_main(rest),
         cairn_serving::gguf::CHILD_ROLE => cairn_serving::gguf::child_main(rest),
         cairn_tables::CHILD_ROLE => cairn_tables::child_main(rest),
+        cairn_serving::onnx::CHILD_ROLE => cairn_serving::onnx::child_main(rest),
         cairn_automl::ROLE => cairn_automl::child_main(rest),
         other => Err(std::io::Error::other(format!("there is no child role '{other}'"))),
     };

@@ -1,5 +1,6 @@
 //! `cairn up`: the order in which everything starts and stops.
 
+mod doors;
 mod instance;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,18 +9,18 @@ use std::time::Duration;
 use cairn_gateway::App;
 use cairn_guard::ApiKey;
 use cairn_isolate::Isolate;
-use cairn_kernel::{Error, Kind, Result, ResultExt as _, Secret, Tasks};
+use cairn_kernel::{Result, ResultExt as _, Secret, Tasks};
 use cairn_monitor::Metrics;
 use cairn_services::accounts::NewKey;
 use cairn_services::llms::LlmSettings;
 use cairn_services::{Services, Settings};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::Outcome;
 use crate::config::Config;
 use crate::output;
 
+use doors::Doors;
 pub(crate) use instance::{Instance, Running};
 
 /// How long background work may take to hand back its jobs.
@@ -38,16 +39,17 @@ pub(crate) async fn up(config: Config) -> Result<Outcome> {
     let mut signals = Signals::listen()?;
     let metrics = Metrics::install()?;
     let instance = Instance::claim(&config.data)?;
-    let listener = bind(config.listen).await?;
-    let bound = listener.local_addr().or_internal("reading the bound address")?;
+    let doors = Doors::bind(&config).await?;
+    let bound = doors.main()?;
     let local_key = Secret::new(ApiKey::generate().expose());
     let (tasks, door) = (Tasks::new(), Tasks::new());
     let services = Services::open(settings(&config, &local_key)?, &tasks).await?;
     let first_key = first_key(&config, &services).await?;
     watch_metrics(&tasks, &metrics);
-    open_door(&door, listener, App::new(services.clone(), metrics));
+    let app = App::new(services.clone(), metrics);
+    let beside = doors.open(&door, &app.with_compatible_metrics(config.metrics_compat))?;
     instance.announce(&url_of(bound), &local_key)?;
-    greet(bound, first_key.as_ref())?;
+    greet(bound, &beside, first_key.as_ref())?;
 
     // Run.
     signals.next().await;
@@ -89,21 +91,6 @@ impl Signals {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|cause| {
-        let (kind, why) = match cause.kind() {
-            std::io::ErrorKind::AddrInUse => (Kind::Conflict, "another program listens there"),
-            std::io::ErrorKind::PermissionDenied => {
-                (Kind::Forbidden, "this user may not listen there")
-            }
-            _ => (Kind::Unavailable, "this machine cannot listen there"),
-        };
-        let message =
-            format!("cannot listen on {address}: {why}; choose another with --listen HOST:PORT");
-        Error::new(kind, message).with_source(cause)
-    })
-}
-
 fn settings(config: &Config, local_key: &Secret) -> Result<Settings> {
     let admin_keys = config.admin_key.iter().chain([local_key]).cloned().collect();
     Ok(Settings {
@@ -119,6 +106,8 @@ fn settings(config: &Config, local_key: &Secret) -> Result<Settings> {
             threads: u32::try_from(config.threads).unwrap_or(u32::MAX),
             idle: config.llm_idle,
         },
+        rerank_model: config.rerank_model.clone(),
+        providers: config.providers.clone(),
         threads: config.threads,
     })
 }
@@ -133,15 +122,6 @@ fn watch_metrics(tasks: &Tasks, metrics: &Metrics) {
     tasks.spawn("metrics", async move { metrics.upkeep(shutdown).await });
 }
 
-fn open_door(door: &Tasks, listener: TcpListener, app: App) {
-    let shutdown = door.shutdown();
-    door.spawn("door", async move {
-        if let Err(error) = cairn_gateway::serve(listener, app, shutdown).await {
-            tracing::error!(error = %error.detail(), "the server no longer answers");
-        }
-    });
-}
-
 /// The address under which this machine reaches the server.
 fn url_of(bound: SocketAddr) -> String {
     let ip = match bound.ip() {
@@ -152,7 +132,7 @@ fn url_of(bound: SocketAddr) -> String {
     format!("http://{}", SocketAddr::new(ip, bound.port()))
 }
 
-fn greet(bound: SocketAddr, first_key: Option<&NewKey>) -> Result<()> {
+fn greet(bound: SocketAddr, beside: &[String], first_key: Option<&NewKey>) -> Result<()> {
     if let Some(key) = first_key {
         output::line(format_args!(
             "Admin key, shown this once; keep it safe:\n  {}",
@@ -162,7 +142,8 @@ fn greet(bound: SocketAddr, first_key: Option<&NewKey>) -> Result<()> {
     let url = url_of(bound);
     output::line(format_args!(
         "Cairn listens on {bound}\n  API      {url}/v1\n  console  {url}/console/"
-    ))
+    ))?;
+    beside.iter().try_for_each(|line| output::line(format_args!("  {line}")))
 }
 
 fn report(what: &str, left: &[&'static str]) {
@@ -181,16 +162,5 @@ mod tests {
         assert_eq!(url("0.0.0.0:80"), "http://127.0.0.1:80");
         assert_eq!(url("[::]:80"), "http://[::1]:80");
         assert_eq!(url("10.1.2.3:80"), "http://10.1.2.3:80");
-    }
-
-    #[tokio::test]
-    async fn a_taken_port_is_named() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let taken = first.local_addr().unwrap();
-        let error = bind(taken).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Conflict);
-        assert!(
-            error.message().contains(&taken.to_string()) && error.message().contains("--listen")
-        );
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod datasets;
 pub(crate) mod keys;
 pub(crate) mod models;
+pub(crate) mod rollouts;
 pub(crate) mod status;
 pub(crate) mod text;
 pub(crate) mod training;
@@ -10,7 +11,7 @@ mod upload;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use cairn_wire::openai::List;
 
 use crate::App;
@@ -37,7 +38,20 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/models", get(models::list))
         .route("/cairn/v1/models/{name}", get(models::show).delete(models::delete))
         .route("/cairn/v1/models/{name}/deploy", post(models::deploy))
+        .route(
+            "/cairn/v1/models/{name}/versions",
+            post(models::register).layer(DefaultBodyLimit::disable()),
+        )
         .route("/cairn/v1/models/{name}/versions/{version}/onnx", get(models::onnx))
+        .route(
+            "/cairn/v1/models/{name}/aliases/{alias}",
+            put(models::set_alias).delete(models::delete_alias),
+        )
+        .route("/cairn/v1/models/{name}/rollout", get(rollouts::show).put(rollouts::set))
+        .route("/cairn/v1/models/{name}/rollout/rollback", post(rollouts::roll_back))
+        .route("/cairn/v1/models/{name}/rollout/promote", post(rollouts::promote))
+        .route("/cairn/v1/models/{name}/history", get(rollouts::history))
+        .route("/cairn/v1/models/{name}/feedback", post(rollouts::feedback))
         .route("/cairn/v1/predict", post(models::predict))
         .route("/cairn/v1/files/{id}/text", get(text::text))
         .route("/cairn/v1/vector_stores/resolve", get(text::resolve_store))

@@ -30,7 +30,7 @@ impl From<Error> for InferError {
     }
 }
 
-/// The one table from kinds to statuses.
+/// The one table from kinds to HTTP statuses; [`code`] is gRPC's.
 pub(crate) fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Invalid => StatusCode::BAD_REQUEST,
@@ -45,6 +45,24 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         Kind::Cancelled | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The one table from kinds to gRPC codes. Only codes that clients may retry stand for
+/// kinds that are worth it.
+pub(crate) fn code(kind: Kind) -> tonic::Code {
+    match kind {
+        Kind::Invalid | Kind::Unsupported | Kind::Unprocessable => tonic::Code::InvalidArgument,
+        Kind::TooLarge => tonic::Code::OutOfRange,
+        Kind::Unauthenticated => tonic::Code::Unauthenticated,
+        Kind::Forbidden => tonic::Code::PermissionDenied,
+        Kind::NotFound => tonic::Code::NotFound,
+        Kind::Conflict => tonic::Code::FailedPrecondition,
+        Kind::Exhausted => tonic::Code::ResourceExhausted,
+        Kind::Unavailable => tonic::Code::Unavailable,
+        Kind::Timeout => tonic::Code::DeadlineExceeded,
+        Kind::Cancelled => tonic::Code::Cancelled,
+        Kind::Internal => tonic::Code::Internal,
     }
 }
 
@@ -94,9 +112,30 @@ pub(crate) fn note(error: &Error) {
 fn finish(error: &Error, mut response: Response) -> Response {
     note(error);
     if error.kind().retryable() {
-        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
+        let seconds = error.retry_after().map_or(1, |wait| wait.as_secs().max(1));
+        response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
     }
     response
+}
+
+/// What a handler's panic is to its client and to the log.
+pub(crate) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Error::internal(format!("a handler panicked: {text}"))
+}
+
+/// An error where no handler is that would know the protocol: the path tells it.
+pub(crate) fn of_path(path: &str, error: Error) -> Response {
+    let inference = path == "/v2" || path.starts_with("/v2/");
+    // Cohere's rerank has that prefix too.
+    match inference && path != "/v2/rerank" {
+        true => InferError(error).into_response(),
+        false => ApiError(error).into_response(),
+    }
 }
 
 impl IntoResponse for ApiError {

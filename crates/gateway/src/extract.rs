@@ -22,14 +22,18 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let services = Services::from_ref(state);
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let presented = header("authorization")
-            .and_then(|value| value.strip_prefix("Bearer ").or(value.strip_prefix("bearer ")))
-            .or_else(|| header("x-api-key"))
-            .unwrap_or_default();
+        let presented = presented(|name| parts.headers.get(name)?.to_str().ok());
         let scope = services.accounts.authenticate(presented).await?;
         Ok(Self(scope))
     }
+}
+
+/// The key in a request's headers, or in a call's metadata; empty if there is none.
+pub(crate) fn presented<'h>(header: impl Fn(&'static str) -> Option<&'h str>) -> &'h str {
+    header("authorization")
+        .and_then(|value| value.strip_prefix("Bearer ").or(value.strip_prefix("bearer ")))
+        .or_else(|| header("x-api-key"))
+        .unwrap_or_default()
 }
 
 /// The id of this request, as in the `x-request-id` header and the log.
@@ -41,6 +45,20 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self(String::new())))
+    }
+}
+
+/// What keeps its version of a model from request to request: the header `x-cairn-sticky`.
+#[derive(Clone, Debug)]
+pub(crate) struct Sticky(pub(crate) Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Sticky {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let sent = parts.headers.get("x-cairn-sticky").map(|value| value.as_bytes());
+        let key = sent.filter(|key| !key.is_empty());
+        Ok(Self(key.map(|key| String::from_utf8_lossy(key).into_owned())))
     }
 }
 

@@ -1,5 +1,5 @@
 //! The door: routes, authentication, admission, and the conversion between the
-//! wire and the use-cases. The only crate that knows HTTP.
+//! wire and the use-cases. The only crate that knows HTTP and gRPC.
 //!
 //! [`routes`] is the one table of every route; a handler converts, calls one
 //! service, converts back.
@@ -8,6 +8,8 @@ mod cairn;
 mod console;
 mod error;
 mod extract;
+mod grpc;
+mod measures;
 mod middleware;
 mod oip;
 mod openai;
@@ -23,14 +25,16 @@ use cairn_monitor::Metrics;
 use cairn_services::Services;
 use tokio::sync::Semaphore;
 
+pub use grpc::serve_grpc;
 pub use routes::router;
-pub use serve::serve;
+pub use serve::{serve, serve_metrics};
 
 /// What handlers share.
 #[derive(Clone)]
 pub struct App {
     services: Services,
     metrics: Metrics,
+    metrics_compat: bool,
     admission: Arc<Semaphore>,
     deadline: Duration,
 }
@@ -40,18 +44,18 @@ impl App {
     pub fn new(services: Services, metrics: Metrics) -> Self {
         let admission = Arc::new(Semaphore::new(services.limits.concurrent_requests));
         let deadline = Duration::from_secs(services.limits.request_seconds);
-        Self { services, metrics, admission, deadline }
+        Self { services, metrics, metrics_compat: false, admission, deadline }
+    }
+
+    /// Whether metrics are also given under the names of Triton and vLLM.
+    #[must_use]
+    pub fn with_compatible_metrics(self, metrics_compat: bool) -> Self {
+        Self { metrics_compat, ..self }
     }
 }
 
 impl FromRef<App> for Services {
     fn from_ref(app: &App) -> Self {
         app.services.clone()
-    }
-}
-
-impl FromRef<App> for Metrics {
-    fn from_ref(app: &App) -> Self {
-        app.metrics.clone()
     }
 }

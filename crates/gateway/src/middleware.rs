@@ -5,12 +5,12 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use cairn_kernel::{Error, Id, Kind};
 use tracing::Instrument;
 
 use crate::App;
-use crate::error::ApiError;
+use crate::error::of_path;
 use crate::extract::RequestId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,7 +21,7 @@ const ID_MAX: usize = 64;
 /// Gives the request its id and span, lets it in, and counts it.
 pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request_id(&request);
+    let id = request_id(request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()));
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -44,21 +44,22 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
 }
 
 async fn admit(app: &App, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
     let Ok(_admitted) = app.admission.try_acquire() else {
         let full = Error::new(Kind::Exhausted, "too many requests at once; try again in a second");
-        return ApiError(full).into_response();
+        return of_path(&path, full);
     };
     match tokio::time::timeout(app.deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             let late = format!("no answer within {} s", app.deadline.as_secs());
-            ApiError(Error::new(Kind::Timeout, late)).into_response()
+            of_path(&path, Error::new(Kind::Timeout, late))
         }
     }
 }
 
-fn request_id(request: &Request) -> String {
-    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+/// The id a client gave, if it can be one, or a new one.
+pub(crate) fn request_id(given: Option<&str>) -> String {
     let usable = |id: &&str| {
         !id.is_empty()
             && id.len() <= ID_MAX

@@ -1,48 +1,82 @@
-//! The Open Inference Protocol v2 over REST, with the binary tensor extension.
+//! The Open Inference Protocol v2 over REST, with the binary tensors and Triton's
+//! extensions: statistics, model configuration, model repository, classification,
+//! generation. [`crate::grpc`] is the same over gRPC, by the same functions.
 //!
 //! In JSON, `null` stands for NaN in floating-point tensors, in both directions.
 
-mod binary;
+pub(crate) mod binary;
+mod body;
+pub(crate) mod classify;
 mod convert;
+pub(crate) mod describe;
+pub(crate) mod execute;
+pub(crate) mod generate;
+pub(crate) mod repository;
+pub(crate) mod statistics;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use cairn_kernel::{Error, Kind, Result, Scope};
+use cairn_kernel::{Error, Result, ResultExt as _, Scope};
 use cairn_services::Services;
-use cairn_services::records::UsageEntry;
 use cairn_wire::oip::{
-    InferRequest, InferResponse, ModelMetadata, ModelReady, ServerHealth, ServerMetadata,
-    TensorMetadata,
+    InferRequest, InferResponse, ModelConfig, ModelMetadata, ModelReady, ServerHealth,
+    ServerMetadata,
 };
-use serde_json::{Value, json};
 
 use crate::App;
 use crate::error::InferError;
-use crate::extract::{Caller, RequestId, parse};
+use crate::extract::{Caller, RequestId, Sticky, parse};
+use body::Body;
+use execute::Target;
 
 const HEADER_LENGTH: &str = "inference-header-content-length";
 
 pub(crate) fn routes() -> Router<App> {
+    let of_model = |path: &str, method: axum::routing::MethodRouter<App>| {
+        Router::new()
+            .route(&format!("/v2/models/{{model}}{path}"), method.clone())
+            .route(&format!("/v2/models/{{model}}/versions/{{version}}{path}"), method)
+    };
     Router::new()
         .route("/v2", get(server))
         .route("/v2/health/live", get(live))
         .route("/v2/health/ready", get(ready))
-        .route("/v2/models/{model}", get(metadata))
-        .route("/v2/models/{model}/ready", get(model_ready))
-        .route("/v2/models/{model}/infer", post(infer))
-        .route("/v2/models/{model}/versions/{version}", get(metadata))
-        .route("/v2/models/{model}/versions/{version}/ready", get(model_ready))
-        .route("/v2/models/{model}/versions/{version}/infer", post(infer))
-        .route("/v2/repository/index", post(index))
+        .route("/v2/models/stats", get(statistics::all))
+        .merge(of_model("", get(metadata)))
+        .merge(of_model("/ready", get(model_ready)))
+        .merge(of_model("/infer", post(infer)))
+        .merge(of_model("/config", get(config)))
+        .merge(of_model("/stats", get(statistics::one)))
+        .merge(of_model("/generate", post(generate::whole)))
+        .merge(of_model("/generate_stream", post(generate::streamed)))
+        .route("/v2/repository/index", post(repository::index))
+        .route("/v2/repository/models/{model}/load", post(repository::load))
+        .route("/v2/repository/models/{model}/unload", post(repository::unload))
+}
+
+/// What the server is, on either wire.
+pub(crate) fn about() -> ServerMetadata {
+    ServerMetadata {
+        name: "cairn",
+        version: env!("CARGO_PKG_VERSION"),
+        extensions: vec![
+            "binary_tensor_data",
+            "classification",
+            "generate",
+            "model_configuration",
+            "model_repository",
+            "model_repository(unload_dependents)",
+            "statistics",
+        ],
+    }
 }
 
 /// The caller, with a refusal in this protocol's shape.
-pub(crate) struct InferCaller(Scope);
+pub(crate) struct InferCaller(pub(crate) Scope);
 
 impl FromRequestParts<App> for InferCaller {
     type Rejection = InferError;
@@ -54,32 +88,28 @@ impl FromRequestParts<App> for InferCaller {
     }
 }
 
-/// A model and perhaps a version, out of the path.
+/// The path's names.
 #[derive(serde::Deserialize)]
-pub(crate) struct Target {
+struct Named {
     model: String,
     version: Option<String>,
 }
 
-impl Target {
-    fn version(&self) -> Result<Option<i64>> {
-        let parse = |text: &String| {
-            text.parse().map_err(|_| {
-                Error::invalid(format!("'{text}' is no version; versions are whole numbers from 1"))
-            })
-        };
-        self.version.as_ref().map(parse).transpose()
+impl FromRequestParts<App> for Target {
+    type Rejection = InferError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &App) -> Result<Self, InferError> {
+        let Path(Named { model, version }) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Error::invalid(rejection.body_text()))?;
+        Ok(Self::new(model, version.as_deref())?)
     }
 }
 
 /// What the server is.
 #[utoipa::path(get, path = "/v2", tag = "inference", responses((status = 200, body = ServerMetadata)))]
 pub(crate) async fn server() -> axum::Json<ServerMetadata> {
-    axum::Json(ServerMetadata {
-        name: "cairn",
-        version: env!("CARGO_PKG_VERSION"),
-        extensions: vec!["binary_tensor_data", "model_repository"],
-    })
+    axum::Json(about())
 }
 
 /// Whether the process answers.
@@ -97,43 +127,34 @@ pub(crate) async fn ready(State(services): State<Services>) -> Response {
     (status, axum::Json(ServerHealth { live: true, ready })).into_response()
 }
 
-/// What a model takes and gives.
+/// What a model takes and gives, and how it is run.
 #[utoipa::path(get, path = "/v2/models/{model}", tag = "inference", params(("model" = String, Path, description = "the model")), responses((status = 200, body = ModelMetadata)))]
 pub(crate) async fn metadata(
     State(services): State<Services>,
     InferCaller(scope): InferCaller,
-    Path(target): Path<Target>,
+    target: Target,
 ) -> Result<axum::Json<ModelMetadata>, InferError> {
-    let served = services.models.serve(&scope, &target.model, target.version()?).await?;
-    let info = services.models.get(&scope, &target.model).await?;
-    let known = served.engine.metadata();
-    let tensors = |specs: &[cairn_services::TensorSpec]| {
-        specs
-            .iter()
-            .map(|spec| TensorMetadata {
-                name: spec.name.clone(),
-                datatype: spec.datatype.name().to_owned(),
-                shape: spec.shape.clone().unwrap_or_default(),
-            })
-            .collect()
-    };
-    Ok(axum::Json(ModelMetadata {
-        name: target.model,
-        versions: info.versions.iter().rev().map(|row| row.version.to_string()).collect(),
-        platform: known.platform.to_owned(),
-        inputs: tensors(&known.inputs),
-        outputs: tensors(&known.outputs),
-    }))
+    Ok(axum::Json(describe::metadata(&services, &scope, &target).await?))
 }
 
-/// Whether a model can serve; asking loads it.
+/// A model's configuration, in Triton's form.
+#[utoipa::path(get, path = "/v2/models/{model}/config", tag = "inference", params(("model" = String, Path, description = "the model")), responses((status = 200, body = ModelConfig)))]
+pub(crate) async fn config(
+    State(services): State<Services>,
+    InferCaller(scope): InferCaller,
+    target: Target,
+) -> Result<axum::Json<ModelConfig>, InferError> {
+    Ok(axum::Json(describe::config(&services, &scope, &target).await?))
+}
+
+/// Whether a model can serve; asking loads it, unless it was unloaded on purpose.
 #[utoipa::path(get, path = "/v2/models/{model}/ready", tag = "inference", params(("model" = String, Path, description = "the model")), responses((status = 200, body = ModelReady)))]
 pub(crate) async fn model_ready(
     State(services): State<Services>,
     InferCaller(scope): InferCaller,
-    Path(target): Path<Target>,
+    target: Target,
 ) -> Result<axum::Json<ModelReady>, InferError> {
-    services.models.serve(&scope, &target.model, target.version()?).await?;
+    services.models.serve(&scope, &target.model, target.version.as_deref()).await?;
     Ok(axum::Json(ModelReady { name: target.model, ready: true }))
 }
 
@@ -143,40 +164,26 @@ pub(crate) async fn infer(
     State(services): State<Services>,
     InferCaller(scope): InferCaller,
     RequestId(request_id): RequestId,
-    Path(target): Path<Target>,
+    Sticky(sticky): Sticky,
+    target: Target,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    Body(body): Body,
 ) -> Result<Response, InferError> {
-    let body = body.map_err(|rejection| {
-        let kind = if rejection.status() == 413 { Kind::TooLarge } else { Kind::Invalid };
-        Error::new(kind, format!("the body could not be read: {}", rejection.body_text()))
-    })?;
-    if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|v| *v != "identity") {
-        return Err(InferError(Error::new(
-            Kind::Unsupported,
-            format!("a body with content-encoding {coding:?} is not read; send it uncompressed"),
-        )));
-    }
     // A model that is not there is told before anything about the tensors.
-    let served = services.models.serve(&scope, &target.model, target.version()?).await?;
+    let asked = target.asked(sticky, &request_id);
+    let picked = services.models.pick(&scope, &asked).await?;
     let (json, raw) = binary::split(&headers, &body)?;
     let mut request: InferRequest = parse(json)?;
-    let inputs = convert::inputs(&mut request, raw)?;
-    let rows = inputs.first().and_then(|tensor| tensor.shape().first().copied()).unwrap_or(1);
-    let wanted: Vec<String> = request.outputs.iter().map(|output| output.name.clone()).collect();
-    let outputs = served.engine.infer(inputs, &wanted).await?;
-    let usage = UsageEntry {
-        operation: "infer",
-        model: target.model.clone(),
-        input_tokens: i64::try_from(rows).unwrap_or(i64::MAX),
-        output_tokens: 0,
-        request_id,
+    let work = execute::Work {
+        inputs: convert::inputs(&mut request, raw)?,
+        wanted: convert::wanted(&request)?,
+        bounds: execute::Bounds::read(&request.parameters)?,
     };
-    services.usage.record(&scope, usage).await;
+    let outputs = execute::run(&services, &scope, request_id, &picked, work).await?;
     let (outputs, raw) = convert::outputs(&request, outputs);
     let response = InferResponse {
-        model_name: target.model,
-        model_version: served.version.version.to_string(),
+        model_name: picked.version.name.clone(),
+        model_version: picked.version.version.to_string(),
         id: request.id,
         outputs,
     };
@@ -187,8 +194,7 @@ fn respond(response: &InferResponse, raw: &[u8]) -> Result<Response> {
     if raw.is_empty() {
         return Ok(axum::Json(response).into_response());
     }
-    let mut body = serde_json::to_vec(response)
-        .map_err(|cause| Error::internal("writing a response").with_source(cause))?;
+    let mut body = serde_json::to_vec(response).or_internal("writing a response")?;
     let length = HeaderValue::from(body.len());
     body.extend_from_slice(raw);
     let mut answer = body.into_response();
@@ -196,24 +202,4 @@ fn respond(response: &InferResponse, raw: &[u8]) -> Result<Response> {
     headers.insert(HEADER_LENGTH, length);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     Ok(answer)
-}
-
-/// The models of the tenant.
-#[utoipa::path(post, path = "/v2/repository/index", tag = "inference", responses((status = 200, description = "name, version, state, reason of each")))]
-pub(crate) async fn index(
-    State(services): State<Services>,
-    InferCaller(scope): InferCaller,
-) -> Result<axum::Json<Vec<Value>>, InferError> {
-    let mut listed = Vec::new();
-    for model in services.models.list(&scope).await? {
-        for version in &model.versions {
-            listed.push(json!({
-                "name": model.row.name,
-                "version": version.version.to_string(),
-                "state": "READY",
-                "reason": "",
-            }));
-        }
-    }
-    Ok(axum::Json(listed))
 }

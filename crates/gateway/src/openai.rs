@@ -8,9 +8,10 @@ mod convert;
 pub(crate) mod embeddings;
 pub(crate) mod files;
 pub(crate) mod models;
+pub(crate) mod rerank;
 pub(crate) mod responses;
 pub(crate) mod search;
-mod sse;
+pub(crate) mod sse;
 pub(crate) mod stores;
 
 use axum::Router;
@@ -44,6 +45,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/vector_stores/{id}/file_batches/{batch_id}/files", get(stores::batch_files))
         .route("/v1/chat/completions", post(chat::create))
         .route("/v1/embeddings", post(embeddings::create))
+        .route("/v1/rerank", post(rerank::v1))
+        .route("/v2/rerank", post(rerank::v2))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))
         .route("/v1/responses", post(responses::create))

@@ -3,9 +3,11 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::cairn::{datasets, keys, models, status, text, training};
-use crate::oip;
-use crate::openai::{chat, embeddings, files, models as openai_models, responses, search, stores};
+use crate::cairn::{datasets, keys, models, rollouts, status, text, training};
+use crate::oip::{self, generate, repository, statistics};
+use crate::openai::{
+    chat, embeddings, files, models as openai_models, rerank, responses, search, stores,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,14 +19,20 @@ use crate::openai::{chat, embeddings, files, models as openai_models, responses,
         stores::file_content, stores::create_batch, stores::batch, stores::cancel_batch,
         stores::batch_files, search::search,
         chat::create, embeddings::create, openai_models::list, openai_models::retrieve,
+        rerank::v1, rerank::v2,
         responses::create, responses::retrieve, responses::delete, responses::input_items,
-        oip::server, oip::live, oip::ready, oip::metadata, oip::model_ready, oip::infer, oip::index,
+        oip::server, oip::live, oip::ready, oip::metadata, oip::model_ready, oip::infer, oip::config,
+        statistics::all, statistics::one, generate::whole, generate::streamed,
+        repository::index, repository::load, repository::unload,
         status::whoami, status::status, status::verify, status::purge,
         keys::create, keys::list, keys::revoke,
         datasets::create, datasets::list, datasets::show, datasets::delete, datasets::rows,
         datasets::query,
         training::create, training::list, training::show, training::cancel,
         models::list, models::show, models::deploy, models::delete, models::onnx, models::predict,
+        models::register, models::set_alias, models::delete_alias,
+        rollouts::set, rollouts::show, rollouts::roll_back, rollouts::promote, rollouts::feedback,
+        rollouts::history,
         text::text, text::resolve_store,
     ),
     modifiers(&Security)

@@ -2,18 +2,17 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use cairn_kernel::{Error, Kind};
-use cairn_monitor::Metrics;
 use cairn_services::Services;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::error::ApiError;
-use crate::{App, cairn, console, middleware, oip, openai, openapi};
+use crate::error::{ApiError, of_panic, of_path};
+use crate::{App, cairn, console, measures, middleware, oip, openai, openapi};
 
 /// Everything the program answers.
 pub fn router(app: App) -> Router {
@@ -21,7 +20,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(measures::metrics))
         .route("/openapi.json", get(openapi::document))
         .merge(openai::routes())
         .merge(oip::routes())
@@ -32,6 +31,15 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(body))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), middleware::attend))
+        .with_state(app)
+}
+
+/// Only the metrics, for a listener of their own.
+pub(crate) fn metrics_router(app: App) -> Router {
+    Router::new()
+        .route("/metrics", get(measures::metrics))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
         .with_state(app)
 }
 
@@ -53,17 +61,10 @@ async fn readyz(State(services): State<Services>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, axum::Json(reason)).into_response()
 }
 
-/// Metrics for Prometheus.
-async fn metrics(State(metrics): State<Metrics>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
-}
-
-async fn nowhere(OriginalUri(uri): OriginalUri) -> ApiError {
+async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
     let path = uri.path();
-    ApiError(Error::new(
-        Kind::NotFound,
-        format!("there is nothing at '{path}'; GET /openapi.json lists what there is"),
-    ))
+    let message = format!("there is nothing at '{path}'; GET /openapi.json lists what there is");
+    of_path(path, Error::new(Kind::NotFound, message))
 }
 
 async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Response {
@@ -71,17 +72,12 @@ async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Response
     let error = Error::invalid(format!(
         "'{path}' does not take {method}; GET /openapi.json lists what there is"
     ));
-    let mut response = ApiError(error).into_response();
+    let mut response = of_path(path, error);
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
-    ApiError(Error::internal(format!("a handler panicked: {text}"))).into_response()
+    ApiError(of_panic(panic.as_ref())).into_response()
 }

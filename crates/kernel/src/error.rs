@@ -5,6 +5,7 @@
 //! and an optional source, which is for the log only.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What sort of failure it is. The gateway maps each kind to one status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +71,7 @@ pub struct Error {
     message: String,
     param: Option<String>,
     code: Option<&'static str>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -79,7 +81,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure of `kind`; `message` names the thing and the remedy.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, code: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            param: None,
+            code: None,
+            retry_after: None,
+            source: None,
+        }
     }
 
     /// The request is wrong.
@@ -116,6 +125,13 @@ impl Error {
         self
     }
 
+    /// Says how long to wait before the request is worth sending again.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
     /// Keeps the cause, for the log only.
     #[must_use]
     pub fn with_source(
@@ -144,6 +160,11 @@ impl Error {
     /// The machine-readable code, if there is one.
     pub fn code(&self) -> Option<&'static str> {
         self.code
+    }
+
+    /// How long to wait before sending the request again, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The message and every cause below it, for the log.

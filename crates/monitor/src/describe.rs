@@ -16,6 +16,9 @@ fn gateway() {
     );
     describe_histogram!("cairn_http_request_seconds", Unit::Seconds, "Time until the answer began");
     describe_gauge!("cairn_http_requests_in_flight", "Requests being answered now");
+    describe_counter!("cairn_grpc_requests_total", "Calls answered, by method and code");
+    describe_histogram!("cairn_grpc_request_seconds", Unit::Seconds, "Time of a call");
+    describe_gauge!("cairn_grpc_requests_in_flight", "Calls being answered now");
     describe_counter!("cairn_errors_total", "Requests that failed, by kind of error");
     describe_counter!(
         "cairn_responses_total",
@@ -35,6 +38,17 @@ fn engines() {
         Unit::Seconds,
         "Wait for the first token"
     );
+    describe_histogram!(
+        "cairn_llm_inter_token_seconds",
+        Unit::Seconds,
+        "Time between two tokens of an answer"
+    );
+    describe_histogram!(
+        "cairn_llm_request_seconds",
+        Unit::Seconds,
+        "Time of an answer, from the request to its end"
+    );
+    describe_counter!("cairn_llm_requests_total", "Answers completed, by why they ended");
     describe_counter!("cairn_llm_restarts_total", "Restarts of an LLM child");
     describe_counter!("cairn_embed_tokens_total", "Tokens embedded");
     describe_histogram!("cairn_embed_batch_size", "Texts in an embedding batch");
@@ -42,6 +56,11 @@ fn engines() {
     describe_gauge!("cairn_embed_queue_depth", "Texts waiting to be embedded");
     describe_counter!("cairn_onnx_requests_total", "Inferences by model and outcome");
     describe_histogram!("cairn_onnx_infer_seconds", Unit::Seconds, "Time of an inference");
+    describe_counter!(
+        "cairn_rollout_requests_total",
+        "Requests to models under a rollout, by model, version and outcome"
+    );
+    describe_counter!("cairn_rollout_decisions_total", "Changes of rollouts, by action");
     describe_counter!("cairn_child_starts_total", "Child processes started, by role");
     describe_counter!("cairn_child_deaths_total", "Child processes that died at work, by role");
 }

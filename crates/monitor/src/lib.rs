@@ -4,6 +4,7 @@
 //! the one that knows where that goes. Logs are JSON lines for programs or plain
 //! lines for people, on standard error. Metrics are rendered for Prometheus.
 
+mod compat;
 mod describe;
 
 use std::time::Duration;
@@ -11,6 +12,8 @@ use std::time::Duration;
 use cairn_kernel::{Result, ResultExt, Shutdown};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
+
+pub use compat::TensorCounts;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +73,16 @@ impl Metrics {
     /// The exposition text for Prometheus.
     pub fn render(&self) -> String {
         self.handle.render()
+    }
+
+    /// The same, and after it the same figures under the names of Triton (`nv_…`, for
+    /// tensor `models`) and vLLM (`vllm:…`, for language models).
+    pub fn render_compatible(&self, models: &[TensorCounts]) -> String {
+        let ours = self.render();
+        let mut text = ours.clone();
+        compat::triton(models, &mut text);
+        compat::vllm(&ours, &mut text);
+        text
     }
 
     /// Keeps histograms bounded until a stop is asked for.

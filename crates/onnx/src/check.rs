@@ -4,7 +4,9 @@ use std::path::{Component, Path};
 
 use prost::Message as _;
 
+use crate::claims;
 use crate::error::{OnnxError, Result};
+use crate::foreign::foreign;
 use crate::graph::GraphProto;
 use crate::model::{DimensionValue, ModelProto, ValueInfoProto};
 use crate::scan::scan;
@@ -26,6 +28,9 @@ pub fn decode(bytes: &[u8]) -> Result<ModelProto> {
     if bytes.len() > MAX_BYTES {
         return Err(OnnxError::Limit(format!("{} bytes, of at most {MAX_BYTES}", bytes.len())));
     }
+    if let Some(name) = foreign(bytes) {
+        return Err(OnnxError::Foreign(name));
+    }
     scan(bytes)?;
     let model = ModelProto::decode(bytes)?;
     check(&model)?;
@@ -38,8 +43,8 @@ pub fn encode(model: &ModelProto) -> Vec<u8> {
 }
 
 /// Checks what [`decode`] checks after parsing: a graph is there, operator sets
-/// are named, tensors hold what their shapes declare, shapes are sane, and
-/// external data stays inside the model's folder.
+/// are named, tensors hold what their shapes declare, shapes are sane, constants
+/// claim no absurd sizes, and external data stays inside the model's folder.
 pub fn check(model: &ModelProto) -> Result<()> {
     let Some(graph) = &model.graph else {
         return Err(OnnxError::Invalid("it holds no graph".to_owned()));
@@ -47,7 +52,21 @@ pub fn check(model: &ModelProto) -> Result<()> {
     if model.opset_import.is_empty() {
         return Err(OnnxError::Invalid("it names no operator set".to_owned()));
     }
-    check_graph(graph)
+    check_graph(graph)?;
+    claims::check(graph)
+}
+
+/// A tensor whose elements are in another file, wherever in the model it is.
+pub fn external_tensor(model: &ModelProto) -> Option<&TensorProto> {
+    model.graph.as_ref().and_then(external_in)
+}
+
+fn external_in(graph: &GraphProto) -> Option<&TensorProto> {
+    let attributes = || graph.node.iter().flat_map(|node| &node.attribute);
+    let constants = attributes().flat_map(|a| a.t.iter().chain(&a.tensors));
+    let mut tensors = graph.initializer.iter().chain(constants);
+    let within = || attributes().flat_map(|a| a.g.iter().chain(&a.graphs)).find_map(external_in);
+    tensors.find(|tensor| tensor.is_external()).or_else(within)
 }
 
 fn check_graph(graph: &GraphProto) -> Result<()> {

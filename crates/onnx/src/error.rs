@@ -8,6 +8,9 @@ pub type Result<T, E = OnnxError> = std::result::Result<T, E>;
 /// Why a file is not read, or a tensor not interpreted.
 #[derive(Debug, Error)]
 pub enum OnnxError {
+    /// The file is of another kind, which its first bytes tell.
+    #[error("the file is no ONNX model, but {0}")]
+    Foreign(&'static str),
     /// The bytes are not a protobuf message of the expected form.
     #[error("the file is not a readable ONNX model: {0}")]
     Decode(#[from] prost::DecodeError),

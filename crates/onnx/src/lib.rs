@@ -6,15 +6,18 @@
 //! through as bytes, so that decoding and encoding again loses nothing of it.
 //!
 //! A model file is untrusted input: use [`decode`], which bounds sizes and
-//! counts before it allocates and checks every tensor against its declared
-//! shape, and not the bare `prost` decoder.
+//! counts before it allocates, checks every tensor against its declared shape and every
+//! constant against what it claims, and not the bare `prost` decoder.
 
 mod build;
 mod check;
+mod claims;
 mod error;
+mod foreign;
 mod graph;
 mod model;
 mod scan;
+mod sizes;
 mod tensor;
 
 pub use build::{
@@ -22,13 +25,14 @@ pub use build::{
     attr_tensor, input, metadata, model, node, opset, tensor_bool, tensor_f32, tensor_f64,
     tensor_i32, tensor_i64, tensor_string,
 };
-pub use check::{MAX_BYTES, check, decode, encode};
+pub use check::{MAX_BYTES, check, decode, encode, external_tensor};
 pub use error::{OnnxError, Result};
 pub use graph::{AttributeKind, AttributeProto, GraphProto, NodeProto};
 pub use model::{
     Dimension, DimensionValue, ModelProto, OperatorSetIdProto, StringStringEntryProto,
     TensorShapeProto, TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
 };
+pub use sizes::sized_by_values;
 pub use tensor::{DataLocation, DataType, TensorProto};
 
 /// The domain of the classical machine-learning operators (trees, encoders).

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use cairn_guard::ApiKey;
 use cairn_kernel::{Error, Id, Kind, Result, Role, Scope, Secret};
 use cairn_store::Records;
-use cairn_store::records::KeyRow;
+use cairn_store::records::{KeyRow, RolloutRow};
 use sha2::{Digest, Sha256};
 
 /// The tenant that exists from the first start.
 pub const DEFAULT_TENANT: &str = "default";
 
-/// How long a key that was just checked is not looked up again. A revocation in
-/// this process takes effect at once all the same.
+/// How long a key that was just checked is not looked up again. A change to the keys
+/// takes effect at once all the same.
 const REMEMBERED: Duration = Duration::from_secs(30);
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -23,7 +23,15 @@ const REMEMBERED_MAX: usize = 10_000;
 pub struct Accounts {
     records: Records,
     fixed: Arc<HashMap<[u8; 32], Scope>>,
-    seen: Arc<Mutex<HashMap<[u8; 32], (Scope, Instant)>>>,
+    seen: Arc<Mutex<HashMap<[u8; 32], Seen>>>,
+}
+
+/// A key that was checked, at which revision of the records, and when.
+#[derive(Clone, Debug)]
+struct Seen {
+    scope: Scope,
+    revision: u64,
+    since: Instant,
 }
 
 /// A key that was just made. Its secret is shown this once.
@@ -81,6 +89,7 @@ impl Accounts {
         if let Some(scope) = self.remembered(&digest) {
             return Ok(scope);
         }
+        let revision = self.records.revision();
         let key = ApiKey::parse(presented)?;
         let row = self.records.key_by_id(key.id().as_str()).await?;
         let row = row.filter(|row| row.revoked_at.is_none()).ok_or_else(ApiKey::refusal)?;
@@ -88,25 +97,28 @@ impl Accounts {
             return Err(ApiKey::refusal());
         }
         let scope = grant(&row.tenant_id, &row.id, row.role.parse()?);
-        self.with_seen(|seen| {
-            if seen.len() >= REMEMBERED_MAX {
-                seen.clear();
-            }
-            seen.insert(digest, (scope.clone(), Instant::now()));
-        });
+        if let Some(revision) = revision {
+            self.remember(digest, Seen { scope: scope.clone(), revision, since: Instant::now() });
+        }
         Ok(scope)
     }
 
+    /// While a key is being changed nobody is remembered, and afterwards nobody who was
+    /// checked before.
     fn remembered(&self, digest: &[u8; 32]) -> Option<Scope> {
-        self.with_seen(|seen| {
-            seen.get(digest)
-                .filter(|(_, since)| since.elapsed() < REMEMBERED)
-                .map(|(scope, _)| scope.clone())
-        })
+        let now = self.records.revision()?;
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(digest)
+            .filter(|seen| seen.revision == now && seen.since.elapsed() < REMEMBERED)
+            .map(|seen| seen.scope.clone())
     }
 
-    fn with_seen<R>(&self, act: impl FnOnce(&mut HashMap<[u8; 32], (Scope, Instant)>) -> R) -> R {
-        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    fn remember(&self, digest: [u8; 32], key: Seen) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= REMEMBERED_MAX {
+            seen.clear();
+        }
+        seen.insert(digest, key);
     }
 
     /// Makes a key; the tenant is made too if it is new.
@@ -181,7 +193,6 @@ impl Accounts {
     /// `Forbidden` unless the caller is an admin, `NotFound` for an unknown key.
     pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<()> {
         self.records.revoke_key(scope, id).await?;
-        self.with_seen(HashMap::clear);
         tracing::info!(key = id, "key revoked");
         Ok(())
     }
@@ -206,4 +217,16 @@ pub(crate) fn scope_of(job: &cairn_pipelines::Job) -> Result<Scope> {
         Error::new(Kind::Internal, format!("job {} has an unknown role '{}'", job.id, job.role))
     })?;
     Ok(Scope::grant(Id::from_raw(&job.tenant_id), Id::from_raw(&job.principal_id), role))
+}
+
+/// The scope in which a rollout acts by itself: that of the caller who set it.
+///
+/// # Errors
+/// `Internal` when its row names an unknown role.
+#[expect(clippy::disallowed_methods, reason = "a rollout acts for an authenticated caller")]
+pub(crate) fn scope_of_rollout(row: &RolloutRow) -> Result<Scope> {
+    let role = row.role.parse().map_err(|_| {
+        Error::internal(format!("rollout {} has an unknown role '{}'", row.id, row.role))
+    })?;
+    Ok(Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role))
 }

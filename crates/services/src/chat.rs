@@ -4,43 +4,31 @@ use std::sync::Arc;
 
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::embed::{Embedder, Embeddings, Priority};
-use cairn_serving::gguf::{ChatMessage, Event, GenerateRequest, Sampling};
-use futures::stream::BoxStream;
-use serde_json::Value;
 
-use crate::llms::Llms;
+use crate::llms::{ALIAS, Llms};
+use crate::models::registry::address;
+use crate::models::{Models, Target};
 
-/// A chat to continue.
-#[derive(Clone, Debug)]
-pub struct ChatRequest {
-    /// The model asked for.
-    pub model: String,
-    /// The turns so far.
-    pub messages: Vec<ChatMessage>,
-    /// Tools in OpenAI's form, for templates that show them to the model.
-    pub tools: Option<Value>,
-    /// How tokens are chosen.
-    pub sampling: Sampling,
-    /// Most tokens to write.
-    pub max_tokens: Option<u32>,
-    /// Texts that end the answer.
-    pub stop: Vec<String>,
-    /// The request's id, for the log.
-    pub trace: String,
-}
+pub use cairn_serving::chat::{
+    ChatEvent, ChatModel, ChatRequest, ChatStream, ChatUsage, TextFormat, TokenLogprob, Tool,
+    ToolChoice,
+};
 
 /// A chat under way.
-pub struct ChatStream {
+pub struct Chat {
     /// The model's own name.
     pub model: String,
-    /// Its events.
-    pub events: BoxStream<'static, Result<Event>>,
+    /// What exactly answers: a file's SHA-256, or a provider's model.
+    pub identity: String,
+    /// What it writes.
+    pub events: ChatStream,
 }
 
 /// Language and embedding models as OpenAI's API has them.
 #[derive(Clone)]
 pub struct Inference {
     llms: Llms,
+    models: Models,
     embedder: Arc<Embedder>,
     embedding_model: String,
 }
@@ -49,34 +37,75 @@ pub struct Inference {
 const TEXTS_MAX: usize = 2048;
 
 impl Inference {
-    /// Chats with `llms`, embeddings with `embedder`.
-    pub fn new(llms: Llms, embedder: Arc<Embedder>, embedding_model: String) -> Self {
-        Self { llms, embedder, embedding_model }
+    /// Chats with the tenant's `models` and the program's own `llms`, embeddings with
+    /// `embedder`.
+    pub(crate) fn new(
+        llms: Llms,
+        models: Models,
+        embedder: Arc<Embedder>,
+        embedding_model: String,
+    ) -> Self {
+        Self { llms, models, embedder, embedding_model }
     }
 
-    /// Continues a chat. Dropping the stream frees the model's slot.
+    /// The model that answers to a name for whom `scope` says, the tenant's own before
+    /// the program's: the one place where a name becomes a model.
     ///
     /// # Errors
-    /// `NotFound` for the model, `Invalid` for an empty chat, `Unavailable` while the
-    /// engine restarts. A prompt longer than the context fails in the stream's first item.
-    pub async fn chat(&self, scope: &Scope, request: ChatRequest) -> Result<ChatStream> {
+    /// `NotFound` for an unknown model, `Unavailable` when it cannot be loaded.
+    pub async fn chat_model(&self, scope: &Scope, target: &Target) -> Result<Arc<dyn ChatModel>> {
+        match self.models.chat_model(scope, target).await? {
+            Some(own) => Ok(own),
+            // What is the program's own has one version.
+            None => match address(&target.name, target.selector.as_deref())? {
+                (name, None | Some("1")) => self.llms.chat_model(name).await,
+                (name, Some(version)) => {
+                    Err(Error::not_found(format!("version '{version}' of model '{name}'"))
+                        .with_code("model_not_found")
+                        .with_param("model"))
+                }
+            },
+        }
+    }
+
+    /// The model that writes answers over documents, or `None` when they are extractive.
+    ///
+    /// # Errors
+    /// As [`Inference::chat_model`].
+    pub async fn writer(
+        &self,
+        scope: &Scope,
+        target: &Target,
+    ) -> Result<Option<Arc<dyn ChatModel>>> {
+        if target.name == ALIAS && self.llms.default_model().is_none() {
+            return Ok(None);
+        }
+        self.chat_model(scope, target).await.map(Some)
+    }
+
+    /// Continues a chat with the model of that name, on behalf of the scope's tenant.
+    /// Dropping the stream frees what it holds.
+    ///
+    /// # Errors
+    /// `NotFound` for the model, `Invalid` for an empty chat and for what the model
+    /// cannot do, `Unavailable` while it restarts. A prompt longer than the context may
+    /// fail in the stream's first item.
+    pub async fn chat(&self, scope: &Scope, model: &str, request: ChatRequest) -> Result<Chat> {
         if request.messages.is_empty() {
             return Err(
                 Error::invalid("messages is empty; send at least one").with_param("messages")
             );
         }
-        let engine = self.llms.engine(&request.model).await?;
-        let prompt = engine.render_chat(&request.messages, request.tools.as_ref(), true)?;
-        let generate = GenerateRequest {
-            max_tokens: request.max_tokens,
-            sampling: request.sampling,
-            stop: request.stop,
-            trace: request.trace,
-            ..GenerateRequest::new(scope.tenant().as_str(), prompt)
+        let target = Target {
+            name: model.to_owned(),
+            selector: None,
+            sticky: request.sticky.clone(),
+            request_id: request.trace.clone(),
         };
-        let model = engine.facts().name.clone();
-        let events = engine.generate(generate).await?;
-        Ok(ChatStream { model, events: Box::pin(events) })
+        let model = self.chat_model(scope, &target).await?;
+        let request = ChatRequest { owner: scope.tenant().as_str().to_owned(), ..request };
+        let events = model.chat(request).await?;
+        Ok(Chat { model: model.name().to_owned(), identity: model.identity().to_owned(), events })
     }
 
     /// Embeds texts.

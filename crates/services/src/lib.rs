@@ -13,12 +13,15 @@ pub mod ingest;
 pub mod llms;
 pub mod models;
 pub mod projection;
+pub mod rerank;
 pub mod responses;
 pub mod retrieve;
+pub mod rollouts;
 pub mod stores;
 pub mod training;
 pub mod usage;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,13 +35,18 @@ use cairn_pipelines::{Depth, Queue};
 use cairn_search::{Embedded, EmbeddedOptions, Index};
 use cairn_serving::embed::{EmbedConfig, Embedder};
 use cairn_serving::models::{EMBEDDING, ModelStore};
+use cairn_serving::onnx::OnnxEngines;
+use cairn_serving::remote::{ProviderConfig, Providers};
+use cairn_serving::rerank::{CrossEncoder, Reranker};
 use cairn_store::{Blobs, Records};
 
 pub use cairn_documents::Document;
 pub use cairn_search::Filter;
-pub use cairn_serving::gguf::{ChatMessage, Done, Event, FinishReason, Sampling};
-pub use cairn_serving::onnx::TensorSpec;
+pub use cairn_serving::gguf::{ChatMessage, FinishReason, Sampling};
+pub use cairn_serving::onnx::{Batching, ModelMetadata, TensorSpec};
+pub use cairn_serving::statistics;
 pub use cairn_serving::tensor;
+pub use cairn_serving::{ModelState, TensorModel};
 pub use cairn_store::records;
 pub use cairn_store::{Order, Page};
 pub use cairn_tables::{QueryLimits, QueryResult, Snapshot};
@@ -58,6 +66,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The language models.
     pub llm: llms::LlmSettings,
+    /// A cross-encoder for reranking; without it, the embedding model's token vectors do it.
+    pub rerank_model: Option<PathBuf>,
+    /// The providers of remote models, resolved.
+    pub providers: BTreeMap<String, ProviderConfig>,
     /// Threads for embedding, and jobs of each kind at once.
     pub threads: usize,
 }
@@ -77,14 +89,20 @@ pub struct Services {
     pub answers: answer::Answers,
     /// Chat and embeddings.
     pub inference: chat::Inference,
+    /// The providers of remote models.
+    pub providers: Providers,
+    /// Documents in order of relevance.
+    pub rerank: rerank::Rerank,
     /// Stored answers.
     pub responses: responses::Responses,
     /// Tables.
     pub datasets: datasets::Datasets,
     /// Training runs.
     pub training: training::Training,
-    /// Trained models.
+    /// The tenant's models.
     pub models: models::Models,
+    /// Their rollouts.
+    pub rollouts: rollouts::Rollouts,
     /// The usage ledger.
     pub usage: usage::Usage,
     /// The search index and its upkeep.
@@ -104,7 +122,9 @@ impl Services {
     /// # Errors
     /// `Internal` when the folder cannot be opened, `Invalid` for unusable settings.
     pub async fn open(settings: Settings, tasks: &Tasks) -> Result<Self> {
-        let Settings { data, models, admin_keys, isolate, limits, llm, threads } = settings;
+        let providers = Providers::new(&settings.providers)?;
+        let encoder = settings.rerank_model.as_deref().map(CrossEncoder::load).transpose()?;
+        let Settings { data, models, admin_keys, isolate, limits, llm, threads, .. } = settings;
         make_folders(&data)?;
         let records = Records::open(&data.join("records.db"), Clock::system()).await?;
         let blobs = Blobs::directory(&data.join("blobs"))?;
@@ -116,6 +136,7 @@ impl Services {
         let embedder =
             Arc::new(Embedder::new(EmbedConfig { threads, ..EmbedConfig::from_store(&models)? }));
         let embedding_model = EMBEDDING.to_owned();
+        let engines = OnnxEngines::new(isolate.clone(), tasks.clone(), Arc::clone(&models));
         let llms = llms::Llms::new(isolate.clone(), tasks.clone(), models, llm);
         let retrieve =
             retrieve::Retrieve::new(records.clone(), projection.clone(), Arc::clone(&embedder));
@@ -125,6 +146,30 @@ impl Services {
             limits.clone(),
             isolate.clone(),
         );
+        let registry = models::registry::Registry::new(records.clone());
+        let rollouts =
+            rollouts::Rollouts::open(records.clone(), registry.clone(), tasks.clone()).await?;
+        let models = models::Models::new(models::Parts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            engines,
+            llms: llms.clone(),
+            registry,
+            rollouts: rollouts.clone(),
+            providers: providers.clone(),
+            tasks: tasks.clone(),
+        });
+        let inference = chat::Inference::new(
+            llms,
+            models.clone(),
+            Arc::clone(&embedder),
+            embedding_model.clone(),
+        );
+        let reranker = encoder.map_or_else(
+            || Reranker::late_interaction(Arc::clone(&embedder)),
+            Reranker::cross_encoder,
+        );
+        let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
         let services = Self {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
             files: files::Files::new(
@@ -136,15 +181,18 @@ impl Services {
             stores: stores::VectorStores::new(
                 records.clone(),
                 queue.clone(),
-                embedding_model.clone(),
+                embedding_model,
                 projection.clone(),
             ),
-            answers: answer::Answers::new(records.clone(), retrieve.clone(), llms.clone()),
-            inference: chat::Inference::new(llms, Arc::clone(&embedder), embedding_model),
+            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
+            inference,
+            providers,
+            rerank: rerank::Rerank::new(reranker, usage.clone()),
             responses: responses::Responses::new(records.clone()),
             training: training::Training::new(records.clone(), queue.clone()),
-            models: models::Models::new(records.clone(), blobs.clone()),
-            usage: usage::Usage::new(records.clone()),
+            models,
+            rollouts,
+            usage,
             retrieve,
             datasets: datasets.clone(),
             projection: projection.clone(),
@@ -203,6 +251,10 @@ impl Services {
         tasks.spawn("removals", async move { projection.upkeep(shutdown).await });
         let (llms, shutdown) = (self.inference.llms().clone(), tasks.shutdown());
         tasks.spawn("idle models", async move { llms.upkeep(shutdown).await });
+        let (rollouts, shutdown) = (self.rollouts.clone(), tasks.shutdown());
+        tasks.spawn("rollouts", async move { rollouts.watch(shutdown).await });
+        let (usage, shutdown) = (self.usage.clone(), tasks.shutdown());
+        tasks.spawn("usage", async move { usage.upkeep(shutdown).await });
         let (queue, shutdown) = (self.queue.clone(), tasks.shutdown());
         tasks.spawn("job metrics", async move { report_depth(&queue, &shutdown).await });
     }
@@ -256,6 +308,11 @@ impl Services {
     /// tasks have stopped.
     pub async fn close(&self) {
         self.inference.llms().stop().await;
+        // The last requests were counted after the tasks were asked to end.
+        self.rollouts.flush().await;
+        if let Err(error) = self.usage.fold().await {
+            tracing::error!(error = %error.detail(), "the usage journal stays for the next start");
+        }
         if let Err(error) = self.projection.index().close_all().await {
             tracing::error!(error = %error.detail(), "the index was not closed cleanly");
         }

@@ -2,11 +2,13 @@
 //! first needed, unloaded when idle.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cairn_isolate::Isolate;
 use cairn_kernel::{Error, Kind, Result, Shutdown, Tasks};
+use cairn_serving::chat::ChatModel;
 use cairn_serving::gguf::{Gguf, GgufConfig, State};
 use cairn_serving::models::{Asset, AssetKind, ModelStore, assets};
 use tokio::sync::Mutex;
@@ -96,35 +98,69 @@ impl Llms {
     pub async fn engine(&self, model: &str) -> Result<Gguf> {
         let asset = self.resolve(model)?;
         let name = asset.name.clone();
+        let place = || self.store.path_of(&name).ok_or_else(|| missing(&name));
+        self.loaded(name.clone(), (&name, &asset.sha256), place).await
+    }
+
+    /// What is held under `key`, else the file of that name and hash, loaded from its place.
+    async fn loaded(
+        &self,
+        key: String,
+        (name, sha256): (&str, &str),
+        place: impl FnOnce() -> Result<PathBuf> + Send,
+    ) -> Result<Gguf> {
         let mut loaded = self.loaded.lock().await;
-        if let Some(held) = loaded.get_mut(&name) {
+        if let Some(held) = loaded.get_mut(&key) {
             held.used = Instant::now();
             return Ok(held.engine.clone());
         }
-        let path = self.store.path_of(&name).ok_or_else(|| missing(&name))?;
         let config = GgufConfig {
-            path,
-            sha256: asset.sha256.clone(),
-            name: name.clone(),
+            path: place()?,
+            sha256: sha256.to_owned(),
+            name: name.to_owned(),
             context_tokens: self.settings.context_tokens,
             slots: self.settings.slots,
             threads: self.settings.threads,
         };
         tracing::info!(model = name, "loading a language model");
         let engine = Gguf::start(&self.isolate, &self.tasks, config).await?;
-        loaded.insert(name, Loaded { engine: engine.clone(), used: Instant::now() });
+        loaded.insert(key, Loaded { engine: engine.clone(), used: Instant::now() });
         Ok(engine)
     }
 
-    /// The engine that writes answers, or `None` when answers are extractive.
+    /// A tenant's own file, loaded if it was not. `key` is the tenant's and the file's.
     ///
     /// # Errors
-    /// `NotFound` for an unknown model, `Unavailable` when it cannot be loaded.
-    pub async fn for_answers(&self, model: &str) -> Result<Option<Gguf>> {
-        if model == ALIAS && self.default_model().is_none() {
-            return Ok(None);
-        }
-        self.engine(model).await.map(Some)
+    /// What keeps it from loading.
+    pub(crate) async fn file_model(
+        &self,
+        key: String,
+        (name, sha256): (&str, &str),
+        path: PathBuf,
+    ) -> Result<Arc<dyn ChatModel>> {
+        Ok(Arc::new(self.loaded(key, (name, sha256), || Ok(path)).await?))
+    }
+
+    /// The local model `name`, loaded if it was not.
+    ///
+    /// # Errors
+    /// As [`Llms::engine`].
+    pub async fn chat_model(&self, name: &str) -> Result<Arc<dyn ChatModel>> {
+        Ok(Arc::new(self.engine(name).await?))
+    }
+
+    /// The lock file's entry of a language model whose file is here.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown model, and for one whose file is not here.
+    pub(crate) fn installed(&self, model: &str) -> Result<&'static Asset> {
+        let asset = language_model(model).ok_or_else(|| unknown(model))?;
+        self.store.path_of(&asset.name).map(|_| asset).ok_or_else(|| missing(&asset.name))
+    }
+
+    /// Whether a model is in memory.
+    pub(crate) async fn is_loaded(&self, name: &str) -> bool {
+        self.loaded.lock().await.contains_key(name)
     }
 
     fn resolve(&self, model: &str) -> Result<&'static Asset> {

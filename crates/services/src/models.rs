@@ -1,30 +1,72 @@
-//! Trained models at work: metadata, inference, prediction of rows.
+//! A tenant's models at work: versions, aliases, inference, prediction of rows.
+//!
+//! [`registry`] remembers what the records say, [`register`] adds versions, [`infer`]
+//! and [`chat`] answer: they pick a version, by name or by the model's rollout, run it
+//! and count what came of it.
 
+mod chat;
+mod infer;
+mod register;
+pub(crate) mod registry;
+mod residence;
 mod rows;
+mod source;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use cairn_kernel::{Error, Kind, Result, ResultExt, Role, Scope};
-use cairn_serving::onnx::{ModelIdentity, OnnxModel};
+use cairn_kernel::{Error, Kind, Result, ResultExt, Role, Scope, Tasks};
+use cairn_serving::TensorModel;
+use cairn_serving::onnx::{ModelIdentity, OnnxEngines};
+use cairn_serving::remote::Providers;
 use cairn_store::records::{ModelRow, ModelVersionRow};
 use cairn_store::{BlobPath, Blobs, Records};
 use serde_json::{Map, Value};
 
+pub use infer::{InferCall, Picked, Target};
+pub use register::NewVersion;
+pub use residence::Residence;
 pub use rows::Prediction;
+pub use source::{ModelKind, chats};
+
+use crate::llms::Llms;
+use crate::rollouts::{Plan, Report, Rollouts};
+use registry::{Registry, address};
+use source::Source;
 
 /// Models kept loaded; the one used longest ago goes first.
 const LOADED_MAX: usize = 64;
 
+/// A tenant and a file's SHA-256, or a remote model's source.
 type Key = (String, String);
 
-/// A tenant's trained models.
+/// A tenant's models.
 #[derive(Clone)]
 pub struct Models {
     records: Records,
     blobs: Blobs,
-    loaded: Arc<Mutex<VecDeque<(Key, Arc<OnnxModel>)>>>,
+    engines: OnnxEngines,
+    llms: Llms,
+    registry: Registry,
+    rollouts: Rollouts,
+    providers: Providers,
+    tasks: Tasks,
+    loaded: Arc<Mutex<VecDeque<(Key, Arc<dyn TensorModel>)>>>,
+    /// Tenant and name of each model that was taken out of service.
+    taken_out: Arc<Mutex<HashSet<(String, String)>>>,
+}
+
+/// What [`Models`] stands on.
+pub(crate) struct Parts {
+    pub(crate) records: Records,
+    pub(crate) blobs: Blobs,
+    pub(crate) engines: OnnxEngines,
+    pub(crate) llms: Llms,
+    pub(crate) registry: Registry,
+    pub(crate) rollouts: Rollouts,
+    pub(crate) providers: Providers,
+    pub(crate) tasks: Tasks,
 }
 
 /// A model with its versions, newest first.
@@ -34,6 +76,8 @@ pub struct ModelInfo {
     pub row: ModelRow,
     /// All versions.
     pub versions: Vec<ModelVersionRow>,
+    /// Aliases and the versions they name.
+    pub aliases: BTreeMap<String, i64>,
     /// Whether the deployed version is in memory.
     pub loaded: bool,
 }
@@ -43,13 +87,26 @@ pub struct Served {
     /// Its record.
     pub version: ModelVersionRow,
     /// Its engine.
-    pub engine: Arc<OnnxModel>,
+    pub engine: Arc<dyn TensorModel>,
 }
 
 impl Models {
-    /// Models in `records` with their files in `blobs`.
-    pub fn new(records: Records, blobs: Blobs) -> Self {
-        Self { records, blobs, loaded: Arc::default() }
+    /// Models over their parts.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { records, blobs, engines, llms, registry, rollouts, providers, tasks } = parts;
+        let (loaded, taken_out) = Default::default();
+        Self {
+            records,
+            blobs,
+            engines,
+            llms,
+            registry,
+            rollouts,
+            providers,
+            tasks,
+            loaded,
+            taken_out,
+        }
     }
 
     /// The tenant's models.
@@ -75,24 +132,87 @@ impl Models {
 
     async fn info(&self, scope: &Scope, row: ModelRow) -> Result<ModelInfo> {
         let versions = self.records.model_versions(scope, &row.name).await?;
+        let aliases = self.records.model_aliases(scope, &row.name).await?;
         let serving = row.deployed_version.or_else(|| versions.first().map(|v| v.version));
-        let loaded = versions
-            .iter()
-            .filter(|version| Some(version.version) == serving)
-            .any(|version| self.held(&key(scope, version)).is_some());
-        Ok(ModelInfo { row, versions, loaded })
+        let loaded = match versions.iter().find(|version| Some(version.version) == serving) {
+            Some(version) => self.is_loaded(scope, version).await?,
+            None => false,
+        };
+        Ok(ModelInfo { row, versions, aliases: aliases.into_iter().collect(), loaded })
     }
 
-    /// Makes a version the one that serves, after loading it.
+    async fn is_loaded(&self, scope: &Scope, version: &ModelVersionRow) -> Result<bool> {
+        Ok(match (ModelKind::of(version)?, Source::read(version)?.asset) {
+            (ModelKind::Onnx, _) => self.held(&key(scope, version)).is_some(),
+            (ModelKind::Gguf, Some(asset)) => self.llms.is_loaded(&asset).await,
+            (ModelKind::Gguf, None) => {
+                self.llms.is_loaded(&chat::file_key(scope, &version.sha256)).await
+            }
+            // What runs elsewhere is not loaded here.
+            (ModelKind::Remote, _) => true,
+        })
+    }
+
+    /// Makes a version the one that serves, after loading it. A rollout under way ends.
     ///
     /// # Errors
     /// `NotFound`, or what keeps the version from loading.
     pub async fn deploy(&self, scope: &Scope, name: &str, version: i64) -> Result<ModelInfo> {
         scope.require(Role::Editor)?;
-        self.serve(scope, name, Some(version)).await?;
-        self.records.deploy_model(scope, name, version).await?;
+        let entry = self.registry.get(scope, name).await?;
+        self.prepare(scope, entry.numbered(version)?).await?;
+        self.rollouts.deploy(scope, name, version).await?;
         tracing::info!(model = name, version, "model deployed");
         self.get(scope, name).await
+    }
+
+    /// Begins a rollout, after loading each of its versions. `stable` is the version a
+    /// rollback leads to: the deployed one, unless another is named.
+    ///
+    /// # Errors
+    /// `NotFound` for a version, `Invalid` for a plan that cannot be followed or when no
+    /// version is deployed and none is named, or what keeps a version from loading.
+    pub async fn roll_out(
+        &self,
+        scope: &Scope,
+        name: &str,
+        plan: Plan,
+        stable: Option<i64>,
+        reason: String,
+    ) -> Result<Report> {
+        scope.require(Role::Editor)?;
+        let entry = self.registry.get(scope, name).await?;
+        let stable = stable.or(entry.row.deployed_version).ok_or_else(|| {
+            Error::invalid(format!(
+                "no version of model '{name}' is deployed; name the 'stable' version that a \
+                 rollback leads to"
+            ))
+            .with_param("stable")
+        })?;
+        plan.check(stable)?;
+        let speaks = chats(entry.numbered(stable)?)?;
+        for number in plan.versions().into_iter().chain([stable]) {
+            let version = entry.numbered(number)?;
+            if chats(version)? != speaks {
+                return Err(Error::invalid(format!(
+                    "version {number} of model '{name}' ({}) cannot answer for version {stable} \
+                     ({}); all versions of a rollout take chats or all take tensors",
+                    version.kind,
+                    entry.numbered(stable)?.kind
+                )));
+            }
+            self.prepare(scope, version).await?;
+        }
+        self.rollouts.start(scope, name, plan, stable, reason).await?;
+        self.rollouts.get(scope, name).await
+    }
+
+    /// Brings a version into memory, or says why that cannot be.
+    async fn prepare(&self, scope: &Scope, version: &ModelVersionRow) -> Result<()> {
+        if chats(version)? {
+            return self.chat_engine(scope, version).await.map(|_| ());
+        }
+        self.tensor_engine(scope, version).await.map(|_| ())
     }
 
     /// Deletes a model with all its versions.
@@ -101,44 +221,78 @@ impl Models {
     /// `NotFound`, `Forbidden`.
     pub async fn delete(&self, scope: &Scope, name: &str) -> Result<()> {
         scope.require(Role::Editor)?;
-        self.records.delete_model(scope, name).await
+        self.rollouts.delete_model(scope, name).await
     }
 
     /// The ONNX file of a version.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, `Invalid` for a version that is no ONNX file.
     pub async fn file(&self, scope: &Scope, name: &str, version: i64) -> Result<Bytes> {
-        let row = self.records.model_version(scope, name, Some(version)).await?;
+        let entry = self.registry.get(scope, name).await?;
+        let row = entry.numbered(version)?;
+        if ModelKind::of(row)? != ModelKind::Onnx {
+            return Err(Error::invalid(format!(
+                "version {version} of model '{name}' ({}) is no ONNX file",
+                row.kind
+            )));
+        }
         self.blobs.get(&BlobPath::model(scope, &row.sha256)).await
     }
 
-    /// A version ready to infer: the given one, else the deployed, else the newest.
+    /// A version ready to infer: the one that a number or alias names, else the deployed,
+    /// else the newest. It is for asking about a model; requests to it go through
+    /// [`Models::pick`].
     ///
     /// # Errors
-    /// `NotFound`, or what keeps the file from loading.
-    pub async fn serve(&self, scope: &Scope, name: &str, version: Option<i64>) -> Result<Served> {
-        let row = self.records.model_version(scope, name, version).await?;
-        let key = key(scope, &row);
-        if let Some(engine) = self.held(&key) {
-            return Ok(Served { version: row, engine });
-        }
-        let bytes = self.blobs.get(&BlobPath::model(scope, &row.sha256)).await?;
-        let identity = ModelIdentity {
-            name: row.name.clone(),
-            version: row.version.to_string(),
-            sha256: row.sha256.clone(),
+    /// `NotFound`, `Conflict` for a model that was unloaded, or what keeps the file from
+    /// loading.
+    pub async fn serve(&self, scope: &Scope, name: &str, selector: Option<&str>) -> Result<Served> {
+        let (name, selector) = address(name, selector)?;
+        self.require_in_service(scope, name)?;
+        let entry = self.registry.get(scope, name).await?;
+        let row = match selector {
+            Some(selector) => entry.select(selector)?,
+            None => entry.serving()?,
         };
-        let engine = tokio::task::spawn_blocking(move || OnnxModel::load(bytes.to_vec(), identity))
-            .await
-            .or_internal("loading a model")??;
+        let engine = self.tensor_engine(scope, row).await?;
+        Ok(Served { version: ModelVersionRow::clone(row), engine })
+    }
+
+    /// What runs a version, from memory or loaded now.
+    async fn tensor_engine(
+        &self,
+        scope: &Scope,
+        row: &ModelVersionRow,
+    ) -> Result<Arc<dyn TensorModel>> {
+        tensors(row)?;
+        let key = key(scope, row);
+        if let Some(engine) = self.held(&key) {
+            return Ok(engine);
+        }
+        let engine = match Source::read(row)? {
+            Source { provider: Some(provider), model: Some(model), .. } => {
+                self.providers.tensor_model(&provider, &model).await?
+            }
+            _ => self.open(scope, row).await?,
+        };
         self.with(|loaded| {
             loaded.push_back((key, Arc::clone(&engine)));
             if loaded.len() > LOADED_MAX {
                 loaded.pop_front();
             }
         });
-        Ok(Served { version: row, engine })
+        Ok(engine)
+    }
+
+    async fn open(&self, scope: &Scope, row: &ModelVersionRow) -> Result<Arc<dyn TensorModel>> {
+        let bytes = self.blobs.get(&BlobPath::model(scope, &row.sha256)).await?;
+        let identity = ModelIdentity {
+            name: row.name.clone(),
+            version: row.version.to_string(),
+            sha256: row.sha256.clone(),
+        };
+        self.engines.open(bytes.to_vec(), identity).await
     }
 
     /// Predicts rows given as objects.
@@ -148,25 +302,25 @@ impl Models {
     pub async fn predict(
         &self,
         scope: &Scope,
-        name: &str,
-        version: Option<i64>,
+        target: &Target,
         rows: &[Map<String, Value>],
-    ) -> Result<(ModelVersionRow, Vec<Prediction>)> {
+    ) -> Result<(Arc<ModelVersionRow>, Vec<Prediction>)> {
         if rows.is_empty() {
             return Err(
                 Error::new(Kind::Invalid, "there are no rows to predict").with_param("rows")
             );
         }
-        let served = self.serve(scope, name, version).await?;
-        let metadata: Value = serde_json::from_str(&served.version.metadata)
+        let picked = self.pick(scope, target).await?;
+        tensors(&picked.version)?;
+        let metadata: Value = serde_json::from_str(&picked.version.metadata)
             .or_internal("reading a model's metadata")?;
         let inputs = rows::columns(&metadata, rows)?;
-        let outputs = served.engine.infer(inputs, &[]).await?;
+        let outputs = self.run(scope, &picked, inputs, &[], None).await?;
         let predictions = rows::predictions(&metadata, &outputs, rows.len())?;
-        Ok((served.version, predictions))
+        Ok((picked.version, predictions))
     }
 
-    fn held(&self, key: &Key) -> Option<Arc<OnnxModel>> {
+    fn held(&self, key: &Key) -> Option<Arc<dyn TensorModel>> {
         self.with(|loaded| {
             let at = loaded.iter().position(|(held, _)| held == key)?;
             let found = loaded.remove(at)?;
@@ -176,12 +330,29 @@ impl Models {
         })
     }
 
-    fn with<R>(&self, act: impl FnOnce(&mut VecDeque<(Key, Arc<OnnxModel>)>) -> R) -> R {
+    fn with<R>(&self, act: impl FnOnce(&mut VecDeque<(Key, Arc<dyn TensorModel>)>) -> R) -> R {
         act(&mut self.loaded.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn with_taken_out<R>(&self, act: impl FnOnce(&mut HashSet<(String, String)>) -> R) -> R {
+        act(&mut self.taken_out.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Fails for a version that is not asked with tensors.
+fn tensors(row: &ModelVersionRow) -> Result<()> {
+    if chats(row)? {
+        return Err(Error::invalid(format!(
+            "version {} of model '{}' is a language model; ask it at /v1/chat/completions",
+            row.version, row.name
+        ))
+        .with_param("model"));
+    }
+    Ok(())
 }
 
 /// A loaded file belongs to its tenant even where another has the same bytes.
 fn key(scope: &Scope, version: &ModelVersionRow) -> Key {
-    (scope.tenant().to_string(), version.sha256.clone())
+    let what = if version.sha256.is_empty() { &version.source } else { &version.sha256 };
+    (scope.tenant().to_string(), what.clone())
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::accounts::scope_of;
 use crate::datasets::{Datasets, table_name};
+use crate::models::ModelKind;
 
 /// The job's kind.
 pub const KIND: &str = "train";
@@ -278,6 +279,8 @@ impl TrainJob {
         let mut tx = self.records.begin().await?;
         let new = NewModelVersion {
             name: run.model.clone(),
+            kind: ModelKind::Onnx.name(),
+            source: "{}".to_owned(),
             sha256: report.onnx.sha256.clone(),
             bytes: i64::try_from(report.onnx.bytes).unwrap_or(i64::MAX),
             run_id: run.id.clone(),

@@ -43,6 +43,10 @@ pub struct ChatRequest {
     /// Whose request it is: caches are shared within one owner only, and waiting
     /// requests are taken in turns between owners.
     pub owner: String,
+    /// What keeps its version of the model from request to request, such as a user or a
+    /// session; without it, the request's id stands for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sticky: Option<String>,
     /// The request's id, for the logs of every process it passes.
     pub trace: String,
 }
@@ -188,6 +192,12 @@ pub trait ChatModel: Send + Sync {
     /// What exactly answers: the SHA-256 of a file, or provider and model of a
     /// remote endpoint. It stands in every answer's provenance.
     fn identity(&self) -> &str;
+
+    /// Whether it runs on this machine. Sampling that helps small local models, and that
+    /// providers refuse, is added for local ones only.
+    fn is_local(&self) -> bool {
+        !self.identity().contains('/')
+    }
 
     /// Tokens of prompt and answer together, where it is known.
     fn context_tokens(&self) -> Option<u32>;

@@ -5,6 +5,7 @@ use cairn_kernel::Result;
 
 use crate::gguf::{Gguf, State};
 use crate::onnx::{ModelMetadata, OnnxModel};
+use crate::statistics::ModelStatistics;
 use crate::tensor::Tensor;
 
 /// Which engine runs a model.
@@ -126,10 +127,32 @@ pub trait TensorModel: Send + Sync {
     /// of another type or shape than declared; `Unavailable` when the engine is gone
     /// or restarts; `Unprocessable` when it cannot compute these values.
     async fn infer(&self, inputs: Vec<Tensor>, wanted: &[String]) -> Result<Vec<Tensor>>;
+
+    /// Whether it answers now. What runs in this process does from the moment it was
+    /// opened.
+    fn state(&self) -> ModelState {
+        ModelState::Ready
+    }
+
+    /// Memory it holds here, in bytes, as far as that is known.
+    fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// What it has done since it was opened; `None` for an engine that counts elsewhere,
+    /// as a remote server does.
+    fn statistics(&self) -> Option<ModelStatistics> {
+        None
+    }
+
+    /// Requests that wait here for the engine now.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// The resident memory of a process, where the system tells.
-fn resident(pid: u32) -> Option<u64> {
+pub(crate) fn resident(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

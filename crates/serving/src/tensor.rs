@@ -1,6 +1,11 @@
 //! The tensor that requests and answers are made of, apart from any wire format.
 
+mod half;
+pub(crate) mod raw;
+
 use cairn_kernel::{Error, Result};
+
+pub use half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 
 /// Element types, named as in the Open Inference Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +28,10 @@ pub enum Datatype {
     Int32,
     /// 64-bit integer.
     Int64,
+    /// 16-bit float (IEEE 754 binary16).
+    Fp16,
+    /// 16-bit float with the exponent of a 32-bit one (bfloat16).
+    Bf16,
     /// 32-bit float.
     Fp32,
     /// 64-bit float.
@@ -33,7 +42,7 @@ pub enum Datatype {
 
 impl Datatype {
     /// Every type.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Bool,
         Self::Uint8,
         Self::Uint16,
@@ -43,6 +52,8 @@ impl Datatype {
         Self::Int16,
         Self::Int32,
         Self::Int64,
+        Self::Fp16,
+        Self::Bf16,
         Self::Fp32,
         Self::Fp64,
         Self::Bytes,
@@ -60,6 +71,8 @@ impl Datatype {
             Self::Int16 => "INT16",
             Self::Int32 => "INT32",
             Self::Int64 => "INT64",
+            Self::Fp16 => "FP16",
+            Self::Bf16 => "BF16",
             Self::Fp32 => "FP32",
             Self::Fp64 => "FP64",
             Self::Bytes => "BYTES",
@@ -75,7 +88,7 @@ impl Datatype {
     pub fn size(self) -> Option<usize> {
         match self {
             Self::Bool | Self::Uint8 | Self::Int8 => Some(1),
-            Self::Uint16 | Self::Int16 => Some(2),
+            Self::Uint16 | Self::Int16 | Self::Fp16 | Self::Bf16 => Some(2),
             Self::Uint32 | Self::Int32 | Self::Fp32 => Some(4),
             Self::Uint64 | Self::Int64 | Self::Fp64 => Some(8),
             Self::Bytes => None,
@@ -102,6 +115,10 @@ pub enum TensorData {
     Int16(Vec<i16>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
+    /// Bit patterns.
+    Fp16(Vec<u16>),
+    /// Bit patterns.
+    Bf16(Vec<u16>),
     Fp32(Vec<f32>),
     Fp64(Vec<f64>),
     Bytes(Vec<Vec<u8>>),
@@ -120,6 +137,8 @@ impl TensorData {
             Self::Int16(_) => Datatype::Int16,
             Self::Int32(_) => Datatype::Int32,
             Self::Int64(_) => Datatype::Int64,
+            Self::Fp16(_) => Datatype::Fp16,
+            Self::Bf16(_) => Datatype::Bf16,
             Self::Fp32(_) => Datatype::Fp32,
             Self::Fp64(_) => Datatype::Fp64,
             Self::Bytes(_) => Datatype::Bytes,
@@ -138,6 +157,7 @@ impl TensorData {
             Self::Int16(x) => x.len(),
             Self::Int32(x) => x.len(),
             Self::Int64(x) => x.len(),
+            Self::Fp16(x) | Self::Bf16(x) => x.len(),
             Self::Fp32(x) => x.len(),
             Self::Fp64(x) => x.len(),
             Self::Bytes(x) => x.len(),
@@ -260,7 +280,7 @@ mod tests {
         for datatype in Datatype::ALL {
             assert_eq!(Datatype::from_name(datatype.name()), Some(datatype));
         }
-        assert_eq!(Datatype::from_name("FP16"), None);
+        assert_eq!(Datatype::from_name("FP8"), None);
     }
 
     #[test]

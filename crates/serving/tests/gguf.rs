@@ -17,6 +17,11 @@ use cairn_serving::gguf::{
     CHILD_ROLE, ChatMessage, Done, Event, FinishReason, GenerateRequest, GenerateStream, Gguf,
     GgufConfig, Isolate, Sampling, State, child_main,
 };
+use chat::{
+    a_chat_calls_a_tool_with_valid_arguments, a_constraint_is_followed_or_refused_with_the_reason,
+    a_prompt_whose_slot_was_given_away_is_put_back, log_probabilities_come_with_their_text,
+    requests_behind_one_new_beginning_read_it_once, several_choices_share_the_prompt,
+};
 
 const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
@@ -34,6 +39,10 @@ macro_rules! check {
         }
     };
 }
+
+// Behind the macro, which it uses.
+#[path = "gguf/chat.rs"]
+mod chat;
 
 macro_rules! cases {
     ($($name:ident),+ $(,)?) => { [$((stringify!($name), || Box::pin($name()))),+] };
@@ -61,6 +70,12 @@ fn main() -> ExitCode {
         stop_texts_end_an_answer,
         damaged_files_are_refused,
         stop_ends_the_child_and_refuses_requests,
+        a_constraint_is_followed_or_refused_with_the_reason,
+        a_chat_calls_a_tool_with_valid_arguments,
+        several_choices_share_the_prompt,
+        log_probabilities_come_with_their_text,
+        requests_behind_one_new_beginning_read_it_once,
+        a_prompt_whose_slot_was_given_away_is_put_back,
     ];
     let listing = arguments.iter().any(|argument| argument == "--list");
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));

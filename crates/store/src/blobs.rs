@@ -1,6 +1,6 @@
 //! File bytes, in a directory today and behind any `object_store` URL tomorrow.
 
-use std::path::Path as FsPath;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,6 +72,11 @@ impl Blobs {
             .await
             .or_internal("waiting for the disk")?
             .or_internal("bringing a blob to the disk")
+    }
+
+    /// Where a blob lies on this machine, for engines that map files into memory.
+    pub fn place(&self, path: &BlobPath) -> PathBuf {
+        self.root.join(path.as_str())
     }
 
     /// The whole blob.

@@ -6,12 +6,15 @@ mod datasets;
 mod files;
 mod models;
 mod responses;
+mod revision;
+mod rollouts;
 mod runs;
 mod stores;
 mod upkeep;
 mod usage;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_kernel::{Clock, Id, Kind, Result, ResultExt};
@@ -24,9 +27,12 @@ pub use datasets::DatasetRow;
 pub use files::{FileRow, TextRow};
 pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
 pub use responses::ResponseRow;
+pub use rollouts::{NewRolloutEvent, RolloutChange, RolloutEventRow, RolloutRow};
 pub use runs::RunRow;
 pub use stores::{Attachment, FileCounts, StoreFileRow, StoreRow};
-pub use usage::UsageEntry;
+pub use usage::{UsageEntry, UsageRow};
+
+use revision::Revision;
 
 /// A write transaction; dropped without [`Tx::commit`] it leaves no trace.
 pub type Tx = sqlx::Transaction<'static, sqlx::Sqlite>;
@@ -37,6 +43,7 @@ pub struct Records {
     read: SqlitePool,
     write: SqlitePool,
     clock: Clock,
+    revision: Arc<Revision>,
 }
 
 impl Records {
@@ -55,7 +62,9 @@ impl Records {
             .pragma("secure_delete", "on");
         let opening = format!("opening the record store {}", file.display());
         // SQLite has one writer at a time; one connection makes the others wait in line.
-        let write = SqlitePoolOptions::new()
+        let revision = Arc::new(Revision::default());
+        let write = revision
+            .watch(SqlitePoolOptions::new())
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
             .connect_with(options.clone())
@@ -71,7 +80,7 @@ impl Records {
             .connect_with(options.read_only(true))
             .await
             .or_internal(&opening)?;
-        Ok(Self { read, write, clock })
+        Ok(Self { read, write, clock, revision })
     }
 
     /// Begins a write transaction. Others wait until it ends, so keep it short.
@@ -80,6 +89,13 @@ impl Records {
     /// `Unavailable` when no turn comes within a minute.
     pub async fn begin(&self) -> Result<Tx> {
         self.write.begin().await.or_kind(Kind::Unavailable, "the record store is busy; try again")
+    }
+
+    /// A number that changes with every change to keys, tenants, and models with their
+    /// versions and aliases, or `None` while one is under way. What was read at one
+    /// revision holds until it is another.
+    pub fn revision(&self) -> Option<u64> {
+        self.revision.settled()
     }
 
     /// The connections for reading.

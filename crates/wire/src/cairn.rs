@@ -1,10 +1,20 @@
 //! What has no standard: `/cairn/v1`.
 
+mod models;
+mod rollouts;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlias};
+pub use rollouts::{
+    Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,
+    RolloutGate, RolloutGates, RolloutPlan, RolloutRewards, RolloutShadow, RolloutStep,
+    RolloutWeight, SetRollout,
+};
 
 /// Who the key belongs to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -204,65 +214,12 @@ pub struct Progress {
     pub fraction: f64,
 }
 
-/// A model.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct CairnModel {
-    /// Its name.
-    pub name: String,
-    /// Always `model`.
-    pub object: &'static str,
-    /// `tabular`, `llm` or `embedding`.
-    pub kind: &'static str,
-    /// `onnx` or `gguf`.
-    pub runtime: &'static str,
-    /// `ready`, `loading`, `unloaded` or `failed`.
-    pub state: String,
-    /// Why it is not ready.
-    pub reason: Option<String>,
-    /// The version that serves.
-    pub deployed_version: Option<i64>,
-    /// All versions, newest first.
-    pub versions: Vec<CairnModelVersion>,
-    /// What it takes.
-    #[schema(value_type = Object)]
-    pub inputs: Value,
-    /// What it gives.
-    #[schema(value_type = Object)]
-    pub outputs: Value,
-}
-
-/// A version of a model.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct CairnModelVersion {
-    /// From 1.
-    pub version: i64,
-    /// SHA-256 of its file.
-    pub sha256: String,
-    /// Size of its file.
-    pub bytes: i64,
-    /// When it was registered.
-    pub created_at: i64,
-    /// The run that made it.
-    pub training_run: Option<String>,
-    /// Task, target, metrics, dataset.
-    #[serde(flatten)]
-    #[schema(value_type = Object)]
-    pub metadata: Map<String, Value>,
-}
-
-/// A version to deploy.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-pub struct Deploy {
-    /// The version.
-    pub version: i64,
-}
-
 /// Rows to predict.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct PredictRequest {
-    /// The model.
+    /// The model, perhaps as `name@alias`.
     pub model: String,
-    /// The version; the deployed one by default.
+    /// The version; by default the one that the model's rollout chooses, else the deployed one.
     pub version: Option<i64>,
     /// Objects of column values.
     #[schema(value_type = Vec<Object>)]

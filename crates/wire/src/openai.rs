@@ -1,7 +1,9 @@
 //! OpenAI's objects, as its official clients send and read them.
 
 mod chat;
+mod embeddings;
 mod files;
+mod rerank;
 mod responses;
 mod stores;
 
@@ -9,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use chat::*;
+pub use embeddings::*;
 pub use files::*;
+pub use rerank::*;
 pub use responses::*;
 pub use stores::*;
 
@@ -85,8 +89,8 @@ pub struct Model {
     pub id: String,
     /// Always `model`.
     pub object: &'static str,
-    /// When the server started.
+    /// When it was made; of the program's own, when the server started.
     pub created: i64,
-    /// Always `cairn`.
+    /// `tenant` for one of the caller's, else `cairn`.
     pub owned_by: &'static str,
 }

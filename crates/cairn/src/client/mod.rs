@@ -102,6 +102,14 @@ impl Client {
         self.json(self.http.request(Method::POST, self.url(path)).json(body)).await
     }
 
+    /// PUT of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<Value> {
+        self.json(self.http.request(Method::PUT, self.url(path)).json(body)).await
+    }
+
     /// POST of a form.
     ///
     /// # Errors

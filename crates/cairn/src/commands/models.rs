@@ -1,4 +1,6 @@
-//! `cairn models`: files of models on this machine, and trained models of the server.
+//! `cairn models`: files of models on this machine, and the server's models.
+
+mod versions;
 
 use cairn_kernel::{Result, ResultExt as _};
 use cairn_serving::models::{AssetKind, EMBEDDING, EMBEDDING_TOKENIZER, ModelStore, assets};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Context, Outcome, deploy, items, text};
 use crate::cli::Models;
 use crate::output;
+use versions::Version;
 
 /// Does what was asked for.
 ///
@@ -16,6 +19,24 @@ pub(super) async fn run(context: &Context, asked: Models) -> Result<Outcome> {
     match asked {
         Models::List(json) => list(context, json.json).await,
         Models::Pull { names, all, default: _ } => pull(context, &names, all).await,
+        Models::Add { name, file, asset, provider, model, json } => {
+            let version = Version { file, asset, provider, model };
+            versions::add(&context.client()?, &name, version, json.json).await
+        }
+        Models::Alias { name, alias, version, json } => {
+            versions::alias(&context.client()?, (&name, &alias), version, json.json).await
+        }
+        Models::Rollout { name, set, json } => {
+            versions::rollout(&context.client()?, &name, set.as_deref(), json.json).await
+        }
+        Models::Rollback { name, reason, json } => {
+            let asked = json!({"reason": reason});
+            versions::end(&context.client()?, (&name, "rollback"), &asked, json.json).await
+        }
+        Models::Promote { name, version, reason, json } => {
+            let asked = json!({"version": version, "reason": reason});
+            versions::end(&context.client()?, (&name, "promote"), &asked, json.json).await
+        }
         Models::Deploy { name, version, json } => {
             let model = deploy(&context.client()?, &name, version).await?;
             if json.json {
@@ -108,11 +129,17 @@ async fn list(context: &Context, json: bool) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// The program's own language models are among the files already.
+fn is_of_tenant(model: &Value) -> bool {
+    text(model, "/kind") != "llm" || items(model, "/versions").iter().any(|v| v["created_at"] != 0)
+}
+
 fn kind_name(kind: AssetKind) -> &'static str {
     match kind {
         AssetKind::Llm => "llm",
         AssetKind::Embedding => "embedding",
         AssetKind::Tokenizer => "tokenizer",
+        AssetKind::Library => "library",
     }
 }
 
@@ -128,20 +155,22 @@ fn render(answer: &Value) -> String {
     let mut out = output::table(&["FILE", "KIND", "BYTES", "LICENCE", "HERE"], &files);
     let trained: Vec<Vec<String>> = items(answer, "/models")
         .iter()
-        .filter(|model| text(model, "/kind") == "tabular")
+        .filter(|model| is_of_tenant(model))
         .map(|model| {
             let versions = items(model, "/versions").iter();
             let versions: Vec<String> =
                 versions.map(|version| output::cell(&version["version"])).collect();
             let cell = |key: &str| output::cell(&model[key]);
-            vec![cell("name"), cell("state"), cell("deployed_version"), versions.join(" ")]
+            let versions = versions.join(" ");
+            vec![cell("name"), cell("runtime"), cell("state"), cell("deployed_version"), versions]
         })
         .collect();
     if answer["models"].is_null() {
-        out.push_str("\n\nNo server runs here, so trained models are not listed.");
+        out.push_str("\n\nNo server runs here, so its models are not listed.");
     } else if !trained.is_empty() {
         out.push_str("\n\n");
-        out.push_str(&output::table(&["MODEL", "STATE", "DEPLOYED", "VERSIONS"], &trained));
+        let heads = ["MODEL", "KIND", "STATE", "DEPLOYED", "VERSIONS"];
+        out.push_str(&output::table(&heads, &trained));
     }
     out
 }
@@ -164,12 +193,12 @@ mod tests {
         let answer = json!({
             "files": [{"name": "a", "kind": "llm", "bytes": 1, "licence": "MIT", "path": null}],
             "models": [{"name": "m", "kind": "tabular", "state": "ready", "deployed_version": 2,
-                        "versions": [{"version": 2}, {"version": 1}]}],
+                        "runtime": "onnx", "versions": [{"version": 2}, {"version": 1}]}],
         });
         assert_eq!(
             render(&answer),
             "FILE  KIND  BYTES  LICENCE  HERE\na     llm   1      MIT      no\n\n\
-             MODEL  STATE  DEPLOYED  VERSIONS\nm      ready  2         2 1"
+             MODEL  KIND  STATE  DEPLOYED  VERSIONS\nm      onnx  ready  2         2 1"
         );
     }
 }

@@ -21,9 +21,13 @@ pub(super) enum Shape {
 use Shape::{Flag, Number, Text};
 
 /// Every key and the shape of its value.
-pub(super) const KEYS: [(&str, Shape); 21] = [
+pub(super) const KEYS: [(&str, Shape); 26] = [
     ("data", Text),
     ("listen", Text),
+    ("oip_listen", Text),
+    ("grpc_listen", Text),
+    ("metrics_listen", Text),
+    ("metrics_compat", Flag),
     ("models_dir", Text),
     ("admin_key", Text),
     ("log.format", Text),
@@ -43,6 +47,7 @@ pub(super) const KEYS: [(&str, Shape); 21] = [
     ("threads", Number),
     ("drain_seconds", Number),
     ("allow_plain_http", Flag),
+    ("rerank_model", Text),
 ];
 
 /// Variables that others read: the command line, scripts and tests.

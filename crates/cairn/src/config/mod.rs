@@ -8,6 +8,7 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use cairn_kernel::{Error, Limits, Result, ResultExt as _, Secret};
 use cairn_monitor::LogFormat;
 use cairn_serving::models::{AssetKind, assets, default_llm};
+use cairn_serving::remote::ProviderConfig;
 use serde_json::{Value, json};
 
 pub(crate) use environment::PREFIX;
@@ -28,6 +30,14 @@ pub(crate) struct Config {
     pub(crate) data: PathBuf,
     /// The address to listen on.
     pub(crate) listen: SocketAddr,
+    /// A second address for the same routes; 8000 is where Triton's clients look.
+    pub(crate) oip_listen: Option<SocketAddr>,
+    /// Where gRPC is answered, if anywhere; Triton has it on 8001.
+    pub(crate) grpc_listen: Option<SocketAddr>,
+    /// An address for the metrics alone; Triton has it on 8002.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Whether metrics are also given under the names of Triton and vLLM.
+    pub(crate) metrics_compat: bool,
     /// The folder of model files, absolute.
     pub(crate) models_dir: PathBuf,
     /// A key that acts as admin.
@@ -52,6 +62,10 @@ pub(crate) struct Config {
     pub(crate) drain: Duration,
     /// Whether plain HTTP may be served to other machines.
     pub(crate) allow_plain_http: bool,
+    /// A cross-encoder for reranking, absolute.
+    pub(crate) rerank_model: Option<PathBuf>,
+    /// The providers of remote models, their keys read.
+    pub(crate) providers: BTreeMap<String, ProviderConfig>,
 }
 
 impl Config {
@@ -84,7 +98,12 @@ impl Config {
     /// Turns the layers' outcome into what it means.
     fn check(raw: Raw, home: Option<&Path>) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let listen = address(&raw.listen)?;
+        let optional = |key: &str, text: Option<&str>| {
+            text.filter(|text| !text.is_empty()).map(|text| address(key, text)).transpose()
+        };
+        let oip_listen = optional("oip_listen", raw.oip_listen.as_deref())?;
+        let grpc_listen = optional("grpc_listen", raw.grpc_listen.as_deref())?;
+        let metrics_listen = optional("metrics_listen", raw.metrics_listen.as_deref())?;
         at_least_one("threads", raw.threads.map_or(1, |threads| threads as u64))?;
         at_least_one("llm_slots", u64::from(raw.llm_slots))?;
         at_least_one("limits.concurrent_requests", raw.limits.concurrent_requests as u64)?;
@@ -105,7 +124,11 @@ impl Config {
         };
         Ok(Self {
             data: absolute(&raw.data)?,
-            listen,
+            listen: address("listen", &raw.listen)?,
+            oip_listen,
+            grpc_listen,
+            metrics_listen,
+            metrics_compat: raw.metrics_compat,
             models_dir: absolute(&models_dir)?,
             admin_key: raw.admin_key.filter(|key| !key.expose().is_empty()),
             log_format: log_format(&raw.log.format)?,
@@ -118,24 +141,37 @@ impl Config {
             threads: raw.threads.unwrap_or(cores),
             drain: Duration::from_secs(raw.drain_seconds),
             allow_plain_http: raw.allow_plain_http,
+            rerank_model: raw.rerank_model.as_deref().map(absolute).transpose()?,
+            providers: providers(raw.providers)?,
         })
     }
 
-    /// Fails when the server would speak plain HTTP to other machines unasked.
+    /// Every address to listen on, with the key that sets it.
+    pub(crate) fn listens(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let others = [
+            ("oip_listen", self.oip_listen),
+            ("grpc_listen", self.grpc_listen),
+            ("metrics_listen", self.metrics_listen),
+        ];
+        let others = others.into_iter().filter_map(|(key, address)| Some((key, address?)));
+        std::iter::once(("listen", self.listen)).chain(others)
+    }
+
+    /// Fails when the server would speak unencrypted to other machines unasked.
     ///
     /// # Errors
     /// `Invalid`, with the remedies.
     pub(crate) fn require_safe_listen(&self) -> Result<()> {
-        if self.listen.ip().is_loopback() || self.allow_plain_http {
-            return Ok(());
+        let mut open = self.listens().filter(|(_, address)| !address.ip().is_loopback());
+        match open.next() {
+            Some((key, address)) if !self.allow_plain_http => Err(Error::invalid(format!(
+                "{key}: {address} can be reached by other machines, and keys and documents would \
+                 cross the network unencrypted; listen on 127.0.0.1:{}, or put a proxy that ends \
+                 TLS before it and pass --allow-plain-http",
+                address.port()
+            ))),
+            _ => Ok(()),
         }
-        Err(Error::invalid(format!(
-            "{} can be reached by other machines, and keys and documents would cross the network \
-             unencrypted; listen on 127.0.0.1:{}, or put a proxy that ends TLS before it and pass \
-             --allow-plain-http",
-            self.listen,
-            self.listen.port()
-        )))
     }
 
     /// Everything but secrets, for people and programs.
@@ -143,6 +179,10 @@ impl Config {
         json!({
             "data": self.data,
             "listen": self.listen,
+            "oip_listen": self.oip_listen,
+            "grpc_listen": self.grpc_listen,
+            "metrics_listen": self.metrics_listen,
+            "metrics_compat": self.metrics_compat,
             "models_dir": self.models_dir,
             "admin_key": if self.admin_key.is_some() { "set" } else { "not set" },
             "log": {
@@ -157,8 +197,26 @@ impl Config {
             "threads": self.threads,
             "drain_seconds": self.drain.as_secs(),
             "allow_plain_http": self.allow_plain_http,
+            "rerank_model": self.rerank_model,
+            "providers": self.providers.iter().map(|(name, provider)| (name, provider.shown()))
+                .collect::<BTreeMap<_, _>>(),
         })
     }
+}
+
+/// Reads the providers' keys from where the configuration says they are.
+fn providers(raw: BTreeMap<String, ProviderConfig>) -> Result<BTreeMap<String, ProviderConfig>> {
+    let resolve = |(name, provider): (String, ProviderConfig)| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            return Err(Error::invalid(format!(
+                "providers.{name}: a provider's name has 1 to 64 letters, digits, '-' and '_'"
+            )));
+        }
+        let provider = provider.resolve(&name, |variable| std::env::var(variable).ok())?;
+        Ok((name, provider))
+    };
+    raw.into_iter().map(resolve).collect()
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
@@ -173,14 +231,14 @@ fn at_least_one(key: &str, value: u64) -> Result<()> {
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr> {
+fn address(key: &str, text: &str) -> Result<SocketAddr> {
     let numeric = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text.to_owned(),
     };
     numeric.parse().map_err(|_| {
         Error::invalid(format!(
-            "listen is '{text}'; it must be an IP address and a port, such as 127.0.0.1:8420"
+            "{key} is '{text}'; it must be an IP address and a port, such as 127.0.0.1:8420"
         ))
     })
 }

@@ -2,9 +2,11 @@
 //!
 //! Everything here is a function of its arguments, so tests need no environment.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cairn_kernel::{Error, Limits, Result, Secret};
+use cairn_serving::remote::ProviderConfig;
 use figment::Figment;
 use figment::error::Kind as Fault;
 use figment::providers::{Format as _, Serialized, Toml};
@@ -21,6 +23,10 @@ const DATA: &str = "cairn-data";
 pub(super) struct Raw {
     pub(super) data: PathBuf,
     pub(super) listen: String,
+    pub(super) oip_listen: Option<String>,
+    pub(super) grpc_listen: Option<String>,
+    pub(super) metrics_listen: Option<String>,
+    pub(super) metrics_compat: bool,
     pub(super) models_dir: Option<PathBuf>,
     pub(super) admin_key: Option<Secret>,
     pub(super) log: RawLog,
@@ -32,6 +38,8 @@ pub(super) struct Raw {
     pub(super) threads: Option<usize>,
     pub(super) drain_seconds: u64,
     pub(super) allow_plain_http: bool,
+    pub(super) rerank_model: Option<PathBuf>,
+    pub(super) providers: BTreeMap<String, ProviderConfig>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +54,10 @@ impl Default for Raw {
         Self {
             data: DATA.into(),
             listen: "127.0.0.1:8420".to_owned(),
+            oip_listen: None,
+            grpc_listen: None,
+            metrics_listen: None,
+            metrics_compat: false,
             models_dir: None,
             admin_key: None,
             log: RawLog { format: "text".to_owned(), filter: "info".to_owned() },
@@ -57,6 +69,8 @@ impl Default for Raw {
             threads: None,
             drain_seconds: 30,
             allow_plain_http: false,
+            rerank_model: None,
+            providers: BTreeMap::new(),
         }
     }
 }

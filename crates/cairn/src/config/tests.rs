@@ -103,6 +103,28 @@ fn a_key_of_digits_stays_a_text_and_out_of_sight() {
 }
 
 #[test]
+fn a_provider_is_a_table_and_its_key_stays_out_of_sight() {
+    let file = "[providers.claude]\nkind = 'anthropic'\napi_key = 'sk-ant-1'\nmax_concurrent = 4\n\
+                [providers.next]\nkind = 'oip'\nbase_url = 'http://127.0.0.1:8000'\n";
+    let config = read(file, &[], &Flags::default()).unwrap();
+    assert_eq!(config.providers["claude"].max_concurrent, 4);
+    assert_eq!(config.providers["next"].timeout_seconds, 300);
+    let shown = config.shown().to_string();
+    assert!(shown.contains("claude") && !shown.contains("sk-ant-1"), "{shown}");
+    assert!(!format!("{config:?}").contains("sk-ant-1"));
+
+    for (file, word) in [
+        ("[providers.a]\nkind = 'anthropic'", "api_key"),
+        ("[providers.a]\nkind = 'gpt'", "providers.a"),
+        ("[providers.a]\nkind = 'oip'\nbase_urll = 'x'", "base_urll"),
+        ("[providers.'a b']\nkind = 'oip'\nbase_url = 'http://x'", "letters"),
+    ] {
+        let text = refusal(file, &[]);
+        assert!(text.contains(word), "{file}: {text}");
+    }
+}
+
+#[test]
 fn plain_http_beyond_this_machine_must_be_asked_for() {
     let open = Flags { listen: Some("0.0.0.0:80".into()), ..Flags::default() };
     let error = read("", &[], &open).unwrap().require_safe_listen().unwrap_err();
@@ -110,6 +132,21 @@ fn plain_http_beyond_this_machine_must_be_asked_for() {
     let asked = Flags { allow_plain_http: true, ..open };
     read("", &[], &asked).unwrap().require_safe_listen().unwrap();
     read("", &[], &Flags::default()).unwrap().require_safe_listen().unwrap();
+}
+
+#[test]
+fn the_ports_of_triton_are_off_until_set_and_as_safe_as_the_main_one() {
+    let config = read("", &[], &Flags::default()).unwrap();
+    assert_eq!(config.listens().map(|(key, _)| key).collect::<Vec<_>>(), ["listen"]);
+    let file = "oip_listen = 'localhost:8000'\ngrpc_listen = '127.0.0.1:8001'";
+    let environment = [("CAIRN_METRICS_LISTEN", "0.0.0.0:8002"), ("CAIRN_METRICS_COMPAT", "true")];
+    let config = read(file, &environment, &Flags::default()).unwrap();
+    let ports: Vec<u16> = config.listens().map(|(_, address)| address.port()).collect();
+    assert_eq!((ports, config.metrics_compat), (vec![8420, 8000, 8001, 8002], true));
+    let error = config.require_safe_listen().unwrap_err();
+    assert!(error.message().starts_with("metrics_listen: 0.0.0.0:8002"), "{error}");
+    let text = refusal("grpc_listen = '8001'", &[]);
+    assert!(text.contains("grpc_listen is '8001'"), "{text}");
 }
 
 #[test]

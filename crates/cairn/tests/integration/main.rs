@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod documents;
+mod rollouts;
 mod scene;
 mod tables;
 mod tenancy;

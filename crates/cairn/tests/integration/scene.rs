@@ -22,7 +22,7 @@ pub(crate) struct Scene {
     pub(crate) client: reqwest::Client,
     services: Services,
     tasks: Tasks,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 /// A caller: the scene with a key.
@@ -42,7 +42,17 @@ fn models() -> PathBuf {
 
 impl Scene {
     pub(crate) async fn start() -> Result<Self> {
-        let data = tempfile::tempdir()?;
+        Self::on(tempfile::tempdir()?).await
+    }
+
+    /// Stops everything and starts again on the same data.
+    pub(crate) async fn restart(self) -> Result<Self> {
+        let Self { services, tasks, data, .. } = self;
+        end(&services, &tasks).await?;
+        Self::on(data).await
+    }
+
+    async fn on(data: tempfile::TempDir) -> Result<Self> {
         let tasks = Tasks::new();
         let limits = Limits { upload_bytes: 2 << 20, body_bytes: 1 << 20, ..Limits::default() };
         let settings = Settings {
@@ -58,6 +68,8 @@ impl Scene {
                 threads: 1,
                 idle: Duration::from_secs(60),
             },
+            rerank_model: None,
+            providers: std::collections::BTreeMap::new(),
             threads: 2,
         };
         let services = Services::open(settings, &tasks).await?;
@@ -68,7 +80,7 @@ impl Scene {
         tasks.spawn("door", async move {
             cairn_gateway::serve(listener, app, shutdown).await.expect("the door stays open");
         });
-        let scene = Self { url, client: reqwest::Client::new(), services, tasks, _data: data };
+        let scene = Self { url, client: reqwest::Client::new(), services, tasks, data };
         scene.wait_ready().await?;
         Ok(scene)
     }
@@ -102,11 +114,15 @@ impl Scene {
 
     /// Stops everything; fails when a task does not end.
     pub(crate) async fn stop(self) -> Result<()> {
-        let stubborn = self.tasks.stop(Duration::from_secs(10)).await;
-        ensure!(stubborn.is_empty(), "these tasks did not end: {stubborn:?}");
-        self.services.close().await;
-        Ok(())
+        end(&self.services, &self.tasks).await
     }
+}
+
+async fn end(services: &Services, tasks: &Tasks) -> Result<()> {
+    let stubborn = tasks.stop(Duration::from_secs(10)).await;
+    ensure!(stubborn.is_empty(), "these tasks did not end: {stubborn:?}");
+    services.close().await;
+    Ok(())
 }
 
 impl Caller {
@@ -185,6 +201,17 @@ impl Caller {
             "tools": [{"type": "file_search", "vector_store_ids": [store]}],
         });
         self.json(Method::POST, "/v1/responses", &body).await
+    }
+
+    /// Registers an ONNX file as a version of a model; its number.
+    pub(crate) async fn register(&self, model: &str, onnx: Vec<u8>) -> Result<i64> {
+        let part = Part::bytes(onnx).file_name("model.onnx");
+        let form = Form::new().part("file", part);
+        let path = format!("/cairn/v1/models/{model}/versions");
+        let sent = self.request(Method::POST, &path).multipart(form).send().await?;
+        let (status, body) = read(sent).await?;
+        ensure!(status.is_success(), "{status} {body}");
+        body["version"].as_i64().context("a version")
     }
 
     /// Imports a CSV as a dataset; status and body.

@@ -1,61 +1,90 @@
-//! Trained models, and the language models beside them.
+//! The tenant's models, and the program's language models beside them.
 
-use axum::extract::{Path, State};
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use cairn_kernel::{Error, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Kind, Result, ResultExt, Scope};
 use cairn_services::Services;
-use cairn_services::models::ModelInfo;
-use cairn_services::records::UsageEntry;
+use cairn_services::models::{ModelInfo, ModelKind, NewVersion, Target};
+use cairn_services::records::{ModelVersionRow, UsageEntry};
 use cairn_wire::cairn::{
-    CairnModel, CairnModelVersion, Deploy, PredictRequest, PredictResponse, RowPrediction,
+    CairnModel, CairnModelVersion, Deploy, NewModelVersion, PredictRequest, PredictResponse,
+    RowPrediction, SetAlias,
 };
 use cairn_wire::openai::{Deleted, List};
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiResult;
-use crate::extract::{Caller, Json, RequestId};
+use crate::extract::{Caller, Json, RequestId, Sticky, parse};
 
 /// Most rows of one prediction.
 const ROWS_MAX: usize = 10_000;
+/// Largest JSON body that names a model.
+const NAMED_MAX: usize = 64 << 10;
 
 fn wire(info: ModelInfo) -> Result<CairnModel> {
-    let serving = info.row.deployed_version.or_else(|| info.versions.first().map(|v| v.version));
+    let number = info.row.deployed_version.or_else(|| info.versions.first().map(|v| v.version));
+    let (kind, runtime) = kind_of(&info)?;
     let (mut inputs, mut outputs) = (json!([]), json!([]));
     let mut versions = Vec::new();
     for row in info.versions {
-        let mut metadata: Map<String, Value> =
-            serde_json::from_str(&row.metadata).or_internal("reading a model's metadata")?;
-        let signature = (metadata.remove("inputs"), metadata.remove("outputs"));
-        if Some(row.version) == serving
-            && let (Some(takes), Some(gives)) = signature
-        {
+        let serves = Some(row.version) == number;
+        let (version, signature) = version(row)?;
+        if serves && let (Some(takes), Some(gives)) = signature {
             (inputs, outputs) = (takes, gives);
         }
-        versions.push(CairnModelVersion {
-            version: row.version,
-            sha256: row.sha256,
-            bytes: row.bytes,
-            created_at: row.created_at / 1000,
-            training_run: Some(row.run_id),
-            metadata,
-        });
+        versions.push(version);
     }
     Ok(CairnModel {
         name: info.row.name,
         object: "model",
-        kind: "tabular",
-        runtime: "onnx",
+        kind,
+        runtime,
         state: if info.loaded { "ready" } else { "unloaded" }.to_owned(),
         reason: None,
         deployed_version: info.row.deployed_version,
+        aliases: info.aliases,
         versions,
         inputs,
         outputs,
     })
 }
 
-/// Trained models by name, then language models.
+/// What a model is for, and what runs it, by the version that serves.
+pub(super) fn kind_of(info: &ModelInfo) -> Result<(&'static str, &'static str)> {
+    let deployed = info.versions.iter().find(|row| Some(row.version) == info.row.deployed_version);
+    let Some(row) = deployed.or(info.versions.first()) else { return Ok(("tensor", "onnx")) };
+    let kind = match cairn_services::models::chats(row)? {
+        true => "llm",
+        false if row.run_id.is_empty() => "tensor",
+        false => "tabular",
+    };
+    Ok((kind, ModelKind::of(row)?.name()))
+}
+
+type Signature = (Option<Value>, Option<Value>);
+
+/// A version, and apart from it what it takes and gives.
+fn version(row: ModelVersionRow) -> Result<(CairnModelVersion, Signature)> {
+    let mut metadata: Map<String, Value> =
+        serde_json::from_str(&row.metadata).or_internal("reading a model's metadata")?;
+    let signature = (metadata.remove("inputs"), metadata.remove("outputs"));
+    let version = CairnModelVersion {
+        version: row.version,
+        kind: row.kind,
+        source: serde_json::from_str(&row.source).or_internal("reading a model's source")?,
+        sha256: row.sha256,
+        bytes: row.bytes,
+        created_at: row.created_at / 1000,
+        training_run: (!row.run_id.is_empty()).then_some(row.run_id),
+        metadata,
+    };
+    Ok((version, signature))
+}
+
+/// The tenant's models by name, then the program's language models.
 #[utoipa::path(get, path = "/cairn/v1/models", tag = "models", responses((status = 200, body = List<CairnModel>)))]
 pub(crate) async fn list(
     State(services): State<Services>,
@@ -72,8 +101,11 @@ pub(crate) async fn list(
             state: llm.state.to_owned(),
             reason: llm.reason,
             deployed_version: None,
+            aliases: BTreeMap::new(),
             versions: vec![CairnModelVersion {
                 version: 1,
+                kind: "gguf".to_owned(),
+                source: json!({}),
                 sha256: llm.sha256,
                 bytes: 0,
                 created_at: 0,
@@ -97,7 +129,67 @@ pub(crate) async fn show(
     Ok(axum::Json(wire(services.models.get(&scope, &name).await?)?))
 }
 
-/// Makes a version the one that serves.
+/// Registers a version, after loading it: an ONNX or GGUF file as a multipart form with the
+/// part `file`, or JSON that names a language model. The same file or model is registered once.
+#[utoipa::path(post, path = "/cairn/v1/models/{name}/versions", tag = "models", params(("name" = String, Path, description = "the model; it is made if it is new")), request_body = NewModelVersion, responses((status = 200, body = CairnModelVersion)))]
+pub(crate) async fn register(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(name): Path<String>,
+    request: Request,
+) -> ApiResult<axum::Json<CairnModelVersion>> {
+    let new = new_version(request, services.limits.upload_bytes).await?;
+    let row = services.models.register(&scope, &name, new).await?;
+    Ok(axum::Json(version(row)?.0))
+}
+
+async fn new_version(request: Request, limit: u64) -> ApiResult<NewVersion> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+        let form = Multipart::from_request(request, &()).await.map_err(|rejection| {
+            Error::invalid(format!("the form could not be read: {}", rejection.body_text()))
+        })?;
+        let upload = super::upload::read(form, limit).await?;
+        if upload.name.is_some() {
+            let text = "the path names the model; leave the part 'name' out";
+            return Err(Error::invalid(text).with_param("name").into());
+        }
+        return Ok(NewVersion::File(upload.bytes));
+    }
+    let body = axum::body::to_bytes(request.into_body(), NAMED_MAX).await.map_err(|cause| {
+        let text = "the body could not be read or is too large; send a file as a multipart form";
+        Error::new(Kind::TooLarge, text).with_source(cause)
+    })?;
+    Ok(match parse::<NewModelVersion>(&body)? {
+        NewModelVersion::Gguf { asset } => NewVersion::Asset(asset),
+        NewModelVersion::Remote { provider, model } => NewVersion::Remote { provider, model },
+    })
+}
+
+/// Lets an alias name a version; requests may then ask for `name@alias`.
+#[utoipa::path(put, path = "/cairn/v1/models/{name}/aliases/{alias}", tag = "models", params(("name" = String, Path, description = "the model"), ("alias" = String, Path, description = "the alias")), request_body = SetAlias, responses((status = 200, body = CairnModel)))]
+pub(crate) async fn set_alias(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path((name, alias)): Path<(String, String)>,
+    Json(wanted): Json<SetAlias>,
+) -> ApiResult<axum::Json<CairnModel>> {
+    let info = services.models.set_alias(&scope, &name, &alias, wanted.version).await?;
+    Ok(axum::Json(wire(info)?))
+}
+
+/// Takes an alias away.
+#[utoipa::path(delete, path = "/cairn/v1/models/{name}/aliases/{alias}", tag = "models", params(("name" = String, Path, description = "the model"), ("alias" = String, Path, description = "the alias")), responses((status = 200, body = Deleted)))]
+pub(crate) async fn delete_alias(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path((name, alias)): Path<(String, String)>,
+) -> ApiResult<axum::Json<Deleted>> {
+    services.models.delete_alias(&scope, &name, &alias).await?;
+    Ok(axum::Json(Deleted { id: alias, object: "model.alias.deleted", deleted: true }))
+}
+
+/// Makes a version the one that serves. A rollout under way ends.
 #[utoipa::path(post, path = "/cairn/v1/models/{name}/deploy", tag = "models", params(("name" = String, Path, description = "the model")), request_body = Deploy, responses((status = 200, body = CairnModel)))]
 pub(crate) async fn deploy(
     State(services): State<Services>,
@@ -141,6 +233,7 @@ pub(crate) async fn predict(
     State(services): State<Services>,
     Caller(scope): Caller,
     RequestId(request_id): RequestId,
+    Sticky(sticky): Sticky,
     Json(wanted): Json<PredictRequest>,
 ) -> ApiResult<axum::Json<PredictResponse>> {
     let rows = match (wanted.rows, wanted.dataset) {
@@ -151,8 +244,13 @@ pub(crate) async fn predict(
     if rows.len() > ROWS_MAX {
         return Err(too_many(rows.len() as u64).into());
     }
-    let (version, predicted) =
-        services.models.predict(&scope, &wanted.model, wanted.version, &rows).await?;
+    let target = Target {
+        name: wanted.model.clone(),
+        selector: wanted.version.map(|version| version.to_string()),
+        sticky,
+        request_id: request_id.clone(),
+    };
+    let (version, predicted) = services.models.predict(&scope, &target, &rows).await?;
     let usage = UsageEntry {
         operation: "predict",
         model: wanted.model.clone(),

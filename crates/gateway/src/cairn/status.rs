@@ -48,10 +48,11 @@ pub(crate) async fn status(
         });
     }
     for model in services.models.list(&scope).await? {
+        let (kind, runtime) = super::models::kind_of(&model)?;
         engines.push(Engine {
             name: model.row.name.clone(),
-            kind: "tabular",
-            runtime: "onnx",
+            kind,
+            runtime,
             state: if model.loaded { "ready" } else { "unloaded" },
             reason: None,
             memory_bytes: None,

@@ -6,7 +6,7 @@ use cairn_kernel::{Error, Result};
 use cairn_services::tensor::{Datatype, TensorData};
 
 /// The JSON part of a body and the raw tensors behind it.
-pub(super) fn split<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<(&'b [u8], &'b [u8])> {
+pub(crate) fn split<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<(&'b [u8], &'b [u8])> {
     let Some(length) = headers.get(super::HEADER_LENGTH) else { return Ok((body, &[])) };
     let length: Option<usize> = length.to_str().ok().and_then(|text| text.trim().parse().ok());
     length.and_then(|length| body.split_at_checked(length)).ok_or_else(|| {
@@ -17,8 +17,30 @@ pub(super) fn split<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<(&'b [u8]
     })
 }
 
+/// The datatype of an input.
+pub(crate) fn datatype(name: &str, text: &str) -> Result<Datatype> {
+    Datatype::from_name(text).ok_or_else(|| {
+        Error::invalid(format!("input '{name}' has the unknown datatype '{text}'")).with_param(name)
+    })
+}
+
+/// The shape of an input and how many elements it means.
+pub(crate) fn shape(name: &str, lengths: &[i64]) -> Result<(Vec<usize>, usize)> {
+    let fault = |text: String| Error::invalid(text).with_param(name);
+    let shape: Option<Vec<usize>> =
+        lengths.iter().map(|length| usize::try_from(*length).ok()).collect();
+    let shape = shape.ok_or_else(|| {
+        fault(format!("input '{name}' has a negative length in its shape {lengths:?}"))
+    })?;
+    let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(*length));
+    let count = count.ok_or_else(|| {
+        fault(format!("the shape {shape:?} of input '{name}' is larger than any memory"))
+    })?;
+    Ok((shape, count))
+}
+
 /// Reads `count` elements; the bytes must be used up exactly.
-pub(super) fn read(name: &str, datatype: Datatype, count: usize, raw: &[u8]) -> Result<TensorData> {
+pub(crate) fn read(name: &str, datatype: Datatype, count: usize, raw: &[u8]) -> Result<TensorData> {
     macro_rules! numbers {
         ($variant:ident, $type:ty) => {
             TensorData::$variant(
@@ -53,6 +75,8 @@ pub(super) fn read(name: &str, datatype: Datatype, count: usize, raw: &[u8]) -> 
         Datatype::Int16 => numbers!(Int16, i16),
         Datatype::Int32 => numbers!(Int32, i32),
         Datatype::Int64 => numbers!(Int64, i64),
+        Datatype::Fp16 => numbers!(Fp16, u16),
+        Datatype::Bf16 => numbers!(Bf16, u16),
         Datatype::Fp32 => numbers!(Fp32, f32),
         Datatype::Fp64 => numbers!(Fp64, f64),
         Datatype::Bytes => TensorData::Bytes(texts(name, count, raw)?),
@@ -77,7 +101,7 @@ fn texts(name: &str, count: usize, mut raw: &[u8]) -> Result<Vec<Vec<u8>>> {
 }
 
 /// Appends a tensor's elements.
-pub(super) fn write(data: &TensorData, raw: &mut Vec<u8>) {
+pub(crate) fn write(data: &TensorData, raw: &mut Vec<u8>) {
     macro_rules! numbers {
         ($values:expr) => {
             $values.iter().for_each(|value| raw.extend_from_slice(&value.to_le_bytes()))
@@ -86,7 +110,9 @@ pub(super) fn write(data: &TensorData, raw: &mut Vec<u8>) {
     match data {
         TensorData::Bool(values) => raw.extend(values.iter().map(|value| u8::from(*value))),
         TensorData::Uint8(values) => raw.extend_from_slice(values),
-        TensorData::Uint16(values) => numbers!(values),
+        TensorData::Uint16(values) | TensorData::Fp16(values) | TensorData::Bf16(values) => {
+            numbers!(values);
+        }
         TensorData::Uint32(values) => numbers!(values),
         TensorData::Uint64(values) => numbers!(values),
         TensorData::Int8(values) => numbers!(values),

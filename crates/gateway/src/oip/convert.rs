@@ -1,11 +1,12 @@
 //! The wire's tensors to the engine's, and back.
 
 use cairn_kernel::{Error, Result};
-use cairn_services::tensor::{Datatype, Tensor, TensorData};
+use cairn_services::tensor::{Datatype, Tensor, TensorData, bf16_to_f32, f16_to_f32};
 use cairn_wire::oip::{InferRequest, InputTensor, OutputTensor};
 use serde_json::{Map, Value, json};
 
 use super::binary;
+use super::execute::{Wanted, refuse_shared_memory};
 
 /// The inputs of a request; binary ones take their bytes from `raw` in order.
 pub(super) fn inputs(request: &mut InferRequest, mut raw: &[u8]) -> Result<Vec<Tensor>> {
@@ -25,18 +26,9 @@ pub(super) fn inputs(request: &mut InferRequest, mut raw: &[u8]) -> Result<Vec<T
 fn tensor(input: InputTensor, raw: &mut &[u8]) -> Result<Tensor> {
     let name = input.name;
     let fault = |text: String| Error::invalid(text).with_param(name.clone());
-    let datatype = Datatype::from_name(&input.datatype).ok_or_else(|| {
-        fault(format!("input '{name}' has the unknown datatype '{}'", input.datatype))
-    })?;
-    let shape: Option<Vec<usize>> =
-        input.shape.iter().map(|length| usize::try_from(*length).ok()).collect();
-    let shape = shape.ok_or_else(|| {
-        fault(format!("input '{name}' has a negative length in its shape {:?}", input.shape))
-    })?;
-    let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(*length));
-    let count = count.ok_or_else(|| {
-        fault(format!("the shape {shape:?} of input '{name}' is larger than any memory"))
-    })?;
+    let datatype = binary::datatype(&name, &input.datatype)?;
+    refuse_shared_memory("input", &name, &input.parameters)?;
+    let (shape, count) = binary::shape(&name, &input.shape)?;
     let data = match (input.data, input.parameters.get("binary_data_size")) {
         (Some(data), None) => elements(&name, datatype, count, &data)?,
         (None, Some(size)) => {
@@ -95,6 +87,13 @@ fn elements(name: &str, datatype: Datatype, count: usize, data: &Value) -> Resul
         Datatype::Int16 => integers!(Int16, i16),
         Datatype::Int32 => integers!(Int32, i32),
         Datatype::Int64 => integers!(Int64, i64),
+        Datatype::Fp16 | Datatype::Bf16 => {
+            return Err(Error::invalid(format!(
+                "input '{name}' has the datatype {datatype}, which JSON has no form for; send \
+                 it as a binary tensor"
+            ))
+            .with_param(name));
+        }
         Datatype::Fp32 => TensorData::Fp32(each(name, datatype, &flat, single)?),
         Datatype::Fp64 => TensorData::Fp64(each(name, datatype, &flat, double)?),
         Datatype::Bytes => TensorData::Bytes(each(name, datatype, &flat, |value| {
@@ -132,6 +131,12 @@ fn each<T>(
             })
         })
         .collect()
+}
+
+/// The outputs asked for.
+pub(super) fn wanted(request: &InferRequest) -> Result<Vec<Wanted>> {
+    let each = request.outputs.iter();
+    each.map(|output| Wanted::read(output.name.clone(), &output.parameters)).collect()
 }
 
 /// The outputs for the wire, and the bytes of those wanted in binary.
@@ -185,6 +190,8 @@ fn values(data: &TensorData) -> Vec<Value> {
         TensorData::Int16(values) => all!(values),
         TensorData::Int32(values) => all!(values),
         TensorData::Int64(values) => all!(values),
+        TensorData::Fp16(values) => values.iter().map(|bits| json!(f16_to_f32(*bits))).collect(),
+        TensorData::Bf16(values) => values.iter().map(|bits| json!(bf16_to_f32(*bits))).collect(),
         TensorData::Fp32(values) => all!(values),
         TensorData::Fp64(values) => all!(values),
         TensorData::Bytes(values) => {

@@ -100,6 +100,12 @@ pub(super) fn refuse_rest(rest: &BTreeMap<String, Value>, harmless: &[&str]) -> 
     }
 }
 
+/// The end user that OpenAI's fields name, whose requests keep their version of a model.
+pub(super) fn sticky(rest: &BTreeMap<String, Value>) -> Option<String> {
+    let text = |name: &str| rest.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text("safety_identifier").or_else(|| text("user")).map(str::to_owned)
+}
+
 /// The refusal of a field that is not supported.
 pub(super) fn unsupported(name: &str) -> Error {
     Error::invalid(format!("'{name}' is not supported here; leave it out"))

@@ -1,10 +1,11 @@
-//! `/v1/models`: the language models that are here, and the embedding model.
+//! `/v1/models`: the tenant's language models, those of the program, and the embedding
+//! model.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::{Path, State};
-use cairn_kernel::{Error, Kind};
+use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_services::Services;
 use cairn_services::llms::ALIAS;
 use cairn_wire::openai::{List, Model};
@@ -16,9 +17,9 @@ use crate::extract::Caller;
 #[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = List<Model>)))]
 pub(crate) async fn list(
     State(services): State<Services>,
-    Caller(_): Caller,
+    Caller(scope): Caller,
 ) -> ApiResult<Json<List<Model>>> {
-    let data = all(&services);
+    let data = all(&services, &scope).await?;
     Ok(Json(List {
         object: "list",
         first_id: data.first().map(|model| model.id.clone()),
@@ -38,10 +39,10 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn retrieve(
     State(services): State<Services>,
-    Caller(_): Caller,
+    Caller(scope): Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<Model>> {
-    let found = all(&services).into_iter().find(|model| model.id == id);
+    let found = all(&services, &scope).await?.into_iter().find(|model| model.id == id);
     Ok(Json(found.ok_or_else(|| {
         Error::new(
             Kind::NotFound,
@@ -52,13 +53,23 @@ pub(crate) async fn retrieve(
     })?))
 }
 
-fn all(services: &Services) -> Vec<Model> {
+/// The tenant's language models, then those of the program that they do not stand before.
+async fn all(services: &Services, scope: &Scope) -> Result<Vec<Model>> {
     let started = SystemTime::now().checked_sub(services.uptime());
     let started = started.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let created = started.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    std::iter::once(ALIAS.to_owned())
+    let started = started.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    let own = services.models.chat_names(scope).await?;
+    let shared = std::iter::once(ALIAS.to_owned())
         .chain(services.inference.llms().available())
         .chain(std::iter::once(services.inference.embedding_model().to_owned()))
-        .map(|id| Model { id, object: "model", created, owned_by: "cairn" })
-        .collect()
+        .filter(|id| !own.iter().any(|(name, _)| name == id))
+        .map(|id| Model { id, object: "model", created: started, owned_by: "cairn" })
+        .collect::<Vec<_>>();
+    let own = own.into_iter().map(|(id, created)| Model {
+        id,
+        object: "model",
+        created: created / 1000,
+        owned_by: "tenant",
+    });
+    Ok(own.chain(shared).collect())
 }

@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::convert::{self, Listing, Paging, unsupported};
 use super::sse;
 use crate::error::{self, ApiResult};
-use crate::extract::{Caller, Json as Body, RequestId};
+use crate::extract::{Caller, Json as Body, RequestId, Sticky};
 use script::{Beat, Script};
 
 /// Answers a question.
@@ -44,11 +44,13 @@ pub(crate) async fn create(
     State(services): State<Services>,
     Caller(scope): Caller,
     RequestId(trace): RequestId,
+    Sticky(sticky): Sticky,
     Body(request): Body<ResponseRequest>,
 ) -> ApiResult<Response> {
     let started = Instant::now();
     let now = Clock::system().now();
     let mut asked = request::read(request, now)?;
+    asked.sticky = sticky.or(asked.sticky);
     let mut sources = Vec::new();
     if let Some(previous) = &asked.previous {
         let earlier = history::load(&services, &scope, previous).await?;

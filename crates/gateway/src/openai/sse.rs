@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 use serde_json::Value;
 
 /// A response of events. When the client goes away, the stream is dropped.
-pub(super) fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+pub(crate) fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = events.map(Ok::<_, Infallible>);
     let body = Sse::new(events).keep_alive(KeepAlive::default());
     // Proxies that buffer would turn the stream into one late answer.
@@ -28,7 +28,7 @@ pub(super) fn named(value: &Value) -> Event {
 ///
 /// # Errors
 /// The first error among what was read: nothing was sent yet, so it can still be a status.
-pub(super) async fn read_ahead<T: Send + 'static>(
+pub(crate) async fn read_ahead<T: Send + 'static>(
     mut stream: BoxStream<'static, Result<T>>,
     enough: impl Fn(&T) -> bool,
 ) -> Result<BoxStream<'static, Result<T>>> {
@@ -45,7 +45,7 @@ pub(super) async fn read_ahead<T: Send + 'static>(
 }
 
 /// What is said when an engine's stream ends without its end.
-pub(super) fn cut_short() -> Error {
+pub(crate) fn cut_short() -> Error {
     Error::unavailable("the engine stopped in the middle of the answer; send the request again")
 }
 

@@ -20,7 +20,8 @@ use std::time::Instant;
 use async_stream::try_stream;
 use cairn_kernel::{Result, Scope};
 use cairn_search::Analyzer;
-use cairn_serving::gguf::{ChatMessage, Done, Event, FinishReason, GenerateRequest, Sampling};
+use cairn_serving::chat::{ChatEvent, ChatRequest, ChatStream, ChatUsage};
+use cairn_serving::gguf::{ChatMessage, FinishReason, Sampling};
 use cairn_store::Records;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
@@ -28,7 +29,8 @@ use futures::{Stream, StreamExt};
 pub use cite::{Citation, Unsupported};
 pub use evidence::Confidence;
 
-use crate::llms::Llms;
+use crate::chat::Inference;
+use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve};
 use markers::Markers;
 
@@ -56,6 +58,8 @@ pub struct Question {
     pub sampling: Sampling,
     /// Most tokens of the answer.
     pub max_tokens: Option<u32>,
+    /// What keeps its version of the model from request to request.
+    pub sticky: Option<String>,
     /// The request's id, for the log.
     pub trace: String,
 }
@@ -94,7 +98,7 @@ pub struct Answer {
     pub mode: Mode,
     /// The signs the decision to answer rested on.
     pub confidence: Confidence,
-    /// SHA-256 of the model that wrote.
+    /// What wrote: the SHA-256 of a model file, or a provider and its model.
     pub model_sha256: Option<String>,
     /// Position of the index it was answered from.
     pub index_position: i64,
@@ -130,21 +134,27 @@ pub enum Step {
 pub struct Answers {
     records: Records,
     retrieve: Retrieve,
-    llms: Llms,
+    inference: Inference,
     analyzer: Arc<Analyzer>,
 }
 
 impl Answers {
-    /// Answers from what `retrieve` finds, written by what `llms` has.
-    pub fn new(records: Records, retrieve: Retrieve, llms: Llms) -> Self {
-        Self { records, retrieve, llms, analyzer: Arc::new(Analyzer::default()) }
+    /// Answers from what `retrieve` finds, written by the models of `inference`.
+    pub fn new(records: Records, retrieve: Retrieve, inference: Inference) -> Self {
+        Self { records, retrieve, inference, analyzer: Arc::new(Analyzer::default()) }
     }
 
     /// Answers a question step by step. Dropping the stream stops the work.
     pub fn answer(&self, scope: Scope, question: Question) -> BoxStream<'static, Result<Step>> {
         let this = self.clone();
         Box::pin(try_stream! {
-            let engine = this.llms.for_answers(&question.model).await?;
+            let target = Target {
+                name: question.model.clone(),
+                selector: None,
+                sticky: question.sticky.clone(),
+                request_id: question.trace.clone(),
+            };
+            let writer = this.inference.writer(&scope, &target).await?;
             yield Step::Searching;
             let searching = Instant::now();
             let wide = Request { limit: question.search.limit.max(CANDIDATES), ..question.search.clone() };
@@ -160,22 +170,22 @@ impl Answers {
             if let Some(reason) = refusal(&found, draft.answer.confidence) {
                 yield Step::Text(prompt::SILENT.to_owned());
                 draft.refuse(reason);
-            } else if let Some(engine) = engine {
+            } else if let Some(writer) = writer {
                 let messages = prompt::grounded(
                     &this.analyzer, &question.text, question.instructions.as_deref(),
                     &question.history, &shown,
                 );
-                let request = GenerateRequest {
+                let request = ChatRequest {
+                    messages,
                     max_tokens: Some(question.max_tokens.unwrap_or(ANSWER_TOKENS)),
-                    sampling: steady(&question.sampling),
+                    sampling: steady(&question.sampling, writer.is_local()),
+                    choices: 1,
+                    owner: scope.tenant().as_str().to_owned(),
                     trace: question.trace,
-                    ..GenerateRequest::new(
-                        scope.tenant().as_str(),
-                        engine.render_chat(&messages, None, true)?,
-                    )
+                    ..ChatRequest::default()
                 };
-                draft.answer.model_sha256 = Some(engine.facts().sha256.clone());
-                let pieces = write(engine.generate(request).await?);
+                draft.answer.model_sha256 = Some(writer.identity().to_owned());
+                let pieces = write(writer.chat(request).await?);
                 futures::pin_mut!(pieces);
                 while let Some(piece) = pieces.next().await {
                     match piece? {
@@ -183,7 +193,7 @@ impl Answers {
                             draft.answer.text.push_str(&text);
                             yield Step::Text(text);
                         }
-                        Piece::End(done, markers) => draft.written(&this.analyzer, done, &markers, &shown),
+                        Piece::End(end, markers) => draft.written(&this.analyzer, end, &markers, &shown),
                     }
                 }
                 // A model that has nothing to say does not keep the documents from it.
@@ -204,10 +214,10 @@ impl Answers {
 }
 
 /// A small model at temperature 0 falls into repeating itself; a light penalty, where
-/// the caller set none, keeps it from that.
-fn steady(sampling: &Sampling) -> Sampling {
+/// the caller set none, keeps it from that. Providers have larger ones, and no such penalty.
+fn steady(sampling: &Sampling, local: bool) -> Sampling {
     let unset = (sampling.repetition_penalty - 1.0).abs() < f32::EPSILON;
-    let penalty = if unset { 1.1 } else { sampling.repetition_penalty };
+    let penalty = if unset && local { 1.1 } else { sampling.repetition_penalty };
     Sampling { repetition_penalty: penalty, ..sampling.clone() }
 }
 
@@ -238,21 +248,25 @@ fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
 
 enum Piece {
     Text(String),
-    End(Done, Vec<markers::Marker>),
+    End(End, Vec<markers::Marker>),
+}
+
+/// How the writing ended.
+#[derive(Default)]
+struct End {
+    cut_off: bool,
+    usage: ChatUsage,
 }
 
 /// The model's text without markers, then how it ended and where the markers stood.
-fn write(
-    events: impl Stream<Item = Result<Event>> + Send + 'static,
-) -> impl Stream<Item = Result<Piece>> + Send {
+fn write(mut events: ChatStream) -> impl Stream<Item = Result<Piece>> + Send {
     try_stream! {
         let mut markers = Markers::default();
         let mut started = false;
-        futures::pin_mut!(events);
+        let mut end = End::default();
         while let Some(event) = events.next().await {
             match event? {
-                Event::Started { .. } => {}
-                Event::Token { text, .. } => {
+                ChatEvent::Text { text, .. } => {
                     let mut shown = markers.push(&text);
                     if !started {
                         shown = shown.trim_start().to_owned();
@@ -262,13 +276,19 @@ fn write(
                         yield Piece::Text(shown);
                     }
                 }
-                Event::Done(done) => {
+                ChatEvent::Finished { reason, .. } => end.cut_off = reason == FinishReason::Length,
+                ChatEvent::Done(usage) => {
+                    end.usage = usage;
                     let (rest, found) = std::mem::take(&mut markers).finish();
                     if !rest.is_empty() {
                         yield Piece::Text(rest);
                     }
-                    yield Piece::End(done, found);
+                    yield Piece::End(std::mem::take(&mut end), found);
                 }
+                // No tools are offered, so none are called.
+                ChatEvent::Started { .. }
+                | ChatEvent::ToolCall { .. }
+                | ChatEvent::ToolArguments { .. } => {}
             }
         }
     }
@@ -321,16 +341,16 @@ impl Draft {
     fn written(
         &mut self,
         analyzer: &Analyzer,
-        done: Done,
+        end: End,
         markers: &[markers::Marker],
         shown: &[Passage],
     ) {
         let answer = &mut self.answer;
         answer.mode = Mode::Generative;
-        answer.cut_off = done.finish_reason == FinishReason::Length;
-        answer.input_tokens = done.prompt_tokens;
-        answer.cached_tokens = done.cached_tokens;
-        answer.output_tokens = done.completion_tokens;
+        answer.cut_off = end.cut_off;
+        answer.input_tokens = end.usage.prompt_tokens;
+        answer.cached_tokens = end.usage.cached_tokens;
+        answer.output_tokens = end.usage.completion_tokens;
         if says_silent(&answer.text) {
             answer.refused = Some("the model found no answer in the nearest passages".to_owned());
             return;

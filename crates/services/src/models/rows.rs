@@ -110,7 +110,10 @@ pub(super) fn predictions(
         return Ok(numbers.into_iter().map(wrap).collect());
     }
     let (Some(labels), Some(shares)) = (output("label"), output("probabilities")) else {
-        return Err(Error::internal("a model without the outputs of this program's models"));
+        return Err(Error::invalid(
+            "this model has neither the output 'prediction' nor 'label' and 'probabilities', as \
+             trained models have; ask it at /v2/models/{name}/infer",
+        ));
     };
     let classes: Vec<String> = metadata["classes"]
         .as_array()

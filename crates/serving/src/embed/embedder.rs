@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use cairn_kernel::{Error, Result, ResultExt as _};
 use tokio::sync::oneshot;
 
-use super::queue::{Call, Queues, Window};
+use super::engine::DIMENSIONS;
+use super::queue::{Call, Queues, Reduce, Reduced, Window};
 use super::text::TextTokenizer;
 use super::worker::Worker;
 use crate::models::ModelStore;
@@ -74,6 +75,15 @@ pub struct Embeddings {
     pub windows: Vec<usize>,
 }
 
+/// Vectors of tokens and what they cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenVectors {
+    /// For each text, for each of its windows, the vectors of its tokens one after another.
+    pub windows: Vec<Vec<Vec<f32>>>,
+    /// For each text the tokens the model read, special ones included.
+    pub tokens: Vec<usize>,
+}
+
 /// Text to vectors. Clones share the model and its threads.
 #[derive(Clone, Debug)]
 pub struct Embedder {
@@ -113,20 +123,52 @@ impl Embedder {
     /// `Unavailable` when the model's files are absent (the message says how to get
     /// them), `Internal` when the engine fails.
     pub async fn embed(&self, texts: Vec<String>, priority: Priority) -> Result<Embeddings> {
+        let (sums, tokens) = self.reduce(texts, priority, Arc::new(sum)).await?;
+        let windows = sums.iter().map(Vec::len).collect();
+        // The length of a mean does not matter: it is brought to 1.
+        let whole = |parts: Vec<Vec<f32>>| normalised(sum(&parts.concat()));
+        Ok(Embeddings { vectors: sums.into_iter().map(whole).collect(), tokens, windows })
+    }
+
+    /// The vectors of the texts' own tokens, each of length 1, the special ones left out:
+    /// for each text and each window of it, [`DIMENSIONS`] numbers a token. A token takes
+    /// 1.5 kB; where less will do, see [`Embedder::reduce`].
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`].
+    pub async fn token_vectors(
+        &self,
+        texts: Vec<String>,
+        priority: Priority,
+    ) -> Result<TokenVectors> {
+        let (windows, tokens) = self.reduce(texts, priority, Arc::new(own_tokens)).await?;
+        Ok(TokenVectors { windows, tokens })
+    }
+
+    /// What `reduce` makes of each window's token vectors, for each text and window, and the
+    /// tokens of each text.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`].
+    pub(crate) async fn reduce(
+        &self,
+        texts: Vec<String>,
+        priority: Priority,
+        reduce: Reduce,
+    ) -> Result<(Reduced, Vec<usize>)> {
         if texts.is_empty() {
-            return Ok(Embeddings { vectors: vec![], tokens: vec![], windows: vec![] });
+            return Ok((vec![], vec![]));
         }
         let started = Instant::now();
         let inner = Arc::clone(&self.inner);
-        let (tokens, windows, sums) =
-            tokio::task::spawn_blocking(move || inner.submit(&texts, priority))
+        let (tokens, reduced) =
+            tokio::task::spawn_blocking(move || inner.submit(&texts, priority, reduce))
                 .await
                 .or_internal("tokenising")??;
-        let sums = sums.await.or_internal("an embedding thread ended early")??;
+        let reduced = reduced.await.or_internal("an embedding thread ended early")??;
         metrics::histogram!("cairn_embed_seconds", "priority" => priority.name())
             .record(started.elapsed().as_secs_f64());
-        // The length of a mean does not matter: it is brought to 1.
-        Ok(Embeddings { vectors: sums.into_iter().map(normalised).collect(), tokens, windows })
+        Ok((reduced, tokens))
     }
 
     /// As [`Embedder::embed`] for one text that somebody waits for.
@@ -172,22 +214,24 @@ impl Embedder {
     }
 }
 
-type Submitted = (Vec<usize>, Vec<usize>, oneshot::Receiver<Result<Vec<Vec<f32>>>>);
+type Submitted = (Vec<usize>, oneshot::Receiver<Result<Reduced>>);
 
 impl Inner {
-    fn submit(&self, texts: &[String], priority: Priority) -> Result<Submitted> {
+    fn submit(&self, texts: &[String], priority: Priority, reduce: Reduce) -> Result<Submitted> {
         let tokenizer = self.tokenizer()?;
         let split = texts.iter().map(|text| tokenizer.windows(text)).collect::<Result<Vec<_>>>()?;
         self.start()?;
         let tokens = split.iter().map(|windows| windows.iter().map(Vec::len).sum()).collect();
         let counts: Vec<usize> = split.iter().map(Vec::len).collect();
-        let (done, sums) = oneshot::channel();
-        let call = Call::new(texts.len(), counts.iter().sum(), done);
-        let window = |text, ids| Window { ids, text, call: Arc::clone(&call) };
-        let windows = split.into_iter().enumerate();
-        let windows = windows.flat_map(|(text, ids)| ids.into_iter().map(move |ids| (text, ids)));
-        self.queues.push(priority, windows.map(|(text, ids)| window(text, ids)).collect());
-        Ok((tokens, counts, sums))
+        let (done, reduced) = oneshot::channel();
+        let call = Call::new(&counts, reduce, done);
+        let windows = split.into_iter().enumerate().flat_map(|(text, windows)| {
+            let call = Arc::clone(&call);
+            let window = move |(part, ids)| Window { ids, text, part, call: Arc::clone(&call) };
+            windows.into_iter().enumerate().map(window)
+        });
+        self.queues.push(priority, windows.collect());
+        Ok((tokens, reduced))
     }
 
     fn tokenizer(&self) -> Result<Arc<TextTokenizer>> {
@@ -222,6 +266,23 @@ impl Inner {
         *started = true;
         Ok(())
     }
+}
+
+/// The sum of vectors that stand one after another.
+fn sum(tokens: &[f32]) -> Vec<f32> {
+    let mut sum = vec![0.0; DIMENSIONS];
+    for token in tokens.chunks_exact(DIMENSIONS) {
+        for (total, x) in sum.iter_mut().zip(token) {
+            *total += x;
+        }
+    }
+    sum
+}
+
+/// A window's vectors without those of the two special tokens, each of length 1.
+pub(crate) fn own_tokens(tokens: &[f32]) -> Vec<f32> {
+    let own = tokens.get(DIMENSIONS..tokens.len().saturating_sub(DIMENSIONS)).unwrap_or(&[]);
+    own.chunks_exact(DIMENSIONS).flat_map(|token| normalised(token.to_vec())).collect()
 }
 
 /// The vector of length 1 in the same direction; zero stays zero.

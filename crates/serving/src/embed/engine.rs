@@ -1,4 +1,4 @@
-//! The model itself: token ids in, one sum of token vectors out per window.
+//! The model itself: token ids in, token vectors out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,16 +49,11 @@ impl Engine {
         Ok(Self { model, inputs, output })
     }
 
-    /// Runs windows padded to the longest of them. Gives, for each, the sum of its
-    /// tokens' vectors, padding aside: [`DIMENSIONS`] numbers.
+    /// Runs windows padded to the longest of them.
     ///
     /// # Errors
     /// `Internal` when the engine fails.
-    pub(crate) fn run(
-        &self,
-        windows: &[&[i32]],
-        threads: &Arc<ThreadPool>,
-    ) -> Result<Vec<Vec<f32>>> {
+    pub(crate) fn run(&self, windows: &[&[i32]], threads: &Arc<ThreadPool>) -> Result<Hidden> {
         let longest = windows.iter().map(|window| window.len()).max().unwrap_or(0);
         let shape = [windows.len(), longest];
         let mut ids = vec![0; windows.len() * longest];
@@ -87,20 +82,21 @@ impl Engine {
             let shape = hidden.shape();
             return Err(Error::internal(format!("the embedding model's output is {shape:?}")));
         }
-        Ok(sums(&hidden.into_data(), windows, longest))
+        Ok(Hidden { values: hidden.into_data(), longest })
     }
 }
 
-fn sums(hidden: &[f32], windows: &[&[i32]], longest: usize) -> Vec<Vec<f32>> {
-    let rows = hidden.chunks_exact(longest * DIMENSIONS);
-    let sum = |(row, window): (&[f32], &&[i32])| {
-        let mut sum = vec![0.0; DIMENSIONS];
-        for token in row.chunks_exact(DIMENSIONS).take(window.len()) {
-            for (total, x) in sum.iter_mut().zip(token) {
-                *total += x;
-            }
-        }
-        sum
-    };
-    rows.zip(windows).map(sum).collect()
+/// The token vectors of a batch of windows.
+pub(crate) struct Hidden {
+    values: Vec<f32>,
+    longest: usize,
+}
+
+impl Hidden {
+    /// The vectors of the first `tokens` tokens of a window, one after another:
+    /// [`DIMENSIONS`] numbers each. Padding is behind them.
+    pub(crate) fn window(&self, row: usize, tokens: usize) -> &[f32] {
+        let start = row * self.longest * DIMENSIONS;
+        self.values.get(start..start + tokens * DIMENSIONS).unwrap_or(&[])
+    }
 }

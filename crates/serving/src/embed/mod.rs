@@ -18,7 +18,8 @@ mod text;
 mod worker;
 
 pub use batch::{BATCH_TOKENS, Batch, Batcher};
-pub use embedder::{EmbedConfig, Embedder, Embeddings, Priority};
+pub(crate) use embedder::own_tokens;
+pub use embedder::{EmbedConfig, Embedder, Embeddings, Priority, TokenVectors};
 pub use engine::DIMENSIONS;
 pub use text::{MAX_TOKENS, TextTokenizer};
 

@@ -9,40 +9,58 @@ use tokio::sync::oneshot;
 
 use super::batch::{Batch, Batcher};
 use super::embedder::Priority;
-use super::engine::{DIMENSIONS, Engine};
+use super::engine::Engine;
+
+/// What is kept of a window: made of its tokens' vectors, which stand one after another,
+/// [`DIMENSIONS`](super::engine::DIMENSIONS) numbers each, those of the two special tokens
+/// first and last.
+pub(crate) type Reduce = Arc<dyn Fn(&[f32]) -> Vec<f32> + Send + Sync>;
+
+/// For each text, for each of its windows, what was kept of it.
+pub(crate) type Reduced = Vec<Vec<Vec<f32>>>;
 
 /// One window of one text of one call.
 #[derive(Debug)]
 pub(crate) struct Window {
     pub(crate) ids: Vec<i32>,
     pub(crate) text: usize,
+    /// Which window of its text.
+    pub(crate) part: usize,
     pub(crate) call: Arc<Call>,
 }
 
-/// A call in progress: collects the sums of its windows.
-#[derive(Debug)]
+/// A call in progress: collects what is kept of its windows.
 pub(crate) struct Call {
+    reduce: Reduce,
     progress: Mutex<Progress>,
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("progress", &self.progress).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 struct Progress {
-    sums: Vec<Vec<f32>>,
+    reduced: Reduced,
     left: usize,
-    done: Option<oneshot::Sender<Result<Vec<Vec<f32>>>>>,
+    done: Option<oneshot::Sender<Result<Reduced>>>,
 }
 
 impl Call {
-    /// A call over `texts` texts in `windows` windows; `done` gets the sum of the
-    /// token vectors of each text.
+    /// A call over texts with so many windows each; `done` gets what `reduce` makes of them.
     pub(crate) fn new(
-        texts: usize,
-        windows: usize,
-        done: oneshot::Sender<Result<Vec<Vec<f32>>>>,
+        windows: &[usize],
+        reduce: Reduce,
+        done: oneshot::Sender<Result<Reduced>>,
     ) -> Arc<Self> {
-        let progress =
-            Progress { sums: vec![vec![0.0; DIMENSIONS]; texts], left: windows, done: Some(done) };
-        Arc::new(Self { progress: Mutex::new(progress) })
+        let progress = Progress {
+            reduced: windows.iter().map(|&windows| vec![Vec::new(); windows]).collect(),
+            left: windows.iter().sum(),
+            done: Some(done),
+        };
+        Arc::new(Self { reduce, progress: Mutex::new(progress) })
     }
 
     /// Whether nobody waits any more.
@@ -50,19 +68,18 @@ impl Call {
         hold(&self.progress).done.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    /// Adds the sum of one window.
-    pub(crate) fn add(&self, text: usize, window: &[f32]) {
+    /// Adds the token vectors of a window of this call.
+    pub(crate) fn add(&self, (text, part): (usize, usize), tokens: &[f32]) {
+        let kept = (self.reduce)(tokens);
         let mut progress = hold(&self.progress);
-        if let Some(sum) = progress.sums.get_mut(text) {
-            for (total, x) in sum.iter_mut().zip(window) {
-                *total += x;
-            }
+        if let Some(place) = progress.reduced.get_mut(text).and_then(|parts| parts.get_mut(part)) {
+            *place = kept;
         }
         progress.left -= 1;
         if progress.left == 0 {
-            let sums = std::mem::take(&mut progress.sums);
+            let reduced = std::mem::take(&mut progress.reduced);
             if let Some(done) = progress.done.take() {
-                let _ = done.send(Ok(sums));
+                let _ = done.send(Ok(reduced));
             }
         }
     }

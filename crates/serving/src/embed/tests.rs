@@ -167,3 +167,19 @@ async fn no_texts_are_no_vectors() {
     let none = embedder().embed(vec![], Priority::Bulk).await.unwrap();
     assert!(none.vectors.is_empty() && none.tokens.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_vectors_leave_the_special_tokens_out_and_add_up_over_windows() {
+    let long = "The committee met again and noted the report. ".repeat(60);
+    let texts = vec!["stone river".to_owned(), long, String::new()];
+    let made = embedder().token_vectors(texts, Priority::Interactive).await.unwrap();
+    assert_eq!(made.windows[0], [made.windows[0][0].clone()]);
+    assert_eq!(made.windows[0][0].len(), 2 * DIMENSIONS);
+    for token in made.windows[0][0].chunks_exact(DIMENSIONS) {
+        assert!((dot(token, token) - 1.0).abs() < 1e-5);
+    }
+    assert!(made.windows[1].len() > 1);
+    let own: usize = made.windows[1].iter().map(|window| window.len() / DIMENSIONS).sum();
+    assert_eq!(own, made.tokens[1] - 2 * made.windows[1].len());
+    assert_eq!(made.windows[2], [Vec::<f32>::new()]);
+}

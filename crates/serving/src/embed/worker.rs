@@ -8,7 +8,7 @@ use cairn_kernel::{Error, Result, ResultExt as _};
 use rten::ThreadPool;
 
 use super::batch::Batch;
-use super::engine::Engine;
+use super::engine::{Engine, Hidden};
 use super::queue::{Queues, Window};
 
 /// What one worker thread does.
@@ -55,9 +55,10 @@ impl Worker {
             return;
         }
         match queues.engine(|| self.load()).and_then(|engine| compute(&engine, &batch, pool)) {
-            Ok(sums) => {
-                for (window, sum) in batch.items.iter().zip(sums) {
-                    window.call.add(window.text, &sum);
+            Ok(hidden) => {
+                for (row, window) in batch.items.iter().enumerate() {
+                    let tokens = hidden.window(row, window.ids.len());
+                    window.call.add((window.text, window.part), tokens);
                 }
             }
             Err(error) => {
@@ -79,15 +80,11 @@ impl Worker {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "histograms are floats")]
-fn compute(
-    engine: &Engine,
-    batch: &Batch<Window>,
-    pool: &Arc<ThreadPool>,
-) -> Result<Vec<Vec<f32>>> {
+fn compute(engine: &Engine, batch: &Batch<Window>, pool: &Arc<ThreadPool>) -> Result<Hidden> {
     let windows: Vec<&[i32]> = batch.items.iter().map(|window| window.ids.as_slice()).collect();
-    let sums = engine.run(&windows, pool)?;
+    let hidden = engine.run(&windows, pool)?;
     let tokens: usize = windows.iter().map(|window| window.len()).sum();
     metrics::counter!("cairn_embed_tokens_total").increment(tokens as u64);
     metrics::histogram!("cairn_embed_batch_size").record(windows.len() as f64);
-    Ok(sums)
+    Ok(hidden)
 }

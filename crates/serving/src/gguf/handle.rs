@@ -14,7 +14,7 @@ use super::link::{Answer, Shared, Tokenized, Waiter, hold};
 use super::protocol::Command;
 use super::request::{ChatMessage, Event, Facts, GenerateRequest, Sampling};
 use super::template::ChatTemplate;
-use super::{header, supervisor};
+use super::{header, memory, supervisor};
 
 /// The model to run and what it may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +74,13 @@ impl Gguf {
     /// Checks the file, starts the child and waits until the model is loaded.
     ///
     /// # Errors
-    /// `NotFound` or `Unprocessable` for the file, `Unavailable` when no child can be
-    /// started.
+    /// `NotFound` or `Unprocessable` for the file, `Unavailable` when there is too little
+    /// memory for it or no child can be started.
     pub async fn start(isolate: &Isolate, tasks: &Tasks, mut config: GgufConfig) -> Result<Self> {
         let path = config.path.clone();
         let checked = tokio::task::spawn_blocking(move || header::check(&path)).await;
-        checked.or_internal("checking a model file")??;
+        let header = checked.or_internal("checking a model file")??;
+        memory::check(&config, &header, memory::available_bytes())?;
         config.path = std::fs::canonicalize(&config.path).or_internal("finding a model file")?;
         let shared = Arc::new(Shared::new(config));
         let (first, loaded) = oneshot::channel();

@@ -31,6 +31,9 @@ pub struct Header {
     pub title: Option<String>,
     /// `<architecture>.context_length`: tokens the model was trained with.
     pub context_length: Option<u64>,
+    /// Bytes of keys and values that one token of context takes, in 16-bit floats;
+    /// `None` where the layers differ or the header does not say.
+    pub context_bytes_per_token: Option<u64>,
     /// `tokenizer.chat_template`.
     pub chat_template: Option<String>,
     /// Number of tensors.
@@ -80,15 +83,15 @@ fn parse<R: Read>(reader: R, length: u64) -> Result<Header, String> {
     }
     let mut header = Header { version, tensors, file_bytes: length, ..Header::default() };
     let mut alignment = 32;
-    let mut contexts = Vec::new();
+    let mut numbers = Numbers::default();
     for _ in 0..keys {
-        read_key(&mut source, &mut header, &mut alignment, &mut contexts)?;
+        read_key(&mut source, &mut header, &mut alignment, &mut numbers)?;
     }
     if header.architecture.is_empty() {
         return Err("it does not say its architecture (general.architecture)".to_owned());
     }
-    let wanted = format!("{}.context_length", header.architecture);
-    header.context_length = contexts.into_iter().find(|(key, _)| *key == wanted).map(|(_, n)| n);
+    header.context_length = numbers.of(&header.architecture, "context_length");
+    header.context_bytes_per_token = numbers.context_bytes_per_token(&header.architecture);
     tensor::check_all(&mut source, tensors, alignment)?;
     Ok(header)
 }
@@ -97,7 +100,7 @@ fn read_key<R: Read>(
     source: &mut Source<R>,
     header: &mut Header,
     alignment: &mut u64,
-    contexts: &mut Vec<(String, u64)>,
+    numbers: &mut Numbers,
 ) -> Result<(), String> {
     let key = source.string("a metadata key", KEY_LENGTH_MAX)?;
     match (key.as_str(), source.value(&key)?) {
@@ -110,15 +113,51 @@ fn read_key<R: Read>(
             }
             *alignment = value;
         }
-        (_, Value::Number(value)) if key.ends_with(".context_length") => {
-            contexts.push((key, value));
-        }
+        (_, Value::Number(value)) => numbers.keep(key, value),
         ("general.architecture" | "tokenizer.chat_template", _) => {
             return Err(format!("'{key}' is not a text"));
         }
         _ => {}
     }
     Ok(())
+}
+
+/// The numbers that the architecture gives a name; it may come after them.
+#[derive(Default)]
+struct Numbers(Vec<(String, u64)>);
+
+impl Numbers {
+    const KEPT: [&'static str; 7] = [
+        "context_length",
+        "block_count",
+        "embedding_length",
+        "attention.head_count",
+        "attention.head_count_kv",
+        "attention.key_length",
+        "attention.value_length",
+    ];
+
+    fn keep(&mut self, key: String, value: u64) {
+        let name = key.split_once('.').map(|(_, name)| name);
+        if name.is_some_and(|name| Self::KEPT.contains(&name)) {
+            self.0.push((key, value));
+        }
+    }
+
+    fn of(&self, architecture: &str, name: &str) -> Option<u64> {
+        let wanted = format!("{architecture}.{name}");
+        self.0.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value)
+    }
+
+    fn context_bytes_per_token(&self, architecture: &str) -> Option<u64> {
+        let of = |name| self.of(architecture, name);
+        let heads = of("attention.head_count")?;
+        let width = of("embedding_length")?.checked_div(heads)?;
+        let (key, value) = (of("attention.key_length"), of("attention.value_length"));
+        let each = key.unwrap_or(width).checked_add(value.unwrap_or(width))?;
+        let shared = of("attention.head_count_kv")?;
+        of("block_count")?.checked_mul(shared)?.checked_mul(each)?.checked_mul(2)
+    }
 }
 
 /// A metadata value, as far as anything here needs it.

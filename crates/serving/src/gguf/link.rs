@@ -34,11 +34,13 @@ pub(super) struct Answer {
     sent: Instant,
     started: bool,
     generated: u32,
+    last_token: Instant,
 }
 
 impl Answer {
     pub(super) fn new(events: mpsc::UnboundedSender<Result<Event>>) -> Self {
-        Self { events, sent: Instant::now(), started: false, generated: 0 }
+        let now = Instant::now();
+        Self { events, sent: now, started: false, generated: 0, last_token: now }
     }
 }
 
@@ -199,16 +201,23 @@ impl Shared {
                 self.count("cached", *cached_tokens);
             }
             Event::Token { n, .. } => {
-                if answer.generated == 0 {
-                    let name = self.config.name.clone();
-                    metrics::histogram!("cairn_llm_time_to_first_token_seconds", "model" => name)
-                        .record(answer.sent.elapsed());
+                let name = self.config.name.clone();
+                match answer.generated {
+                    0 => metrics::histogram!("cairn_llm_time_to_first_token_seconds", "model" => name),
+                    _ => metrics::histogram!("cairn_llm_inter_token_seconds", "model" => name),
                 }
+                .record(answer.last_token.elapsed());
+                answer.last_token = Instant::now();
                 answer.generated = *n;
             }
             Event::Done(done) => {
                 answer.generated = done.completion_tokens;
                 changed = true;
+                let (name, reason) = (self.config.name.clone(), done.finish_reason.name());
+                metrics::histogram!("cairn_llm_request_seconds", "model" => name.clone())
+                    .record(answer.sent.elapsed());
+                metrics::counter!("cairn_llm_requests_total", "model" => name, "finish_reason" => reason)
+                    .increment(1);
             }
         }
         let ended = matches!(event, Event::Done(_));

@@ -10,10 +10,12 @@
 //! of the prompts that wait. A prompt that begins like one the same owner sent
 //! before starts where they part. Nothing is ever shared between owners.
 
+mod chat;
 mod child;
 mod handle;
 mod header;
 mod link;
+mod memory;
 mod protocol;
 mod request;
 mod strftime;
@@ -25,7 +27,8 @@ pub use child::child_main;
 pub use handle::{GenerateStream, Gguf, GgufConfig, State};
 pub use header::{Header, check};
 pub use request::{
-    ChatMessage, Done, Event, Facts, FinishReason, GenerateRequest, Prompt, Sampling, Timings,
+    ChatMessage, Constraint, Done, Event, Facts, FinishReason, GenerateRequest, Prompt, Rules,
+    Sampling, Timings,
 };
 pub use template::ChatTemplate;
 

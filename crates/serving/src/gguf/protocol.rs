@@ -21,6 +21,8 @@ pub(super) struct Load {
     pub(super) context_tokens: u32,
     pub(super) slots: u32,
     pub(super) threads: u32,
+    /// Memory for caches of slots that were given away.
+    pub(super) spill_bytes: u64,
 }
 
 /// What the child says of the loaded model.
@@ -92,16 +94,33 @@ pub(super) enum Fault {
 pub(super) struct Failure {
     pub(super) fault: Fault,
     pub(super) message: String,
+    /// The field of the request at fault.
+    pub(super) field: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn new(fault: Fault, message: impl Into<String>) -> Self {
+        Self { fault, message: message.into(), field: None }
+    }
+
+    pub(super) fn of_field(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        match failure.fault {
+        let error = match failure.fault {
             Fault::ContextLength => {
                 Error::invalid(failure.message).with_code("context_length_exceeded")
             }
             Fault::Invalid => Error::invalid(failure.message),
             Fault::Engine => Error::new(Kind::Unavailable, failure.message),
+        };
+        match failure.field {
+            Some(field) => error.with_param(field),
+            None => error,
         }
     }
 }

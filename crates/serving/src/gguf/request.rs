@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::chat::TokenLogprob;
 
 /// The text or the tokens to continue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,25 @@ impl Default for Sampling {
     }
 }
 
+/// What every text of an answer must follow; tokens that would leave it are never chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// The rules.
+    pub rules: Rules,
+    /// The field of the request that asked for it, named where it cannot be followed.
+    pub field: String,
+}
+
+/// The rules of a [`Constraint`], in the forms that llguidance reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rules {
+    /// A JSON schema.
+    JsonSchema(Value),
+    /// A grammar in llguidance's variant of Lark's notation.
+    Lark(String),
+}
+
 /// One request for a continuation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerateRequest {
@@ -59,6 +81,12 @@ pub struct GenerateRequest {
     pub sampling: Sampling,
     /// Texts that end the answer; they are not part of it.
     pub stop: Vec<String>,
+    /// What the answer's text must follow.
+    pub constraint: Option<Constraint>,
+    /// With `Some(k)`, the log probability of every token and of the `k` likeliest.
+    pub logprobs: Option<u8>,
+    /// Goes on past the token that ends an answer, up to `max_tokens`.
+    pub ignore_eos: bool,
     /// Whose request it is. Prompt caches are reused within one owner only, and
     /// waiting requests are taken in turns between owners.
     pub owner: String,
@@ -74,6 +102,9 @@ impl GenerateRequest {
             max_tokens: None,
             sampling: Sampling::default(),
             stop: Vec::new(),
+            constraint: None,
+            logprobs: None,
+            ignore_eos: false,
             owner: owner.into(),
             trace: String::new(),
         }
@@ -88,6 +119,10 @@ pub enum FinishReason {
     Stop,
     /// `max_tokens` was reached.
     Length,
+    /// The model calls tools.
+    ToolCalls,
+    /// A provider withheld the rest.
+    ContentFilter,
 }
 
 impl FinishReason {
@@ -96,6 +131,8 @@ impl FinishReason {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::ContentFilter => "content_filter",
         }
     }
 }
@@ -143,6 +180,9 @@ pub enum Event {
         text: String,
         /// Tokens generated so far.
         n: u32,
+        /// The log probabilities of the text's tokens, if asked for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        logprobs: Vec<TokenLogprob>,
     },
     /// The end; nothing follows.
     Done(Done),

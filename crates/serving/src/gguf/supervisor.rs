@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::CHILD_ROLE;
 use super::handle::State;
 use super::link::{Shared, hold};
+use super::memory;
 use super::protocol::{Command, Load, Loaded, Reply};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
@@ -93,6 +94,7 @@ async fn run_once(
         context_tokens: config.context_tokens,
         slots: config.slots,
         threads: config.threads,
+        spill_bytes: memory::spill_bytes(memory::available_bytes()),
     });
     sender.send(&load, &[]).await?;
     let loaded = match receiver.recv().await? {

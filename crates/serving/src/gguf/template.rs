@@ -86,6 +86,10 @@ impl ChatTemplate {
         add_generation_prompt: bool,
     ) -> Result<String> {
         let messages: Vec<ChatMessage> = messages.iter().map(|m| self.shielded(m)).collect();
+        let mut tools = tools.cloned();
+        if let Some(tools) = &mut tools {
+            self.shield_json(tools);
+        }
         let template =
             self.environment.get_template(NAME).or_internal("finding a chat template")?;
         let rendered = template.render(context! {

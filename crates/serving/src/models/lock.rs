@@ -15,6 +15,8 @@ pub enum AssetKind {
     Embedding,
     /// The tokenizer of an embedding model.
     Tokenizer,
+    /// A library that runs models.
+    Library,
 }
 
 /// One file and where it can be had.

@@ -19,6 +19,9 @@ pub const EMBEDDING: &str = "all-minilm-l6-v2";
 /// The name of its tokenizer.
 pub const EMBEDDING_TOKENIZER: &str = "all-minilm-l6-v2-tokenizer";
 
+/// The name of the ONNX Runtime library, which runs the tensor models that rten cannot.
+pub const ONNX_RUNTIME: &str = "onnxruntime";
+
 /// The name of the language model that suits a machine with `cores` cores: 1.5 B
 /// parameters from four cores on, else 0.5 B.
 pub fn default_llm(cores: usize) -> &'static str {

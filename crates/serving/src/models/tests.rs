@@ -89,6 +89,7 @@ fn the_lock_file_is_whole() {
     let kind = |name| store.asset(name).unwrap().kind;
     assert_eq!(kind(EMBEDDING), AssetKind::Embedding);
     assert_eq!(kind(EMBEDDING_TOKENIZER), AssetKind::Tokenizer);
+    assert_eq!(kind(ONNX_RUNTIME), AssetKind::Library);
     assert_eq!(kind(default_llm(2)), AssetKind::Llm);
     assert_eq!(kind(default_llm(4)), AssetKind::Llm);
     assert_ne!(default_llm(3), default_llm(4));

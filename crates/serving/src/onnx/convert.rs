@@ -4,7 +4,7 @@ use cairn_kernel::{Error, Result};
 use rten::Value;
 use rten_tensor::Layout as _;
 
-use crate::tensor::{Datatype, Tensor, TensorData};
+use crate::tensor::{Datatype, Tensor, TensorData, f16_to_f32, f32_to_f16};
 
 /// The engine's value for `data`.
 ///
@@ -17,6 +17,9 @@ pub(crate) fn to_engine(name: &str, shape: &[usize], data: TensorData) -> Result
         TensorData::Int8(x) => return whole(Value::from_shape(shape, x)),
         TensorData::Int32(x) => Value::from_shape(shape, x),
         TensorData::Int64(x) => Value::from_shape(shape, narrow(name, &x)?),
+        TensorData::Fp16(x) => {
+            return whole(Value::from_shape(shape, x.into_iter().map(f16_to_f32).collect()));
+        }
         TensorData::Fp32(x) => return whole(Value::from_shape(shape, x)),
         #[expect(clippy::cast_possible_truncation, reason = "the engine computes in 32 bits")]
         TensorData::Fp64(x) => {
@@ -59,6 +62,9 @@ pub(crate) fn from_engine(name: &str, declared: Datatype, value: Value) -> Resul
             let x = x.into_data();
             match declared {
                 Datatype::Fp32 => (shape, TensorData::Fp32(x)),
+                Datatype::Fp16 => {
+                    (shape, TensorData::Fp16(x.into_iter().map(f32_to_f16).collect()))
+                }
                 Datatype::Fp64 => (shape, TensorData::Fp64(x.into_iter().map(f64::from).collect())),
                 _ => return mismatch(name, declared, "floats"),
             }

@@ -1,6 +1,6 @@
-//! A loaded tensor model, and one request to it.
+//! A tensor model in this process, run by rten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -8,15 +8,21 @@ use std::time::Instant;
 
 use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use rten::{Model, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
-use sha2::{Digest as _, Sha256};
 
 use super::convert::{from_engine, to_engine};
-use super::spec::{ModelMetadata, TensorSpec};
+use super::engine::{Engine, Executed};
+use super::intake::take_in;
+use super::request::Request;
+use super::spec::{Batching, ModelMetadata, TensorSpec};
 use super::split::{Split, split};
+use crate::runtime::ModelState;
+use crate::statistics::Phases;
 use crate::tensor::{Datatype, Tensor, TensorData};
 
 /// The runtime's name on the wire.
 const PLATFORM: &str = "onnx_rten";
+/// Why it runs a model.
+const REASON: &str = "rten has every operator of the model, and runs in this process";
 
 /// Under what a model serves, and which bytes it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +42,31 @@ pub struct OnnxModel {
     metadata: ModelMetadata,
     split: Split,
     weight_bytes: u64,
-    engine: RwLock<Option<Arc<Model>>>,
+    engine: RwLock<Option<Arc<Loaded>>>,
+}
+
+/// The engine's model, and where its inputs and outputs are.
+struct Loaded {
+    model: Model,
+    /// For each value that the engine may be fed: what of the request it is made of.
+    feeds: Vec<Feed>,
+    /// For each output its node.
+    outputs: Vec<NodeId>,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("outputs", &self.outputs).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Feed {
+    node: NodeId,
+    /// Index of the input.
+    input: usize,
+    /// Index of the encoder that its text goes through.
+    encoder: Option<usize>,
 }
 
 impl OnnxModel {
@@ -47,28 +77,13 @@ impl OnnxModel {
     /// `Unprocessable` for a damaged file, `Unsupported` for a model that the
     /// runtime cannot run, naming the operators or types it lacks.
     pub fn load(bytes: Vec<u8>, identity: ModelIdentity) -> Result<Arc<Self>> {
-        let found = hex::encode(Sha256::digest(&bytes));
-        if !found.eq_ignore_ascii_case(&identity.sha256) {
-            return Err(Error::new(
-                Kind::Conflict,
-                format!(
-                    "the file of model '{}' version {} has the SHA-256 {found}, and {} was \
-                     registered; it was changed or damaged",
-                    identity.name, identity.version, identity.sha256
-                ),
-            ));
-        }
-        let unreadable = |cause: cairn_onnx::OnnxError| {
-            let message = format!("model '{}': {cause}", identity.name);
-            Error::new(Kind::Unprocessable, message).with_source(cause)
-        };
-        let mut proto = cairn_onnx::decode(&bytes).map_err(unreadable)?;
-        refuse_external(&proto)?;
+        let (mut proto, sha256) = take_in(&bytes, &identity)?;
         let split = split(&mut proto)?;
+        refuse_types(&split)?;
         let properties = proto.metadata();
         let rest = if split.changed { cairn_onnx::encode(&proto) } else { bytes };
         drop(proto);
-        let engine = guarded("loading the model", || Model::load(rest))?.map_err(|cause| {
+        let model = guarded("loading the model", || Model::load(rest))?.map_err(|cause| {
             Error::new(
                 Kind::Unsupported,
                 format!(
@@ -78,22 +93,28 @@ impl OnnxModel {
             )
         })?;
         warn_of_doubles(&identity.name, &split);
-        let metadata = ModelMetadata {
-            name: identity.name,
-            version: identity.version,
-            sha256: found,
-            platform: PLATFORM,
-            inputs: split.inputs.clone(),
-            outputs: split.outputs.clone(),
-            properties,
-        };
-        let weight_bytes = engine.total_params() as u64 * 4;
-        Ok(Arc::new(Self {
-            metadata,
-            split,
-            weight_bytes,
-            engine: RwLock::new(Some(Arc::new(engine))),
-        }))
+        let weight_bytes = model.total_params() as u64 * 4;
+        let loaded = Loaded::find(model, &split)?;
+        let metadata = metadata(identity, sha256, &split, properties);
+        let engine = RwLock::new(Some(Arc::new(loaded)));
+        Ok(Arc::new(Self { metadata, split, weight_bytes, engine }))
+    }
+
+    /// What a file declares, if it is a sane model that rten may run, as far as that can
+    /// be told without giving it to rten; and the node, if there is one, that computes as
+    /// much as a request's values say.
+    ///
+    /// # Errors
+    /// As [`OnnxModel::load`].
+    pub(crate) fn check(
+        bytes: &[u8],
+        identity: &ModelIdentity,
+    ) -> Result<(ModelMetadata, Option<String>)> {
+        let (mut proto, sha256) = take_in(bytes, identity)?;
+        let split = split(&mut proto)?;
+        refuse_types(&split)?;
+        let metadata = metadata(identity.clone(), sha256, &split, proto.metadata());
+        Ok((metadata, cairn_onnx::sized_by_values(&proto)))
     }
 
     /// Loads a model from a file. Blocks while it reads and computes.
@@ -166,127 +187,39 @@ impl OnnxModel {
     }
 
     fn run(&self, inputs: Vec<Tensor>, wanted: &[String]) -> Result<Vec<Tensor>> {
-        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(engine) = engine else {
-            return Err(Error::unavailable(format!("model '{}' was unloaded", self.metadata.name)));
-        };
-        let wanted = self.wanted(wanted)?;
-        let feeds = self.feeds(&engine, self.checked(inputs)?)?;
-        let sources: Vec<&str> = wanted.iter().map(|output| self.source(&output.name)).collect();
-        let mut distinct = sources.clone();
+        let request = Request::check(&self.metadata, inputs, wanted)?;
+        let mut distinct = request.outputs.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        let nodes = distinct
-            .iter()
-            .map(|name| engine.node_id(name).or_internal("finding a model's output"))
-            .collect::<Result<Vec<_>>>()?;
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(pool())));
-        let values = guarded("running the model", || engine.run(feeds, &nodes, Some(options)))?
-            .map_err(|cause| {
-                Error::new(
-                    Kind::Unprocessable,
-                    format!(
-                        "model '{}' could not compute these inputs: {cause}",
-                        self.metadata.name
-                    ),
-                )
-            })?;
-        let mut values: HashMap<&str, Value> = distinct.into_iter().zip(values).collect();
-        let mut answers = Vec::with_capacity(wanted.len());
-        for (at, (output, source)) in wanted.iter().zip(&sources).enumerate() {
-            let again = sources.iter().skip(at + 1).any(|other| other == source);
-            let value = if again { values.get(source).cloned() } else { values.remove(source) };
-            let value = value.ok_or_else(|| Error::internal("the engine left an output out"))?;
-            answers.push(self.answer(output, value)?);
-        }
-        Ok(answers)
-    }
-
-    /// The outputs asked for.
-    fn wanted(&self, names: &[String]) -> Result<Vec<&TensorSpec>> {
-        let outputs = &self.metadata.outputs;
-        if names.is_empty() {
-            return Ok(outputs.iter().collect());
-        }
-        let find = |name: &String| {
-            outputs.iter().find(|output| &output.name == name).ok_or_else(|| {
-                Error::invalid(format!(
-                    "model '{}' has no output '{name}'; it has {}",
-                    self.metadata.name,
-                    listed(outputs)
-                ))
-                .with_param("outputs")
-            })
-        };
-        names.iter().map(find).collect()
-    }
-
-    /// The inputs by name, each checked against what the model declares.
-    fn checked(&self, inputs: Vec<Tensor>) -> Result<HashMap<String, Tensor>> {
-        let specs = &self.metadata.inputs;
-        let mut given = HashMap::with_capacity(inputs.len());
-        for tensor in inputs {
-            let name = tensor.name().to_owned();
-            let problem = if !specs.iter().any(|spec| spec.name == name) {
-                format!("has no input '{name}'; it takes {}", listed(specs))
-            } else if given.insert(name.clone(), tensor).is_some() {
-                format!("was sent the input '{name}' twice")
-            } else {
-                continue;
-            };
-            let problem = format!("model '{}' {problem}", self.metadata.name);
-            return Err(Error::invalid(problem).with_param(name));
-        }
-        let mut sizes = BTreeMap::new();
-        for spec in specs {
-            let Some(tensor) = given.get(&spec.name) else {
-                return Err(Error::invalid(format!(
-                    "input '{}' ({}, shape {:?}) of model '{}' is missing",
-                    spec.name,
-                    spec.datatype,
-                    spec.shape.as_deref().unwrap_or_default(),
-                    self.metadata.name
-                ))
-                .with_param(&spec.name));
-            };
-            spec.check(tensor, &mut sizes)?;
-        }
-        Ok(given)
+        let executed = self.execute(request.inputs, &distinct)?;
+        executed.pick(&distinct, &request.outputs)
     }
 
     /// What the engine is fed: encoded text, and every other input as it is.
     fn feeds(
         &self,
-        engine: &Model,
-        mut given: HashMap<String, Tensor>,
+        loaded: &Loaded,
+        inputs: Vec<Tensor>,
     ) -> Result<Vec<(NodeId, ValueOrView<'static>)>> {
-        let mut feeds = Vec::with_capacity(given.len());
-        let mut feed = |name: &str, source: &str, shape: &[usize], data| {
-            // An input that nothing reads is not in the engine's graph.
-            if let Some(node) = engine.find_node(name) {
-                feeds.push((node, to_engine(source, shape, data)?.into()));
-            }
-            Ok::<_, Error>(())
-        };
-        for encoder in &self.split.encoders {
-            if let Some(text) = given.get(&encoder.input) {
-                let codes = encoder.encode(text)?;
-                feed(&encoder.output, &encoder.input, text.shape(), codes)?;
-            }
-        }
-        for (_, tensor) in given.drain() {
-            if tensor.datatype() != Datatype::Bytes {
-                let (name, shape, data) = tensor.into_parts();
-                feed(&name, &name, &shape, data)?;
-            }
+        let mut inputs: Vec<Option<Tensor>> = inputs.into_iter().map(Some).collect();
+        let mut feeds = Vec::with_capacity(loaded.feeds.len());
+        for feed in &loaded.feeds {
+            let given = inputs.get_mut(feed.input);
+            let encoder = feed.encoder.and_then(|at| self.split.encoders.get(at));
+            let (name, shape, data) = match (given, encoder) {
+                (Some(Some(text)), Some(encoder)) => {
+                    (text.name().to_owned(), text.shape().to_vec(), encoder.encode(text)?)
+                }
+                // Each other input is fed once.
+                (Some(given), None) => match given.take() {
+                    Some(tensor) => tensor.into_parts(),
+                    None => return Err(Error::internal("an input of the engine was fed twice")),
+                },
+                _ => return Err(Error::internal("an input of the engine was not given")),
+            };
+            feeds.push((feed.node, to_engine(&name, &shape, data)?.into()));
         }
         Ok(feeds)
-    }
-
-    /// The engine's value that an output is made of.
-    fn source<'a>(&'a self, output: &'a str) -> &'a str {
-        let decoder = self.split.decoders.iter().find(|decoder| decoder.output == output);
-        decoder.map_or(output, |decoder| decoder.input.as_str())
     }
 
     fn answer(&self, output: &TensorSpec, value: Value) -> Result<Tensor> {
@@ -299,6 +232,107 @@ impl OnnxModel {
             TensorData::Int64(codes) => Tensor::new(&*output.name, shape, decoder.decode(&codes)),
             _ => Err(Error::internal("class numbers are not integers")),
         }
+    }
+}
+
+impl Loaded {
+    fn find(model: Model, split: &Split) -> Result<Self> {
+        let mut feeds = Vec::new();
+        // An input that nothing reads is not in the engine's graph.
+        let mut feed = |name: &str, input: usize, encoder: Option<usize>| {
+            feeds.extend(model.find_node(name).map(|node| Feed { node, input, encoder }));
+        };
+        for (at, input) in split.inputs.iter().enumerate() {
+            if input.datatype != Datatype::Bytes {
+                feed(&input.name, at, None);
+                continue;
+            }
+            for (number, encoder) in split.encoders.iter().enumerate() {
+                if encoder.input == input.name {
+                    feed(&encoder.output, at, Some(number));
+                }
+            }
+        }
+        let source = |output: &TensorSpec| {
+            let decoder = split.decoders.iter().find(|decoder| decoder.output == output.name);
+            let name = decoder.map_or(output.name.as_str(), |decoder| decoder.input.as_str());
+            model.node_id(name).or_kind(
+                Kind::Unprocessable,
+                format!("the model declares the output '{}', and no node writes it", output.name),
+            )
+        };
+        let outputs = split.outputs.iter().map(source).collect::<Result<Vec<_>>>()?;
+        Ok(Self { model, feeds, outputs })
+    }
+}
+
+impl Engine for OnnxModel {
+    fn metadata(&self) -> &ModelMetadata {
+        &self.metadata
+    }
+
+    fn execute(&self, inputs: Vec<Tensor>, outputs: &[usize]) -> Result<Executed> {
+        let began = Instant::now();
+        let loaded = self.engine.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(loaded) = loaded else {
+            return Err(Error::unavailable(format!("model '{}' was unloaded", self.metadata.name)));
+        };
+        let feeds = self.feeds(&loaded, inputs)?;
+        let find = |output: &usize| {
+            let found = self.metadata.outputs.get(*output).zip(loaded.outputs.get(*output));
+            found.map(|(spec, node)| (spec, *node))
+        };
+        let wanted: Option<Vec<_>> = outputs.iter().map(find).collect();
+        let wanted = wanted.ok_or_else(|| Error::internal("an output that is not there"))?;
+        // A class number may be an output itself and the source of a label.
+        let mut nodes: Vec<NodeId> = Vec::with_capacity(wanted.len());
+        for (_, node) in &wanted {
+            if !nodes.contains(node) {
+                nodes.push(*node);
+            }
+        }
+        let input = began.elapsed();
+        let began = Instant::now();
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(pool())));
+        let run = || loaded.model.run(feeds, &nodes, Some(options));
+        let values = guarded("running the model", run)?.map_err(|cause| {
+            Error::new(
+                Kind::Unprocessable,
+                format!("model '{}' could not compute these inputs: {cause}", self.metadata.name),
+            )
+        })?;
+        let infer = began.elapsed();
+        let began = Instant::now();
+        let mut values: Vec<(NodeId, Value)> = nodes.into_iter().zip(values).collect();
+        let mut answers = Vec::with_capacity(wanted.len());
+        for (at, (output, node)) in wanted.iter().enumerate() {
+            let place = values.iter().position(|(other, _)| other == node);
+            let place = place.ok_or_else(|| Error::internal("the engine left an output out"))?;
+            let again = wanted.iter().skip(at + 1).any(|(_, other)| other == node);
+            let value = match values.get(place) {
+                Some((_, value)) if again => value.clone(),
+                _ => values.swap_remove(place).1,
+            };
+            answers.push(self.answer(output, value)?);
+        }
+        let phases = Phases { input, infer, output: began.elapsed() };
+        Ok(Executed { outputs: answers, phases })
+    }
+
+    fn parallel(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+
+    fn runs_here(&self) -> bool {
+        true
+    }
+
+    fn state(&self) -> ModelState {
+        if self.is_loaded() { ModelState::Ready } else { ModelState::Unloaded }
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        self.is_loaded().then_some(self.weight_bytes)
     }
 }
 
@@ -323,19 +357,43 @@ pub(crate) fn guarded<R>(doing: &str, work: impl FnOnce() -> R) -> Result<R> {
     })
 }
 
-fn listed(specs: &[TensorSpec]) -> String {
-    let names: Vec<_> = specs.iter().map(|spec| format!("'{}'", spec.name)).collect();
-    names.join(", ")
+fn metadata(
+    identity: ModelIdentity,
+    sha256: String,
+    split: &Split,
+    properties: BTreeMap<String, String>,
+) -> ModelMetadata {
+    ModelMetadata {
+        name: identity.name,
+        version: identity.version,
+        sha256,
+        platform: PLATFORM,
+        engine_reason: REASON.to_owned(),
+        batching: Batching::Off { reason: "requests to the bare engine run alone".to_owned() },
+        inputs: split.inputs.clone(),
+        outputs: split.outputs.clone(),
+        properties,
+    }
 }
 
-fn refuse_external(proto: &cairn_onnx::ModelProto) -> Result<()> {
-    let tensors = proto.graph.iter().flat_map(|graph| &graph.initializer);
-    match tensors.into_iter().find(|tensor| tensor.is_external()) {
-        Some(tensor) => Err(Error::new(
+/// Refuses inputs and outputs of types that rten has no tensors of.
+fn refuse_types(split: &Split) -> Result<()> {
+    let lacking = |datatype| {
+        matches!(
+            datatype,
+            Datatype::Uint16
+                | Datatype::Uint32
+                | Datatype::Uint64
+                | Datatype::Int16
+                | Datatype::Bf16
+        )
+    };
+    match split.inputs.iter().chain(&split.outputs).find(|spec| lacking(spec.datatype)) {
+        Some(spec) => Err(Error::new(
             Kind::Unsupported,
             format!(
-                "the weights '{}' are in a second file; save the model as one file",
-                tensor.name()
+                "the built-in ONNX runtime does not have the type {} of '{}'",
+                spec.datatype, spec.name
             ),
         )),
         None => Ok(()),

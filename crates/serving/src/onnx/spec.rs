@@ -7,6 +7,9 @@ use cairn_onnx::{DataType, DimensionValue, ValueInfoProto};
 
 use crate::tensor::{Datatype, Tensor};
 
+/// ONNX Runtime's name on the wire.
+pub(crate) const ONNX_RUNTIME_PLATFORM: &str = "onnxruntime_onnx";
+
 /// An input or output of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
@@ -21,6 +24,21 @@ pub struct TensorSpec {
     pub(crate) dim_names: Vec<Option<String>>,
 }
 
+/// Whether rows of different requests are computed together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Batching {
+    /// They are, up to so many rows at once.
+    On {
+        /// Most rows in one execution.
+        max_rows: usize,
+    },
+    /// Each request is computed by itself.
+    Off {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// What a model says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelMetadata {
@@ -32,12 +50,23 @@ pub struct ModelMetadata {
     pub sha256: String,
     /// The runtime's name on the wire.
     pub platform: &'static str,
+    /// Why this runtime answers and not another.
+    pub engine_reason: String,
+    /// Whether requests are computed together, and why not.
+    pub batching: Batching,
     /// What it takes.
     pub inputs: Vec<TensorSpec>,
     /// What it gives.
     pub outputs: Vec<TensorSpec>,
     /// Free-form properties in the file.
     pub properties: BTreeMap<String, String>,
+}
+
+impl ModelMetadata {
+    /// Whether ONNX Runtime runs it.
+    pub(crate) fn is_onnx_runtime(&self) -> bool {
+        self.platform == ONNX_RUNTIME_PLATFORM
+    }
 }
 
 impl TensorSpec {
@@ -52,8 +81,8 @@ impl TensorSpec {
             return Err(Error::new(
                 Kind::Unsupported,
                 format!(
-                    "'{}' of the model is {found}; served are BOOL, UINT8, INT8, INT32, \
-                     INT64, FLOAT, DOUBLE and STRING tensors",
+                    "'{}' of the model is {found}; served are tensors of booleans, integers, \
+                     floats and strings (from scikit-learn, convert with zipmap=False)",
                     value.name()
                 ),
             ));
@@ -119,9 +148,15 @@ fn datatype(kind: DataType) -> Option<Datatype> {
     match kind {
         DataType::Bool => Some(Datatype::Bool),
         DataType::Uint8 => Some(Datatype::Uint8),
+        DataType::Uint16 => Some(Datatype::Uint16),
+        DataType::Uint32 => Some(Datatype::Uint32),
+        DataType::Uint64 => Some(Datatype::Uint64),
         DataType::Int8 => Some(Datatype::Int8),
+        DataType::Int16 => Some(Datatype::Int16),
         DataType::Int32 => Some(Datatype::Int32),
         DataType::Int64 => Some(Datatype::Int64),
+        DataType::Float16 => Some(Datatype::Fp16),
+        DataType::Bfloat16 => Some(Datatype::Bf16),
         DataType::Float => Some(Datatype::Fp32),
         DataType::Double => Some(Datatype::Fp64),
         DataType::String => Some(Datatype::Bytes),

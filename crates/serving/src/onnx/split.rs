@@ -164,8 +164,5 @@ fn collect_foreign(graph: &GraphProto, found: &mut BTreeSet<String>) {
 }
 
 fn unsupported(what: &str) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!("this model cannot be served here: the built-in ONNX runtime does not have {what}"),
-    )
+    Error::new(Kind::Unsupported, format!("the built-in ONNX runtime does not have {what}"))
 }

@@ -1,3 +1,9 @@
+//! Models as the trainer writes them, and hostile ones.
+
+mod batching;
+
+use std::sync::Arc;
+
 use cairn_kernel::Kind;
 use cairn_onnx::{
     DataType, Dim, GraphProto, ML_DOMAIN, ModelProto, attr_float, attr_floats, attr_int, attr_ints,
@@ -6,11 +12,12 @@ use cairn_onnx::{
 use sha2::{Digest as _, Sha256};
 
 use super::*;
+use crate::runtime::TensorModel;
 use crate::tensor::{Datatype, Tensor, TensorData};
 
 const ROW: Dim<'_> = Dim::Named("N");
 
-fn load(proto: &ModelProto) -> cairn_kernel::Result<std::sync::Arc<OnnxModel>> {
+fn load(proto: &ModelProto) -> cairn_kernel::Result<Arc<OnnxModel>> {
     let bytes = encode(proto);
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let identity = ModelIdentity { name: "m".into(), version: "1".into(), sha256 };

@@ -1,7 +1,9 @@
-//! Trained models: immutable versions under a name, one of them deployed.
+//! A tenant's models: immutable versions under a name, one of them deployed, and
+//! aliases that name a version.
 
 use cairn_kernel::{Error, Result, ResultExt, Scope, Timestamp};
 
+use super::rollouts::NewRolloutEvent;
 use super::{Records, Tx, commit};
 
 /// A model's name and which version answers for it.
@@ -15,18 +17,23 @@ pub struct ModelRow {
     pub created_at: Timestamp,
 }
 
-/// One immutable version: a hash and what is known of the file it names.
+/// One immutable version: what it is and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ModelVersionRow {
     /// The model.
     pub name: String,
     /// From 1, growing by one.
     pub version: i64,
-    /// SHA-256 of the ONNX file.
+    /// `onnx`, `gguf` or `remote`.
+    pub kind: String,
+    /// Where it comes from, a JSON object: `{}` for a blob of the tenant, else the
+    /// `asset` of the model store, or `provider` and `model` of a remote one.
+    pub source: String,
+    /// SHA-256 of its file; empty for a remote one.
     pub sha256: String,
-    /// Size of the ONNX file.
+    /// Size of its file; 0 for a remote one.
     pub bytes: i64,
-    /// The training run that made it.
+    /// The training run that made it; empty when it was registered otherwise.
     pub run_id: String,
     /// Task, target, metrics, dataset: a JSON object.
     pub metadata: String,
@@ -39,11 +46,15 @@ pub struct ModelVersionRow {
 pub struct NewModelVersion {
     /// The model's name.
     pub name: String,
-    /// SHA-256 of the ONNX file.
+    /// `onnx`, `gguf` or `remote`.
+    pub kind: &'static str,
+    /// Where it comes from, as in [`ModelVersionRow::source`].
+    pub source: String,
+    /// SHA-256 of its file; empty for a remote one.
     pub sha256: String,
-    /// Size of the ONNX file.
+    /// Size of its file; 0 for a remote one.
     pub bytes: i64,
-    /// The training run that made it.
+    /// The training run that made it; empty when it is registered otherwise.
     pub run_id: String,
     /// Task, target, metrics, dataset: a JSON object.
     pub metadata: String,
@@ -51,7 +62,8 @@ pub struct NewModelVersion {
 
 impl Records {
     /// Registers a version within a transaction and returns its number. A training
-    /// run registers at most once: asked again, it gets the number it has.
+    /// run registers at most once, and so does a file or a remote model that is
+    /// registered otherwise: asked again, it gets the number it has.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -63,11 +75,16 @@ impl Records {
     ) -> Result<i64> {
         let tenant = scope.tenant().as_str();
         let known: Option<i64> = sqlx::query_scalar(
-            "SELECT version FROM model_versions WHERE tenant_id = $1 AND name = $2 AND run_id = $3",
+            "SELECT version FROM model_versions WHERE tenant_id = $1 AND name = $2 AND \
+             (($3 <> '' AND run_id = $3) OR ($3 = '' AND kind = $4 AND sha256 = $5 AND source = $6)) \
+             ORDER BY version LIMIT 1",
         )
         .bind(tenant)
         .bind(&new.name)
         .bind(&new.run_id)
+        .bind(new.kind)
+        .bind(&new.sha256)
+        .bind(&new.source)
         .fetch_optional(&mut **tx)
         .await
         .or_internal("looking up a model version")?;
@@ -84,13 +101,19 @@ impl Records {
         .execute(&mut **tx)
         .await
         .or_internal("registering a model")?;
+        if new.source == "{}" {
+            self.keep_blob(tx, scope, new).await?;
+        }
         sqlx::query_scalar(
-            "INSERT INTO model_versions (tenant_id, name, version, sha256, bytes, run_id, metadata, created_at) \
-             SELECT $1, $2, COALESCE(MAX(version), 0) + 1, $3, $4, $5, $6, $7 FROM model_versions \
-             WHERE tenant_id = $1 AND name = $2 RETURNING version",
+            "INSERT INTO model_versions \
+             (tenant_id, name, version, kind, source, sha256, bytes, run_id, metadata, created_at) \
+             SELECT $1, $2, COALESCE(MAX(version), 0) + 1, $3, $4, $5, $6, $7, $8, $9 \
+             FROM model_versions WHERE tenant_id = $1 AND name = $2 RETURNING version",
         )
         .bind(tenant)
         .bind(&new.name)
+        .bind(new.kind)
+        .bind(&new.source)
         .bind(&new.sha256)
         .bind(new.bytes)
         .bind(&new.run_id)
@@ -99,6 +122,32 @@ impl Records {
         .fetch_one(&mut **tx)
         .await
         .or_internal("registering a model version")
+    }
+
+    /// Takes a file that is registered again off the removal list.
+    async fn keep_blob(&self, tx: &mut Tx, scope: &Scope, new: &NewModelVersion) -> Result<()> {
+        sqlx::query("DELETE FROM blob_removals WHERE path = $1")
+            .bind(crate::BlobPath::model(scope, &new.sha256).as_str())
+            .execute(&mut **tx)
+            .await
+            .or_internal("keeping a blob")?;
+        Ok(())
+    }
+
+    /// Whether a version of the tenant has this file.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn has_model_file(&self, scope: &Scope, sha256: &str) -> Result<bool> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM model_versions WHERE tenant_id = $1 AND sha256 = $2 AND source = '{}'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(sha256)
+        .fetch_one(&self.read)
+        .await
+        .or_internal("looking up a model file")?;
+        Ok(found > 0)
     }
 
     /// The tenant's models by name.
@@ -137,7 +186,7 @@ impl Records {
     /// `Internal` when the database refuses.
     pub async fn model_versions(&self, scope: &Scope, name: &str) -> Result<Vec<ModelVersionRow>> {
         sqlx::query_as(
-            "SELECT name, version, sha256, bytes, run_id, metadata, created_at FROM model_versions \
+            "SELECT name, version, kind, source, sha256, bytes, run_id, metadata, created_at FROM model_versions \
              WHERE tenant_id = $1 AND name = $2 ORDER BY version DESC",
         )
         .bind(scope.tenant().as_str())
@@ -159,7 +208,7 @@ impl Records {
     ) -> Result<ModelVersionRow> {
         let model = self.model(scope, name).await?;
         sqlx::query_as(
-            "SELECT name, version, sha256, bytes, run_id, metadata, created_at FROM model_versions \
+            "SELECT name, version, kind, source, sha256, bytes, run_id, metadata, created_at FROM model_versions \
              WHERE tenant_id = $1 AND name = $2 AND ($3 = 0 OR version = $3) \
              ORDER BY version DESC LIMIT 1",
         )
@@ -175,20 +224,108 @@ impl Records {
         })
     }
 
-    /// Makes `version` the one that serves.
+    /// Makes `version` the one that serves. A rollout under way is superseded, with
+    /// `state` as its last one.
     ///
     /// # Errors
     /// `NotFound` when there is no such version.
-    pub async fn deploy_model(&self, scope: &Scope, name: &str, version: i64) -> Result<()> {
+    pub async fn deploy_model(
+        &self,
+        scope: &Scope,
+        name: &str,
+        version: i64,
+        state: Option<&str>,
+        event: &NewRolloutEvent,
+    ) -> Result<()> {
         self.model_version(scope, name, Some(version)).await?;
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE models SET deployed_version = $3 WHERE tenant_id = $1 AND name = $2")
-            .bind(scope.tenant().as_str())
-            .bind(name)
-            .bind(version)
-            .execute(&mut *tx)
-            .await
-            .or_internal("deploying a model")?;
+        self.set_deployed(&mut tx, scope, name, version).await?;
+        sqlx::query(
+            "UPDATE rollouts SET status = 'superseded', state = COALESCE($3, state), updated_at = $4 \
+             WHERE tenant_id = $1 AND name = $2 AND status = 'running'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(name)
+        .bind(state)
+        .bind(self.clock.now())
+        .execute(&mut *tx)
+        .await
+        .or_internal("ending a rollout")?;
+        self.insert_rollout_event(&mut tx, scope, name, event).await?;
+        commit(tx).await
+    }
+
+    /// The aliases of a model with their versions, by name.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn model_aliases(&self, scope: &Scope, name: &str) -> Result<Vec<(String, i64)>> {
+        sqlx::query_as(
+            "SELECT alias, version FROM model_aliases WHERE tenant_id = $1 AND name = $2 ORDER BY alias",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(name)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing a model's aliases")
+    }
+
+    /// Lets an alias name a version, from one moment to the next.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such version.
+    pub async fn set_model_alias(
+        &self,
+        scope: &Scope,
+        name: &str,
+        alias: &str,
+        event: &NewRolloutEvent,
+        version: i64,
+    ) -> Result<()> {
+        self.model_version(scope, name, Some(version)).await?;
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO model_aliases (tenant_id, name, alias, version, updated_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, name, alias) \
+             DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(name)
+        .bind(alias)
+        .bind(version)
+        .bind(self.clock.now())
+        .execute(&mut *tx)
+        .await
+        .or_internal("setting an alias")?;
+        self.insert_rollout_event(&mut tx, scope, name, event).await?;
+        commit(tx).await
+    }
+
+    /// Takes an alias away.
+    ///
+    /// # Errors
+    /// `NotFound` when the model has no such alias.
+    pub async fn delete_model_alias(
+        &self,
+        scope: &Scope,
+        name: &str,
+        alias: &str,
+        event: &NewRolloutEvent,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "DELETE FROM model_aliases WHERE tenant_id = $1 AND name = $2 AND alias = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(name)
+        .bind(alias)
+        .execute(&mut *tx)
+        .await
+        .or_internal("deleting an alias")?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(format!("alias '{alias}' of model '{name}'")));
+        }
+        self.insert_rollout_event(&mut tx, scope, name, event).await?;
         commit(tx).await
     }
 
@@ -200,8 +337,9 @@ impl Records {
     pub async fn delete_model(&self, scope: &Scope, name: &str) -> Result<()> {
         let mut tx = self.begin().await?;
         let hashes: Vec<String> = sqlx::query_scalar(
-            "SELECT DISTINCT sha256 FROM model_versions WHERE tenant_id = $1 AND name = $2 \
-             AND sha256 NOT IN (SELECT sha256 FROM model_versions WHERE tenant_id = $1 AND name <> $2)",
+            "SELECT DISTINCT sha256 FROM model_versions WHERE tenant_id = $1 AND name = $2 AND source = '{}' \
+             AND sha256 NOT IN (SELECT sha256 FROM model_versions \
+             WHERE tenant_id = $1 AND name <> $2 AND source = '{}')",
         )
         .bind(scope.tenant().as_str())
         .bind(name)

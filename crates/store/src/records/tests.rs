@@ -174,6 +174,8 @@ async fn a_run_registers_its_model_once() -> Result<()> {
     let scope = tenant(&records, "t").await?;
     let new = |run: &str| NewModelVersion {
         name: "credit".to_owned(),
+        kind: "onnx",
+        source: "{}".to_owned(),
         sha256: "ab".to_owned(),
         bytes: 1,
         run_id: run.to_owned(),
@@ -183,10 +185,97 @@ async fn a_run_registers_its_model_once() -> Result<()> {
     assert_eq!(records.register_model(&mut tx, &scope, &new("run_1")).await?, 1);
     assert_eq!(records.register_model(&mut tx, &scope, &new("run_1")).await?, 1);
     assert_eq!(records.register_model(&mut tx, &scope, &new("run_2")).await?, 2);
+    assert_eq!(records.register_model(&mut tx, &scope, &new("")).await?, 1, "the same bytes");
+    let other = NewModelVersion { sha256: "cd".to_owned(), ..new("") };
+    assert_eq!(records.register_model(&mut tx, &scope, &other).await?, 3);
+    assert_eq!(records.register_model(&mut tx, &scope, &other).await?, 3);
     commit(tx).await?;
-    records.deploy_model(&scope, "credit", 1).await?;
+    records.deploy_model(&scope, "credit", 1, None, &event("deployed")).await?;
     assert_eq!(records.model_version(&scope, "credit", None).await?.version, 1);
-    let missing = records.deploy_model(&scope, "credit", 9).await;
+    let missing = records.deploy_model(&scope, "credit", 9, None, &event("deployed")).await;
     assert_eq!(missing.map_err(|e| e.kind()), Err(Kind::NotFound));
+    Ok(())
+}
+
+fn event(action: &'static str) -> NewRolloutEvent {
+    NewRolloutEvent {
+        rollout_id: "ro_1".to_owned(),
+        automatic: false,
+        action,
+        reason: "a test".to_owned(),
+        version: Some(1),
+        detail: "{}".to_owned(),
+    }
+}
+
+async fn two_versions(records: &Records, scope: &Scope) -> Result<()> {
+    let mut tx = records.begin().await?;
+    for sha256 in ["ab", "cd"] {
+        let new = NewModelVersion {
+            name: "credit".to_owned(),
+            kind: "onnx",
+            source: "{}".to_owned(),
+            sha256: sha256.to_owned(),
+            bytes: 1,
+            run_id: String::new(),
+            metadata: "{}".to_owned(),
+        };
+        records.register_model(&mut tx, scope, &new).await?;
+    }
+    commit(tx).await
+}
+
+#[tokio::test]
+async fn a_rollout_deploys_and_is_audited_in_one_write() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (scope, other) = (tenant(&records, "t").await?, tenant(&records, "other").await?);
+    two_versions(&records, &scope).await?;
+    let change = |status: &'static str, deployed, action: &'static str| RolloutChange {
+        name: "credit".to_owned(),
+        id: "ro_1".to_owned(),
+        status,
+        state: "{}".to_owned(),
+        deployed,
+        event: event(action),
+    };
+    records.start_rollout(&scope, &change("running", Some(1), "started")).await?;
+    assert_eq!(records.running_rollouts().await?.len(), 1);
+    records.save_rollout_state(&scope, "credit", "ro_1", "{\"n\":1}").await?;
+    records.change_rollout(&scope, &change("promoted", Some(2), "promoted")).await?;
+    assert_eq!(records.model_version(&scope, "credit", None).await?.version, 2);
+    let gone = RolloutChange { id: "ro_0".to_owned(), ..change("rolled_back", Some(1), "x") };
+    let refused = records.change_rollout(&scope, &gone).await;
+    assert_eq!(refused.map_err(|e| e.kind()), Err(Kind::Conflict));
+    // What was refused left no trace.
+    assert_eq!(records.model_version(&scope, "credit", None).await?.version, 2);
+    let events = records.rollout_events(&scope, "credit", 10).await?;
+    let actions: Vec<&str> = events.iter().map(|row| row.action.as_str()).collect();
+    assert_eq!(actions, ["promoted", "started"]);
+    // Counters that come late do not reopen it.
+    records.save_rollout_state(&scope, "credit", "ro_1", "{\"n\":2}").await?;
+    let kept = records.rollout(&scope, "credit").await?.ok_or_else(|| Error::internal("gone"))?;
+    assert_eq!((kept.status.as_str(), kept.state.as_str()), ("promoted", "{}"));
+    assert!(records.rollout(&other, "credit").await?.is_none());
+    assert!(records.rollout_events(&other, "credit", 10).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_alias_moves_and_goes_with_its_model() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    two_versions(&records, &scope).await?;
+    for version in [1, 2] {
+        let set = event("alias_set");
+        records.set_model_alias(&scope, "credit", "champion", &set, version).await?;
+        let aliases = records.model_aliases(&scope, "credit").await?;
+        assert_eq!(aliases, [("champion".to_owned(), version)]);
+    }
+    let missing = records.set_model_alias(&scope, "credit", "x", &event("alias_set"), 3).await;
+    assert_eq!(missing.map_err(|e| e.kind()), Err(Kind::NotFound));
+    records.delete_model(&scope, "credit").await?;
+    assert!(records.model_aliases(&scope, "credit").await?.is_empty());
+    let gone = records.delete_model_alias(&scope, "credit", "champion", &event("x")).await;
+    assert_eq!(gone.map_err(|e| e.kind()), Err(Kind::NotFound));
     Ok(())
 }

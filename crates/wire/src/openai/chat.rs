@@ -20,9 +20,11 @@ pub struct ChatCompletionRequest {
     pub temperature: Option<f32>,
     /// 0 to 1.
     pub top_p: Option<f32>,
+    /// Samples among this many likeliest tokens; 0 and -1 are off (as at vLLM).
+    pub top_k: Option<i64>,
     /// Most tokens to write (old name).
     pub max_tokens: Option<u32>,
-    /// Most tokens to write.
+    /// Most tokens of each choice.
     pub max_completion_tokens: Option<u32>,
     /// Texts that end the answer.
     pub stop: Option<super::OneOrMany>,
@@ -32,14 +34,35 @@ pub struct ChatCompletionRequest {
     pub frequency_penalty: Option<f32>,
     /// -2 to 2.
     pub presence_penalty: Option<f32>,
-    /// Only 1.
+    /// Above 1 discourages repeating (as at vLLM).
+    pub repetition_penalty: Option<f32>,
+    /// How many answers to write.
     pub n: Option<u32>,
-    /// Not supported; named to be refused.
+    /// Whether to say how likely each token was.
     pub logprobs: Option<bool>,
-    /// Only `{"type":"text"}`.
+    /// How many of the likeliest tokens to name in each place, 0 to 20.
+    pub top_logprobs: Option<u8>,
+    /// `{"type":"text"}`, `{"type":"json_object"}`, or
+    /// `{"type":"json_schema","json_schema":{"name":…,"schema":…}}`.
     pub response_format: Option<Value>,
-    /// Not supported; named to be refused.
-    pub tools: Option<Value>,
+    /// Functions the model may call.
+    pub tools: Option<Vec<ToolDefinition>>,
+    /// `auto`, `none`, `required`, or `{"type":"function","function":{"name":…}}`.
+    pub tool_choice: Option<Value>,
+    /// Whether one answer may hold several calls; it may by default.
+    pub parallel_tool_calls: Option<bool>,
+    /// Goes on past the token that ends an answer (as at vLLM).
+    pub ignore_eos: Option<bool>,
+    /// One of `json`, `regex`, `choice`, `grammar` (Lark) and `json_object` (as at vLLM).
+    pub structured_outputs: Option<Value>,
+    /// A JSON schema the answer must fit (as at vLLM).
+    pub guided_json: Option<Value>,
+    /// A regular expression the whole answer must match (as at vLLM).
+    pub guided_regex: Option<String>,
+    /// The texts of which the answer must be one (as at vLLM).
+    pub guided_choice: Option<Vec<String>>,
+    /// A grammar in Lark's notation that the answer must follow (as at vLLM).
+    pub guided_grammar: Option<String>,
     /// All other fields: refused by name, unless they change nothing.
     #[serde(flatten)]
     #[schema(ignore)]
@@ -57,14 +80,64 @@ pub struct StreamOptions {
 /// A turn.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct ChatTurn {
-    /// `system`, `developer`, `user` or `assistant`.
+    /// `system`, `developer`, `user`, `assistant` or `tool`.
     pub role: String,
-    /// A text, or a list of text parts.
+    /// A text, or a list of text parts; null where an assistant only calls tools.
     pub content: Option<Value>,
     /// The author's name.
     pub name: Option<String>,
-    /// Not supported; named to be refused.
-    pub tool_calls: Option<Value>,
+    /// The calls of an assistant.
+    pub tool_calls: Option<Vec<ToolCall>>,
+    /// The call that a tool answers.
+    pub tool_call_id: Option<String>,
+}
+
+/// A tool that may be called.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct ToolDefinition {
+    /// Always `function`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The function.
+    pub function: Option<FunctionDefinition>,
+}
+
+/// A function that may be called.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct FunctionDefinition {
+    /// Its name: letters, digits, `_` and `-`, up to 64.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// JSON schema of its arguments; none by default.
+    pub parameters: Option<Value>,
+    /// Arguments always follow the schema here.
+    pub strict: Option<bool>,
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ToolCall {
+    /// `call_…`
+    pub id: String,
+    /// Always `function`.
+    #[serde(rename = "type", default = "function")]
+    pub kind: String,
+    /// What is called.
+    pub function: FunctionCall,
+}
+
+fn function() -> String {
+    "function".to_owned()
+}
+
+/// A function and its arguments.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FunctionCall {
+    /// Its name.
+    pub name: String,
+    /// A JSON object, as text.
+    pub arguments: String,
 }
 
 /// A continued chat.
@@ -78,7 +151,7 @@ pub struct ChatCompletion {
     pub created: i64,
     /// The model that wrote.
     pub model: String,
-    /// One choice.
+    /// As many as asked for.
     pub choices: Vec<ChatChoice>,
     /// Tokens.
     pub usage: ChatUsage,
@@ -87,14 +160,14 @@ pub struct ChatCompletion {
 /// A choice.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChatChoice {
-    /// Always 0.
+    /// From 0.
     pub index: u32,
     /// What was written.
     pub message: AssistantMessage,
-    /// `stop` or `length`.
+    /// `stop`, `length`, `tool_calls` or `content_filter`.
     pub finish_reason: String,
-    /// Always null.
-    pub logprobs: Option<Value>,
+    /// If asked for.
+    pub logprobs: Option<ChoiceLogprobs>,
 }
 
 /// What was written.
@@ -102,10 +175,46 @@ pub struct ChatChoice {
 pub struct AssistantMessage {
     /// Always `assistant`.
     pub role: &'static str,
-    /// The text.
-    pub content: String,
+    /// The text; null where only tools are called.
+    pub content: Option<String>,
     /// Always null.
     pub refusal: Option<String>,
+    /// The calls, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<ToolCall>>,
+}
+
+/// How likely the tokens of a choice were.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct ChoiceLogprobs {
+    /// One entry for each token of the text.
+    pub content: Vec<TokenLogprobs>,
+    /// Always null.
+    pub refusal: Option<Vec<TokenLogprobs>>,
+}
+
+/// How likely a token was, and what else could have stood there.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TokenLogprobs {
+    /// The token's text.
+    pub token: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f32,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The likeliest in this place.
+    pub top_logprobs: Vec<TopLogprob>,
+}
+
+/// A token that could have stood in a place.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TopLogprob {
+    /// The token's text.
+    pub token: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f32,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// A piece of a streamed chat.
@@ -128,11 +237,13 @@ pub struct ChatCompletionChunk {
 /// A piece of a choice.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChunkChoice {
-    /// Always 0.
+    /// Which choice.
     pub index: u32,
     /// What is new.
     pub delta: Delta,
-    /// `stop` or `length` at the end.
+    /// How likely the new text was, if asked for.
+    pub logprobs: Option<ChoiceLogprobs>,
+    /// `stop`, `length`, `tool_calls` or `content_filter` at the end.
     pub finish_reason: Option<String>,
 }
 
@@ -145,6 +256,34 @@ pub struct Delta {
     /// More text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// More of the calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCallDelta>,
+}
+
+/// A piece of a call.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct ToolCallDelta {
+    /// Which call of the choice.
+    pub index: u32,
+    /// In a call's first piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// In a call's first piece: `function`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// What is new of the call.
+    pub function: FunctionDelta,
+}
+
+/// What is new of a call.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct FunctionDelta {
+    /// In a call's first piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// More of the arguments' text.
+    pub arguments: String,
 }
 
 /// Tokens of a chat.
@@ -152,7 +291,7 @@ pub struct Delta {
 pub struct ChatUsage {
     /// Read.
     pub prompt_tokens: u32,
-    /// Written.
+    /// Written, in all choices.
     pub completion_tokens: u32,
     /// Both.
     pub total_tokens: u32,
@@ -165,55 +304,4 @@ pub struct ChatUsage {
 pub struct CachedTokens {
     /// From the prompt cache.
     pub cached_tokens: u32,
-}
-
-/// Texts to embed.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmbeddingsRequest {
-    /// The embedding model.
-    pub model: String,
-    /// One text or many.
-    #[schema(value_type = Object)]
-    pub input: Value,
-    /// `float` or `base64` (little-endian `f32`); `float` by default.
-    pub encoding_format: Option<String>,
-    /// Only the model's own.
-    pub dimensions: Option<usize>,
-    /// Accepted; it changes nothing.
-    pub user: Option<String>,
-}
-
-/// Embedded texts.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EmbeddingsResponse {
-    /// Always `list`.
-    pub object: &'static str,
-    /// In the order of the input.
-    pub data: Vec<Embedding>,
-    /// The model.
-    pub model: String,
-    /// Tokens.
-    pub usage: EmbeddingsUsage,
-}
-
-/// One embedding.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Embedding {
-    /// Always `embedding`.
-    pub object: &'static str,
-    /// Position in the input.
-    pub index: usize,
-    /// Numbers or base64.
-    #[schema(value_type = Object)]
-    pub embedding: Value,
-}
-
-/// Tokens of an embeddings request.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub struct EmbeddingsUsage {
-    /// Read.
-    pub prompt_tokens: usize,
-    /// The same.
-    pub total_tokens: usize,
 }

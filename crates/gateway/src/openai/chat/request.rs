@@ -4,80 +4,101 @@ use cairn_kernel::{Error, Result};
 use cairn_services::chat::ChatRequest;
 use cairn_services::{ChatMessage, Sampling};
 use cairn_wire::openai::{ChatCompletionRequest, ChatTurn, OneOrMany};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::openai::convert::{
-    neutral, refuse_rest, sampling, text_of, tokens, unsupported, within,
-};
+use super::{format, tools};
+use crate::openai::convert::{refuse_rest, sampling, sticky, text_of, tokens, within};
 
 /// Most texts that end an answer, as at OpenAI.
 const STOPS_MAX: usize = 4;
+/// Most answers to one request.
+const CHOICES_MAX: u32 = 16;
+/// Most alternatives named beside each token, as at OpenAI.
+const TOP_LOGPROBS_MAX: u8 = 20;
 
 /// Fields that change nothing here.
-const HARMLESS: [&str; 7] = [
+const HARMLESS: [&str; 6] = [
     "user",
     "metadata",
     "service_tier",
     "safety_identifier",
     "prompt_cache_key",
     "prompt_cache_retention",
-    "parallel_tool_calls",
 ];
 
 /// Checks `request` and refuses by name what is not done here.
 pub(super) fn read(request: ChatCompletionRequest, trace: &str) -> Result<ChatRequest> {
     refuse(&request)?;
-    let penalties = -2.0..=2.0;
-    let sampling = Sampling {
-        seed: request.seed,
-        frequency_penalty: within(
-            "frequency_penalty",
-            request.frequency_penalty,
-            penalties.clone(),
-        )?
-        .unwrap_or(0.0),
-        presence_penalty: within("presence_penalty", request.presence_penalty, penalties)?
-            .unwrap_or(0.0),
-        ..sampling(request.temperature, request.top_p, 1.0)?
-    };
-    let old = tokens("max_tokens", request.max_tokens)?;
-    let max_tokens = tokens("max_completion_tokens", request.max_completion_tokens)?.or(old);
+    let format = format::read(&request)?;
+    let (tools, tool_choice) = tools::read(request.tools.as_deref(), request.tool_choice.as_ref())?;
     let messages: Result<Vec<_>> =
         request.messages.iter().enumerate().map(|(number, turn)| message(number, turn)).collect();
+    let old = tokens("max_tokens", request.max_tokens)?;
+    let max_tokens = tokens("max_completion_tokens", request.max_completion_tokens)?.or(old);
     Ok(ChatRequest {
-        model: request.model,
         messages: messages?,
-        tools: None,
-        sampling,
+        tools,
+        tool_choice,
+        parallel_tool_calls: request.parallel_tool_calls.unwrap_or(true),
+        format,
+        sampling: sampled(&request)?,
         max_tokens,
+        logprobs: logprobs(&request)?,
+        choices: choices(request.n)?,
+        ignore_eos: request.ignore_eos.unwrap_or(false),
         stop: stops(request.stop)?,
+        sticky: sticky(&request.rest),
         trace: trace.to_owned(),
+        ..ChatRequest::default()
     })
 }
 
+fn sampled(request: &ChatCompletionRequest) -> Result<Sampling> {
+    let penalty = |name, value| Ok::<_, Error>(within(name, value, -2.0..=2.0)?.unwrap_or(0.0));
+    let top_k = match request.top_k {
+        None | Some(-1) => 0,
+        Some(given) => u32::try_from(given).map_err(|_| {
+            Error::invalid(format!("top_k is {given}; it must be -1, 0 or a number of tokens"))
+                .with_param("top_k")
+        })?,
+    };
+    let repetition = within("repetition_penalty", request.repetition_penalty, 0.01..=100.0)?;
+    Ok(Sampling {
+        seed: request.seed,
+        top_k,
+        repetition_penalty: repetition.unwrap_or(1.0),
+        frequency_penalty: penalty("frequency_penalty", request.frequency_penalty)?,
+        presence_penalty: penalty("presence_penalty", request.presence_penalty)?,
+        ..sampling(request.temperature, request.top_p, 1.0)?
+    })
+}
+
+fn choices(n: Option<u32>) -> Result<u32> {
+    match n.unwrap_or(1) {
+        n @ 1..=CHOICES_MAX => Ok(n),
+        n => Err(Error::invalid(format!("n is {n}; it must be between 1 and {CHOICES_MAX}"))
+            .with_param("n")),
+    }
+}
+
+fn logprobs(request: &ChatCompletionRequest) -> Result<Option<u8>> {
+    let wanted = request.logprobs == Some(true);
+    match request.top_logprobs {
+        Some(top) if top > 0 && !wanted => {
+            Err(Error::invalid("top_logprobs needs \"logprobs\": true").with_param("top_logprobs"))
+        }
+        Some(top) if top > TOP_LOGPROBS_MAX => Err(Error::invalid(format!(
+            "top_logprobs is {top}; it must be between 0 and {TOP_LOGPROBS_MAX}"
+        ))
+        .with_param("top_logprobs")),
+        top => Ok(wanted.then_some(top.unwrap_or(0))),
+    }
+}
+
 fn refuse(request: &ChatCompletionRequest) -> Result<()> {
-    if request.n.is_some_and(|n| n != 1) {
-        return Err(Error::invalid("only one choice is made here; leave 'n' out").with_param("n"));
-    }
-    if request.logprobs == Some(true) {
-        return Err(unsupported("logprobs"));
-    }
-    if request.tools.as_ref().is_some_and(|tools| !neutral(tools)) {
-        return Err(unsupported("tools"));
-    }
-    let plain =
-        |format: &Value| neutral(format) || format.get("type") == Some(&Value::from("text"));
-    if request.response_format.as_ref().is_some_and(|format| !plain(format)) {
-        return Err(unsupported("response_format"));
-    }
     let mut rest = request.rest.clone();
     // The ways to say what is done anyway.
-    let usual = [
-        ("tool_choice", Value::from("none")),
-        ("tool_choice", Value::from("auto")),
-        ("function_call", Value::from("none")),
-        ("modalities", Value::from(vec!["text"])),
-    ];
+    let usual = [("function_call", json!("none")), ("modalities", json!(["text"]))];
     rest.retain(|name, value| !usual.iter().any(|(known, same)| known == name && same == value));
     refuse_rest(&rest, &HARMLESS)
 }
@@ -85,21 +106,25 @@ fn refuse(request: &ChatCompletionRequest) -> Result<()> {
 fn message(number: usize, turn: &ChatTurn) -> Result<ChatMessage> {
     let role = match turn.role.as_str() {
         "system" | "developer" => "system",
-        role @ ("user" | "assistant") => role,
+        role @ ("user" | "assistant" | "tool") => role,
         other => {
             return Err(Error::invalid(format!(
-                "messages[{number}] has the role '{other}'; use system, developer, user or assistant"
+                "messages[{number}] has the role '{other}'; use system, developer, user, \
+                 assistant or tool"
             ))
             .with_param(format!("messages[{number}].role")));
         }
     };
-    if turn.tool_calls.as_ref().is_some_and(|calls| !neutral(calls)) {
-        return Err(unsupported(&format!("messages[{number}].tool_calls")));
-    }
+    let tool_calls = tools::past(turn, number)?;
     let place = format!("messages[{number}].content");
-    let content = turn.content.as_ref().unwrap_or(&Value::Null);
-    let mut message = ChatMessage::new(role, text_of(content, &place, &["text"])?);
+    let content = match &turn.content {
+        None | Some(Value::Null) if tool_calls.is_some() => String::new(),
+        content => text_of(content.as_ref().unwrap_or(&Value::Null), &place, &["text"])?,
+    };
+    let mut message = ChatMessage::new(role, content);
     message.name.clone_from(&turn.name);
+    message.tool_calls = tool_calls;
+    message.tool_call_id.clone_from(&turn.tool_call_id);
     Ok(message)
 }
 
@@ -160,10 +185,13 @@ mod tests {
     #[test]
     fn what_is_not_done_is_refused_by_name() {
         for (more, name) in [
-            (json!({"n": 2}), "n"),
-            (json!({"logprobs": true}), "logprobs"),
-            (json!({"tools": [{"type": "function"}]}), "tools"),
-            (json!({"response_format": {"type": "json_object"}}), "response_format"),
+            (json!({"n": 0}), "n"),
+            (json!({"n": 17}), "n"),
+            (json!({"top_logprobs": 3}), "top_logprobs"),
+            (json!({"logprobs": true, "top_logprobs": 21}), "top_logprobs"),
+            (json!({"top_k": -2}), "top_k"),
+            (json!({"repetition_penalty": 0}), "repetition_penalty"),
+            (json!({"functions": [{"name": "f"}]}), "functions"),
             (json!({"temperature": 2.5}), "temperature"),
             (json!({"top_p": -0.1}), "top_p"),
             (json!({"presence_penalty": 3}), "presence_penalty"),
@@ -171,7 +199,8 @@ mod tests {
             (json!({"logit_bias": {"5": 1}}), "logit_bias"),
             (json!({"tool_choice": "required"}), "tool_choice"),
             (json!({"stop": ["a", "b", "c", "d", "e"]}), "stop"),
-            (json!({"messages": [{"role": "tool", "content": "x"}]}), "messages[0].role"),
+            (json!({"messages": [{"role": "robot", "content": "x"}]}), "messages[0].role"),
+            (json!({"messages": [{"role": "tool", "content": "x"}]}), "messages[0].tool_call_id"),
             (json!({"messages": [{"role": "user"}]}), "messages[0].content"),
             (
                 json!({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}),
@@ -184,8 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn extensions_and_logprobs_are_read() -> Result<()> {
+        let read =
+            asked(&json!({"top_k": 5, "repetition_penalty": 1.1, "ignore_eos": true, "n": 3,
+            "logprobs": true, "top_logprobs": 2}))?;
+        assert_eq!((read.sampling.top_k, read.choices, read.logprobs), (5, 3, Some(2)));
+        assert!(read.ignore_eos && read.parallel_tool_calls);
+        assert_eq!(asked(&json!({"logprobs": true}))?.logprobs, Some(0));
+        assert_eq!(asked(&json!({}))?.logprobs, None);
+        Ok(())
+    }
+
+    #[test]
     fn what_changes_nothing_is_accepted() {
-        let more = json!({"n": 1, "logprobs": false, "tools": [], "user": "u", "top_logprobs": null,
+        let more = json!({"n": 1, "top_logprobs": 0, "parallel_tool_calls": false, "logprobs": false, "tools": [], "user": "u", "top_k": -1,
             "response_format": {"type": "text"}, "tool_choice": "auto", "logit_bias": {}, "store": false});
         assert!(asked(&more).is_ok());
     }

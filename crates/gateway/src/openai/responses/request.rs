@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::input::Input;
 use super::refused;
 use crate::openai::convert::{
-    neutral, ranking, refuse_rest, results, sampling, seconds, tokens, unsupported,
+    neutral, ranking, refuse_rest, results, sampling, seconds, sticky, tokens, unsupported,
 };
 
 /// Most stores of one search.
@@ -45,6 +45,8 @@ pub(super) struct Asked {
     pub(super) search: Option<Request>,
     /// The model asked for.
     pub(super) model: String,
+    /// What keeps its version of the model from request to request.
+    pub(super) sticky: Option<String>,
     pub(super) sampling: Sampling,
     pub(super) stream: bool,
     pub(super) include_results: bool,
@@ -71,6 +73,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     #[expect(clippy::cast_possible_truncation, reason = "settings of one or two digits")]
     let sampling = sampling(Some(temperature as f32), Some(top_p as f32), 1.0)?;
     let max_output_tokens = tokens("max_output_tokens", request.max_output_tokens)?;
+    let sticky = sticky(&request.rest);
     let model = request.model.unwrap_or_else(|| ALIAS.to_owned());
     let shell = Response {
         id: Id::generate("resp_").to_string(),
@@ -106,6 +109,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         input,
         search,
         model,
+        sticky,
         sampling,
         stream: request.stream,
         include_results,

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use cairn_kernel::{Result, Scope};
 use cairn_services::answer::{Answer, Citation, Mode, Question, Step};
-use cairn_services::chat::{ChatRequest, ChatStream};
+use cairn_services::chat::{Chat, ChatEvent, ChatRequest, ChatUsage};
 use cairn_services::llms::ALIAS;
 use cairn_services::retrieve::Request;
-use cairn_services::{ChatMessage, Done, Event, FinishReason, Services};
+use cairn_services::{ChatMessage, FinishReason, Services};
 use cairn_wire::openai::{
     CharRange, CitationExtra, FileCitation, InputTokensDetails, OutputTokensDetails, ResponseExtra,
     ResponseTimes, ResponseUsage,
@@ -54,6 +54,7 @@ fn searched(
         model: asked.model,
         sampling: asked.sampling,
         max_tokens: asked.shell.max_output_tokens,
+        sticky: asked.sticky,
         trace: trace.to_owned(),
     };
     let steps = services.answers.answer(scope.clone(), question);
@@ -136,48 +137,62 @@ async fn spoken(
     let question = ChatMessage::new("user", asked.input.question);
     let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
     let request = ChatRequest {
-        model: asked.model,
         messages,
-        tools: None,
         sampling: asked.sampling,
         max_tokens: asked.shell.max_output_tokens,
-        stop: Vec::new(),
+        choices: 1,
+        sticky: asked.sticky,
         trace: trace.to_owned(),
+        ..ChatRequest::default()
     };
-    let ChatStream { model, events } = services.inference.chat(scope, request).await?;
-    let states = services.inference.llms().states().await;
-    let sha256 = states.into_iter().find(|state| state.name == model).map(|state| state.sha256);
-    let mut text = String::new();
+    let asking = Instant::now();
+    let chat = services.inference.chat(scope, &asked.model, request).await?;
+    let Chat { model, identity, events } = chat;
+    let (mut text, mut cut_off) = (String::new(), false);
     let beats = events.map(move |event| {
         Ok(match event? {
-            Event::Started { .. } => None,
-            Event::Token { text: more, .. } => {
+            ChatEvent::Text { text: more, .. } => {
                 text.push_str(&more);
                 Some(Beat::Text(more))
             }
-            Event::Done(done) => {
-                let text = std::mem::take(&mut text);
-                let end = plain_ending(text, &model, sha256.clone(), &done, started);
-                Some(Beat::End(Box::new(end)))
+            ChatEvent::Finished { reason, .. } => {
+                cut_off = reason == FinishReason::Length;
+                None
             }
+            ChatEvent::Done(usage) => {
+                let written = Written {
+                    text: std::mem::take(&mut text),
+                    cut_off,
+                    generate_ms: millis(asking),
+                    usage,
+                };
+                Some(Beat::End(Box::new(plain_ending(written, &model, &identity, started))))
+            }
+            // No tools are offered, so none are called.
+            ChatEvent::Started { .. }
+            | ChatEvent::ToolCall { .. }
+            | ChatEvent::ToolArguments { .. } => None,
         })
     });
     Ok(Box::pin(beats.try_filter_map(|beat| std::future::ready(Ok(beat)))))
 }
 
-fn plain_ending(
+/// What a model wrote without a search.
+struct Written {
     text: String,
-    model: &str,
-    model_sha256: Option<String>,
-    done: &Done,
-    started: Instant,
-) -> Ending {
+    cut_off: bool,
+    generate_ms: f64,
+    usage: ChatUsage,
+}
+
+fn plain_ending(written: Written, model: &str, identity: &str, started: Instant) -> Ending {
+    let tokens = written.usage;
     Ending {
-        text,
+        text: written.text,
         model: model.to_owned(),
-        cut_off: done.finish_reason == FinishReason::Length,
+        cut_off: written.cut_off,
         annotations: Vec::new(),
-        usage: usage(done.prompt_tokens, done.cached_tokens, done.completion_tokens),
+        usage: usage(tokens.prompt_tokens, tokens.cached_tokens, tokens.completion_tokens),
         extra: ResponseExtra {
             refused: false,
             reason: None,
@@ -187,10 +202,10 @@ fn plain_ending(
             coverage: None,
             milliseconds: ResponseTimes {
                 search: 0.0,
-                generate: done.timings.prompt_ms + done.timings.generate_ms,
+                generate: written.generate_ms,
                 total: millis(started),
             },
-            model_sha256,
+            model_sha256: Some(identity.to_owned()),
             index_position: 0,
             unsupported: Vec::new(),
             nearest: Vec::new(),

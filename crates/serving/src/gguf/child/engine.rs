@@ -5,17 +5,21 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::session::SeqState;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 
 use super::Out;
 use super::model::BATCH;
+use super::prepare::awaits;
 use super::queue::FairQueue;
-use super::reuse::{Placement, SlotView, common_prefix, place};
-use super::work::{Job, Slot, Work, count};
+use super::reuse::{Placement, SlotView, place};
+use super::spill::Spill;
+use super::turns::shares;
+use super::work::{Job, Slot, Step, Work, count};
 use crate::gguf::protocol::{Failure, Fault, Loaded, Outcome, Reply, Tagged};
-use crate::gguf::request::{Event, FinishReason};
+use crate::gguf::request::Event;
 
 /// How long reading prompts may hold up the answers that are being written.
 const STALL: Duration = Duration::from_millis(150);
@@ -32,9 +36,10 @@ pub(super) enum Order {
 /// The context and everything that runs in it.
 pub(super) struct Engine<'m> {
     model: &'m LlamaModel,
-    context: LlamaContext<'m>,
+    pub(super) context: LlamaContext<'m>,
     batch: LlamaBatch<'static>,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) spill: Spill<SeqState>,
     queue: FairQueue<Job>,
     out: Out,
     events: Vec<Tagged>,
@@ -42,7 +47,9 @@ pub(super) struct Engine<'m> {
     /// Prompt tokens read per second, as measured; decides the size of a chunk.
     reading_speed: f64,
     failures: u32,
-    can_copy: bool,
+    pub(super) can_copy: bool,
+    /// The tokens that end an answer.
+    ends: Vec<i32>,
 }
 
 impl<'m> Engine<'m> {
@@ -50,14 +57,19 @@ impl<'m> Engine<'m> {
         model: &'m LlamaModel,
         context: LlamaContext<'m>,
         loaded: &Loaded,
+        spill_bytes: u64,
         out: Out,
     ) -> Self {
+        let vocab = model.vocab();
+        let ends = vocab.tokens().filter(|token| vocab.is_eog(*token)).map(|token| token.0);
+        let ends = ends.collect();
         let slots = (0..loaded.slots).map(|_| Slot::default()).collect();
         Self {
             model,
             context,
             batch: LlamaBatch::new(BATCH as usize, 1),
             slots,
+            spill: Spill::new(spill_bytes),
             queue: FairQueue::default(),
             out,
             events: Vec::new(),
@@ -65,6 +77,7 @@ impl<'m> Engine<'m> {
             reading_speed: 400.0,
             failures: 0,
             can_copy: !model.is_recurrent() && !model.is_hybrid(),
+            ends,
         }
     }
 
@@ -117,11 +130,12 @@ impl<'m> Engine<'m> {
     /// Gives free slots to waiting requests.
     fn admit(&mut self) {
         while self.slots.iter().any(|slot| slot.work.is_none()) {
-            let slots = &self.slots;
+            let (slots, can_copy) = (&self.slots, self.can_copy);
             let busy = |owner: &str| {
                 slots.iter().filter(|slot| slot.work.is_some() && slot.owner == owner).count()
             };
-            let Some((_, job)) = self.queue.pop(busy) else { return };
+            let ready = |owner: &str, job: &Job| !can_copy || !awaits(slots, owner, &job.prompt);
+            let Some((_, job)) = self.queue.pop(busy, ready) else { return };
             let views: Vec<SlotView<'_>> = slots
                 .iter()
                 .map(|slot| SlotView {
@@ -155,50 +169,6 @@ impl<'m> Engine<'m> {
         slot.used = self.turn;
         slot.owner.clone_from(&job.owner);
         slot.work = Some(Work::new(job, cached));
-    }
-
-    /// Brings a slot's cache to the longest usable beginning of the prompt and
-    /// returns its length.
-    fn prepare(&mut self, job: &Job, placement: Placement) -> usize {
-        let to = placement.slot;
-        let mut cached = placement.cached;
-        match placement.copy_from.filter(|_| self.can_copy) {
-            Some(from) => {
-                // Whole sequences only: a partial copy between streams aborts the process.
-                match self.context.kv_cache_seq_cp(sequence(from), sequence(to), None, None) {
-                    Ok(()) => self.slots[to].cache = self.slots[from].cache.clone(),
-                    Err(_) => cached = 0,
-                }
-            }
-            None if placement.copy_from.is_some() => {
-                let slot = &self.slots[to];
-                let own = slot.owner == job.owner;
-                let shared = common_prefix(&slot.cache, &job.prompt).min(job.prompt.len() - 1);
-                cached = if own { shared } else { 0 };
-            }
-            None => {}
-        }
-        if cached > 0 && !self.cut(to, cached) {
-            cached = 0;
-        }
-        if cached == 0 {
-            let _ = self.context.clear_kv_cache_seq(Some(count(to)), None, None);
-        }
-        self.slots[to].cache.truncate(cached);
-        cached
-    }
-
-    /// Removes what a sequence holds from `length` on; false when the model's cache
-    /// cannot do that (recurrent, sliding window) and must be filled from the start.
-    fn cut(&mut self, slot: usize, length: usize) -> bool {
-        let removed = self.context.clear_kv_cache_seq(Some(count(slot)), Some(count(length)), None);
-        let (first, last) = (
-            self.context.kv_cache_seq_pos_min(sequence(slot)),
-            self.context.kv_cache_seq_pos_max(sequence(slot)),
-        );
-        matches!(removed, Ok(true))
-            && last == sequence(length) - 1
-            && (first == 0 || !self.can_copy)
     }
 
     /// Decodes one batch and takes a token for each sequence that is ready.
@@ -240,11 +210,16 @@ impl<'m> Engine<'m> {
             .filter(|&at| self.slots[at].work.as_ref().is_some_and(|work| work.next.is_none()))
             .collect();
         waiting.sort_unstable_by_key(|&at| self.slots[at].used);
-        let mut read = 0;
-        for at in waiting {
-            read += self.fill_prompt(at, budget - read);
-        }
-        read
+        let needs: Vec<(&str, u32)> = waiting
+            .iter()
+            .map(|&at| {
+                let slot = &self.slots[at];
+                let prompt = slot.work.as_ref().map_or(0, |work| work.prompt.len());
+                (slot.owner.as_str(), count(prompt.saturating_sub(slot.cache.len())))
+            })
+            .collect();
+        let shares = shares(&needs, budget);
+        waiting.into_iter().zip(shares).map(|(at, share)| self.fill_prompt(at, share)).sum()
     }
 
     #[expect(
@@ -281,29 +256,25 @@ impl<'m> Engine<'m> {
         for slot in &mut self.slots {
             let Some(work) = &mut slot.work else { continue };
             let Some(row) = work.row.take() else { continue };
-            let token = work.sampler.next(self.context.get_logits_ith(row));
-            work.count();
-            let mut text = String::new();
-            let mut finished = None;
-            if vocab.is_eog(LlamaToken::new(token)) {
-                finished = Some(FinishReason::Stop);
-            } else {
-                text = work.text.push(&vocab.token_to_piece(LlamaToken::new(token), false, None));
-                if work.text.stopped() {
-                    finished = Some(FinishReason::Stop);
-                } else if work.generated >= work.limit {
-                    finished = Some(FinishReason::Length);
-                }
-            }
-            if finished.is_some() {
-                text.push_str(&work.text.finish());
-            }
             let id = work.id;
-            if !text.is_empty() {
-                let event = Event::Token { text, n: work.generated };
+            let logits = self.context.get_logits_ith(row);
+            let step = match work.advance(logits, &vocab, &self.ends) {
+                Ok(step) => step,
+                Err(reason) => {
+                    tracing::warn!(trace = work.trace, request = id, reason, "constraint failed");
+                    let message =
+                        format!("the answer's format could not be followed any further: {reason}");
+                    let failure = Failure::new(Fault::Invalid, message);
+                    self.events.push(Tagged { id, outcome: Outcome::Failed(failure) });
+                    slot.work = None;
+                    continue;
+                }
+            };
+            let Step { text, logprobs, finished } = step;
+            if !(text.is_empty() && logprobs.is_empty()) {
+                let event = Event::Token { text, n: work.generated, logprobs };
                 self.events.push(Tagged { id, outcome: Outcome::Event(event) });
             }
-            work.next = Some(token);
             if let Some(reason) = finished {
                 let done = work.done(reason);
                 tracing::debug!(
@@ -329,10 +300,8 @@ impl<'m> Engine<'m> {
         for slot in &mut self.slots {
             slot.cache.clear();
             if let Some(work) = slot.work.take() {
-                let failure = Failure {
-                    fault: Fault::Engine,
-                    message: "the language model failed on this request; send it again".to_owned(),
-                };
+                let message = "the language model failed on this request; send it again";
+                let failure = Failure::new(Fault::Engine, message);
                 self.events.push(Tagged { id: work.id, outcome: Outcome::Failed(failure) });
             }
         }
@@ -355,7 +324,7 @@ impl<'m> Engine<'m> {
 }
 
 /// A slot's sequence id, or a position.
-fn sequence(index: usize) -> i32 {
+pub(super) fn sequence(index: usize) -> i32 {
     i32::try_from(index).unwrap_or(i32::MAX)
 }
 

@@ -4,13 +4,18 @@
 //! so that tokenizing a long prompt or a cancellation never waits for a step.
 
 mod engine;
+mod guide;
 mod log;
+mod logprobs;
 mod model;
+mod prepare;
 mod queue;
 mod reuse;
 mod sampler;
+mod spill;
 mod text;
 mod tokens;
+mod turns;
 mod work;
 
 use std::io;
@@ -22,6 +27,7 @@ use llama_cpp_2::model::LlamaModel;
 
 use super::protocol::{Command, Failure, Outcome, Reply, Tagged};
 use engine::{Engine, Order};
+use guide::Guides;
 
 /// The main function of the child; `arguments` are those after the role.
 ///
@@ -45,7 +51,7 @@ pub fn child_main(arguments: &[String]) -> io::Result<()> {
         Err(message) => return out.send(&Reply::LoadFailed { message }),
     };
     tracing::info!(path = %load.path.display(), ms = loaded.load_ms, "model loaded");
-    let engine = Engine::new(&loading.model, context, &loaded, out.clone());
+    let engine = Engine::new(&loading.model, context, &loaded, load.spill_bytes, out.clone());
     let context_tokens = loaded.context_tokens;
     out.send(&Reply::Loaded(Box::new(loaded)))?;
     let (orders, received) = channel();
@@ -65,6 +71,7 @@ fn read(
     orders: &Sender<Order>,
     out: &Out,
 ) -> io::Result<()> {
+    let mut guides = Guides::default();
     while let Some((command, _)) = reader.recv()? {
         let order = match command {
             Command::Load(_) => return Err(io::Error::other("a model is loaded already")),
@@ -77,7 +84,7 @@ fn read(
                 continue;
             }
             Command::Generate { id, request } => {
-                match tokens::job(model, context_tokens, id, *request) {
+                match tokens::job(model, &mut guides, context_tokens, id, *request) {
                     Ok(job) => Order::Start(Box::new(job)),
                     Err(failure) => {
                         out.failed(id, failure)?;

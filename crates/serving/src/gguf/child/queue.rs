@@ -29,11 +29,16 @@ impl<T> FairQueue<T> {
         self.waiting.is_empty()
     }
 
-    /// Takes the next item: of the owner with the fewest slots by `busy`, then of
-    /// the one served longest ago, then in order of arrival.
-    pub(super) fn pop(&mut self, busy: impl Fn(&str) -> usize) -> Option<(String, T)> {
+    /// Takes the next item that is `ready`: of the owner with the fewest slots by
+    /// `busy`, then of the one served longest ago, then in order of arrival.
+    pub(super) fn pop(
+        &mut self,
+        busy: impl Fn(&str) -> usize,
+        ready: impl Fn(&str, &T) -> bool,
+    ) -> Option<(String, T)> {
         let rank = |owner: &str| (busy(owner), self.served.get(owner).copied().unwrap_or(0));
-        let places = self.waiting.iter().enumerate();
+        let places =
+            self.waiting.iter().enumerate().filter(|(_, (owner, item))| ready(owner, item));
         let (place, _) = places.min_by_key(|(place, (owner, _))| (rank(owner), *place))?;
         let (owner, item) = self.waiting.remove(place)?;
         self.turn += 1;
@@ -66,7 +71,7 @@ mod tests {
         for &(owner, item) in items {
             queue.push(owner.to_owned(), item);
         }
-        std::iter::from_fn(|| queue.pop(busy).map(|(_, item)| item)).collect()
+        std::iter::from_fn(|| queue.pop(busy, |_, _| true).map(|(_, item)| item)).collect()
     }
 
     #[test]
@@ -82,6 +87,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_ready_stays_and_holds_up_nobody() {
+        let mut queue = FairQueue::default();
+        for (owner, item) in [("a", 1), ("a", 2), ("b", 3)] {
+            queue.push(owner.to_owned(), item);
+        }
+        let next = queue.pop(|_| 0, |_, item| *item > 1);
+        assert_eq!(next.map(|(_, item)| item), Some(2));
+        assert!(queue.pop(|_| 0, |_, _| false).is_none());
+        assert!(!queue.is_empty());
+    }
+
+    #[test]
     fn one_request_at_a_time_does_not_starve_a_backlog() {
         let mut queue = FairQueue::default();
         for item in 0..3 {
@@ -90,7 +107,7 @@ mod tests {
         let mut taken = Vec::new();
         for _ in 0..4 {
             queue.push("steady".to_owned(), 100);
-            taken.push(queue.pop(|_| 0).unwrap().1);
+            taken.push(queue.pop(|_| 0, |_, _| true).unwrap().1);
         }
         assert_eq!(taken, [0, 100, 1, 100]);
         assert_eq!(queue.remove(|item| *item == 2), Some(2));

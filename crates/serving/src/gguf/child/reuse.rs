@@ -4,7 +4,7 @@
 //! probe another's cache could guess at its prompts by timing.
 
 /// Tokens that a copy between slots must save to be worth copying a whole cache.
-const COPY_GAIN: usize = 96;
+pub(super) const COPY_GAIN: usize = 96;
 
 /// What the choice needs to know of a slot.
 #[derive(Clone, Copy, Debug)]

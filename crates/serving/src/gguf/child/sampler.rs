@@ -39,24 +39,54 @@ impl Sampler {
     }
 
     /// Chooses a token by its `logits` and remembers it.
-    pub(super) fn next(&mut self, logits: &[f32]) -> i32 {
-        let token = if self.penalises() {
-            let mut changed = std::mem::take(&mut self.logits);
-            changed.clear();
-            changed.extend_from_slice(logits);
-            self.penalise(&mut changed);
-            let token = self.choose(&changed);
-            self.logits = changed;
-            token
-        } else {
-            self.choose(logits)
+    pub(super) fn next(&mut self, logits: &[f32], banned: &[i32]) -> i32 {
+        let token = match banned {
+            [] => self.choose(logits),
+            banned => self.choose_among(logits, |token| !banned.contains(&token)),
         };
+        self.remember(token);
+        token
+    }
+
+    /// Chooses among all tokens.
+    pub(super) fn choose(&mut self, logits: &[f32]) -> i32 {
+        if !self.penalises() {
+            return self.draw_from(logits);
+        }
+        self.changed(logits, |_| {})
+    }
+
+    /// Chooses among those that are `allowed`.
+    pub(super) fn choose_among(&mut self, logits: &[f32], allowed: impl Fn(i32) -> bool) -> i32 {
+        self.changed(logits, |logits| {
+            for (token, logit) in (0..).zip(logits) {
+                if !allowed(token) {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+        })
+    }
+
+    fn changed(&mut self, logits: &[f32], change: impl FnOnce(&mut [f32])) -> i32 {
+        let mut changed = std::mem::take(&mut self.logits);
+        changed.clear();
+        changed.extend_from_slice(logits);
+        if self.penalises() {
+            self.penalise(&mut changed);
+        }
+        change(&mut changed);
+        let token = self.draw_from(&changed);
+        self.logits = changed;
+        token
+    }
+
+    /// Counts a chosen token for the penalties.
+    pub(super) fn remember(&mut self, token: i32) {
         if self.recent.len() == REPETITION_WINDOW {
             self.recent.remove(0);
         }
         self.recent.push(token);
         *self.generated.entry(token).or_default() += 1;
-        token
     }
 
     fn penalises(&self) -> bool {
@@ -83,7 +113,7 @@ impl Sampler {
         }
     }
 
-    fn choose(&mut self, logits: &[f32]) -> i32 {
+    fn draw_from(&mut self, logits: &[f32]) -> i32 {
         let (best, top) = likeliest(logits);
         if self.sampling.temperature <= 0.0 || self.sampling.top_k == 1 {
             return best;
@@ -180,7 +210,7 @@ mod tests {
 
     fn draws(sampling: &Sampling, logits: &[f32], count: usize) -> Vec<i32> {
         let mut sampler = Sampler::new(sampling.clone(), &[]);
-        (0..count).map(|_| sampler.next(logits)).collect()
+        (0..count).map(|_| sampler.next(logits, &[])).collect()
     }
 
     fn seeded() -> Sampling {
@@ -227,7 +257,17 @@ mod tests {
         assert_eq!(draws(&frequency, &logits, 3), [0, 1, 0]);
         let repetition = Sampling { repetition_penalty: 1.5, ..greedy };
         let mut sampler = Sampler::new(repetition, &[0]);
-        assert_eq!(sampler.next(&logits), 1);
+        assert_eq!(sampler.next(&logits, &[]), 1);
+    }
+
+    #[test]
+    fn what_is_banned_or_not_allowed_is_never_chosen() {
+        let logits = [5.0, 1.0, 0.9, 0.8];
+        let mut sampler = Sampler::new(seeded(), &[]);
+        let drawn: Vec<i32> = (0..300).map(|_| sampler.next(&logits, &[0, 2])).collect();
+        assert!(drawn.iter().all(|&t| t == 1 || t == 3) && drawn.contains(&3));
+        let greedy = Sampling { temperature: 0.0, ..seeded() };
+        assert_eq!(Sampler::new(greedy, &[]).choose_among(&logits, |token| token > 1), 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use llama_cpp_2::model::LlamaModel;
 
+use super::guide::Guides;
 use super::work::Job;
 use crate::gguf::protocol::{Failure, Fault, PLAIN_BEGIN, PLAIN_END};
 use crate::gguf::request::{GenerateRequest, Prompt};
@@ -38,35 +39,42 @@ fn pieces(text: &str) -> Vec<(&str, bool)> {
 /// Makes a job of a request, or says why it cannot be one.
 pub(super) fn job(
     model: &LlamaModel,
+    guides: &mut Guides,
     context_tokens: u32,
     id: u64,
     request: GenerateRequest,
 ) -> Result<Job, Failure> {
     let received = Instant::now();
-    let invalid = |message: String| Failure { fault: Fault::Invalid, message };
     let prompt = match request.prompt {
         Prompt::Text(text) => prompt_tokens(model, &text),
         Prompt::Tokens(tokens) => {
             let known = 0..model.n_vocab();
             if let Some(strange) = tokens.iter().find(|token| !known.contains(*token)) {
-                return Err(invalid(format!(
-                    "the prompt has the token {strange}, which the \
-                                            model does not know"
-                )));
+                return Err(Failure::new(
+                    Fault::Invalid,
+                    format!("the prompt has the token {strange}, which the model does not know"),
+                ));
             }
             tokens
         }
     };
     if prompt.is_empty() {
-        return Err(invalid("the prompt is empty".to_owned()));
+        return Err(Failure::new(Fault::Invalid, "the prompt is empty"));
     }
     let limit = limit(prompt.len(), request.max_tokens, context_tokens)?;
+    let guide = match &request.constraint {
+        Some(constraint) => Some(guides.guide(model, constraint)?),
+        None => None,
+    };
     Ok(Job {
         id,
         prompt,
         limit,
         sampling: request.sampling,
         stop: request.stop,
+        guide,
+        logprobs: request.logprobs,
+        ignore_eos: request.ignore_eos,
         owner: request.owner,
         trace: request.trace,
         received,
@@ -85,7 +93,7 @@ fn prompt_tokens(model: &LlamaModel, text: &str) -> Vec<i32> {
 
 /// Tokens that may be generated.
 fn limit(prompt: usize, asked: Option<u32>, context: u32) -> Result<u32, Failure> {
-    let too_long = |message: String| Failure { fault: Fault::ContextLength, message };
+    let too_long = |message: String| Failure::new(Fault::ContextLength, message);
     let room = match u32::try_from(prompt) {
         Ok(tokens) if tokens < context => context - tokens,
         _ => {
@@ -97,10 +105,7 @@ fn limit(prompt: usize, asked: Option<u32>, context: u32) -> Result<u32, Failure
     };
     match asked {
         None => Ok(room),
-        Some(0) => Err(Failure {
-            fault: Fault::Invalid,
-            message: "max_tokens is 0: ask for one token at least".to_owned(),
-        }),
+        Some(0) => Err(Failure::new(Fault::Invalid, "max_tokens is 0: ask for one token at least")),
         Some(asked) if asked > room => Err(too_long(format!(
             "the prompt has {prompt} tokens and max_tokens asks for {asked} more, together {}; \
              the model's context here is {context} tokens: shorten the prompt or ask for at most \

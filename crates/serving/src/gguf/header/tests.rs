@@ -12,15 +12,23 @@ fn file() -> Vec<u8> {
     let mut out = b"GGUF".to_vec();
     out.extend(3u32.to_le_bytes());
     out.extend(1u64.to_le_bytes());
-    out.extend(4u64.to_le_bytes());
+    out.extend(8u64.to_le_bytes());
     for (key, value) in [("general.architecture", "llama"), ("tokenizer.chat_template", "{{x}}")] {
         text(&mut out, key);
         out.extend(8u32.to_le_bytes());
         text(&mut out, value);
     }
-    text(&mut out, "llama.context_length");
-    out.extend(4u32.to_le_bytes());
-    out.extend(8192u32.to_le_bytes());
+    for (key, value) in [
+        ("llama.context_length", 8192_u32),
+        ("llama.block_count", 30),
+        ("llama.embedding_length", 576),
+        ("llama.attention.head_count", 9),
+        ("llama.attention.head_count_kv", 3),
+    ] {
+        text(&mut out, key);
+        out.extend(4u32.to_le_bytes());
+        out.extend(value.to_le_bytes());
+    }
     text(&mut out, "tokenizer.ggml.tokens");
     out.extend(9u32.to_le_bytes());
     out.extend(8u32.to_le_bytes());
@@ -47,6 +55,8 @@ fn a_whole_file_is_read() {
     assert_eq!(header.architecture, "llama");
     assert_eq!(header.chat_template.as_deref(), Some("{{x}}"));
     assert_eq!(header.context_length, Some(8192));
+    // 30 layers, 3 heads, 64 numbers of key and of value, 2 bytes each.
+    assert_eq!(header.context_bytes_per_token, Some(30 * 3 * (64 + 64) * 2));
     assert_eq!(header.tensors, 1);
 }
 

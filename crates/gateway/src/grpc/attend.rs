@@ -1,0 +1,199 @@
+//! What happens to every call: an id, admission, authentication, a deadline, a count.
+
+use std::future::Future;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::middleware::Next;
+use cairn_kernel::{Error, Kind, Result, Scope, Shutdown};
+use cairn_services::Services;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
+
+use crate::App;
+use crate::error;
+use crate::extract::presented;
+use crate::middleware::request_id;
+
+const REQUEST_ID: &str = "x-request-id";
+const STICKY: &str = "x-cairn-sticky";
+
+/// The service: what the HTTP door has, and when to stop.
+#[derive(Clone)]
+pub(super) struct Door {
+    app: App,
+    shutdown: Shutdown,
+}
+
+/// A call that was let in.
+pub(super) struct Call {
+    pub(super) services: Services,
+    pub(super) scope: Scope,
+    /// The call's id, as in the log and the usage ledger.
+    pub(super) id: String,
+    /// What keeps its version of a model from call to call.
+    pub(super) sticky: Option<String>,
+}
+
+/// The methods that everyone may call.
+const OPEN: [&str; 3] = ["/ServerLive", "/ServerReady", "/ServerMetadata"];
+
+/// Looks at the key before the message is read, so that strangers cost no memory.
+pub(super) async fn knock(
+    State(door): State<Door>,
+    request: axum::extract::Request,
+    next: Next,
+) -> axum::response::Response {
+    let path = request.uri().path();
+    if !OPEN.iter().any(|method| path.ends_with(method)) {
+        let headers = request.headers().clone();
+        let header = |name: &str| headers.get(name)?.to_str().ok();
+        let (key, id) = (presented(header).to_owned(), request_id(header(REQUEST_ID)));
+        if let Err(error) = door.app.services.accounts.authenticate(&key).await {
+            return refusal(&id, &error).into_http();
+        }
+    }
+    next.run(request).await
+}
+
+/// A panic becomes this call's failure.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+pub(super) fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    refusal("", &crate::error::of_panic(panic.as_ref())).into_http()
+}
+
+impl Door {
+    pub(super) fn new(app: App, shutdown: Shutdown) -> Self {
+        Self { app, shutdown }
+    }
+
+    pub(super) fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// A call that everyone may make.
+    pub(super) async fn open<Q, A>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        work: impl FnOnce(&Services) -> Result<A>,
+    ) -> Result<Response<A>, Status> {
+        let id = id(request.metadata());
+        let services = &self.app.services;
+        respond(&id, self.watch(method, &id, async { work(services) }).await)
+    }
+
+    /// A call of an authenticated caller.
+    pub(super) async fn attend<Q, A, F>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        work: impl FnOnce(Call, Q) -> F,
+    ) -> Result<Response<A>, Status>
+    where
+        F: Future<Output = Result<A>>,
+    {
+        let (metadata, _, message) = request.into_parts();
+        let (id, answer) = self.perform(method, &metadata, message, work).await?;
+        respond(&id, Ok(answer))
+    }
+
+    /// The same for one message of a stream, with the call's id. The key is looked at
+    /// for each message: one that was revoked stops at once.
+    pub(super) async fn perform<Q, A, F>(
+        &self,
+        method: &'static str,
+        metadata: &MetadataMap,
+        message: Q,
+        work: impl FnOnce(Call, Q) -> F,
+    ) -> Result<(String, A), Status>
+    where
+        F: Future<Output = Result<A>>,
+    {
+        let id = id(metadata);
+        let done = self.watch(method, &id, async {
+            let scope = self.authenticate(metadata).await?;
+            let sticky = metadata.get(STICKY).and_then(|key| key.to_str().ok());
+            let call = Call {
+                services: self.app.services.clone(),
+                scope,
+                id: id.clone(),
+                sticky: sticky.filter(|key| !key.is_empty()).map(str::to_owned),
+            };
+            work(call, message).await
+        });
+        match done.await {
+            Ok(answer) => Ok((id, answer)),
+            Err(error) => Err(refusal(&id, &error)),
+        }
+    }
+
+    /// Authenticates the opening of a stream.
+    pub(super) async fn admit(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        let refused = self.authenticate(metadata).await.err();
+        refused.map_or(Ok(()), |error| Err(refusal(&id(metadata), &error)))
+    }
+
+    async fn authenticate(&self, metadata: &MetadataMap) -> Result<Scope> {
+        let presented = presented(|name| metadata.get(name)?.to_str().ok());
+        self.app.services.accounts.authenticate(presented).await
+    }
+
+    async fn watch<A>(
+        &self,
+        method: &'static str,
+        id: &str,
+        work: impl Future<Output = Result<A>>,
+    ) -> Result<A> {
+        let started = Instant::now();
+        let span = tracing::info_span!("call", id, method);
+        let in_flight = metrics::gauge!("cairn_grpc_requests_in_flight");
+        in_flight.increment(1.0);
+        let done = self.bound(work).instrument(span).await;
+        in_flight.decrement(1.0);
+        let code =
+            done.as_ref().map_or_else(|error| error::code(error.kind()), |_| tonic::Code::Ok);
+        let labels = [("method", method.to_owned()), ("code", format!("{code:?}"))];
+        metrics::counter!("cairn_grpc_requests_total", &labels).increment(1);
+        metrics::histogram!("cairn_grpc_request_seconds", &labels[..1])
+            .record(started.elapsed().as_secs_f64());
+        done
+    }
+
+    async fn bound<A>(&self, work: impl Future<Output = Result<A>>) -> Result<A> {
+        let Ok(_admitted) = self.app.admission.try_acquire() else {
+            let full = "too many requests at once; try again in a second";
+            return Err(Error::new(Kind::Exhausted, full));
+        };
+        // A deadline of the client's own ends the call in tonic, and what runs is dropped.
+        tokio::time::timeout(self.app.deadline, work).await.unwrap_or_else(|_| {
+            let late = format!("no answer within {} s", self.app.deadline.as_secs());
+            Err(Error::new(Kind::Timeout, late))
+        })
+    }
+}
+
+fn id(metadata: &MetadataMap) -> String {
+    request_id(metadata.get(REQUEST_ID).and_then(|value| value.to_str().ok()))
+}
+
+fn respond<A>(id: &str, done: Result<A>) -> Result<Response<A>, Status> {
+    let mut response = done.map(Response::new).map_err(|error| refusal(id, &error))?;
+    stamp(response.metadata_mut(), id);
+    Ok(response)
+}
+
+/// An error as a status; logged and counted here, at the edge.
+fn refusal(id: &str, failure: &Error) -> Status {
+    error::note(failure);
+    let mut status = Status::new(error::code(failure.kind()), error::message(failure));
+    stamp(status.metadata_mut(), id);
+    status
+}
+
+fn stamp(metadata: &mut MetadataMap, id: &str) {
+    if let Ok(value) = MetadataValue::try_from(id) {
+        metadata.insert(REQUEST_ID, value);
+    }
+}

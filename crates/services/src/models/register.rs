@@ -1,0 +1,254 @@
+//! New versions: checked by loading them before they are registered.
+
+use bytes::Bytes;
+use cairn_kernel::{Error, Result, ResultExt as _, Role, Scope};
+use cairn_serving::onnx::{ModelIdentity, ModelMetadata, TensorSpec};
+use cairn_serving::remote::ProviderKind;
+use cairn_store::BlobPath;
+use cairn_store::records::{ModelVersionRow, NewModelVersion, NewRolloutEvent};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::registry::NAME_MAX;
+use super::source::{ModelKind, Source};
+use super::{ModelInfo, Models};
+use crate::llms::ALIAS;
+
+/// How a GGUF file begins.
+const GGUF_MAGIC: &[u8] = b"GGUF";
+
+/// A version to be registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewVersion {
+    /// An ONNX or GGUF file; which it is, its first bytes tell.
+    File(Bytes),
+    /// A language model of the model store, by its name there.
+    Asset(String),
+    /// A model of a provider that the operator's configuration names.
+    Remote {
+        /// The provider.
+        provider: String,
+        /// Its name for the model.
+        model: String,
+    },
+}
+
+impl Models {
+    /// Registers a version, after loading it. The same file or remote model under the
+    /// same name is the same version.
+    ///
+    /// # Errors
+    /// `Invalid` for an unusable name, `NotFound` for a file that is not in the model
+    /// store or a provider that is not in the configuration, or what keeps an ONNX file
+    /// from loading.
+    pub async fn register(
+        &self,
+        scope: &Scope,
+        name: &str,
+        new: NewVersion,
+    ) -> Result<ModelVersionRow> {
+        scope.require(Role::Editor)?;
+        check_name("model", name)?;
+        if name.eq_ignore_ascii_case(ALIAS) {
+            let text = format!("'{name}' always names the default language model; choose another");
+            return Err(Error::invalid(text).with_param("name"));
+        }
+        let row = match new {
+            NewVersion::File(bytes) => self.file_of_tenant(scope, name, bytes).await?,
+            NewVersion::Asset(asset) => self.asset(name, &asset)?,
+            NewVersion::Remote { provider, model } => self.remote(name, provider, model).await?,
+        };
+        let mut tx = self.records.begin().await?;
+        let version = self.records.register_model(&mut tx, scope, &row).await?;
+        tx.commit().await.or_internal("registering a model")?;
+        tracing::info!(model = name, version, kind = row.kind, "model version registered");
+        self.records.model_version(scope, name, Some(version)).await
+    }
+
+    async fn file_of_tenant(
+        &self,
+        scope: &Scope,
+        name: &str,
+        bytes: Bytes,
+    ) -> Result<NewModelVersion> {
+        let hashed = bytes.clone();
+        let sha256 = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&hashed)));
+        let sha256 = sha256.await.or_internal("hashing a model")?;
+        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        let (kind, metadata) = if bytes.starts_with(GGUF_MAGIC) {
+            (ModelKind::Gguf, self.check_gguf(scope, name, &sha256, bytes).await?)
+        } else {
+            (ModelKind::Onnx, self.check_onnx(scope, name, &sha256, bytes).await?)
+        };
+        Ok(NewModelVersion {
+            name: name.to_owned(),
+            kind: kind.name(),
+            source: Source::default().written()?,
+            sha256,
+            bytes: size,
+            run_id: String::new(),
+            metadata: metadata.to_string(),
+        })
+    }
+
+    /// Loads an ONNX file and keeps it.
+    async fn check_onnx(
+        &self,
+        scope: &Scope,
+        name: &str,
+        sha256: &str,
+        bytes: Bytes,
+    ) -> Result<Value> {
+        let identity = ModelIdentity {
+            name: name.to_owned(),
+            version: "new".to_owned(),
+            sha256: sha256.to_owned(),
+        };
+        let engine = self.engines.open(bytes.to_vec(), identity).await?;
+        let metadata = described(engine.metadata());
+        self.blobs.put(&BlobPath::model(scope, sha256), bytes).await?;
+        Ok(metadata)
+    }
+
+    /// Keeps a GGUF file and loads it, in this order, because its engine maps it into
+    /// memory; one that does not load is not kept.
+    async fn check_gguf(
+        &self,
+        scope: &Scope,
+        name: &str,
+        sha256: &str,
+        bytes: Bytes,
+    ) -> Result<Value> {
+        let path = BlobPath::model(scope, sha256);
+        self.blobs.put(&path, bytes).await?;
+        let loaded = self.file_model(scope, name, sha256).await;
+        if loaded.is_err() && !self.records.has_model_file(scope, sha256).await? {
+            self.blobs.delete(&path).await?;
+        }
+        Ok(json!({"context_tokens": loaded?.context_tokens()}))
+    }
+
+    fn asset(&self, name: &str, asset: &str) -> Result<NewModelVersion> {
+        let asset = self.llms.installed(asset)?;
+        let source = Source { asset: Some(asset.name.clone()), ..Source::default() };
+        Ok(NewModelVersion {
+            name: name.to_owned(),
+            kind: ModelKind::Gguf.name(),
+            source: source.written()?,
+            sha256: asset.sha256.clone(),
+            bytes: i64::try_from(asset.bytes).unwrap_or(i64::MAX),
+            run_id: String::new(),
+            metadata: "{}".to_owned(),
+        })
+    }
+
+    /// A provider of tensors is asked what its model takes and gives; one of chats is asked
+    /// nothing before the first chat.
+    async fn remote(&self, name: &str, provider: String, model: String) -> Result<NewModelVersion> {
+        let kind = self.providers.names().find(|(known, _)| *known == provider);
+        let tensors = kind.is_some_and(|(_, kind)| kind == ProviderKind::Oip);
+        let metadata = if tensors {
+            described(self.providers.tensor_model(&provider, &model).await?.metadata())
+        } else {
+            self.providers.chat_model(&provider, &model)?;
+            json!({})
+        };
+        let source = Source { asset: None, provider: Some(provider), model: Some(model), tensors };
+        Ok(NewModelVersion {
+            name: name.to_owned(),
+            kind: ModelKind::Remote.name(),
+            source: source.written()?,
+            sha256: String::new(),
+            bytes: 0,
+            run_id: String::new(),
+            metadata: metadata.to_string(),
+        })
+    }
+
+    /// Lets an alias name a version.
+    ///
+    /// # Errors
+    /// `Invalid` for an unusable alias, `NotFound` for the version.
+    pub async fn set_alias(
+        &self,
+        scope: &Scope,
+        name: &str,
+        alias: &str,
+        version: i64,
+    ) -> Result<ModelInfo> {
+        scope.require(Role::Editor)?;
+        check_name("alias", alias)?;
+        if alias.bytes().all(|byte| byte.is_ascii_digit()) {
+            let text = format!("the alias '{alias}' would read as a version; use a letter in it");
+            return Err(Error::invalid(text).with_param("alias"));
+        }
+        let event = alias_event("alias_set", alias, Some(version));
+        self.records.set_model_alias(scope, name, alias, &event, version).await?;
+        self.get(scope, name).await
+    }
+
+    /// Takes an alias away.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn delete_alias(&self, scope: &Scope, name: &str, alias: &str) -> Result<()> {
+        scope.require(Role::Editor)?;
+        let event = alias_event("alias_deleted", alias, None);
+        self.records.delete_model_alias(scope, name, alias, &event).await?;
+        Ok(())
+    }
+}
+
+fn alias_event(action: &'static str, alias: &str, version: Option<i64>) -> NewRolloutEvent {
+    NewRolloutEvent {
+        rollout_id: String::new(),
+        automatic: false,
+        action,
+        reason: String::new(),
+        version,
+        detail: json!({"alias": alias}).to_string(),
+    }
+}
+
+fn described(known: &ModelMetadata) -> Value {
+    json!({
+        "platform": known.platform,
+        "inputs": signature(&known.inputs),
+        "outputs": signature(&known.outputs),
+    })
+}
+
+fn signature(specs: &[TensorSpec]) -> Vec<Value> {
+    let spec = |spec: &TensorSpec| json!({"name": spec.name, "datatype": spec.datatype.name(), "shape": spec.shape});
+    specs.iter().map(spec).collect()
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    let usable = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= NAME_MAX
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if usable {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "'{name}' cannot name a{} {what}; use up to {NAME_MAX} letters, digits, '-', '_' and '.'",
+        if what.starts_with('a') { "n" } else { "" }
+    ))
+    .with_param(if what == "alias" { "alias" } else { "name" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_and_the_reason_is_told() {
+        for good in ["credit", "Llama-3.2_1b", "2024"] {
+            assert!(check_name("model", good).is_ok(), "{good}");
+        }
+        for bad in ["", "-x", "a b", "a/b", "a@b", &"x".repeat(65)] {
+            let error = check_name("alias", bad).unwrap_err();
+            assert!(error.message().contains("an alias"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Models that others run: the providers of the configuration, and the two seams
+//! ([`ChatModel`](crate::chat::ChatModel), [`TensorModel`](crate::runtime::TensorModel))
+//! over their wires.
+//!
+//! ```text
+//!  ChatRequest ──> Dialect::call ──> Upstream::send ──> frames ──> Decoder ──> ChatEvent
+//!                  (one file a wire)  (deadlines, retries,  (SSE or       (one file a wire)
+//!                                      places, errors)       event stream)
+//! ```
+//!
+//! A provider belongs to the operator. Tenants name it and a model of it, and never an
+//! address or a key. Nothing is sent again once an answer has begun; a dropped stream
+//! closes its connection. What a wire cannot say is refused with the field's name.
+
+mod anthropic;
+mod azure;
+mod bedrock;
+mod chat;
+mod config;
+mod error;
+mod frames;
+mod gemini;
+mod google;
+mod oip;
+mod openai;
+mod providers;
+mod sse;
+mod turns;
+mod upstream;
+mod vertex;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{ProviderConfig, ProviderKind};
+pub use providers::{Embedded, Providers};
+pub use sse::{SseEvent, SseParser};
