@@ -10,7 +10,7 @@
 cd "$ROOT"
 
 what=${1:-}
-[ -f "bench/peers/$what.py" ] || fail "usage: scripts/bench-peers.sh llm|structured|tensor [MODEL]"
+[ -f "bench/peers/$what.py" ] || fail "usage: scripts/bench-peers.sh llm|structured|tensor|chaos|memory|mutated|rollout [ARGUMENT]"
 if [ "$what" = tensor ] && ! command -v wrk >/dev/null; then
     fail "wrk is missing. Install it with: apt-get update && apt-get install -y wrk"
 fi

@@ -18,7 +18,7 @@ import psutil
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
-from cairn_server import Server  # noqa: E402
+from cairn_server import CACHE, Server  # noqa: E402
 from tensor import request, train  # noqa: E402
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
@@ -47,15 +47,16 @@ def resident(server: Server) -> int:
 
 
 def main() -> int:
-    os.environ["CAIRN_LLM"] = "smollm2-135m-instruct"
     with tempfile.TemporaryDirectory(prefix="cairn-memory-") as folder:
         server = Server(pathlib.Path(folder) / "data").start()
         try:
             file = train(server)
             made = server.call("POST", "/cairn/v1/models/again/versions", expect=None, files={"file": ("again.onnx", file)})
             made.raise_for_status()
-            made = server.call("POST", "/cairn/v1/models/words/versions", expect=None, json={
-                "kind": "gguf", "asset": "smollm2-135m-instruct"})
+            # As a file of the tenant's own: a model of the store is everybody's and leaves memory when it is idle.
+            words = next(pathlib.Path(os.environ.get("CAIRN_MODELS_DIR", CACHE / "models")).rglob("SmolLM2*.gguf"))
+            made = server.call("POST", "/cairn/v1/models/words/versions", expect=None, files={
+                "file": ("words.gguf", words.read_bytes())})
             made.raise_for_status()
             body = request(server)
             figures = []

@@ -5,19 +5,17 @@
 //! The server does everything a user's does: it parses in sandboxed children, cuts,
 //! tokenises, embeds, commits to disk and writes the index.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use cairn_serving::embed::{EmbedConfig, TextTokenizer};
 use cairn_serving::models::ModelStore;
 use reqwest::multipart::{Form, Part};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::embed::{Bare, sample};
+use crate::server::Server;
 
-const KEY: &str = "a-key-of-the-ingestion-bench-only";
 /// Texts of [`sample`] in one file.
 const TEXTS_PER_FILE: usize = 8;
 
@@ -81,7 +79,7 @@ async fn through_server(texts: &[String]) -> Result<(f64, f64)> {
     let store =
         server.send(server.post("/v1/vector_stores").json(&json!({"name": "bench"}))).await?;
     let store = store["id"].as_str().context("a store without an id")?.to_owned();
-    let before = server.embedded_tokens().await?;
+    let before = embedded_tokens(&server).await?;
     let began = Instant::now();
     for ids in ids.chunks(100) {
         let path = format!("/v1/vector_stores/{store}/file_batches");
@@ -97,68 +95,11 @@ async fn through_server(texts: &[String]) -> Result<(f64, f64)> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let seconds = began.elapsed().as_secs_f64();
-    Ok((server.embedded_tokens().await? - before, seconds))
+    Ok((embedded_tokens(&server).await? - before, seconds))
 }
 
-/// A server of its own, which ends with the bench.
-struct Server {
-    process: Child,
-    url: String,
-    client: reqwest::Client,
-}
-
-impl Server {
-    async fn start(data: &Path) -> Result<Self> {
-        let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("cairn"));
-        let program = std::env::var_os("CAIRN_BIN").map_or_else(beside, |path| Ok(path.into()))?;
-        ensure!(program.is_file(), "{} is missing: run `make build`", program.display());
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let process = Command::new(program)
-            .args(["up", "--listen", &format!("127.0.0.1:{port}"), "--data"])
-            .arg(data.join("data"))
-            .env("CAIRN_ADMIN_KEY", KEY)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let url = format!("http://127.0.0.1:{port}");
-        let server = Self { process, url, client: reqwest::Client::new() };
-        let until = Instant::now() + Duration::from_secs(30);
-        while Instant::now() < until {
-            let ready = server.client.get(format!("{}/readyz", server.url)).send().await;
-            if ready.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(server);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        bail!("the server was not ready within 30 s")
-    }
-
-    fn get(&self, path: &str) -> reqwest::RequestBuilder {
-        self.client.get(format!("{}{path}", self.url))
-    }
-
-    fn post(&self, path: &str) -> reqwest::RequestBuilder {
-        self.client.post(format!("{}{path}", self.url))
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value> {
-        let answer = request.bearer_auth(KEY).send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        ensure!(status.is_success(), "{status}: {text}");
-        Ok(serde_json::from_str(&text)?)
-    }
-
-    async fn embedded_tokens(&self) -> Result<f64> {
-        let text = self.get("/metrics").bearer_auth(KEY).send().await?.text().await?;
-        let line = text.lines().find_map(|line| line.strip_prefix("cairn_embed_tokens_total "));
-        Ok(line.map(str::parse).transpose()?.unwrap_or(0.0))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+async fn embedded_tokens(server: &Server) -> Result<f64> {
+    let text = server.text(server.get("/metrics")).await?;
+    let line = text.lines().find_map(|line| line.strip_prefix("cairn_embed_tokens_total "));
+    Ok(line.map(str::parse).transpose()?.unwrap_or(0.0))
 }

@@ -89,6 +89,7 @@ pub fn run(options: &Options) -> Result<Vec<Speed>> {
 
 async fn start(options: &Options) -> Result<Gguf> {
     let config = GgufConfig {
+            adapter: None,
         path: options.model.clone(),
         sha256: String::new(),
         name: "bench".to_owned(),

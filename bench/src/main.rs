@@ -1,8 +1,8 @@
 //! The benches, each against its peer or the bare engine in the same run:
 //! `llm` (decode), `embed` (the embedder alone), `ingest` (embedding while a server
-//! ingests), `retrieval` (quality and latency).
+//! ingests), `tensor` (a row through the server, batches), `retrieval` (quality and latency).
 //!
-//! `cargo run -p cairn-bench -- [llm|embed|ingest|retrieval|all] [DATA]`, where DATA is a
+//! `cargo run -p cairn-bench -- [llm|embed|ingest|tensor|retrieval|all] [DATA]`, where DATA is a
 //! folder with `cranfield` and `cacm` (default `../shared/data/retrieval`). The
 //! models come from the model store.
 
@@ -10,6 +10,8 @@ mod embed;
 mod ingest;
 mod llm;
 mod retrieval;
+mod server;
+mod tensor;
 
 use std::path::{Path, PathBuf};
 
@@ -21,9 +23,12 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [child, role, rest @ ..] = arguments.as_slice()
         && child == "__child"
-        && role == "gguf"
     {
-        return Ok(cairn_serving::gguf::child_main(rest)?);
+        return match role.as_str() {
+            "gguf" => Ok(cairn_serving::gguf::child_main(rest)?),
+            "onnx" => Ok(cairn_serving::onnx::child_main(rest)?),
+            other => bail!("there is no child '{other}'"),
+        };
     }
     let what = arguments.first().map_or("all", String::as_str);
     let data = arguments.get(1).map_or("../shared/data/retrieval", String::as_str);
@@ -31,15 +36,17 @@ fn main() -> Result<()> {
         "llm" => decode(),
         "embed" => embedding(),
         "ingest" => ingestion(),
+        "tensor" => tensors(),
         "retrieval" => quality(Path::new(data)),
         "all" => {
             decode()?;
             embedding()?;
             ingestion()?;
+            tensors()?;
             quality(Path::new(data))
         }
         other => {
-            bail!("there is no bench '{other}'; there are llm, embed, ingest, retrieval and all")
+            bail!("there is no bench '{other}'; there are llm, embed, ingest, tensor, retrieval and all")
         }
     }
 }
@@ -86,6 +93,24 @@ fn ingestion() -> Result<()> {
         report.server_tokens_per_second,
         report.bare_tokens_per_second,
         report.ratio
+    );
+    Ok(())
+}
+
+fn tensors() -> Result<()> {
+    let one = tensor::overhead()?;
+    println!(
+        "tensor, one row over HTTP: {:.3} ms, bare rten {:.3} ms, overhead {:.3} ms at the median",
+        one.served_ms,
+        one.bare_ms,
+        one.served_ms - one.bare_ms
+    );
+    let gain = tensor::batching()?;
+    println!(
+        "tensor, 32 callers: {:.0} rows/s in batches, {:.0} rows/s one by one, ratio {:.1}",
+        gain.together,
+        gain.alone,
+        gain.together / gain.alone
     );
     Ok(())
 }

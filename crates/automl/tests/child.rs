@@ -234,17 +234,19 @@ fn a_dropped_run_kills_its_child(bench: &Bench) {
         let trainer = Trainer::new(Isolate::current().unwrap(), MEMORY);
         let (tell, told) = tokio::sync::oneshot::channel();
         let mut tell = Some(tell);
-        let run = trainer.train(&request, |progress| {
+        let mut run = Box::pin(trainer.train(&request, |progress| {
             if progress.stage == "lightgbm"
                 && let Some(tell) = tell.take()
             {
                 let _ = tell.send(());
             }
-        });
+        }));
+        // By reference: `select!` drops what it owns before it goes on, and the child with it.
         tokio::select! {
-            outcome = run => panic!("ended by itself: {:?}", outcome.map(|r| r.seconds)),
+            outcome = &mut run => panic!("ended by itself: {:?}", outcome.map(|r| r.seconds)),
             _ = told => assert_eq!(children(), 1),
         }
+        drop(run);
         let start = Instant::now();
         while children() > 0 {
             assert!(start.elapsed() < Duration::from_secs(5), "the child lives on");

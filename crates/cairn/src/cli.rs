@@ -207,6 +207,9 @@ pub(crate) enum Models {
         /// An ONNX or GGUF file
         #[arg(required_unless_present_any = ["asset", "provider"], conflicts_with_all = ["asset", "provider"])]
         file: Option<PathBuf>,
+        /// The file is a LoRA adapter for this model, as `cairn models list` shows it
+        #[arg(long, requires = "file")]
+        base: Option<String>,
         /// A language model, as `cairn models list` shows it
         #[arg(long, conflicts_with = "provider")]
         asset: Option<String>,
@@ -358,6 +361,7 @@ mod tests {
             "cairn models pull SmolLM2-135M-Instruct all-MiniLM-L6-v2",
             "cairn models add m m.onnx --json",
             "cairn models add m --asset smollm2-135m-instruct",
+            "cairn models add m lora.gguf --base smollm2-135m-instruct",
             "cairn models add m --provider p --model x",
             "cairn models alias m champion 2",
             "cairn models rollout m --set plan.json",
@@ -372,6 +376,7 @@ mod tests {
         for line in [
             "cairn models add m",
             "cairn models add m f --asset a",
+            "cairn models add m --base a",
             "cairn models add m --provider p",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cairn_isolate::Isolate;
@@ -11,7 +11,7 @@ use cairn_kernel::{Error, Kind, Result, Shutdown, Tasks};
 use cairn_serving::chat::ChatModel;
 use cairn_serving::gguf::{Gguf, GgufConfig, State};
 use cairn_serving::models::{Asset, AssetKind, ModelStore, assets};
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 /// The name that always means the default model.
 pub const ALIAS: &str = "cairn";
@@ -46,10 +46,28 @@ pub struct LlmState {
     pub sha256: String,
 }
 
+/// A place for an engine. Whoever comes while it is loading waits for that load, and
+/// nobody else does.
 #[derive(Debug)]
-struct Loaded {
-    engine: Gguf,
-    used: Instant,
+struct Place {
+    engine: OnceCell<Gguf>,
+    used: Mutex<Instant>,
+}
+
+impl Place {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { engine: OnceCell::new(), used: Mutex::new(Instant::now()) })
+    }
+
+    fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Whether it is loaded, answers nobody and was last asked for that long ago.
+    fn is_idle(&self, idle: Duration) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.elapsed() >= idle && self.engine.get().is_some_and(Gguf::is_quiet)
+    }
 }
 
 /// Language models by name. Clones share them.
@@ -59,7 +77,7 @@ pub struct Llms {
     tasks: Tasks,
     store: Arc<ModelStore>,
     settings: Arc<LlmSettings>,
-    loaded: Arc<Mutex<HashMap<String, Loaded>>>,
+    loaded: Arc<Mutex<HashMap<String, Arc<Place>>>>,
 }
 
 impl Llms {
@@ -98,7 +116,7 @@ impl Llms {
     pub async fn engine(&self, model: &str) -> Result<Gguf> {
         let asset = self.resolve(model)?;
         let name = asset.name.clone();
-        let place = || self.store.path_of(&name).ok_or_else(|| missing(&name));
+        let place = || Ok((self.store.path_of(&name).ok_or_else(|| missing(&name))?, None));
         self.loaded(name.clone(), (&name, &asset.sha256), place).await
     }
 
@@ -107,25 +125,48 @@ impl Llms {
         &self,
         key: String,
         (name, sha256): (&str, &str),
-        place: impl FnOnce() -> Result<PathBuf> + Send,
+        place: impl FnOnce() -> Result<(PathBuf, Option<PathBuf>)> + Send,
     ) -> Result<Gguf> {
-        let mut loaded = self.loaded.lock().await;
-        if let Some(held) = loaded.get_mut(&key) {
-            held.used = Instant::now();
-            return Ok(held.engine.clone());
+        let held = self.with(|loaded| {
+            Arc::clone(loaded.entry(key.clone()).or_insert_with(Place::new))
+        });
+        held.touch();
+        let engine = held.engine.get_or_try_init(async || {
+            let (path, adapter) = place()?;
+            let config = GgufConfig {
+                path,
+                adapter,
+                sha256: sha256.to_owned(),
+                name: name.to_owned(),
+                context_tokens: self.settings.context_tokens,
+                slots: self.settings.slots,
+                threads: self.settings.threads,
+            };
+            tracing::info!(model = name, "loading a language model");
+            Gguf::start(&self.isolate, &self.tasks, config).await
+        });
+        let engine = engine.await.cloned();
+        if engine.is_err() {
+            // Two hold it when nobody else waits: the map and this call.
+            self.with(|loaded| {
+                let gone = loaded.get(&key).is_some_and(|there| {
+                    Arc::ptr_eq(there, &held) && Arc::strong_count(there) == 2
+                });
+                if gone {
+                    loaded.remove(&key);
+                }
+            });
         }
-        let config = GgufConfig {
-            path: place()?,
-            sha256: sha256.to_owned(),
-            name: name.to_owned(),
-            context_tokens: self.settings.context_tokens,
-            slots: self.settings.slots,
-            threads: self.settings.threads,
-        };
-        tracing::info!(model = name, "loading a language model");
-        let engine = Gguf::start(&self.isolate, &self.tasks, config).await?;
-        loaded.insert(key, Loaded { engine: engine.clone(), used: Instant::now() });
-        Ok(engine)
+        engine
+    }
+
+    /// Takes what is held under `key` out of memory; running answers are finished first.
+    pub(crate) async fn unload(&self, key: &str) {
+        let held = self.with(|loaded| loaded.remove(key));
+        if let Some(engine) = held.as_ref().and_then(|held| held.engine.get()) {
+            engine.retire().await;
+            tracing::info!(model = key, "language model unloaded");
+        }
     }
 
     /// A tenant's own file, loaded if it was not. `key` is the tenant's and the file's.
@@ -138,7 +179,26 @@ impl Llms {
         (name, sha256): (&str, &str),
         path: PathBuf,
     ) -> Result<Arc<dyn ChatModel>> {
-        Ok(Arc::new(self.loaded(key, (name, sha256), || Ok(path)).await?))
+        Ok(Arc::new(self.loaded(key, (name, sha256), || Ok((path, None))).await?))
+    }
+
+    /// A model of the store with a tenant's adapter for it, loaded if it was not.
+    ///
+    /// # Errors
+    /// `NotFound` for the model, or what keeps it from loading.
+    pub(crate) async fn adapted_model(
+        &self,
+        key: String,
+        (name, sha256): (&str, &str),
+        base: &str,
+        adapter: PathBuf,
+    ) -> Result<Arc<dyn ChatModel>> {
+        let base = &self.installed(base)?.name;
+        let place = || {
+            let path = self.store.path_of(base).ok_or_else(|| missing(base))?;
+            Ok((path, Some(adapter)))
+        };
+        Ok(Arc::new(self.loaded(key, (name, sha256), place).await?))
     }
 
     /// The local model `name`, loaded if it was not.
@@ -159,8 +219,17 @@ impl Llms {
     }
 
     /// Whether a model is in memory.
-    pub(crate) async fn is_loaded(&self, name: &str) -> bool {
-        self.loaded.lock().await.contains_key(name)
+    pub(crate) fn is_loaded(&self, name: &str) -> bool {
+        self.held(name).is_some()
+    }
+
+    /// The engine under `key`, if it is loaded.
+    fn held(&self, key: &str) -> Option<Gguf> {
+        self.with(|loaded| loaded.get(key).and_then(|held| held.engine.get().cloned()))
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut HashMap<String, Arc<Place>>) -> R) -> R {
+        act(&mut self.loaded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn resolve(&self, model: &str) -> Result<&'static Asset> {
@@ -181,17 +250,19 @@ impl Llms {
     }
 
     /// The state of every model that is here or loaded.
-    pub async fn states(&self) -> Vec<LlmState> {
-        let loaded = self.loaded.lock().await;
+    pub fn states(&self) -> Vec<LlmState> {
         self.available()
             .into_iter()
             .map(|name| {
                 let sha256 =
                     language_model(&name).map(|asset| asset.sha256.clone()).unwrap_or_default();
-                let held = loaded.get(&name);
-                let (state, reason) =
-                    held.map_or(("unloaded", None), |held| describe(&held.engine));
-                let memory_bytes = held.map(|held| held.engine.facts().memory_bytes);
+                let (present, engine) = self.with(|loaded| {
+                    let held = loaded.get(&name);
+                    (held.is_some(), held.and_then(|held| held.engine.get().cloned()))
+                });
+                let without = if present { "loading" } else { "unloaded" };
+                let (state, reason) = engine.as_ref().map_or((without, None), describe);
+                let memory_bytes = engine.map(|engine| engine.facts().memory_bytes);
                 LlmState { name, state, reason, memory_bytes, sha256 }
             })
             .collect()
@@ -210,21 +281,17 @@ impl Llms {
 
     /// Unloads every model; the children end and their memory is returned.
     pub async fn stop(&self) {
-        self.unload_idle(Duration::ZERO).await;
+        let keys: Vec<String> = self.with(|loaded| loaded.keys().cloned().collect());
+        futures::future::join_all(keys.iter().map(|key| self.unload(key))).await;
     }
 
     async fn unload_idle(&self, idle: Duration) {
-        let mut loaded = self.loaded.lock().await;
-        let names: Vec<String> = loaded
-            .iter()
-            .filter(|(_, held)| held.used.elapsed() >= idle)
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in names {
-            if let Some(held) = loaded.remove(&name) {
-                held.engine.stop().await;
-                tracing::info!(model = name, "language model unloaded");
-            }
+        let keys: Vec<String> = self.with(|loaded| {
+            let idle = loaded.iter().filter(|(_, held)| held.is_idle(idle));
+            idle.map(|(key, _)| key.clone()).collect()
+        });
+        for key in keys {
+            self.unload(&key).await;
         }
     }
 }

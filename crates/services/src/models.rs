@@ -12,8 +12,8 @@ mod residence;
 mod rows;
 mod source;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result, ResultExt, Role, Scope, Tasks};
@@ -53,6 +53,8 @@ pub struct Models {
     providers: Providers,
     tasks: Tasks,
     loaded: Arc<Mutex<VecDeque<(Key, Arc<dyn TensorModel>)>>>,
+    /// Held by whoever is loading a version, so that it is loaded once.
+    loading: Arc<Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>>,
     /// Tenant and name of each model that was taken out of service.
     taken_out: Arc<Mutex<HashSet<(String, String)>>>,
 }
@@ -94,7 +96,7 @@ impl Models {
     /// Models over their parts.
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { records, blobs, engines, llms, registry, rollouts, providers, tasks } = parts;
-        let (loaded, taken_out) = Default::default();
+        let (loaded, loading, taken_out) = Default::default();
         Self {
             records,
             blobs,
@@ -105,6 +107,7 @@ impl Models {
             providers,
             tasks,
             loaded,
+            loading,
             taken_out,
         }
     }
@@ -144,9 +147,9 @@ impl Models {
     async fn is_loaded(&self, scope: &Scope, version: &ModelVersionRow) -> Result<bool> {
         Ok(match (ModelKind::of(version)?, Source::read(version)?.asset) {
             (ModelKind::Onnx, _) => self.held(&key(scope, version)).is_some(),
-            (ModelKind::Gguf, Some(asset)) => self.llms.is_loaded(&asset).await,
-            (ModelKind::Gguf, None) => {
-                self.llms.is_loaded(&chat::file_key(scope, &version.sha256)).await
+            (ModelKind::Gguf, Some(asset)) if !Source::read(version)?.adapter => self.llms.is_loaded(&asset),
+            (ModelKind::Gguf, _) => {
+                self.llms.is_loaded(&chat::file_key(scope, &version.sha256))
             }
             // What runs elsewhere is not loaded here.
             (ModelKind::Remote, _) => true,
@@ -221,7 +224,10 @@ impl Models {
     /// `NotFound`, `Forbidden`.
     pub async fn delete(&self, scope: &Scope, name: &str) -> Result<()> {
         scope.require(Role::Editor)?;
-        self.rollouts.delete_model(scope, name).await
+        let info = self.get(scope, name).await?;
+        self.rollouts.delete_model(scope, name).await?;
+        self.with_taken_out(|names| names.remove(&(scope.tenant().to_string(), name.to_owned())));
+        self.release(scope, &info).await
     }
 
     /// The ONNX file of a version.
@@ -267,6 +273,11 @@ impl Models {
     ) -> Result<Arc<dyn TensorModel>> {
         tensors(row)?;
         let key = key(scope, row);
+        if let Some(engine) = self.held(&key) {
+            return Ok(engine);
+        }
+        let turn = self.turn(&key);
+        let _alone = turn.lock().await;
         if let Some(engine) = self.held(&key) {
             return Ok(engine);
         }
@@ -328,6 +339,17 @@ impl Models {
             loaded.push_back(found);
             Some(engine)
         })
+    }
+
+    fn turn(&self, key: &Key) -> Arc<tokio::sync::Mutex<()>> {
+        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = loading.get(key).and_then(Weak::upgrade) {
+            return turn;
+        }
+        loading.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        loading.insert(key.clone(), Arc::downgrade(&turn));
+        turn
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut VecDeque<(Key, Arc<dyn TensorModel>)>) -> R) -> R {

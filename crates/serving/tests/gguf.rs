@@ -17,6 +17,7 @@ use cairn_serving::gguf::{
     CHILD_ROLE, ChatMessage, Done, Event, FinishReason, GenerateRequest, GenerateStream, Gguf,
     GgufConfig, Isolate, Sampling, State, child_main,
 };
+use adapter::an_adapter_changes_the_answers_and_a_wrong_one_is_refused;
 use chat::{
     a_chat_calls_a_tool_with_valid_arguments, a_constraint_is_followed_or_refused_with_the_reason,
     a_prompt_whose_slot_was_given_away_is_put_back, log_probabilities_come_with_their_text,
@@ -41,6 +42,8 @@ macro_rules! check {
 }
 
 // Behind the macro, which it uses.
+#[path = "gguf/adapter.rs"]
+mod adapter;
 #[path = "gguf/chat.rs"]
 mod chat;
 
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         log_probabilities_come_with_their_text,
         requests_behind_one_new_beginning_read_it_once,
         a_prompt_whose_slot_was_given_away_is_put_back,
+        an_adapter_changes_the_answers_and_a_wrong_one_is_refused,
     ];
     let listing = arguments.iter().any(|argument| argument == "--list");
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
@@ -131,7 +135,7 @@ fn model_file() -> Result<PathBuf, Failed> {
 
 async fn start(path: PathBuf, slots: u32) -> Result<Gguf, Failed> {
     let (sha256, name) = (SHA256.to_owned(), "smollm2".to_owned());
-    let config = GgufConfig { path, sha256, name, context_tokens: CONTEXT, slots, threads: 1 };
+    let config = GgufConfig { path, adapter: None, sha256, name, context_tokens: CONTEXT, slots, threads: 1 };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }
 

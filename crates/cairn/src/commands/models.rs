@@ -19,8 +19,8 @@ pub(super) async fn run(context: &Context, asked: Models) -> Result<Outcome> {
     match asked {
         Models::List(json) => list(context, json.json).await,
         Models::Pull { names, all, default: _ } => pull(context, &names, all).await,
-        Models::Add { name, file, asset, provider, model, json } => {
-            let version = Version { file, asset, provider, model };
+        Models::Add { name, file, base, asset, provider, model, json } => {
+            let version = Version { file, base, asset, provider, model };
             versions::add(&context.client()?, &name, version, json.json).await
         }
         Models::Alias { name, alias, version, json } => {

@@ -38,6 +38,10 @@ pub(crate) async fn create(
     form: Multipart,
 ) -> ApiResult<axum::Json<Dataset>> {
     let upload = super::upload::read(form, services.limits.upload_bytes).await?;
+    if upload.base.is_some() {
+        let text = "a dataset has no 'base'; leave that part out";
+        return Err(Error::invalid(text).with_param("base").into());
+    }
     let name = upload.name.as_deref();
     let held = services.datasets.import(&scope, name, &upload.filename, upload.bytes).await?;
     Ok(axum::Json(wire(held)))

@@ -92,7 +92,7 @@ pub(crate) async fn list(
 ) -> ApiResult<axum::Json<List<CairnModel>>> {
     let trained = services.models.list(&scope).await?;
     let mut models = trained.into_iter().map(wire).collect::<Result<Vec<_>>>()?;
-    for llm in services.inference.llms().states().await {
+    for llm in services.inference.llms().states() {
         models.push(CairnModel {
             name: llm.name,
             object: "model",
@@ -130,7 +130,7 @@ pub(crate) async fn show(
 }
 
 /// Registers a version, after loading it: an ONNX or GGUF file as a multipart form with the
-/// part `file`, or JSON that names a language model. The same file or model is registered once.
+/// part `file` (and, for a LoRA adapter, `base`: the model of the store it is for), or JSON that names a language model. The same file or model is registered once.
 #[utoipa::path(post, path = "/cairn/v1/models/{name}/versions", tag = "models", params(("name" = String, Path, description = "the model; it is made if it is new")), request_body = NewModelVersion, responses((status = 200, body = CairnModelVersion)))]
 pub(crate) async fn register(
     State(services): State<Services>,
@@ -154,7 +154,10 @@ async fn new_version(request: Request, limit: u64) -> ApiResult<NewVersion> {
             let text = "the path names the model; leave the part 'name' out";
             return Err(Error::invalid(text).with_param("name").into());
         }
-        return Ok(NewVersion::File(upload.bytes));
+        return Ok(match upload.base {
+            Some(base) => NewVersion::Adapter { base, file: upload.bytes },
+            None => NewVersion::File(upload.bytes),
+        });
     }
     let body = axum::body::to_bytes(request.into_body(), NAMED_MAX).await.map_err(|cause| {
         let text = "the body could not be read or is too large; send a file as a multipart form";

@@ -36,7 +36,7 @@ pub(crate) async fn status(
     let chat_model = llms.default_model().map(str::to_owned);
     let depth = services.jobs().await?;
     let mut engines = vec![embedding(&services)];
-    for llm in llms.states().await {
+    for llm in llms.states() {
         engines.push(Engine {
             name: llm.name,
             kind: "llm",

@@ -66,7 +66,7 @@ pub(crate) async fn listed(
             entries.push(IndexEntry { name, version, state: state.to_owned(), reason });
         }
     }
-    for llm in services.inference.llms().states().await {
+    for llm in services.inference.llms().states() {
         let (state, reason) = match llm.state {
             "ready" => ("READY", String::new()),
             "loading" => ("LOADING", llm.reason.unwrap_or_default()),

@@ -75,6 +75,9 @@ impl Models {
             .with_param("model"));
         }
         match Source::read(row)? {
+            Source { asset: Some(base), adapter: true, .. } => {
+                self.adapted_model(scope, &row.name, &row.sha256, &base).await
+            }
             Source { asset: Some(asset), .. } => self.llms.chat_model(&asset).await,
             Source { provider: Some(provider), model: Some(model), .. } => {
                 self.providers.chat_model(&provider, &model)
@@ -92,6 +95,19 @@ impl Models {
     ) -> Result<Arc<dyn ChatModel>> {
         let path = self.blobs.place(&BlobPath::model(scope, sha256));
         self.llms.file_model(file_key(scope, sha256), (name, sha256), path).await
+    }
+
+    /// A model of the store with an adapter of the tenant, in a child of its own; the
+    /// children of one model share the memory of its file.
+    pub(super) async fn adapted_model(
+        &self,
+        scope: &Scope,
+        name: &str,
+        sha256: &str,
+        base: &str,
+    ) -> Result<Arc<dyn ChatModel>> {
+        let adapter = self.blobs.place(&BlobPath::model(scope, sha256));
+        self.llms.adapted_model(file_key(scope, sha256), (name, sha256), base, adapter).await
     }
 }
 

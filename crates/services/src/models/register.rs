@@ -22,6 +22,13 @@ const GGUF_MAGIC: &[u8] = b"GGUF";
 pub enum NewVersion {
     /// An ONNX or GGUF file; which it is, its first bytes tell.
     File(Bytes),
+    /// A LoRA adapter in a GGUF file, for a language model of the model store.
+    Adapter {
+        /// The model's name there.
+        base: String,
+        /// The adapter.
+        file: Bytes,
+    },
     /// A language model of the model store, by its name there.
     Asset(String),
     /// A model of a provider that the operator's configuration names.
@@ -55,6 +62,7 @@ impl Models {
         }
         let row = match new {
             NewVersion::File(bytes) => self.file_of_tenant(scope, name, bytes).await?,
+            NewVersion::Adapter { base, file } => self.adapter(scope, name, &base, file).await?,
             NewVersion::Asset(asset) => self.asset(name, &asset)?,
             NewVersion::Remote { provider, model } => self.remote(name, provider, model).await?,
         };
@@ -71,9 +79,7 @@ impl Models {
         name: &str,
         bytes: Bytes,
     ) -> Result<NewModelVersion> {
-        let hashed = bytes.clone();
-        let sha256 = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&hashed)));
-        let sha256 = sha256.await.or_internal("hashing a model")?;
+        let sha256 = hashed(&bytes).await?;
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         let (kind, metadata) = if bytes.starts_with(GGUF_MAGIC) {
             (ModelKind::Gguf, self.check_gguf(scope, name, &sha256, bytes).await?)
@@ -84,6 +90,40 @@ impl Models {
             name: name.to_owned(),
             kind: kind.name(),
             source: Source::default().written()?,
+            sha256,
+            bytes: size,
+            run_id: String::new(),
+            metadata: metadata.to_string(),
+        })
+    }
+
+    /// Keeps an adapter and loads it with its base; one that does not load is not kept.
+    async fn adapter(
+        &self,
+        scope: &Scope,
+        name: &str,
+        base: &str,
+        bytes: Bytes,
+    ) -> Result<NewModelVersion> {
+        if !bytes.starts_with(GGUF_MAGIC) {
+            let text = "an adapter is a GGUF file, and this file does not begin with 'GGUF'";
+            return Err(Error::invalid(text).with_param("file"));
+        }
+        let base = self.llms.installed(base)?.name.clone();
+        let sha256 = hashed(&bytes).await?;
+        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        let path = BlobPath::model(scope, &sha256);
+        self.blobs.put(&path, bytes).await?;
+        let loaded = self.adapted_model(scope, name, &sha256, &base).await;
+        if loaded.is_err() && !self.records.has_model_file(scope, &sha256).await? {
+            self.blobs.delete(&path).await?;
+        }
+        let metadata = json!({"context_tokens": loaded?.context_tokens()});
+        let source = Source { asset: Some(base), adapter: true, ..Source::default() };
+        Ok(NewModelVersion {
+            name: name.to_owned(),
+            kind: ModelKind::Gguf.name(),
+            source: source.written()?,
             sha256,
             bytes: size,
             run_id: String::new(),
@@ -153,7 +193,12 @@ impl Models {
             self.providers.chat_model(&provider, &model)?;
             json!({})
         };
-        let source = Source { asset: None, provider: Some(provider), model: Some(model), tensors };
+        let source = Source {
+            provider: Some(provider),
+            model: Some(model),
+            tensors,
+            ..Source::default()
+        };
         Ok(NewModelVersion {
             name: name.to_owned(),
             kind: ModelKind::Remote.name(),
@@ -197,6 +242,12 @@ impl Models {
         self.records.delete_model_alias(scope, name, alias, &event).await?;
         Ok(())
     }
+}
+
+async fn hashed(bytes: &Bytes) -> Result<String> {
+    let bytes = bytes.clone();
+    let hash = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&bytes)));
+    hash.await.or_internal("hashing a model")
 }
 
 fn alias_event(action: &'static str, alias: &str, version: Option<i64>) -> NewRolloutEvent {

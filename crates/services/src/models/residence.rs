@@ -8,7 +8,9 @@ use cairn_serving::ModelState;
 use cairn_serving::statistics::ModelStatistics;
 use cairn_store::records::ModelVersionRow;
 
-use super::{Models, key};
+use super::chat::file_key;
+use super::source::{ModelKind, Source};
+use super::{ModelInfo, Models, key};
 
 /// What a version is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +46,23 @@ impl Models {
         scope.require(Role::Editor)?;
         let info = self.get(scope, name).await?;
         self.with_taken_out(|names| names.insert((scope.tenant().to_string(), name.to_owned())));
+        self.release(scope, &info).await?;
+        tracing::info!(model = name, "model unloaded");
+        Ok(())
+    }
+
+    /// Takes a model's versions out of memory.
+    pub(super) async fn release(&self, scope: &Scope, info: &ModelInfo) -> Result<()> {
         let keys: Vec<_> = info.versions.iter().map(|version| key(scope, version)).collect();
         self.with(|loaded| loaded.retain(|(held, _)| !keys.contains(held)));
-        tracing::info!(model = name, "model unloaded");
+        // A model of the store is everybody's and leaves when it is idle; a file is the tenant's.
+        for version in info.versions.iter().filter(|version| !version.sha256.is_empty()) {
+            let source = Source::read(version)?;
+            let own = source.asset.is_none() || source.adapter;
+            if ModelKind::of(version)? == ModelKind::Gguf && own {
+                self.llms.unload(&file_key(scope, &version.sha256)).await;
+            }
+        }
         Ok(())
     }
 

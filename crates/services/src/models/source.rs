@@ -47,6 +47,9 @@ pub(crate) struct Source {
     /// A file of the model store; without it, the tenant's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) asset: Option<String>,
+    /// Whether the tenant's file is a LoRA adapter for that model of the store.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) adapter: bool,
     /// A provider of the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<String>,

@@ -1,6 +1,6 @@
 //! The handle of a running model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -23,6 +23,8 @@ pub struct GgufConfig {
     pub path: PathBuf,
     /// SHA-256 of the file, in hex. Whoever gives it has compared it with the file.
     pub sha256: String,
+    /// A LoRA adapter for it, whose file is applied to every request.
+    pub adapter: Option<PathBuf>,
     /// The name in logs, metrics and messages.
     pub name: String,
     /// Context of each slot in tokens; cut to what the model was trained with.
@@ -77,11 +79,13 @@ impl Gguf {
     /// `NotFound` or `Unprocessable` for the file, `Unavailable` when there is too little
     /// memory for it or no child can be started.
     pub async fn start(isolate: &Isolate, tasks: &Tasks, mut config: GgufConfig) -> Result<Self> {
-        let path = config.path.clone();
-        let checked = tokio::task::spawn_blocking(move || header::check(&path)).await;
-        let header = checked.or_internal("checking a model file")??;
+        let paths = (config.path.clone(), config.adapter.clone());
+        let checked = tokio::task::spawn_blocking(move || check(&paths.0, paths.1.as_deref()));
+        let header = checked.await.or_internal("checking a model file")??;
         memory::check(&config, &header, memory::available_bytes())?;
-        config.path = std::fs::canonicalize(&config.path).or_internal("finding a model file")?;
+        for path in [Some(&mut config.path), config.adapter.as_mut()].into_iter().flatten() {
+            *path = std::fs::canonicalize(&*path).or_internal("finding a model file")?;
+        }
         let shared = Arc::new(Shared::new(config));
         let (first, loaded) = oneshot::channel();
         let shutdown = tasks.shutdown();
@@ -151,6 +155,17 @@ impl Gguf {
         let _ = state.wait_for(|state| *state == State::Stopped).await;
     }
 
+    /// Whether nobody waits for an answer of it.
+    pub fn is_quiet(&self) -> bool {
+        self.inner.shared.is_quiet()
+    }
+
+    /// As [`Gguf::stop`], but the answers that run have some seconds to end.
+    pub async fn retire(&self) {
+        supervisor::quiet(&self.inner.shared).await;
+        self.stop().await;
+    }
+
     /// Continues a prompt. Dropping the stream cancels the request and frees its slot.
     ///
     /// # Errors
@@ -215,6 +230,30 @@ impl Gguf {
             Err(reason) => Err(Error::new(Kind::Unprocessable, reason.clone())),
         }
     }
+}
+
+/// Checks a model's file and that of an adapter for it; what they say and weigh together.
+fn check(path: &Path, adapter: Option<&Path>) -> Result<header::Header> {
+    let refused = |path: &Path, what: String| {
+        let text = format!("the model file '{}' cannot be used: {what}", path.display());
+        Err(Error::new(Kind::Unprocessable, text).with_code("invalid_model_file"))
+    };
+    let mut model = header::check(path)?;
+    if model.adapter {
+        let what = "it is a LoRA adapter; register it together with the model that it is for";
+        return refused(path, what.to_owned());
+    }
+    let Some(path) = adapter else { return Ok(model) };
+    let adapter = header::check(path)?;
+    if !adapter.adapter {
+        return refused(path, "it is no LoRA adapter (general.type is not 'adapter')".to_owned());
+    }
+    if adapter.architecture != model.architecture {
+        let (theirs, ours) = (adapter.architecture, model.architecture);
+        return refused(path, format!("it adapts a '{theirs}' model, and this is a '{ours}'"));
+    }
+    model.file_bytes = model.file_bytes.saturating_add(adapter.file_bytes);
+    Ok(model)
 }
 
 fn check_sampling(sampling: &Sampling) -> Result<()> {

@@ -36,6 +36,8 @@ pub struct Header {
     pub context_bytes_per_token: Option<u64>,
     /// `tokenizer.chat_template`.
     pub chat_template: Option<String>,
+    /// Whether it is a LoRA adapter for a model and no model itself.
+    pub adapter: bool,
     /// Number of tensors.
     pub tensors: u64,
     /// Size of the file in bytes.
@@ -106,6 +108,7 @@ fn read_key<R: Read>(
     match (key.as_str(), source.value(&key)?) {
         ("general.architecture", Value::Text(text)) => header.architecture = text,
         ("general.name", Value::Text(text)) => header.title = Some(text),
+        ("general.type", Value::Text(text)) => header.adapter = text == "adapter",
         ("tokenizer.chat_template", Value::Text(text)) => header.chat_template = Some(text),
         ("general.alignment", Value::Number(value)) => {
             if !value.is_power_of_two() || !(8..=1 << 20).contains(&value) {
@@ -230,7 +233,10 @@ impl<R: Read> Source<R> {
         match kind {
             8 if matches!(
                 key,
-                "general.architecture" | "general.name" | "tokenizer.chat_template"
+                "general.architecture"
+                    | "general.name"
+                    | "general.type"
+                    | "tokenizer.chat_template"
             ) =>
             {
                 self.string(key, 16 << 20).map(Value::Text)

@@ -86,6 +86,7 @@ mod tests {
     use super::*;
 
     fn config(context_tokens: u32, slots: u32) -> GgufConfig {
+            adapter: None,
         GgufConfig {
             path: "model.gguf".into(),
             sha256: String::new(),

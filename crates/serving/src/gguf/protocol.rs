@@ -18,6 +18,7 @@ pub(super) const PLAIN_END: char = '\u{FDD1}';
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Load {
     pub(super) path: PathBuf,
+    pub(super) adapter: Option<PathBuf>,
     pub(super) context_tokens: u32,
     pub(super) slots: u32,
     pub(super) threads: u32,

@@ -48,6 +48,11 @@ pub(super) async fn supervise(
 /// Waits for the program's stop, and then for the running answers.
 async fn drained(shared: &Shared, shutdown: &Shutdown) {
     shutdown.requested().await;
+    quiet(shared).await;
+}
+
+/// Waits for the running answers, but not for ever.
+pub(super) async fn quiet(shared: &Shared) {
     let until = Instant::now() + DRAIN;
     while !shared.is_quiet() && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -86,11 +91,12 @@ async fn run_once(
     first: &mut Option<First>,
 ) -> Result<std::convert::Infallible> {
     let config = &shared.config;
-    let spec = Spec::new(CHILD_ROLE).readable([config.path.clone()]);
+    let spec = Spec::new(CHILD_ROLE).readable(std::iter::once(config.path.clone()).chain(config.adapter.clone()));
     let (sender, mut receiver, handle) = isolate.spawn(&spec)?.split();
     *hold(&shared.child) = Some(handle.clone());
     let load = Command::Load(Load {
         path: config.path.clone(),
+        adapter: config.adapter.clone(),
         context_tokens: config.context_tokens,
         slots: config.slots,
         threads: config.threads,

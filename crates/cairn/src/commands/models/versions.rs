@@ -13,6 +13,7 @@ use crate::output;
 /// What to register; the command line lets one of them through.
 pub(super) struct Version {
     pub(super) file: Option<PathBuf>,
+    pub(super) base: Option<String>,
     pub(super) asset: Option<String>,
     pub(super) provider: Option<String>,
     pub(super) model: Option<String>,
@@ -33,7 +34,12 @@ pub(super) async fn add(
     let made = if let Some(file) = &version.file {
         let part = Part::file(file).await;
         let part = part.or_kind(Kind::NotFound, format!("{} cannot be read", file.display()))?;
-        client.upload(&to, Form::new().part("file", part)).await?
+        let form = Form::new().part("file", part);
+        let form = match version.base {
+            Some(base) => form.text("base", base),
+            None => form,
+        };
+        client.upload(&to, form).await?
     } else if let Some(asset) = version.asset {
         client.post(&to, &json!({"kind": "gguf", "asset": asset})).await?
     } else {

@@ -1,5 +1,6 @@
 //! Loading a model and saying what it is.
 
+use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +9,7 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
-use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 
@@ -21,6 +22,8 @@ pub(super) const BATCH: u32 = 512;
 /// A model with its backend.
 pub(super) struct Loading {
     backend: LlamaBackend,
+    /// It must live as long as a context that uses it.
+    adapter: Option<RefCell<LlamaLoraAdapter>>,
     pub(super) model: Arc<LlamaModel>,
     began: Instant,
 }
@@ -31,9 +34,14 @@ impl Loading {
         let began = Instant::now();
         let backend = LlamaBackend::init().map_err(|error| error.to_string())?;
         let parameters = LlamaModelParams::default();
-        let model = LlamaModel::load_from_file(&backend, &load.path, &parameters)
+        let mut model = LlamaModel::load_from_file(&backend, &load.path, &parameters)
             .map_err(|error| log::first_error().unwrap_or_else(|| error.to_string()))?;
-        Ok(Self { backend, model: Arc::new(model), began })
+        let adapter = load.adapter.as_ref().map(|path| model.lora_adapter_init(path));
+        let adapter = adapter
+            .transpose()
+            .map_err(|error| log::first_error().unwrap_or_else(|| error.to_string()))?;
+        let adapter = adapter.map(RefCell::new);
+        Ok(Self { backend, adapter, model: Arc::new(model), began })
     }
 
     /// Makes the context, runs one token through it, and tells what there is.
@@ -61,6 +69,10 @@ impl Loading {
         let mut context = model
             .new_context(&self.backend, parameters)
             .map_err(|error| log::first_error().unwrap_or_else(|| error.to_string()))?;
+        if let Some(adapter) = &self.adapter {
+            let set = context.lora_adapter_set(&mut adapter.borrow_mut(), 1.0);
+            set.map_err(|error| log::first_error().unwrap_or_else(|| error.to_string()))?;
+        }
         warm_up(&mut context)?;
         let loaded = Loaded {
             context_tokens,
