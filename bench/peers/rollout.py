@@ -21,7 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 from cairn_server import Server  # noqa: E402
-from test_rollouts import scaled  # noqa: E402
+from onnx_file import scaled  # noqa: E402
 
 RATE = int(sys.argv[1]) if len(sys.argv) > 1 else 500
 CONNECTIONS = 32
