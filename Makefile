@@ -35,7 +35,7 @@ lint: ## Check format, lints, types, layering and deployment files
 bench: ## Run the benches, each against its peer; ARGS go to the bench program
 	@scripts/bench.sh $(ARGS)
 
-bench-peers: ## Run one bench against a peer: ARGS="llm", "structured" or "tensor"
+bench-peers: ## Run one bench of bench/peers: ARGS="llm", "tensor", "chaos" ...
 	@scripts/bench-peers.sh $(ARGS)
 
 soak: build ## Kill and restart the server while it ingests 1,000 files

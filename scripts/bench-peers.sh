@@ -4,6 +4,7 @@
 #   scripts/bench-peers.sh llm [MODEL]          llama.cpp's own server
 #   scripts/bench-peers.sh structured [MODEL]   schemas and tool calls, judged by jsonschema
 #   scripts/bench-peers.sh tensor               MLServer
+#   scripts/bench-peers.sh chaos|memory|mutated|rollout [ARGUMENT]   what a server must survive
 #
 # The peers live in a Python environment of their own, made at the first run.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"

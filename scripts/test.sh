@@ -23,6 +23,9 @@ cargo test --workspace
 step "Stock clients: openai, tritonclient, onnxruntime, crashes"
 (cd tests/clients && "$venv/bin/python" -m pytest)
 
+step "KServe's clients"
+"$(scripts/venv.sh "$ROOT/tests/kserve/requirements.txt")/bin/python" tests/kserve/check.py
+
 step "Console in a browser"
 "$venv/bin/python" tests/clients/cairn_server.py npm --prefix console run --silent e2e
 step_end

@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<Vec<Speed>> {
 
 async fn start(options: &Options) -> Result<Gguf> {
     let config = GgufConfig {
-            adapter: None,
+        adapter: None,
         path: options.model.clone(),
         sha256: String::new(),
         name: "bench".to_owned(),

@@ -46,7 +46,9 @@ fn main() -> Result<()> {
             quality(Path::new(data))
         }
         other => {
-            bail!("there is no bench '{other}'; there are llm, embed, ingest, tensor, retrieval and all")
+            bail!(
+                "there is no bench '{other}'; there are llm, embed, ingest, tensor, retrieval and all"
+            )
         }
     }
 }

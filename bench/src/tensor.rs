@@ -17,6 +17,7 @@ use rten::Model;
 use rten_tensor::{AsView as _, NdTensor};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinSet;
 
 use crate::server::Server;
 
@@ -138,9 +139,10 @@ async fn open(engines: &OnnxEngines, file: &[u8]) -> Result<Arc<dyn TensorModel>
 /// Rows per second of all callers.
 async fn rate(engine: &Arc<dyn TensorModel>) -> Result<f64> {
     let began = Instant::now();
-    let callers = (0..CALLERS).map(|caller| {
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
         let engine = Arc::clone(engine);
-        tokio::spawn(async move {
+        callers.spawn(async move {
             let mut rows = 0_usize;
             while began.elapsed() < SPAN {
                 let data = (0..COLUMNS).map(|at| (at + caller) as f32 / 50.0).collect();
@@ -149,11 +151,11 @@ async fn rate(engine: &Arc<dyn TensorModel>) -> Result<f64> {
                 rows += 1;
             }
             anyhow::Ok(rows)
-        })
-    });
+        });
+    }
     let mut rows = 0;
-    for caller in callers.collect::<Vec<_>>() {
-        rows += caller.await??;
+    while let Some(caller) = callers.join_next().await {
+        rows += caller??;
     }
     Ok(rows as f64 / began.elapsed().as_secs_f64())
 }

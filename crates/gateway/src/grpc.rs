@@ -104,7 +104,7 @@ impl GrpcInferenceService for Door {
         &self,
         request: Request<proto::ModelInferRequest>,
     ) -> Answer<proto::ModelInferResponse> {
-        self.attend("ModelInfer", request, infer).await
+        Box::pin(self.attend("ModelInfer", request, infer)).await
     }
 
     type ModelStreamInferStream =
@@ -123,7 +123,8 @@ impl GrpcInferenceService for Door {
             async move {
                 let message = message?;
                 let failed = convert::failed(&message);
-                let done = door.perform("ModelStreamInfer", &metadata, message, infer).await;
+                let done =
+                    Box::pin(door.perform("ModelStreamInfer", &metadata, message, infer)).await;
                 Ok::<_, Status>(match done {
                     Ok((_, answer)) => convert::streamed(answer),
                     Err(status) => failed(status.message()),

@@ -56,9 +56,10 @@ const TRITON: [(&str, &str, &str, Figure); 10] = [
 ];
 
 /// Our name, the `kind` it is limited to, vLLM's name and its type.
-const VLLM: [(&str, Option<&str>, &str, &str); 11] = [
+const VLLM: [(&str, Option<&str>, &str, &str); 12] = [
     ("cairn_llm_slots_busy", None, "vllm:num_requests_running", "gauge"),
     ("cairn_llm_queue_depth", None, "vllm:num_requests_waiting", "gauge"),
+    ("cairn_llm_cache_usage_ratio", None, "vllm:kv_cache_usage_perc", "gauge"),
     ("cairn_llm_tokens_total", Some("prompt"), "vllm:prompt_tokens_total", "counter"),
     ("cairn_llm_tokens_total", Some("completion"), "vllm:generation_tokens_total", "counter"),
     // Every token of a prompt is looked for, as in vLLM.

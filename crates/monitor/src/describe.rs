@@ -32,6 +32,10 @@ fn engines() {
         "Tokens by model and kind: prompt, cached, completion"
     );
     describe_gauge!("cairn_llm_queue_depth", "Generations waiting for a slot");
+    describe_gauge!(
+        "cairn_llm_cache_usage_ratio",
+        "Share of the context of all slots that running answers fill"
+    );
     describe_gauge!("cairn_llm_slots_busy", "Slots generating now");
     describe_histogram!(
         "cairn_llm_time_to_first_token_seconds",

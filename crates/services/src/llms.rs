@@ -127,9 +127,8 @@ impl Llms {
         (name, sha256): (&str, &str),
         place: impl FnOnce() -> Result<(PathBuf, Option<PathBuf>)> + Send,
     ) -> Result<Gguf> {
-        let held = self.with(|loaded| {
-            Arc::clone(loaded.entry(key.clone()).or_insert_with(Place::new))
-        });
+        let held =
+            self.with(|loaded| Arc::clone(loaded.entry(key.clone()).or_insert_with(Place::new)));
         held.touch();
         let engine = held.engine.get_or_try_init(async || {
             let (path, adapter) = place()?;

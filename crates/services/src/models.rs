@@ -41,6 +41,9 @@ const LOADED_MAX: usize = 64;
 /// A tenant and a file's SHA-256, or a remote model's source.
 type Key = (String, String);
 
+/// Who loads a version holds it.
+type Turn = tokio::sync::Mutex<()>;
+
 /// A tenant's models.
 #[derive(Clone)]
 pub struct Models {
@@ -54,7 +57,7 @@ pub struct Models {
     tasks: Tasks,
     loaded: Arc<Mutex<VecDeque<(Key, Arc<dyn TensorModel>)>>>,
     /// Held by whoever is loading a version, so that it is loaded once.
-    loading: Arc<Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>>,
+    loading: Arc<Mutex<HashMap<Key, Weak<Turn>>>>,
     /// Tenant and name of each model that was taken out of service.
     taken_out: Arc<Mutex<HashSet<(String, String)>>>,
 }
@@ -138,19 +141,19 @@ impl Models {
         let aliases = self.records.model_aliases(scope, &row.name).await?;
         let serving = row.deployed_version.or_else(|| versions.first().map(|v| v.version));
         let loaded = match versions.iter().find(|version| Some(version.version) == serving) {
-            Some(version) => self.is_loaded(scope, version).await?,
+            Some(version) => self.is_loaded(scope, version)?,
             None => false,
         };
         Ok(ModelInfo { row, versions, aliases: aliases.into_iter().collect(), loaded })
     }
 
-    async fn is_loaded(&self, scope: &Scope, version: &ModelVersionRow) -> Result<bool> {
+    fn is_loaded(&self, scope: &Scope, version: &ModelVersionRow) -> Result<bool> {
         Ok(match (ModelKind::of(version)?, Source::read(version)?.asset) {
             (ModelKind::Onnx, _) => self.held(&key(scope, version)).is_some(),
-            (ModelKind::Gguf, Some(asset)) if !Source::read(version)?.adapter => self.llms.is_loaded(&asset),
-            (ModelKind::Gguf, _) => {
-                self.llms.is_loaded(&chat::file_key(scope, &version.sha256))
+            (ModelKind::Gguf, Some(asset)) if !Source::read(version)?.adapter => {
+                self.llms.is_loaded(&asset)
             }
+            (ModelKind::Gguf, _) => self.llms.is_loaded(&chat::file_key(scope, &version.sha256)),
             // What runs elsewhere is not loaded here.
             (ModelKind::Remote, _) => true,
         })
@@ -341,13 +344,13 @@ impl Models {
         })
     }
 
-    fn turn(&self, key: &Key) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn(&self, key: &Key) -> Arc<Turn> {
         let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = loading.get(key).and_then(Weak::upgrade) {
             return turn;
         }
         loading.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        let turn = Arc::new(Turn::new(()));
         loading.insert(key.clone(), Arc::downgrade(&turn));
         turn
     }

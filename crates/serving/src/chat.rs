@@ -38,8 +38,6 @@ pub struct ChatRequest {
     pub choices: u32,
     /// Goes on past the token that ends an answer, up to `max_tokens`.
     pub ignore_eos: bool,
-    /// The LoRA adapter to write with, by the name it was loaded under.
-    pub adapter: Option<String>,
     /// Whose request it is: caches are shared within one owner only, and waiting
     /// requests are taken in turns between owners.
     pub owner: String,

@@ -12,12 +12,12 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use adapter::an_adapter_changes_the_answers_and_a_wrong_one_is_refused;
 use cairn_kernel::{Error, Kind, Tasks};
 use cairn_serving::gguf::{
     CHILD_ROLE, ChatMessage, Done, Event, FinishReason, GenerateRequest, GenerateStream, Gguf,
     GgufConfig, Isolate, Sampling, State, child_main,
 };
-use adapter::an_adapter_changes_the_answers_and_a_wrong_one_is_refused;
 use chat::{
     a_chat_calls_a_tool_with_valid_arguments, a_constraint_is_followed_or_refused_with_the_reason,
     a_prompt_whose_slot_was_given_away_is_put_back, log_probabilities_come_with_their_text,
@@ -135,7 +135,15 @@ fn model_file() -> Result<PathBuf, Failed> {
 
 async fn start(path: PathBuf, slots: u32) -> Result<Gguf, Failed> {
     let (sha256, name) = (SHA256.to_owned(), "smollm2".to_owned());
-    let config = GgufConfig { path, adapter: None, sha256, name, context_tokens: CONTEXT, slots, threads: 1 };
+    let config = GgufConfig {
+        path,
+        adapter: None,
+        sha256,
+        name,
+        context_tokens: CONTEXT,
+        slots,
+        threads: 1,
+    };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }
 

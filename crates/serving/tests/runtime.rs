@@ -110,7 +110,7 @@ async fn gguf() -> Result<Gguf, Failed> {
     let store = ModelStore::from_env()?;
     let name = "smollm2-135m-instruct";
     let config = GgufConfig {
-            adapter: None,
+        adapter: None,
         path: store.verify(name)?,
         sha256: store.asset(name)?.sha256.clone(),
         name: name.to_owned(),

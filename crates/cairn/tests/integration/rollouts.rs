@@ -280,7 +280,8 @@ async fn feedback_moves_an_adaptive_rollout() -> Result<()> {
         let given = json!({"request_id": id, "reward": f64::from(u8::from(liked))});
         let taken = caller.json(Method::POST, feedback, &given).await?;
         ensure!(
-            taken["version"].to_string() == body["model_version"].as_str().unwrap_or(""),
+            taken["version"].as_i64()
+                == body["model_version"].as_str().and_then(|v| v.parse().ok()),
             "{taken}"
         );
     }

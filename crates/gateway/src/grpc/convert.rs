@@ -326,7 +326,7 @@ mod tests {
         shared.parameters.insert("shared_memory_region".to_owned(), region);
         let huge = InferInputTensor { shape: vec![i64::MAX, 2], ..input("FP32", None) };
         for (bad, raw) in [
-            (input("INT8", ints(&[1, 300])), &[][..]),
+            (input("INT8", ints(&[1, 300])), &[][..] as &[&[u8]]),
             (input("FP32", ints(&[1, 2])), &[]),
             (input("INT16", ints(&[1])), &[]),
             (input("FP16", None), &[]),

@@ -2,6 +2,7 @@
 #![expect(
     unreachable_pub,
     clippy::allow_attributes_without_reason,
+    clippy::enum_variant_names,
     reason = "the generator writes them so"
 )]
 

@@ -193,7 +193,7 @@ impl Answers {
                             draft.answer.text.push_str(&text);
                             yield Step::Text(text);
                         }
-                        Piece::End(end, markers) => draft.written(&this.analyzer, end, &markers, &shown),
+                        Piece::End(end, markers) => draft.written(&this.analyzer, &end, &markers, &shown),
                     }
                 }
                 // A model that has nothing to say does not keep the documents from it.
@@ -341,7 +341,7 @@ impl Draft {
     fn written(
         &mut self,
         analyzer: &Analyzer,
-        end: End,
+        end: &End,
         markers: &[markers::Marker],
         shown: &[Passage],
     ) {

@@ -193,12 +193,8 @@ impl Models {
             self.providers.chat_model(&provider, &model)?;
             json!({})
         };
-        let source = Source {
-            provider: Some(provider),
-            model: Some(model),
-            tensors,
-            ..Source::default()
-        };
+        let source =
+            Source { provider: Some(provider), model: Some(model), tensors, ..Source::default() };
         Ok(NewModelVersion {
             name: name.to_owned(),
             kind: ModelKind::Remote.name(),

@@ -102,7 +102,7 @@ impl Models {
             return Ok(Residence::Loaded(state));
         }
         // Language models are not among them; they know themselves.
-        Ok(match self.is_loaded(scope, version).await? {
+        Ok(match self.is_loaded(scope, version)? {
             true => Residence::Loaded(ModelState::Ready),
             false => Residence::OnDisk,
         })

@@ -118,12 +118,6 @@ fn calls_tools(request: &ChatRequest) -> bool {
 }
 
 fn check(request: &ChatRequest) -> Result<()> {
-    if let Some(adapter) = &request.adapter {
-        return Err(Error::invalid(format!(
-            "the adapter '{adapter}' is not loaded: this model has none; leave it out"
-        ))
-        .with_param("adapter"));
-    }
     let forced = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Function(_));
     if forced && request.tools.is_empty() {
         return Err(Error::invalid("a tool must be called, but there are no tools")

@@ -17,6 +17,9 @@ use super::request::Event;
 /// How long a request waits for an engine that is being started again.
 const RESTART_WAIT: Duration = Duration::from_secs(8);
 
+/// An answer's place in the cache is shown anew after that many tokens.
+const SHOWN_EVERY: u32 = 32;
+
 /// Tokens as the child counted them: the ids, unless only their number was asked for.
 pub(super) type Tokenized = (Vec<i32>, u64);
 
@@ -33,6 +36,7 @@ pub(super) struct Answer {
     events: mpsc::UnboundedSender<Result<Event>>,
     sent: Instant,
     started: bool,
+    prompt: u32,
     generated: u32,
     last_token: Instant,
 }
@@ -40,7 +44,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn new(events: mpsc::UnboundedSender<Result<Event>>) -> Self {
         let now = Instant::now();
-        Self { events, sent: now, started: false, generated: 0, last_token: now }
+        Self { events, sent: now, started: false, prompt: 0, generated: 0, last_token: now }
     }
 }
 
@@ -192,10 +196,11 @@ impl Shared {
     fn route_event(&self, id: u64, event: Event) {
         let mut waiters = hold(&self.waiters);
         let Some(Waiter::Answer(answer)) = waiters.get_mut(&id) else { return };
-        let mut changed = false;
+        let changed;
         match &event {
             Event::Started { prompt_tokens, cached_tokens } => {
                 answer.started = true;
+                answer.prompt = *prompt_tokens;
                 changed = true;
                 self.count("prompt", *prompt_tokens);
                 self.count("cached", *cached_tokens);
@@ -209,6 +214,7 @@ impl Shared {
                 .record(answer.last_token.elapsed());
                 answer.last_token = Instant::now();
                 answer.generated = *n;
+                changed = n.is_multiple_of(SHOWN_EVERY);
             }
             Event::Done(done) => {
                 answer.generated = done.completion_tokens;
@@ -244,10 +250,13 @@ impl Shared {
     }
 
     fn show_load(&self) {
-        let (mut queued, mut busy) = (0_u32, 0_u32);
+        let (mut queued, mut busy, mut tokens) = (0_u32, 0_u32, 0_u32);
         for waiter in hold(&self.waiters).values() {
             match waiter {
-                Waiter::Answer(answer) if answer.started => busy += 1,
+                Waiter::Answer(answer) if answer.started => {
+                    busy += 1;
+                    tokens = tokens.saturating_add(answer.prompt + answer.generated);
+                }
                 Waiter::Answer(_) => queued += 1,
                 Waiter::Tokens(_) => {}
             }
@@ -255,6 +264,9 @@ impl Shared {
         let name = &self.config.name;
         metrics::gauge!("cairn_llm_queue_depth", "model" => name.clone()).set(queued);
         metrics::gauge!("cairn_llm_slots_busy", "model" => name.clone()).set(busy);
+        let room = f64::from(self.config.slots) * f64::from(self.config.context_tokens.max(1));
+        metrics::gauge!("cairn_llm_cache_usage_ratio", "model" => name.clone())
+            .set(f64::from(tokens) / room.max(1.0));
     }
 }
 

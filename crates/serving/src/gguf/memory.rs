@@ -86,8 +86,8 @@ mod tests {
     use super::*;
 
     fn config(context_tokens: u32, slots: u32) -> GgufConfig {
-            adapter: None,
         GgufConfig {
+            adapter: None,
             path: "model.gguf".into(),
             sha256: String::new(),
             name: "small".into(),

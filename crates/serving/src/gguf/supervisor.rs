@@ -91,7 +91,8 @@ async fn run_once(
     first: &mut Option<First>,
 ) -> Result<std::convert::Infallible> {
     let config = &shared.config;
-    let spec = Spec::new(CHILD_ROLE).readable(std::iter::once(config.path.clone()).chain(config.adapter.clone()));
+    let spec = Spec::new(CHILD_ROLE)
+        .readable(std::iter::once(config.path.clone()).chain(config.adapter.clone()));
     let (sender, mut receiver, handle) = isolate.spawn(&spec)?.split();
     *hold(&shared.child) = Some(handle.clone());
     let load = Command::Load(Load {

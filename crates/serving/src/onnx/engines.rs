@@ -134,7 +134,7 @@ impl OnnxEngines {
             }
             Arc::clone(probed.entry(identity.sha256.to_ascii_lowercase()).or_default())
         };
-        cell.get_or_try_init(|| probe(&self.isolate, bytes, identity)).await.map(|()| ())
+        cell.get_or_try_init(|| probe(&self.isolate, bytes, identity)).await.copied()
     }
 
     /// ONNX Runtime, for a model that rten cannot run for this `reason`.

@@ -316,7 +316,7 @@ fn values(datatype: Datatype, count: usize, row: usize) -> TensorData {
         (wave / 99.0 - 1.0) * scale
     };
     // The first row is all ones, so that a mask made of it hides nothing.
-    let bit = move |at: usize| u8::from(row == 0 || (at + row) % (row + 1) != 0 || at == 0);
+    let bit = move |at: usize| u8::from(row == 0 || !(at + row).is_multiple_of(row + 1) || at == 0);
     let each = 0..count;
     match datatype {
         Datatype::Bool => TensorData::Bool(each.map(|at| bit(at) == 1).collect()),

@@ -145,7 +145,6 @@ impl Can {
             ("repetition_penalty", sampling.repetition_penalty != 1.0),
             ("top_k", sampling.top_k != 0 && !self.top_k),
             ("ignore_eos", request.ignore_eos),
-            ("adapter", request.adapter.is_some()),
             ("response_format", odd_format || (formatted && tools && !self.format_with_tools)),
             ("parallel_tool_calls", tools && !request.parallel_tool_calls && !self.single_calls),
             ("tools", tools && !self.strict && request.tools.iter().any(|tool| tool.strict)),

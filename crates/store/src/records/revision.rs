@@ -23,12 +23,12 @@ impl Revision {
     /// The revision, or `None` while a change is under way.
     pub(super) fn settled(&self) -> Option<u64> {
         let now = self.0.load(Ordering::SeqCst);
-        (now % 2 == 0).then_some(now)
+        now.is_multiple_of(2).then_some(now)
     }
 
     fn begin(&self) {
         let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
-            (now % 2 == 0).then_some(now + 1)
+            now.is_multiple_of(2).then_some(now + 1)
         });
     }
 

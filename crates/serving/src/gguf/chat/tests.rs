@@ -80,10 +80,9 @@ fn a_call_cut_off_ends_for_its_length() {
 fn what_contradicts_itself_is_refused_by_name() {
     let format = TextFormat::JsonObject;
     let both = ChatRequest { ignore_eos: true, format, ..ChatRequest::default() };
-    let adapted = ChatRequest { adapter: Some("x".into()), ..ChatRequest::default() };
     let tool_choice = ToolChoice::Required;
     let forced = ChatRequest { tool_choice, ..ChatRequest::default() };
-    for (request, field) in [(both, "ignore_eos"), (adapted, "adapter"), (forced, "tool_choice")] {
+    for (request, field) in [(both, "ignore_eos"), (forced, "tool_choice")] {
         assert_eq!(check(&request).err().as_ref().and_then(Error::param), Some(field));
     }
 }

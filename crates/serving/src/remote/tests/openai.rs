@@ -149,7 +149,6 @@ async fn what_the_wire_cannot_say_is_refused_by_name() {
     for (request, field) in [
         (sampling(|sampling| sampling.top_k = 3), "top_k"),
         (sampling(|sampling| sampling.repetition_penalty = 1.1), "repetition_penalty"),
-        (ChatRequest { adapter: Some("a".into()), ..user("x") }, "adapter"),
         (ChatRequest { ignore_eos: true, ..user("x") }, "ignore_eos"),
         (ChatRequest { format: TextFormat::Regex("a".into()), ..user("x") }, "response_format"),
         (ChatRequest { messages: Vec::new(), ..user("x") }, "messages"),
