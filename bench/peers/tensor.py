@@ -121,6 +121,7 @@ def main() -> None:
         finally:
             if peer:
                 peer.process.terminate()
+                peer.process.wait(30)
             server.stop()
 
 
