@@ -117,7 +117,11 @@ impl Models {
         let Some(live) = live else {
             return entry.serving().map(alone);
         };
-        let choice = live.choose(target.sticky.as_deref().unwrap_or(&target.request_id));
+        let key = target.sticky.as_deref().unwrap_or(&target.request_id);
+        let Some(choice) = live.choose(key) else {
+            // It has ended since, and the records say what follows it.
+            return self.registry.get(scope, name).await?.serving().map(alone);
+        };
         let version = Arc::clone(entry.numbered(choice.version)?);
         self.rollouts.note(scope, name, &target.request_id, choice.version);
         let shadow = choice.shadow.and_then(|number| entry.version(number)).cloned();
