@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::embed::{Embedder, Embeddings, Priority};
+use futures::StreamExt as _;
 
 use crate::llms::{ALIAS, Llms};
 use crate::models::registry::address;
@@ -106,6 +107,32 @@ impl Inference {
         let request = ChatRequest { owner: scope.tenant().as_str().to_owned(), ..request };
         let events = model.chat(request).await?;
         Ok(Chat { model: model.name().to_owned(), identity: model.identity().to_owned(), events })
+    }
+
+    /// How many tokens the model of that name reads for these turns, its template
+    /// included. A local model tells when it begins, so it is asked and stopped; another
+    /// is asked for one token.
+    ///
+    /// # Errors
+    /// As [`Inference::chat`]; `Unavailable` when the model does not say.
+    pub async fn count_tokens(
+        &self,
+        scope: &Scope,
+        model: &str,
+        request: ChatRequest,
+    ) -> Result<u32> {
+        let request = ChatRequest { max_tokens: Some(1), choices: 1, ..request };
+        let mut events = self.chat(scope, model, request).await?.events;
+        while let Some(event) = events.next().await {
+            match event? {
+                ChatEvent::Started { prompt_tokens, .. } if prompt_tokens > 0 => {
+                    return Ok(prompt_tokens);
+                }
+                ChatEvent::Done(usage) => return Ok(usage.prompt_tokens),
+                _ => {}
+            }
+        }
+        Err(Error::unavailable("the model did not say how many tokens it read; try again"))
     }
 
     /// Embeds texts.

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Shutdown};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_search::{Index, Point};
 use cairn_store::records::decode_vector;
 use cairn_store::{Blobs, Records};
@@ -57,11 +57,33 @@ impl Projection {
         attributes: &str,
     ) -> Result<()> {
         let rows = self.records.chunks_with_vectors(scope, store, file).await?;
+        // Points get `access::principals_for` the file's list here, and in `restore` that of
+        // `Records::restricted_in`, once the index filters by principals.
+        let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
         let mut points = Vec::with_capacity(rows.len());
         for (seq, _, text, vector) in rows {
             points.push(point(seq, file.as_str(), attributes, text, &vector)?);
         }
-        self.index.upsert(store.as_str(), points).await
+        self.index.upsert(store.as_str(), points).await?;
+        self.take_back(scope, store, &seqs).await
+    }
+
+    /// What was deleted while it was written was perhaps removed before it was there.
+    async fn take_back(&self, scope: &Scope, store: &Id, seqs: &[i64]) -> Result<()> {
+        let dead = self.records.dead_points(store, seqs).await?;
+        if dead.is_empty() {
+            return Ok(());
+        }
+        match self.records.store(scope, store).await {
+            Err(gone) if gone.kind() == Kind::NotFound => {
+                self.index.drop_store(store.as_str()).await
+            }
+            found => {
+                found?;
+                self.index.delete(store.as_str(), &ids(&dead)).await?;
+                self.index.flush(store.as_str()).await
+            }
+        }
     }
 
     /// Tells the upkeep that there is something to remove.
@@ -69,21 +91,25 @@ impl Projection {
         self.removals.notify_one();
     }
 
-    /// Removes from index and blobs what the records no longer have, until a stop.
-    pub async fn upkeep(&self, shutdown: Shutdown) {
-        loop {
-            if let Err(error) = self.purge().await {
-                tracing::warn!(error = %error.detail(), "pending removals will be tried again");
+    /// Waits until [`Projection::wake`] is called.
+    pub(crate) async fn woken(&self) {
+        self.removals.notified().await;
+    }
+
+    /// Writes a store's index anew, so that removed points are in no file any more.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index refuses.
+    pub(crate) async fn rewrite(&self, store: &str) -> Result<()> {
+        match self.index.rewrite(store).await {
+            Err(damaged) if damaged.code() == Some("index_damaged") => {
+                self.verify_store(store, true).await.map(|_| ())
             }
-            tokio::select! {
-                () = shutdown.requested() => return,
-                () = self.removals.notified() => {}
-                () = tokio::time::sleep(std::time::Duration::from_secs(30)) => {}
-            }
+            rewritten => rewritten,
         }
     }
 
-    /// Finishes pending physical deletes now; returns how many points and blobs went.
+    /// Takes listed points and blobs away; returns how many of each went.
     ///
     /// # Errors
     /// `Unavailable` when the index refuses; what was not removed stays listed.
@@ -104,12 +130,17 @@ impl Projection {
                 self.records.points_removed(&seqs).await?;
             }
         }
-        for path in self.records.pending_blob_removals(REMOVAL_BATCH).await? {
-            self.blobs.delete(&path).await?;
-            self.records.blob_removed(&path).await?;
-            blobs_gone += 1;
+        loop {
+            let pending = self.records.pending_blob_removals(REMOVAL_BATCH).await?;
+            if pending.is_empty() {
+                return Ok((points_gone, blobs_gone));
+            }
+            for path in pending {
+                self.blobs.delete(&path).await?;
+                self.records.blob_removed(&path).await?;
+                blobs_gone += 1;
+            }
         }
-        Ok((points_gone, blobs_gone))
     }
 
     /// Compares every store's index with the records and, if asked, repairs it.

@@ -11,6 +11,10 @@ use cairn_store::records::ChunkRow;
 use serde_json::Value;
 
 use crate::projection::Projection;
+use crate::stores::require_alive;
+
+/// How long a store's last use may lie behind before it is noted again.
+const TOUCH_MS: i64 = 60_000;
 
 /// A passage that answers a query, alive when it was read.
 #[derive(Clone, Debug)]
@@ -83,7 +87,7 @@ impl Retrieve {
             return Err(Error::invalid("the query is empty; ask something").with_param("query"));
         }
         for store in &request.stores {
-            self.records.store(scope, store).await?;
+            self.use_store(scope, store).await?;
         }
         let vectors =
             self.embedder.embed(request.queries.clone(), Priority::Interactive).await?.vectors;
@@ -103,6 +107,18 @@ impl Retrieve {
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.seq.cmp(&b.chunk.seq)));
         found.truncate(request.limit);
         Ok(found)
+    }
+
+    /// Fails when there is no such store or it has expired; else it is in use, which puts
+    /// an expiry off.
+    async fn use_store(&self, scope: &Scope, store: &Id) -> Result<()> {
+        let row = self.records.store(scope, store).await?;
+        let now = self.records.clock().now();
+        require_alive(&row, now)?;
+        if row.expires_after_days.is_some() && now - row.last_active_at > TOUCH_MS {
+            self.records.touch_store(scope, store).await?;
+        }
+        Ok(())
     }
 
     /// Asks for more than wanted, since points of deleted rows do not count; asks
@@ -127,6 +143,8 @@ impl Retrieve {
                     .dense_weight
                     .map_or_else(Fusion::default, |dense_weight| Fusion { dense_weight }),
             };
+            // What the caller may read is decided by the rows below. The index shall leave
+            // out the rest itself: `access::principals_of(scope)` goes into the query here.
             let hits = self.projection.index().query(store.as_str(), query).await?;
             let seqs: Vec<i64> = hits.iter().filter_map(|hit| i64::try_from(hit.id).ok()).collect();
             let rows = self.records.live_chunks(scope, store, &seqs).await?;

@@ -15,9 +15,11 @@ CREATE TABLE index_drops (
     store_id TEXT PRIMARY KEY
 );
 
--- Stores whose index still has removed points in its files.
+-- Stores whose index still has removed points in its files. `marks` grows with every
+-- removal, so that one which comes while the index is written anew is not lost.
 CREATE TABLE index_rewrites (
-    store_id TEXT PRIMARY KEY
+    store_id TEXT PRIMARY KEY,
+    marks BIGINT NOT NULL DEFAULT 1
 );
 
 -- Tenants whose rows are gone and whose folders must still go.

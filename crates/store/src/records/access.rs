@@ -122,6 +122,23 @@ impl Records {
         self.forget_answers(tx, scope).await
     }
 
+    /// The files of a store that have an access list, with each principal on it; `None`
+    /// for a list of nobody. For the index of the store.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn restricted_in(&self, store: &str) -> Result<Vec<(String, Option<String>)>> {
+        sqlx::query_as(
+            "SELECT f.id, fa.principal FROM store_files sf JOIN files f ON f.id = sf.file_id \
+             LEFT JOIN file_access fa ON fa.file_id = f.id \
+             WHERE sf.store_id = $1 AND f.restricted = 1 ORDER BY f.id, fa.principal",
+        )
+        .bind(store)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading the access lists of a store")
+    }
+
     /// The stores that a file is attached to, with its attributes there.
     ///
     /// # Errors

@@ -126,6 +126,25 @@ impl Records {
         Ok(page.arrange(rows))
     }
 
+    /// Those of the given ids that are files of the tenant.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn files_among(&self, scope: &Scope, ids: &[String]) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for id in ids {
+            let there: Option<String> =
+                sqlx::query_scalar("SELECT id FROM files WHERE tenant_id = $1 AND id = $2")
+                    .bind(scope.tenant().as_str())
+                    .bind(id)
+                    .fetch_optional(&self.read)
+                    .await
+                    .or_internal("looking up a file")?;
+            found.extend(there);
+        }
+        Ok(found)
+    }
+
     /// Files whose time is over, of every tenant, with their tenants; for upkeep.
     ///
     /// # Errors
@@ -140,6 +159,20 @@ impl Records {
         .fetch_all(&self.read)
         .await
         .or_internal("looking up expired files")
+    }
+
+    /// Hash and size of a file that is about to be deleted, expired or not.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such file.
+    pub async fn file_facts(&self, tx: &mut Tx, scope: &Scope, id: &Id) -> Result<(String, i64)> {
+        sqlx::query_as("SELECT sha256, bytes FROM files WHERE tenant_id = $1 AND id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(id.as_str())
+            .fetch_optional(&mut **tx)
+            .await
+            .or_internal("reading a file's record")?
+            .ok_or_else(|| Error::not_found(format!("file '{id}'")))
     }
 
     /// Deletes a file everywhere within a transaction: its record, text and chunks in
@@ -232,7 +265,7 @@ pub(super) async fn list_point_removals(
          ON CONFLICT (seq) DO NOTHING",
         "INSERT INTO index_rewrites (store_id) SELECT DISTINCT store_id FROM chunks \
          WHERE tenant_id = $1 AND file_id = $2 AND ($3 = '' OR store_id = $3) \
-         ON CONFLICT (store_id) DO NOTHING",
+         ON CONFLICT (store_id) DO UPDATE SET marks = index_rewrites.marks + 1",
     ] {
         sqlx::query(statement)
             .bind(scope.tenant().as_str())

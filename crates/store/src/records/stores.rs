@@ -355,6 +355,31 @@ impl Records {
         Ok(Some(revision))
     }
 
+    /// Lets a completed attachment be read again, within a transaction; its new revision,
+    /// or `None` when it is not there.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn reopen_file(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+    ) -> Result<Option<i64>> {
+        sqlx::query_scalar(
+            "UPDATE store_files SET status = 'in_progress', revision = revision + 1 \
+             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND status = 'completed' \
+             RETURNING revision",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .fetch_optional(&mut **tx)
+        .await
+        .or_internal("reopening an attached file")
+    }
+
     /// One attached file.
     ///
     /// # Errors

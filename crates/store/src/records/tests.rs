@@ -133,7 +133,7 @@ async fn a_deleted_file_is_gone_at_commit_and_its_points_are_listed() -> Result<
     let pending = records.pending_point_removals(10).await?;
     assert_eq!(pending.iter().map(|row| row.1).collect::<Vec<_>>(), points);
     assert_eq!(records.pending_blob_removals(10).await?.len(), 1);
-    assert_eq!(records.pending_index_rewrites().await?, [store.as_str()]);
+    assert_eq!(records.pending_index_rewrites().await?, [(store.to_string(), 1)]);
     records.points_removed(&points).await?;
     assert!(records.pending_point_removals(10).await?.is_empty());
     Ok(())

@@ -130,12 +130,13 @@ impl Records {
             .or_internal("reading pending removals of indexes")
     }
 
-    /// Stores whose index still has removed points in its files.
+    /// Stores whose index still has removed points in its files, each with how often that
+    /// was noted.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn pending_index_rewrites(&self) -> Result<Vec<String>> {
-        sqlx::query_scalar("SELECT store_id FROM index_rewrites ORDER BY store_id")
+    pub async fn pending_index_rewrites(&self) -> Result<Vec<(String, i64)>> {
+        sqlx::query_as("SELECT store_id, marks FROM index_rewrites ORDER BY store_id")
             .fetch_all(&self.read)
             .await
             .or_internal("reading which indexes to write anew")
@@ -149,23 +150,20 @@ impl Records {
         self.unlist("DELETE FROM index_drops WHERE store_id = $1", store).await
     }
 
-    /// Takes a store off the list of indexes to write anew. Do it before the writing:
-    /// what is removed meanwhile puts it there again.
+    /// Notes that a store's index was written anew, unless more was removed since the
+    /// list was read with `marks`.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn index_rewriting(&self, store: &str) -> Result<()> {
-        self.unlist("DELETE FROM index_rewrites WHERE store_id = $1", store).await
-    }
-
-    /// Puts a store back on the list of indexes to write anew.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn index_not_rewritten(&self, store: &str) -> Result<()> {
-        let again =
-            "INSERT INTO index_rewrites (store_id) VALUES ($1) ON CONFLICT (store_id) DO NOTHING";
-        self.unlist(again, store).await
+    pub async fn index_rewritten(&self, store: &str, marks: i64) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM index_rewrites WHERE store_id = $1 AND marks = $2")
+            .bind(store)
+            .bind(marks)
+            .execute(&mut *tx)
+            .await
+            .or_internal("noting that an index was written anew")?;
+        commit(tx).await
     }
 
     /// Notes that the folders of a tenant are gone.
@@ -193,7 +191,7 @@ impl Records {
              UNION ALL SELECT 'tenants/' || tenant_id || '/uploads/' || upload_id || '/' || id \
              FROM upload_parts \
              UNION ALL SELECT 'tenants/' || tenant_id || '/models/' || sha256 FROM model_versions \
-             WHERE source = '{}' UNION ALL SELECT path FROM blob_removals",
+             WHERE sha256 <> '' UNION ALL SELECT path FROM blob_removals",
         )
         .fetch_all(&self.read)
         .await
