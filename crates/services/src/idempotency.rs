@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cairn_kernel::{Error, Kind, Result, Scope, Timestamp};
 use cairn_store::Records;
 use cairn_store::records::RememberedRow;
+use sha2::{Digest as _, Sha256};
 
 use crate::erase::REMEMBERED_MS;
 
@@ -40,6 +41,16 @@ pub struct Claim {
     fingerprint: String,
     path: String,
     began: Timestamp,
+}
+
+/// What tells a request from another one: SHA-256 over its pieces, hex.
+pub fn fingerprint(pieces: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        hash.update((piece.len() as u64).to_le_bytes());
+        hash.update(piece);
+    }
+    hex::encode(hash.finalize())
 }
 
 /// Remembers answers by key.

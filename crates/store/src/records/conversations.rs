@@ -286,7 +286,7 @@ impl Records {
         commit(tx).await
     }
 
-    /// The files that a conversation rests on.
+    /// The files that those items of a conversation rest on that the caller may read.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -295,13 +295,15 @@ impl Records {
         scope: &Scope,
         conversation: &Id,
     ) -> Result<Vec<String>> {
-        sqlx::query_scalar(
-            "SELECT DISTINCT s.file_id FROM item_sources s \
-             JOIN conversation_items i ON i.seq = s.item_seq \
-             WHERE i.tenant_id = $1 AND i.conversation_id = $2 ORDER BY s.file_id",
-        )
+        sqlx::query_scalar(concat!(
+            "SELECT DISTINCT r.file_id FROM item_sources r JOIN conversation_items i \
+             ON i.seq = r.item_seq WHERE i.tenant_id = $1 AND i.conversation_id = $2 AND ",
+            open_item!("$3"),
+            " ORDER BY r.file_id"
+        ))
         .bind(scope.tenant().as_str())
         .bind(conversation.as_str())
+        .bind(manager(scope))
         .fetch_all(&self.read)
         .await
         .or_internal("reading what a conversation rests on")

@@ -1,4 +1,4 @@
-//! The form of an upload, counted while it comes.
+//! The forms of files and of parts of uploads, counted while they come.
 //!
 //! A client that is answered before it has sent everything often sees a broken
 //! connection instead of the answer. So what follows a fault is read and thrown
@@ -12,9 +12,9 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::{Bytes, BytesMut};
 use cairn_kernel::{Error, Kind, Result};
-use cairn_services::files::too_large;
+use cairn_services::files::{FileWish, too_large};
 
-use crate::openai::convert::unsupported;
+use super::convert::{file_expiry, unsupported};
 
 /// What a form has besides its file.
 const OVERHEAD: u64 = 1 << 20;
@@ -25,42 +25,83 @@ const DRAIN_MAX: u64 = 4 << 30;
 /// How long it is thrown away at most.
 const DRAIN_TIME: Duration = Duration::from_secs(120);
 
-/// A file and what it is for.
-#[derive(Debug)]
-pub(super) struct Upload {
-    pub(super) filename: String,
-    pub(super) purpose: String,
-    pub(super) bytes: Bytes,
-}
-
 #[derive(Default)]
 struct Form {
     file: Option<(String, Bytes)>,
     purpose: Option<String>,
+    anchor: Option<String>,
+    seconds: Option<String>,
+    data: Option<Bytes>,
 }
 
-/// Reads an upload of up to `limit` bytes.
+/// What a form is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    File,
+    Part,
+}
+
+impl Wanted {
+    fn parts(self) -> &'static str {
+        match self {
+            Self::File => "'file' and 'purpose'",
+            Self::Part => "'data'",
+        }
+    }
+}
+
+/// Reads a file of up to `limit` bytes and what it shall be.
 ///
 /// # Errors
-/// `TooLarge` over the limit, `Invalid` for anything else than a `file` and a `purpose`.
-pub(super) async fn read(request: Request, limit: u64) -> Result<Upload> {
+/// `TooLarge` over the limit, `Invalid` for anything else than a `file`, a `purpose` and an
+/// `expires_after`.
+pub(super) async fn file(request: Request, limit: u64) -> Result<(FileWish, Bytes)> {
+    let form = read(request, limit, Wanted::File).await?;
+    let (filename, bytes) = form.file.ok_or_else(|| missing("file", Wanted::File))?;
+    let purpose = form.purpose.ok_or_else(|| missing("purpose", Wanted::File))?;
+    let expires_after = match (form.anchor, form.seconds) {
+        (None, None) => None,
+        (Some(anchor), Some(seconds)) => {
+            let number = seconds.trim().parse().map_err(|_| {
+                Error::invalid(format!("expires_after.seconds is '{seconds}' and no number"))
+                    .with_param("expires_after[seconds]")
+            })?;
+            Some(file_expiry(&anchor, number)?)
+        }
+        _ => {
+            return Err(Error::invalid("expires_after needs an anchor and seconds")
+                .with_param("expires_after"));
+        }
+    };
+    Ok((FileWish { filename, purpose, expires_after }, bytes))
+}
+
+/// Reads a part of an upload, of up to `limit` bytes.
+///
+/// # Errors
+/// `TooLarge` over the limit, `Invalid` for anything else than `data`.
+pub(super) async fn part(request: Request, limit: u64) -> Result<Bytes> {
+    let form = read(request, limit, Wanted::Part).await?;
+    form.data.ok_or_else(|| missing("data", Wanted::Part))
+}
+
+async fn read(request: Request, limit: u64, wanted: Wanted) -> Result<Form> {
     if asks_too_much(request.headers(), limit) {
         return Err(too_large("the file", limit));
     }
     let mut parts = Multipart::from_request(request, &()).await.map_err(|rejection| {
         Error::invalid(format!(
-            "the body is not a multipart form with a 'file' and a 'purpose': {}",
+            "the body is not a multipart form with {}: {}",
+            wanted.parts(),
             rejection.body_text()
         ))
     })?;
     let mut form = Form::default();
-    if let Err(fault) = fill(&mut form, &mut parts, limit).await {
+    if let Err(fault) = fill(&mut form, &mut parts, limit, wanted).await {
         drain(&mut parts).await;
         return Err(fault);
     }
-    let (filename, bytes) = form.file.ok_or_else(|| missing("file"))?;
-    let purpose = form.purpose.ok_or_else(|| missing("purpose"))?;
-    Ok(Upload { filename, purpose, bytes })
+    Ok(form)
 }
 
 /// Whether a client that waits for a word before it sends announces more than is taken.
@@ -71,27 +112,38 @@ fn asks_too_much(headers: &HeaderMap, limit: u64) -> bool {
     waits && announced.is_some_and(|length| length > limit.saturating_add(OVERHEAD))
 }
 
-async fn fill(form: &mut Form, parts: &mut Multipart, limit: u64) -> Result<()> {
+async fn fill(form: &mut Form, parts: &mut Multipart, limit: u64, wanted: Wanted) -> Result<()> {
     while let Some(field) = parts.next_field().await.map_err(unreadable)? {
-        match field.name().unwrap_or_default() {
-            "file" => {
+        let name = field.name().unwrap_or_default().to_owned();
+        match (wanted, name.as_str()) {
+            (Wanted::File, "file") => {
                 let name = field.file_name().unwrap_or_default().to_owned();
                 let over = || too_large(if name.is_empty() { "the file" } else { &name }, limit);
                 let bytes = collect(field, limit, over).await?;
                 form.file = Some((name, bytes));
             }
-            "purpose" => form.purpose = Some(text(field).await?),
-            other => return Err(unsupported(other)),
+            (Wanted::File, "purpose") => form.purpose = Some(text(field, "purpose").await?),
+            (Wanted::File, "expires_after[anchor]") => {
+                form.anchor = Some(text(field, &name).await?);
+            }
+            (Wanted::File, "expires_after[seconds]") => {
+                form.seconds = Some(text(field, &name).await?);
+            }
+            (Wanted::Part, "data") => {
+                let over = || too_large("the part", limit).with_param("data");
+                form.data = Some(collect(field, limit, over).await?);
+            }
+            (_, other) => return Err(unsupported(other)),
         }
     }
     Ok(())
 }
 
-async fn text(field: Field<'_>) -> Result<String> {
-    let over = || Error::invalid("purpose is too long").with_param("purpose");
+async fn text(field: Field<'_>, name: &str) -> Result<String> {
+    let over = || Error::invalid(format!("{name} is too long")).with_param(name);
     let bytes = collect(field, TEXT_MAX, over).await?;
     String::from_utf8(bytes.to_vec())
-        .map_err(|_| Error::invalid("purpose is not UTF-8").with_param("purpose"))
+        .map_err(|_| Error::invalid(format!("{name} is not UTF-8")).with_param(name))
 }
 
 async fn collect(mut field: Field<'_>, limit: u64, over: impl Fn() -> Error) -> Result<Bytes> {
@@ -121,8 +173,8 @@ async fn drain(parts: &mut Multipart) {
     let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
 }
 
-fn missing(name: &str) -> Error {
-    Error::invalid(format!("the form has no part '{name}'; send 'file' and 'purpose'"))
+fn missing(name: &str, wanted: Wanted) -> Error {
+    Error::invalid(format!("the form has no part '{name}'; send {}", wanted.parts()))
         .with_param(name)
 }
 
@@ -160,13 +212,26 @@ mod tests {
         let file = part("file", Some("a.txt"), "hello");
         let purpose = part("purpose", None, "assistants");
         for body in [format!("{file}{purpose}--XX--\r\n"), format!("{purpose}{file}--XX--\r\n")] {
-            let upload = read(request(Body::from(body)), 5).await?;
-            assert_eq!(
-                (upload.filename.as_str(), upload.purpose.as_str()),
-                ("a.txt", "assistants")
-            );
-            assert_eq!(upload.bytes.as_ref(), b"hello");
+            let (wish, bytes) = super::file(request(Body::from(body)), 5).await?;
+            assert_eq!((wish.filename.as_str(), wish.purpose.as_str()), ("a.txt", "assistants"));
+            assert_eq!((bytes.as_ref(), wish.expires_after), (b"hello".as_slice(), None));
         }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_file_may_say_when_it_ends_and_a_part_is_its_data() -> Result<()> {
+        let file = part("file", Some("a.txt"), "hello");
+        let purpose = part("purpose", None, "assistants");
+        let anchor = part("expires_after[anchor]", None, "created_at");
+        let seconds = part("expires_after[seconds]", None, "3600");
+        let whole = format!("{file}{purpose}{anchor}{seconds}--XX--\r\n");
+        let (wish, _) = super::file(request(Body::from(whole)), 5).await?;
+        assert_eq!(wish.expires_after, Some(3600));
+        let half = format!("{file}{purpose}{seconds}--XX--\r\n");
+        assert!(super::file(request(Body::from(half)), 5).await.is_err());
+        let data = format!("{}--XX--\r\n", part("data", Some("upload"), "hello"));
+        assert_eq!(super::part(request(Body::from(data)), 5).await?.as_ref(), b"hello");
         Ok(())
     }
 
@@ -186,7 +251,7 @@ mod tests {
                 Ok::<_, std::io::Error>(piece)
             }
         });
-        let refused = read(request(Body::from_stream(body)), 2000).await.err();
+        let refused = super::file(request(Body::from_stream(body)), 2000).await.err();
         assert_eq!(refused.as_ref().map(Error::kind), Some(Kind::TooLarge));
         assert!(refused.is_some_and(|error| error.message().contains("big.bin")));
         assert_eq!(sent.load(Ordering::SeqCst), 102);
@@ -198,21 +263,21 @@ mod tests {
         let headers = asking.headers_mut();
         headers.insert("expect", "100-continue".parse().expect("a value"));
         headers.insert("content-length", "99999999".parse().expect("a value"));
-        let refused = read(asking, 1000).await.err();
+        let refused = super::file(asking, 1000).await.err();
         assert_eq!(refused.map(|error| error.kind()), Some(Kind::TooLarge));
     }
 
     #[tokio::test]
     async fn missing_and_unknown_parts_are_named() {
         let file = part("file", Some("a.txt"), "hello");
-        let expiry = part("expires_after[anchor]", None, "created_at");
+        let other = part("color", None, "red");
         let cases = [
             (format!("{file}--XX--\r\n"), "purpose"),
             (format!("{}--XX--\r\n", part("purpose", None, "assistants")), "file"),
-            (format!("{expiry}{file}--XX--\r\n"), "expires_after[anchor]"),
+            (format!("{other}{file}--XX--\r\n"), "color"),
         ];
         for (body, name) in cases {
-            let refused = read(request(Body::from(body)), 100).await.err();
+            let refused = super::file(request(Body::from(body)), 100).await.err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name));
         }
     }
