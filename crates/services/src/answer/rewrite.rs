@@ -13,10 +13,9 @@ use cairn_serving::gguf::ChatMessage;
 use super::evidence::{is_asking, subject};
 
 /// Words that stand for something named before.
-const LEANING: [&str; 26] = [
+const LEANING: [&str; 16] = [
     "it", "its", "itself", "they", "them", "their", "theirs", "he", "him", "his", "she", "her",
-    "hers", "this", "that", "these", "those", "one", "ones", "there", "then", "same", "such",
-    "former", "latter", "else",
+    "hers", "this", "these", "those",
 ];
 /// How such a question may begin.
 const OPENINGS: [&str; 6] = ["and ", "but ", "so ", "what about", "how about", "why"];

@@ -290,3 +290,23 @@ async fn nothing_deleted_is_left_in_the_file_after_it_was_written_anew() -> Resu
     assert_eq!(log, 0);
     Ok(())
 }
+
+#[tokio::test]
+async fn upkeep_sees_what_does_not_belong_together() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    ingest(&records, &scope, &store, &file).await?;
+    // The vectors here have two numbers of four bytes.
+    assert!(records.attachments_without_vectors(8).await?.is_empty());
+    let odd = records.attachments_without_vectors(12).await?;
+    assert_eq!(odd, [(scope.tenant().to_string(), store.to_string(), file.to_string())]);
+    let mut tx = records.begin().await?;
+    assert_eq!(records.reopen_file(&mut tx, &scope, &store, &file).await?, Some(2));
+    assert_eq!(records.reopen_file(&mut tx, &scope, &store, &file).await?, None);
+    commit(tx).await?;
+    let owned = format!("tenants/{}/files/{file}", scope.tenant());
+    let orphan = "tenants/ten_x/files/file-x".to_owned();
+    assert_eq!(records.orphans_among(vec![owned, orphan.clone()]).await?, [orphan]);
+    Ok(())
+}
