@@ -1,5 +1,9 @@
 //! The header `Idempotency-Key`: a retry under the same key gets the same answer.
 //!
+//! The `openai` package sends POSTs again by itself, without a key, when no answer came in
+//! time. Where that would make things twice, a try with `x-stainless-retry-count` above 0
+//! gets the answer that the try before could not deliver.
+//!
 //! The request is read whole and recognised by its content, whatever boundary its form has
 //! this time. It is then answered to the end even if its client goes away, for that client
 //! will ask again. An answer is remembered before it is given, a stream when it has ended.
@@ -34,42 +38,77 @@ const REPEATED: [&str; 2] = ["content-type", "openai-poll-after-ms"];
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Answers requests with a key once; others go on as they are.
+/// Largest request that is recognised without a key.
+const KEYLESS_MAX: u64 = 16 << 20;
+/// What makes things: its POSTs are recognised without a key.
+const MAKING: [&str; 4] = ["/v1/files", "/v1/uploads", "/v1/vector_stores", "/v1/conversations"];
+
+/// How a request may be recognised.
+enum Mark {
+    /// By its key.
+    Key(String),
+    /// By itself; so often was it sent before.
+    Tries(u32),
+}
+
+/// Answers requests that may come again once; others go on as they are.
 pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
-    // Keys show a secret in their answer, and other routes have their own protocols.
-    let concerned = request.method() == Method::POST && request.uri().path().starts_with("/v1/");
-    match request.headers().get("idempotency-key").cloned() {
-        Some(key) if concerned => {
-            let answered = attend(&app, &key, request, next).await;
+    match mark(&request) {
+        Some(mark) => {
+            let answered = attend(&app, &mark, request, next).await;
             answered.unwrap_or_else(|refused| ApiError(refused).into_response())
         }
-        _ => next.run(request).await,
+        None => next.run(request).await,
     }
 }
 
-async fn attend(app: &App, key: &HeaderValue, request: Request, next: Next) -> Result<Response> {
+fn mark(request: &Request) -> Option<Mark> {
+    let path = request.uri().path();
+    // Keys show a secret in their answer, and other routes have their own protocols.
+    if request.method() != Method::POST || !path.starts_with("/v1/") {
+        return None;
+    }
+    let header = |name: &str| request.headers().get(name);
+    if let Some(key) = header("idempotency-key") {
+        return Some(Mark::Key(key.to_str().unwrap_or_default().to_owned()));
+    }
+    let tries = header("x-stainless-retry-count")?.to_str().ok()?.parse().ok()?;
+    let making = MAKING.iter().any(|start| path.starts_with(start)) && !path.ends_with("/search");
+    making.then_some(Mark::Tries(tries))
+}
+
+async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let credentials = presented(|name| parts.headers.get(name)?.to_str().ok());
     // Who is unknown is told so by the route itself.
     let Ok(scope) = app.services.accounts.authenticate(credentials).await else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let most = app.services.limits.upload_bytes.max(app.services.limits.body_bytes) + OVERHEAD;
+    let limits = &app.services.limits;
+    let most = match mark {
+        Mark::Key(_) => limits.upload_bytes.max(limits.body_bytes) + OVERHEAD,
+        Mark::Tries(_) => KEYLESS_MAX,
+    };
     let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
         Whole::All(bytes) => bytes,
-        // It is refused for its size, which is worth no memory.
+        // It is worth no memory: one with a key is refused for its size anyway.
         Whole::TooMuch(body) => return Ok(next.run(Request::from_parts(parts, body)).await),
     };
-    let key = key.to_str().unwrap_or_default();
     let path = parts.uri.path().to_owned();
     let print = fingerprint(&parts, &bytes).await?;
-    let begun = app.services.idempotency.begin(&scope, key, &path, print).await?;
+    let keys = &app.services.idempotency;
+    let begun = match mark {
+        Mark::Key(key) => Some(keys.begin(&scope, key, &path, print).await?),
+        Mark::Tries(tries) => keys.retry(&scope, &path, print, *tries).await?,
+    };
+    let request = Request::from_parts(parts, Body::from(bytes));
     match begun {
-        Begun::Known(known) => replay(known),
-        Begun::New(claim) => {
-            let request = Request::from_parts(parts, Body::from(bytes));
-            finish(app, request, next, claim).await
+        Some(Begun::Known(known)) => replay(known),
+        Some(Begun::New(claim)) => {
+            let always = matches!(mark, Mark::Key(_));
+            finish(app, request, next, (claim, always)).await
         }
+        None => Ok(next.run(request).await),
     }
 }
 
@@ -124,23 +163,34 @@ fn between<'b>(body: &'b [u8], boundary: &[u8]) -> Vec<&'b [u8]> {
     pieces
 }
 
-/// Answers among the program's tasks, so that a client that goes away changes nothing.
-async fn finish(app: &App, request: Request, next: Next, claim: Claim) -> Result<Response> {
+/// Answers among the program's tasks, so that a client that goes away changes nothing. The
+/// answer is remembered `always`, or only when nobody takes it.
+async fn finish(
+    app: &App,
+    request: Request,
+    next: Next,
+    (claim, always): (Claim, bool),
+) -> Result<Response> {
     let (tell, told) = oneshot::channel();
     let deadline = app.deadline;
-    app.services.tasks.spawn("request with a key", async move {
-        let answer = tokio::time::timeout(deadline, next.run(request)).await;
-        let answer = match answer {
-            Ok(response) => remember(response, claim).await,
+    app.services.tasks.spawn("request that may come again", async move {
+        let answer = match tokio::time::timeout(deadline, next.run(request)).await {
+            Ok(response) => response,
             Err(_) => {
                 let late = format!("no answer within {} s", deadline.as_secs());
-                Err(Error::new(Kind::Timeout, late))
+                ApiError(Error::new(Kind::Timeout, late)).into_response()
             }
         };
-        // Nobody may be there to hear it.
-        let _ = tell.send(answer);
+        if always {
+            // Nobody may be there to hear it.
+            let _ = tell.send(remember(answer, claim).await);
+        } else if let Err(Ok(untaken)) = tell.send(Ok(answer))
+            && let Err(lost) = remember(untaken, claim).await
+        {
+            error::note(&lost);
+        }
     });
-    told.await.map_err(|_| Error::internal("a request with a key was lost"))?
+    told.await.map_err(|_| Error::internal("a request that may come again was lost"))?
 }
 
 async fn remember(response: Response, claim: Claim) -> Result<Response> {

@@ -4,6 +4,10 @@
 //! to come again; the same key with another request is refused. Only successes are
 //! remembered: what failed may be tried again. Claims live in memory, so a crash frees
 //! them, and a request whose answer was not remembered before the crash runs again.
+//!
+//! A client's library that sends a request again by itself gives no key. Then a request
+//! stands for itself, and its answer is kept only if nobody was there to take it: the next
+//! try of the same request gets it, once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +21,9 @@ use crate::erase::REMEMBERED_MS;
 
 /// Longest key.
 const KEY_MAX: usize = 255;
+
+/// How long an answer waits for the next try of a client's library.
+const RETRY_MS: i64 = 600_000;
 
 /// Tenant, caller and key.
 type Place = (String, String, String);
@@ -84,25 +91,8 @@ impl Idempotency {
             ))
             .with_param("idempotency-key"));
         }
-        let began = self.records.clock().now();
-        let place = (scope.tenant().to_string(), scope.principal().to_string(), name.to_owned());
-        if !with(&self.claims, |held| held.insert(place.clone())) {
-            return Err(Error::new(
-                Kind::Conflict,
-                "a request with this idempotency key is under way; send it again in a moment",
-            )
-            .with_code("idempotency_in_progress"));
-        }
-        let claim = Claim {
-            records: self.records.clone(),
-            claims: Arc::clone(&self.claims),
-            scope: scope.clone(),
-            place,
-            fingerprint,
-            path: path.to_owned(),
-            began,
-        };
-        match self.records.remembered(scope, name, began - REMEMBERED_MS).await? {
+        let claim = self.claim(scope, name.to_owned(), path, fingerprint).ok_or_else(under_way)?;
+        match self.records.remembered(scope, name, claim.began - REMEMBERED_MS).await? {
             None => Ok(Begun::New(claim)),
             Some(known) if known.fingerprint == claim.fingerprint => Ok(Begun::Known(known)),
             Some(_) => Err(Error::new(
@@ -113,6 +103,56 @@ impl Idempotency {
             .with_param("idempotency-key")),
         }
     }
+}
+
+impl Idempotency {
+    /// Looks up a request that a client's library sends for the first time (`tries` 0) or
+    /// again by itself. `None` is a first one that is not to be protected, since another
+    /// one like it is under way: both are meant.
+    ///
+    /// # Errors
+    /// `Conflict` while the try before is under way.
+    pub async fn retry(
+        &self,
+        scope: &Scope,
+        path: &str,
+        fingerprint: String,
+        tries: u32,
+    ) -> Result<Option<Begun>> {
+        let name = format!("retry-{fingerprint}");
+        let Some(claim) = self.claim(scope, name.clone(), path, fingerprint) else {
+            return if tries == 0 { Ok(None) } else { Err(under_way()) };
+        };
+        if tries > 0 {
+            let since = claim.began - RETRY_MS;
+            if let Some(known) = self.records.remembered(scope, &name, since).await? {
+                self.records.forget_one(scope, &name).await?;
+                return Ok(Some(Begun::Known(known)));
+            }
+        }
+        Ok(Some(Begun::New(claim)))
+    }
+
+    fn claim(&self, scope: &Scope, name: String, path: &str, fingerprint: String) -> Option<Claim> {
+        let place = (scope.tenant().to_string(), scope.principal().to_string(), name);
+        with(&self.claims, |held| held.insert(place.clone())).then(|| Claim {
+            records: self.records.clone(),
+            claims: Arc::clone(&self.claims),
+            scope: scope.clone(),
+            place,
+            fingerprint,
+            path: path.to_owned(),
+            began: self.records.clock().now(),
+        })
+    }
+}
+
+fn under_way() -> Error {
+    Error::new(
+        Kind::Conflict,
+        "the same request is under way; send it again in a moment to get its answer",
+    )
+    .with_code("idempotency_in_progress")
 }
 
 impl Claim {
@@ -179,6 +219,17 @@ mod tests {
         let Begun::New(claim) = begin(&ours, "b").await? else { panic!("a day is over") };
         drop(claim);
         assert!(matches!(begin(&ours, "c").await?, Begun::New(_)), "a dropped claim is free");
+        let print = || "p".to_owned();
+        let first = keys.retry(&ours, "/v1/files", print(), 0).await?;
+        let Some(Begun::New(claim)) = first else { panic!("nothing like it is under way") };
+        assert!(keys.retry(&ours, "/v1/files", print(), 0).await?.is_none(), "both are meant");
+        let early = keys.retry(&ours, "/v1/files", print(), 1).await;
+        assert_eq!(kind(early), Some(Kind::Conflict));
+        claim.answered(200, "{}".to_owned(), b"made".to_vec()).await?;
+        let again = keys.retry(&ours, "/v1/files", print(), 1).await?;
+        assert!(matches!(again, Some(Begun::Known(known)) if known.body == b"made"));
+        let later = keys.retry(&ours, "/v1/files", print(), 1).await?;
+        assert!(matches!(later, Some(Begun::New(_))), "it is given once");
         for bad in ["", "a b", &"x".repeat(256)] {
             let refused = keys.begin(&ours, bad, "/v1/files", String::new()).await;
             assert_eq!(kind(refused), Some(Kind::Invalid));

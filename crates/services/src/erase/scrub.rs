@@ -119,9 +119,9 @@ fn rewrite(text: &str, marks: &[Mark]) -> Rewritten {
     for bytes in cairn_documents::sentences(text) {
         let start = text[..bytes.start].chars().count();
         let sentence = start..start + text[bytes.clone()].chars().count();
-        let touching = || marks.iter().filter(|mark| mark.touches(&sentence));
-        let keep = touching().any(|mark| !mark.gone && mark.supported)
-            && !touching().any(|mark| mark.gone);
+        let touching: Vec<&Mark> = marks.iter().filter(|mark| mark.touches(&sentence)).collect();
+        let keep = touching.iter().any(|mark| !mark.gone && mark.supported)
+            && !touching.iter().any(|mark| mark.gone);
         if let Some((end, kept)) = before
             && (kept || keep)
         {

@@ -87,6 +87,24 @@ impl Records {
         commit(tx).await
     }
 
+    /// Forgets what the caller was answered under the key `name`.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn forget_one(&self, scope: &Scope, name: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "DELETE FROM remembered WHERE tenant_id = $1 AND principal_id = $2 AND name = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(scope.principal().as_str())
+        .bind(name)
+        .execute(&mut *tx)
+        .await
+        .or_internal("forgetting an answer")?;
+        commit(tx).await
+    }
+
     /// Forgets answers older than `before`; for upkeep.
     ///
     /// # Errors
