@@ -99,7 +99,7 @@ async fn no_route_shows_another_tenants_words_whatever_id_is_sent() -> Result<()
             ensure!(routed == documented, "{path} takes {routed:?}, documented is {documented:?}");
             for method in &documented {
                 let method: Method = method.parse()?;
-                tried += probe(&scene, &stranger, (method, path), &filled, &owned).await?;
+                tried += probe(&scene, &stranger, (method, path.as_str()), &filled, &owned).await?;
             }
         }
     }
