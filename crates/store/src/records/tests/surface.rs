@@ -310,3 +310,66 @@ async fn upkeep_sees_what_does_not_belong_together() -> Result<()> {
     assert_eq!(records.orphans_among(vec![owned, orphan.clone()]).await?, [orphan]);
     Ok(())
 }
+
+#[tokio::test]
+async fn what_has_expired_is_gone_before_it_is_deleted() -> Result<()> {
+    let dir = tempfile::tempdir().or_internal("a folder")?;
+    let clock = Clock::manual(1_000_000);
+    let records = Records::open(&dir.path().join("records.db"), clock.clone()).await?;
+    let scope = tenant(&records, "t").await?;
+    let id = Id::generate("file-");
+    let row = FileRow {
+        id: id.to_string(),
+        filename: "a.md".to_owned(),
+        purpose: "assistants".to_owned(),
+        bytes: 3,
+        sha256: "00".to_owned(),
+        created_at: clock.now(),
+        expires_at: Some(clock.now() + 1000),
+        restricted: 0,
+    };
+    records.insert_file(&scope, &row).await?;
+    let store = store(&records, &scope).await?;
+    let points = ingest(&records, &scope, &store, &id).await?;
+    assert_eq!(records.file(&scope, &id).await?, row);
+    assert_eq!(records.live_chunks(&scope, &store, &points).await?.len(), 2);
+    clock.advance(1000);
+    assert!(records.file(&scope, &id).await.is_err());
+    assert!(records.store_file(&scope, &store, &id).await.is_err());
+    assert!(records.live_chunks(&scope, &store, &points).await?.is_empty());
+    let page = Page::first(10);
+    assert!(records.list_files(&scope, None, &page).await?.is_empty());
+    assert!(records.list_store_files(&scope, &store, None, None, &page).await?.is_empty());
+    let due = records.expired_files(10).await?;
+    assert_eq!(due, [(scope.tenant().to_string(), id.to_string())]);
+    delete_file(&records, &scope, &id).await?;
+    assert!(records.expired_files(10).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_in_use_does_not_expire() -> Result<()> {
+    const DAY: i64 = 86_400_000;
+    let dir = tempfile::tempdir().or_internal("a folder")?;
+    let clock = Clock::manual(DAY);
+    let records = Records::open(&dir.path().join("records.db"), clock.clone()).await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    ingest(&records, &scope, &store, &file).await?;
+    let mut row = records.store(&scope, &store).await?;
+    assert_eq!(row.expires_at(), None);
+    row.expires_after_days = Some(2);
+    records.update_store(&scope, &row).await?;
+    clock.advance(DAY);
+    records.touch_store(&scope, &store).await?;
+    clock.advance(DAY);
+    assert!(records.files_of_expired_stores(10).await?.is_empty());
+    clock.advance(DAY);
+    let due = records.files_of_expired_stores(10).await?;
+    let ids = (scope.tenant().to_string(), store.to_string(), file.to_string());
+    assert_eq!(due, [ids]);
+    records.detach_file(&scope, &store, &file).await?;
+    assert!(records.files_of_expired_stores(10).await?.is_empty());
+    assert_eq!(records.store(&scope, &store).await?.expires_at(), Some(4 * DAY));
+    Ok(())
+}
