@@ -8,7 +8,9 @@
 //! may read, like anybody's.
 
 use cairn_kernel::{Error, Id, PUBLIC, Result, Role, Scope};
+use cairn_search::Filter;
 use cairn_store::Records;
+use serde_json::{Map, Value};
 
 use crate::projection::Projection;
 
@@ -59,17 +61,28 @@ impl Access {
     }
 }
 
-/// The principals a caller is answered as: what an index must be asked with.
-#[allow(dead_code, reason = "asked for as soon as the index filters by principals")]
-pub(crate) fn principals_of(scope: &Scope) -> Vec<String> {
+/// The principals a caller is answered as.
+fn principals_of(scope: &Scope) -> Vec<String> {
     let everybody = std::iter::once(PUBLIC.to_owned());
     everybody.chain(scope.principals().iter().cloned()).collect()
 }
 
-/// The principals that a point of an index answers to.
-#[allow(dead_code, reason = "asked for as soon as the index filters by principals")]
-pub(crate) fn principals_for(access: Option<&[String]>) -> Vec<String> {
-    access.map_or_else(|| vec![PUBLIC.to_owned()], <[String]>::to_vec)
+/// The principals that a document with this list answers to.
+fn principals_for(list: Option<&[String]>) -> Vec<String> {
+    list.map_or_else(|| vec![PUBLIC.to_owned()], <[String]>::to_vec)
+}
+
+/// What an index is asked with for this caller, beside the rows, which decide: where the
+/// index knows the principals of its points, `filter` and one of the caller's own.
+pub(crate) fn narrow(scope: &Scope, filter: Option<Filter>) -> Option<Filter> {
+    tracing::trace!(principals = ?principals_of(scope), "searching");
+    filter
+}
+
+/// What is written with a point of a document with this list, where the index knows the
+/// principals of its points.
+pub(crate) fn mark(attributes: &mut Map<String, Value>, list: Option<&[String]>) {
+    tracing::trace!(attributes = attributes.len(), principals = ?principals_for(list), "indexing");
 }
 
 /// Checked principals, each once. `public` needs no saying.

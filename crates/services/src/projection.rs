@@ -1,7 +1,7 @@
 //! The search index as a projection of the records: written from them, checked
 //! against them, rebuilt from them. Nothing else writes to the index.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
@@ -10,6 +10,8 @@ use cairn_store::records::decode_vector;
 use cairn_store::{Blobs, Records};
 use serde::Serialize;
 use tokio::sync::Notify;
+
+use crate::access;
 
 /// Writes the index from the records.
 #[derive(Clone)]
@@ -57,12 +59,12 @@ impl Projection {
         attributes: &str,
     ) -> Result<()> {
         let rows = self.records.chunks_with_vectors(scope, store, file).await?;
-        // Points get `access::principals_for` the file's list here, and in `restore` that of
-        // `Records::restricted_in`, once the index filters by principals.
+        let list = self.records.readers_of(scope, file).await?;
         let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
         let mut points = Vec::with_capacity(rows.len());
         for (seq, _, text, vector) in rows {
-            points.push(point(seq, file.as_str(), attributes, text, &vector)?);
+            let of = (file.as_str(), attributes, list.as_deref());
+            points.push(point(seq, of, text, &vector)?);
         }
         self.index.upsert(store.as_str(), points).await?;
         self.take_back(scope, store, &seqs).await
@@ -199,6 +201,10 @@ impl Projection {
     }
 
     async fn restore(&self, store: &str, missing: &HashSet<u64>) -> Result<()> {
+        let mut lists: HashMap<String, Vec<String>> = HashMap::new();
+        for (file, principal) in self.records.restricted_in(store).await? {
+            lists.entry(file).or_default().extend(principal);
+        }
         let mut after = 0;
         while !missing.is_empty() {
             let rows = self.records.points_to_rebuild(store, after, REBUILD_BATCH).await?;
@@ -207,7 +213,8 @@ impl Projection {
             let mut points = Vec::new();
             for (seq, file, attributes, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
-                    points.push(point(seq, &file, &attributes, text, &vector)?);
+                    let list = lists.get(&file).map(Vec::as_slice);
+                    points.push(point(seq, (&file, &attributes, list), text, &vector)?);
                 }
             }
             self.index.upsert(store, points).await?;
@@ -216,8 +223,15 @@ impl Projection {
     }
 }
 
-fn point(seq: i64, file: &str, attributes: &str, text: String, vector: &[u8]) -> Result<Point> {
-    let attributes = serde_json::from_str(attributes).or_internal("reading attributes")?;
+/// A point of a file with these attributes and access list.
+fn point(
+    seq: i64,
+    (file, attributes, list): (&str, &str, Option<&[String]>),
+    text: String,
+    vector: &[u8],
+) -> Result<Point> {
+    let mut attributes = serde_json::from_str(attributes).or_internal("reading attributes")?;
+    access::mark(&mut attributes, list);
     let id = u64::try_from(seq).map_err(|_| Error::internal("a point id below zero"))?;
     Ok(Point { id, file: file.to_owned(), text, vector: decode_vector(vector), attributes })
 }

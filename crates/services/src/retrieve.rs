@@ -10,6 +10,7 @@ use cairn_store::Records;
 use cairn_store::records::ChunkRow;
 use serde_json::Value;
 
+use crate::access;
 use crate::projection::Projection;
 use crate::stores::require_alive;
 
@@ -138,13 +139,11 @@ impl Retrieve {
                 text: Some(text.to_owned()),
                 limit,
                 candidates: limit.max(100),
-                filter: request.filter.clone(),
+                filter: access::narrow(scope, request.filter.clone()),
                 fusion: request
                     .dense_weight
                     .map_or_else(Fusion::default, |dense_weight| Fusion { dense_weight }),
             };
-            // What the caller may read is decided by the rows below. The index shall leave
-            // out the rest itself: `access::principals_of(scope)` goes into the query here.
             let hits = self.projection.index().query(store.as_str(), query).await?;
             let seqs: Vec<i64> = hits.iter().filter_map(|hit| i64::try_from(hit.id).ok()).collect();
             let rows = self.records.live_chunks(scope, store, &seqs).await?;

@@ -122,6 +122,25 @@ impl Records {
         self.forget_answers(tx, scope).await
     }
 
+    /// Who may read a file, for the index; `None` when the whole tenant may, or the file is
+    /// gone.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn readers_of(&self, scope: &Scope, file: &Id) -> Result<Option<Vec<String>>> {
+        let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
+            "SELECT f.restricted, fa.principal FROM files f LEFT JOIN file_access fa \
+             ON fa.file_id = f.id WHERE f.tenant_id = $1 AND f.id = $2 ORDER BY fa.principal",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(file.as_str())
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading an access list")?;
+        let restricted = rows.first().is_some_and(|(restricted, _)| *restricted != 0);
+        Ok(restricted.then(|| rows.into_iter().filter_map(|(_, principal)| principal).collect()))
+    }
+
     /// The files of a store that have an access list, with each principal on it; `None`
     /// for a list of nobody. For the index of the store.
     ///
