@@ -58,16 +58,22 @@ impl Projection {
         file: &Id,
         attributes: &str,
     ) -> Result<()> {
-        let rows = self.records.chunks_with_vectors(scope, store, file).await?;
-        let list = self.records.readers_of(scope, file).await?;
-        let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
-        let mut points = Vec::with_capacity(rows.len());
-        for (seq, _, text, vector) in rows {
-            let of = (file.as_str(), attributes, list.as_deref());
-            points.push(point(seq, of, text, &vector)?);
+        loop {
+            let rows = self.records.chunks_with_vectors(scope, store, file).await?;
+            let list = self.records.readers_of(scope, file).await?;
+            let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
+            let mut points = Vec::with_capacity(rows.len());
+            for (seq, _, text, vector) in rows {
+                let of = (file.as_str(), attributes, list.as_deref());
+                points.push(point(seq, of, text, &vector)?);
+            }
+            self.index.upsert(store.as_str(), points).await?;
+            self.take_back(scope, store, &seqs).await?;
+            // A list that was set meanwhile may have been written before this one.
+            if self.records.readers_of(scope, file).await? == list {
+                return Ok(());
+            }
         }
-        self.index.upsert(store.as_str(), points).await?;
-        self.take_back(scope, store, &seqs).await
     }
 
     /// What was deleted while it was written was perhaps removed before it was there.
@@ -214,7 +220,12 @@ impl Projection {
             for (seq, file, attributes, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
                     let list = lists.get(&file).map(Vec::as_slice);
-                    points.push(point(seq, (&file, &attributes, list), text, &vector)?);
+                    points.push(point(
+                        seq,
+                        (file.as_str(), attributes.as_str(), list),
+                        text,
+                        &vector,
+                    )?);
                 }
             }
             self.index.upsert(store, points).await?;

@@ -175,7 +175,7 @@ impl Answers {
             let mut found = this.retrieve.search(&scope, &wide).await?;
             let wordings = &question.search.queries;
             let about = evidence::clearest(&this.analyzer, wordings, &found);
-            let about = about.unwrap_or(&question.text).to_owned();
+            let about = about.unwrap_or(question.text.as_str()).to_owned();
             evidence::rerank(&this.analyzer, &about, &mut found);
             found.truncate(question.search.limit);
             let mut draft = Draft::new(&this.analyzer, &about, &found);
@@ -189,7 +189,7 @@ impl Answers {
                 draft.refuse(reason);
             } else if let Some(writer) = writer {
                 let messages = prompt::grounded(
-                    &this.analyzer, (&question.text, &about), question.instructions.as_deref(),
+                    &this.analyzer, (question.text.as_str(), about.as_str()), question.instructions.as_deref(),
                     &question.history, &shown,
                 );
                 let request = ChatRequest {
