@@ -132,6 +132,10 @@ impl Script {
             Kind::Invalid | Kind::TooLarge => "invalid_prompt",
             _ => "server_error",
         };
+        // What was written may be what could not be kept, for its document is gone.
+        self.response.output.clear();
+        self.response.cairn = None;
+        self.finished = false;
         self.response.status = "failed";
         self.response.error = Some(json!({"code": code, "message": error::message(failure)}));
         self.lifecycle("response.failed")

@@ -258,3 +258,17 @@ fn a_background_answer_is_queued_first_and_may_fail() {
     assert_eq!(event["response"]["error"]["code"], "server_error");
     assert_eq!(script.response().status, "failed");
 }
+
+#[test]
+fn an_answer_that_could_not_be_kept_leaves_no_word() {
+    let mut script = script(true);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1)]),
+        Step::Text("It is 828 m high.".into()),
+        answer("It is 828 m high.", None, false),
+    ];
+    play(&mut script, steps);
+    let event = script.fail(&Error::new(Kind::Conflict, "file 'file-1' was deleted"));
+    assert!(!event.to_string().contains("828") && script.finished().is_none(), "{event}");
+}
