@@ -26,9 +26,6 @@ from cairn_server import CACHE, Server, free_port  # noqa: E402
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 TOKENS = 128
 USERS = 8
-# Parts of the bench, for a slow machine: SPEED_USERS=1,8 FIRST_TOKEN_USERS=1,8 PEER=no
-SPEED_USERS = [int(part) for part in os.environ.get("SPEED_USERS", f"1,{USERS}").split(",") if part]
-FIRST_TOKEN_USERS = [int(part) for part in os.environ.get("FIRST_TOKEN_USERS", f"1,{USERS}").split(",") if part]
 SLOT_TOKENS = 2048
 THREADS = os.cpu_count() or 2
 QUESTION = "Tell the story of the lighthouse keeper and the storm, in as many words as you can."
@@ -142,7 +139,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as folder:
         cairn = Cairn(name, pathlib.Path(folder))
         try:
-            sides = [cairn] if os.environ.get("PEER") == "no" else [cairn, Peer(model_file(name))]
+            sides = [cairn, Peer(model_file(name))]
             for side in sides:
                 speed(side, 1, -1)
             measure(sides, name)
@@ -153,20 +150,21 @@ def main() -> None:
 
 def measure(sides: list, name: str) -> None:
     print(f"{name}, {THREADS} threads, {USERS} slots of {SLOT_TOKENS} tokens, medians of {ROUNDS} rounds")
-    for users in SPEED_USERS:
-        rounds = [[speed(side, users, round_) for side in sides] for round_ in range(ROUNDS)]
-        speeds = [statistics.median(column) for column in zip(*rounds)]
-        shown = ", ".join(f"{side.name} {speed_:.1f}" for side, speed_ in zip(sides, speeds))
-        ratio = statistics.median(round_[0] / round_[-1] for round_ in rounds)
-        print(f"tokens/s, {users} user(s): {shown}, ratio {ratio:.2f}", flush=True)
     for users in (1, USERS):
-        if users not in FIRST_TOKEN_USERS:
-            continue
-        for side in sides:
-            fresh, shared = (
-                statistics.median(first_token(side, users, f"{users}{warm}{round_}", warm) for round_ in range(ROUNDS))
-                for warm in (False, True)
-            )
+        rounds = [[speed(side, users, round_) for side in sides] for round_ in range(ROUNDS)]
+        ours, theirs = (statistics.median(column) for column in zip(*rounds))
+        ratio = statistics.median(a / b for a, b in rounds)
+        print(f"tokens/s, {users} user(s): cairn {ours:.1f}, llama.cpp server {theirs:.1f}, ratio {ratio:.2f}", flush=True)
+    for users in (1, USERS):
+        medians = {}
+        for warm in (False, True):
+            rounds = [
+                [first_token(side, users, f"{users}{warm}{round_}{side.name[0]}", warm) for side in sides]
+                for round_ in range(ROUNDS)
+            ]
+            medians[warm] = [statistics.median(column) for column in zip(*rounds)]
+        for at, side in enumerate(sides):
+            fresh, shared = medians[False][at], medians[True][at]
             print(
                 f"first token, {users} user(s), prefix of about 1,000 tokens, {side.name}: "
                 f"fresh {fresh * 1e3:.0f} ms, shared {shared * 1e3:.0f} ms, {fresh / shared:.1f} times shorter",

@@ -121,7 +121,6 @@ def main() -> None:
         finally:
             if peer:
                 peer.process.terminate()
-                peer.process.wait(30)
             server.stop()
 
 

@@ -1,11 +1,13 @@
 //! The benches, each against its peer or the bare engine in the same run:
 //! `llm` (decode), `embed` (the embedder alone), `ingest` (embedding while a server
 //! ingests), `tensor` (a row through the server, batches), `retrieval` (quality and latency).
+//! `documents FILE…` prints the text of files, for `bench/peers/documents.py`.
 //!
 //! `cargo run -p cairn-bench -- [llm|embed|ingest|tensor|retrieval|all] [DATA]`, where DATA is a
-//! folder with `cranfield` and `cacm` (default `../shared/data/retrieval`). The
+//! folder with `cranfield`, `cacm` and `squad-v2-8-articles.json` (default `../shared/data/retrieval`). The
 //! models come from the model store.
 
+mod documents;
 mod embed;
 mod ingest;
 mod llm;
@@ -16,7 +18,7 @@ mod tensor;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use cairn_serving::embed::{EmbedConfig, Embedder, Priority};
+use cairn_serving::embed::{EmbedConfig, Embedder};
 use cairn_serving::models::{ModelStore, default_llm};
 
 fn main() -> Result<()> {
@@ -37,13 +39,14 @@ fn main() -> Result<()> {
         "embed" => embedding(),
         "ingest" => ingestion(),
         "tensor" => tensors(),
-        "retrieval" => quality(Path::new(data)),
+        "documents" => documents::run(arguments.get(1..).unwrap_or_default()),
+        "retrieval" => quality(Path::new(data), arguments.get(2..).unwrap_or_default()),
         "all" => {
             decode()?;
             embedding()?;
             ingestion()?;
             tensors()?;
-            quality(Path::new(data))
+            quality(Path::new(data), &[])
         }
         other => {
             bail!(
@@ -117,7 +120,7 @@ fn tensors() -> Result<()> {
     Ok(())
 }
 
-fn quality(data: &Path) -> Result<()> {
+fn quality(data: &Path, arguments: &[String]) -> Result<()> {
     if !data.is_dir() {
         println!(
             "retrieval: skipped, {} is not there (give the folder as the second argument)",
@@ -127,11 +130,5 @@ fn quality(data: &Path) -> Result<()> {
     }
     let embedder = Embedder::new(EmbedConfig::from_store(&ModelStore::from_env()?)?);
     let runtime = tokio::runtime::Runtime::new()?;
-    let embed = async |texts: Vec<String>| -> Result<Vec<Vec<f32>>> {
-        Ok(embedder.embed(texts, Priority::Bulk).await?.vectors)
-    };
-    runtime.block_on(async {
-        retrieval::run(data, &embed).await?;
-        retrieval::scale(data, 20_000, &embed).await
-    })
+    runtime.block_on(retrieval::run(data, &embedder, arguments))
 }

@@ -1,151 +1,106 @@
-//! Retrieval quality and speed on two old test collections, and speed at size.
+//! Retrieval quality on test collections, and speed at size.
 //!
-//! Quality: each document is one chunk (title and text), each query runs three ways
-//! through the real index: words only, vector only, both. nDCG@10 with binary
-//! relevance, the mean over the queries that have judgements. Reciprocal rank fusion
-//! (k = 60, 100 candidates a leg) is worked out from the two single legs beside it.
+//! Quality: each document is one chunk (title and text); nDCG@10 with binary relevance,
+//! the mean over the queries that have judgements. Reciprocal rank fusion (k = 60, 100
+//! candidates a leg) is worked out from the two single legs beside ours. What is learned
+//! from judgements is measured on queries that it was not learned from (five parts).
 //!
-//! Speed at size: the Cranfield texts recombined, and their vectors disturbed, to
-//! any number of chunks. It says nothing about quality.
+//! Parts by arguments: none (quality, then 100,000 chunks), `quality`, `words FOLDER`
+//! (BM25 alone; texts and figures go to FOLDER for `peers/bm25.py`), `scale COUNT
+//! [FOLDER]` (vectors and figures go to FOLDER for `peers/vectors.py`).
 
 mod collections;
+mod scale;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use cairn_search::{Embedded, EmbeddedOptions, Fusion, Hit, Index, Point, Query};
+use anyhow::{Context as _, Result, bail};
+use cairn_search::{
+    Candidate, Embedded, EmbeddedOptions, Hit, Index, Judged, Learned, Point, Query, Ranking,
+    learn, ndcg,
+};
+use cairn_serving::embed::{DIMENSIONS, Embedder, Priority};
+use serde_json::json;
 
-use self::collections::{Collection, cacm, cranfield};
+use self::collections::{Collection, cacm, cranfield, squad};
 
-/// Measures quality on Cranfield and CACM below `folder`
-/// (`<folder>/cranfield`, `<folder>/cacm`), printing one block for each.
-///
-/// `embed` turns texts into vectors, all of one length.
-pub async fn run(
-    folder: &Path,
-    embed: impl AsyncFn(Vec<String>) -> Result<Vec<Vec<f32>>>,
-) -> Result<()> {
-    let scratch = scratch("quality")?;
-    for collection in [cranfield(&folder.join("cranfield"))?, cacm(&folder.join("cacm"), &scratch)?]
-    {
-        measure(&collection, &scratch, &embed).await?;
-    }
-    std::fs::remove_dir_all(scratch)?;
-    Ok(())
-}
+/// Chunks of the measurement at size.
+const CHUNKS: u64 = 100_000;
 
-/// Measures ingest, optimise, size and query latency with `count` chunks made of
-/// Cranfield's below `folder`.
-pub async fn scale(
-    folder: &Path,
-    count: u64,
-    embed: impl AsyncFn(Vec<String>) -> Result<Vec<Vec<f32>>>,
-) -> Result<()> {
-    let collection = cranfield(&folder.join("cranfield"))?;
-    let texts: Vec<String> = collection.documents.iter().map(|(_, text)| text.clone()).collect();
-    let vectors = embed(texts.clone()).await?;
-    let queries: Vec<String> = collection.queries.iter().map(|(text, _)| text.clone()).collect();
-    let query_vectors = embed(queries.clone()).await?;
-
-    let scratch = scratch("scale")?;
-    let index = open(&scratch, &vectors)?;
-    let begun = Instant::now();
-    let mut noise = Noise(1);
-    for start in (0..count).step_by(256) {
-        let points = (start..count.min(start + 256)).map(|id| {
-            let (a, b) = (noise.pick(texts.len()), noise.pick(texts.len()));
-            let half = |text: &str| text.split(' ').take(60).collect::<Vec<_>>().join(" ");
-            let text = format!("{} {}", half(&texts[a]), half(&texts[b]));
-            let vector = vectors[a].iter().map(|x| x + 0.05 * noise.unit()).collect();
-            let file = format!("file-{}", id / 50);
-            let attributes = serde_json::Map::from_iter([("group".to_owned(), (id % 100).into())]);
-            Point { id, file, text, vector, attributes }
-        });
-        index.upsert("scale", points.collect()).await?;
-    }
-    let ingested = begun.elapsed();
-    let begun = Instant::now();
-    index.optimise("scale").await?;
-    println!(
-        "{count} chunks: {:.0} upserts/s with the rebuilds on the way, last optimise {:.1} s, {:.0} MB on disk",
-        per_second(count, ingested),
-        begun.elapsed().as_secs_f64(),
-        megabytes(&scratch)?,
-    );
-    let only = Some(one_in_a_hundred()?);
-    let ways = [
-        ("words only", false, true, None),
-        ("vector only", true, false, None),
-        ("hybrid", true, true, None),
-        ("hybrid, filter 1 in 100", true, true, only),
-    ];
-    for (name, near, worded, filter) in ways {
-        let mut took = Vec::new();
-        for (text, vector) in queries.iter().zip(&query_vectors).cycle().take(1000) {
-            let query = Query {
-                dense: near.then(|| vector.clone()),
-                text: worded.then(|| text.clone()),
-                filter: filter.clone(),
-                ..Query::default()
-            };
-            let begun = Instant::now();
-            index.query("scale", query).await?;
-            took.push(begun.elapsed());
+/// Runs the part that `arguments` name, on the collections below `folder`
+/// (`<folder>/cranfield`, `<folder>/cacm`, `<folder>/squad-v2-8-articles.json`).
+pub async fn run(folder: &Path, embedder: &Embedder, arguments: &[String]) -> Result<()> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => {
+            quality(folder, embedder).await?;
+            scale::run(folder, CHUNKS, embedder, None).await
         }
-        println!("  {name}: {}", latency(&mut took));
+        ["quality"] => quality(folder, embedder).await,
+        ["words", out] => words(folder, Path::new(out)).await,
+        ["scale", count] => scale::run(folder, count.parse()?, embedder, None).await,
+        ["scale", count, out] => {
+            scale::run(folder, count.parse()?, embedder, Some(Path::new(out))).await
+        }
+        _ => bail!("the parts are: quality, words FOLDER, scale COUNT [FOLDER]"),
     }
-    let recall = recall(&index, &query_vectors).await?;
-    println!("  dense recall@10 against 2,000 candidates: {recall:.3}");
-    index.close_all().await?;
-    drop(index);
-    let begun = Instant::now();
-    let index = open(&scratch, &vectors)?;
-    ensure!(index.count("scale").await? == count, "chunks were lost");
-    println!("  reopened in {:.2} s", begun.elapsed().as_secs_f64());
-    drop(index);
+}
+
+fn collections(folder: &Path, scratch: &Path) -> Result<Vec<Collection>> {
+    Ok(vec![
+        cranfield(&folder.join("cranfield"))?,
+        cacm(&folder.join("cacm"), scratch)?,
+        squad(&folder.join("squad-v2-8-articles.json"))?,
+    ])
+}
+
+async fn quality(folder: &Path, embedder: &Embedder) -> Result<()> {
+    let scratch = scratch("quality")?;
+    for collection in collections(folder, &scratch)? {
+        measure(&collection, &scratch, embedder).await?;
+    }
     std::fs::remove_dir_all(scratch)?;
     Ok(())
 }
 
-fn one_in_a_hundred() -> Result<cairn_search::Filter> {
-    let filter = serde_json::json!({"type": "eq", "key": "group", "value": 7});
-    Ok(cairn_search::Filter::parse(&filter)?)
-}
-
-/// How many of the ten nearest a usual query finds, taking a deep one for the truth.
-async fn recall(index: &Embedded, vectors: &[Vec<f32>]) -> Result<f64> {
-    let mut shared = 0;
-    for vector in vectors {
-        let query = Query { dense: Some(vector.clone()), ..Query::default() };
-        let near: HashSet<u64> = ids(&index.query("scale", query.clone()).await?).collect();
-        let deep = index.query("scale", Query { candidates: 2000, ..query }).await?;
-        shared += ids(&deep).filter(|id| near.contains(id)).count();
+/// BM25 alone, without a model. Writes `NAME.json` with the texts and our figure.
+async fn words(folder: &Path, out: &Path) -> Result<()> {
+    let scratch = scratch("words")?;
+    std::fs::create_dir_all(out)?;
+    for collection in collections(folder, &scratch)? {
+        let none = vec![vec![1.0]; collection.documents.len()];
+        let index = filled(&collection, &scratch.join(collection.name), &none).await?;
+        let mut sum = 0.0;
+        for (text, relevant) in &collection.queries {
+            let query = Query { text: Some(text.clone()), ..Query::default() };
+            sum += ndcg(ids(&index.query(collection.name, query).await?), relevant);
+        }
+        let ours = sum / collection.queries.len() as f64;
+        println!("{}: BM25 nDCG@10 {ours:.4}", collection.name);
+        let texts = json!({
+            "documents": collection.documents, "queries": collection.queries, "ours": ours,
+        });
+        std::fs::write(out.join(format!("{}.json", collection.name)), texts.to_string())?;
+        index.close_all().await?;
     }
-    Ok(shared as f64 / (10 * vectors.len()) as f64)
+    std::fs::remove_dir_all(scratch)?;
+    Ok(())
 }
 
-async fn measure(
-    collection: &Collection,
-    scratch: &Path,
-    embed: &impl AsyncFn(Vec<String>) -> Result<Vec<Vec<f32>>>,
-) -> Result<()> {
-    let name = collection.name;
-    let texts: Vec<String> = collection.documents.iter().map(|(_, text)| text.clone()).collect();
-    let begun = Instant::now();
-    let vectors = embed(texts).await?;
-    let embedded = begun.elapsed();
-    let queries: Vec<String> = collection.queries.iter().map(|(text, _)| text.clone()).collect();
-    let query_vectors = embed(queries).await?;
+async fn embed(embedder: &Embedder, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    Ok(embedder.embed(texts, Priority::Bulk).await?.vectors)
+}
 
-    let index = open(scratch, &vectors)?;
-    let begun = Instant::now();
+/// The collection, each document a chunk, in an index of its own.
+async fn filled(collection: &Collection, scratch: &Path, vectors: &[Vec<f32>]) -> Result<Embedded> {
+    let index = open(scratch, vectors)?;
     let points: Vec<Point> = collection
         .documents
         .iter()
-        .zip(&vectors)
+        .zip(vectors)
         .map(|((id, text), vector)| Point {
             id: *id,
             file: id.to_string(),
@@ -154,11 +109,24 @@ async fn measure(
             attributes: serde_json::Map::new(),
         })
         .collect();
-    let count = points.len() as u64;
     for batch in points.chunks(128) {
-        index.upsert(name, batch.to_vec()).await?;
+        index.upsert(collection.name, batch.to_vec()).await?;
     }
-    index.optimise(name).await?;
+    index.optimise(collection.name).await?;
+    Ok(index)
+}
+
+async fn measure(collection: &Collection, scratch: &Path, embedder: &Embedder) -> Result<()> {
+    let name = collection.name;
+    let texts: Vec<String> = collection.documents.iter().map(|(_, text)| text.clone()).collect();
+    let begun = Instant::now();
+    let vectors = embed(embedder, texts).await?;
+    let embedded = begun.elapsed();
+    let queries: Vec<String> = collection.queries.iter().map(|(text, _)| text.clone()).collect();
+    let query_vectors = embed(embedder, queries).await?;
+    let count = collection.documents.len() as u64;
+    let begun = Instant::now();
+    let index = filled(collection, &scratch.join(name), &vectors).await?;
     println!(
         "{name}: {count} documents, {} queries; embedding {:.0}/s, indexing {:.0}/s, {:.0} MB on disk",
         collection.queries.len(),
@@ -167,48 +135,115 @@ async fn measure(
         megabytes(scratch)?,
     );
     report(collection, &index, &query_vectors).await?;
+    let mut judged = Vec::new();
+    for ((text, relevant), vector) in collection.queries.iter().zip(&query_vectors) {
+        let query =
+            Query { dense: Some(vector.clone()), text: Some(text.clone()), ..Query::default() };
+        let candidates = index.candidates(name, query).await?;
+        judged.push(Judged { candidates, relevant: relevant.clone() });
+    }
+    let begun = Instant::now();
+    told("learned, cross-validated", &learn(&judged), begun.elapsed());
+    read_late(collection, embedder, &mut judged).await?;
+    let begun = Instant::now();
+    told("with late interaction", &learn(&judged), begun.elapsed());
     index.close_all().await?;
     Ok(())
 }
 
-async fn report(collection: &Collection, index: &Embedded, vectors: &[Vec<f32>]) -> Result<()> {
-    let mut quality: BTreeMap<String, f64> = BTreeMap::new();
-    let mut took: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
-    for ((text, relevant), vector) in collection.queries.iter().zip(vectors) {
-        let both = Query {
-            dense: Some(vector.clone()),
-            text: Some(text.clone()),
-            limit: 100,
-            ..Query::default()
-        };
-        let mut ways = vec![
-            ("bm25".to_owned(), Query { dense: None, ..both.clone() }),
-            ("dense".to_owned(), Query { text: None, ..both.clone() }),
-            ("fused".to_owned(), both.clone()),
-        ];
-        for dense_weight in [0.4, 0.5, 0.7] {
-            let fusion = Fusion { dense_weight };
-            ways.push((
-                format!("fused, dense weight {dense_weight}"),
-                Query { fusion, ..both.clone() },
-            ));
+fn told(what: &str, learned: &Learned, took: Duration) {
+    let Ranking { dense_weight, spread, late } = learned.ranking;
+    println!(
+        "  nDCG@10 {:.4}  {what}: {:?} (dense {dense_weight:.1}, neighbours {spread:.1}, reranker {late:.1}); \
+         learned in {:.1} s",
+        learned.quality.learned,
+        learned.choice,
+        took.as_secs_f64()
+    );
+}
+
+/// Late interaction for every candidate, as the reranking model of the program has it:
+/// the mean over the query's tokens of the greatest cosine with a token of the window,
+/// the best window counting.
+async fn read_late(
+    collection: &Collection,
+    embedder: &Embedder,
+    judged: &mut [Judged],
+) -> Result<()> {
+    let mut tokens: HashMap<u64, Vec<Vec<f32>>> = HashMap::new();
+    for batch in collection.documents.chunks(64) {
+        let texts = batch.iter().map(|(_, text)| text.clone()).collect();
+        let windows = embedder.token_vectors(texts, Priority::Bulk).await?.windows;
+        tokens.extend(batch.iter().map(|(id, _)| *id).zip(windows));
+    }
+    for ((text, _), judged) in collection.queries.iter().zip(judged) {
+        let asked = embedder.token_vectors(vec![text.clone()], Priority::Bulk).await?.windows;
+        let query: Vec<f32> = asked.into_iter().flatten().flatten().collect();
+        for candidate in best_by_default(&mut judged.candidates) {
+            let windows = tokens.get(&candidate.id).map(Vec::as_slice).unwrap_or_default();
+            candidate.late = windows.iter().map(|window| max_sim(&query, window)).reduce(f32::max);
         }
+    }
+    Ok(())
+}
+
+/// The 50 candidates that a reranker would be given.
+fn best_by_default(candidates: &mut [Candidate]) -> impl Iterator<Item = &mut Candidate> {
+    let hits = cairn_search::rank(candidates, &Ranking::default(), 50);
+    let best: HashSet<u64> = ids(&hits).collect();
+    candidates.iter_mut().filter(move |candidate| best.contains(&candidate.id))
+}
+
+fn max_sim(query: &[f32], window: &[f32]) -> f32 {
+    let cosine = |a: &[f32], b: &[f32]| {
+        let mut sums = [0.0_f32; 8];
+        for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+            for lane in 0..8 {
+                sums[lane] += x[lane] * y[lane];
+            }
+        }
+        sums.iter().sum::<f32>()
+    };
+    let nearest = |asked: &[f32]| {
+        window.chunks_exact(DIMENSIONS).map(|token| cosine(asked, token)).fold(-1.0, f32::max)
+    };
+    let count = (query.len() / DIMENSIONS).max(1);
+    query.chunks_exact(DIMENSIONS).map(nearest).sum::<f32>() / count as f32
+}
+
+async fn report(collection: &Collection, index: &Embedded, vectors: &[Vec<f32>]) -> Result<()> {
+    let default = Ranking::default();
+    let ways = [
+        ("bm25", false, true, default),
+        ("dense", true, false, default),
+        ("fused", true, true, Ranking { spread: 0.0, ..default }),
+        ("fused and spread, the default", true, true, default),
+    ];
+    let mut quality: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut took: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+    for ((text, relevant), vector) in collection.queries.iter().zip(vectors) {
         let mut legs = Vec::new();
-        for (way, query) in ways {
+        for (way, near, worded, ranking) in ways {
+            let query = Query {
+                dense: near.then(|| vector.clone()),
+                text: worded.then(|| text.clone()),
+                limit: 100,
+                ..Query::default()
+            };
             let begun = Instant::now();
-            let hits = index.query(collection.name, query).await?;
-            took.entry(way.clone()).or_default().push(begun.elapsed());
-            if way == "bm25" || way == "dense" {
+            let hits = index.search(collection.name, query, ranking).await?.hits;
+            took.entry(way).or_default().push(begun.elapsed());
+            if near != worded {
                 legs.push(ids(&hits).collect::<Vec<u64>>());
             }
             *quality.entry(way).or_default() += ndcg(ids(&hits), relevant);
         }
-        *quality.entry("reciprocal ranks".to_owned()).or_default() +=
+        *quality.entry("reciprocal ranks").or_default() +=
             ndcg(reciprocal(&legs).into_iter(), relevant);
     }
     for (way, sum) in quality {
-        let spent = took.get_mut(&way).map(|took| latency(took)).unwrap_or_default();
-        println!("  nDCG@10 {:.4}  {way:<24} {spent}", sum / collection.queries.len() as f64);
+        let spent = took.get_mut(way).map(|took| latency(took)).unwrap_or_default();
+        println!("  nDCG@10 {:.4}  {way:<30} {spent}", sum / collection.queries.len() as f64);
     }
     Ok(())
 }
@@ -220,19 +255,6 @@ fn open(scratch: &Path, vectors: &[Vec<f32>]) -> Result<Embedded> {
 
 fn ids(hits: &[Hit]) -> impl Iterator<Item = u64> {
     hits.iter().map(|hit| hit.id)
-}
-
-/// Discounted gain of the first ten over the best possible, relevance being yes or no.
-fn ndcg(ranked: impl Iterator<Item = u64>, relevant: &HashSet<u64>) -> f64 {
-    let discount = |place: usize| 1.0 / (place as f64 + 2.0).log2();
-    let best: f64 = (0..relevant.len().min(10)).map(discount).sum();
-    let gained: f64 = ranked
-        .take(10)
-        .enumerate()
-        .filter(|(_, id)| relevant.contains(id))
-        .map(|(n, _)| discount(n))
-        .sum();
-    gained / best
 }
 
 fn reciprocal(legs: &[Vec<u64>]) -> Vec<u64> {
@@ -272,24 +294,4 @@ fn scratch(name: &str) -> Result<std::path::PathBuf> {
     let folder = std::env::temp_dir().join(format!("cairn-bench-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
-}
-
-/// Small and repeatable; not for anything that matters.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
-    }
-
-    fn pick(&mut self, count: usize) -> usize {
-        self.next() as usize % count
-    }
-
-    /// Between -0.5 and 0.5.
-    fn unit(&mut self) -> f32 {
-        (self.next() & 0xffff) as f32 / 65_536.0 - 0.5
-    }
 }

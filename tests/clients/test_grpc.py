@@ -177,13 +177,12 @@ def test_a_model_is_unloaded_and_loaded_again(server, trained, whole, client, he
         listed = client.get_model_repository_index(headers=headers).models
         return next(model.state for model in listed if model.name == "income")
 
-    good = inputs(server, whole)
     client.load_model("income", headers=headers)
     assert state() == "READY"
     client.unload_model("income", headers=headers)
     assert state() == "UNAVAILABLE" and not client.is_model_ready("income", headers=headers)
     with pytest.raises(triton.InferenceServerException, match="was unloaded") as refused:
-        client.infer("income", good, headers=headers)
+        client.infer("income", inputs(server, whole), headers=headers)
     assert "FAILED_PRECONDITION" in code_of(refused)
     with pytest.raises(triton.InferenceServerException, match="takes no parameter"):
         client.load_model("income", headers=headers, config="{}")

@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from cairn_server import Server, free_port
+from test_triton import trained  # noqa: F401  (a fixture: the model behind)
 
 LLM = "SmolLM2-135M-Instruct"
 TOOL = {

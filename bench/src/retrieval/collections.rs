@@ -118,6 +118,31 @@ fn cacm_text(page: &[u8]) -> String {
     lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
+/// SQuAD 2.0: every second question that has an answer; its paragraph is the one right
+/// document.
+pub(super) fn squad(path: &Path) -> Result<Collection> {
+    let read =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let whole: serde_json::Value = serde_json::from_str(&read)?;
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let (mut documents, mut queries, mut judged) = (Vec::new(), Vec::new(), HashMap::new());
+    for article in list(whole.get("data").unwrap_or(&whole)) {
+        for paragraph in list(&article["paragraphs"]) {
+            let id = documents.len() as u64 + 1;
+            let text = paragraph["context"].as_str().unwrap_or_default();
+            documents.push((id, text.split_whitespace().collect::<Vec<_>>().join(" ")));
+            for question in list(&paragraph["qas"]) {
+                if question["is_impossible"] != true {
+                    let asked = question["question"].as_str().unwrap_or_default().to_owned();
+                    judged.insert(queries.len(), HashSet::from([id]));
+                    queries.push((queries.len(), asked));
+                }
+            }
+        }
+    }
+    collection("squad", documents, queries.into_iter().step_by(2), &judged)
+}
+
 /// Keeps the queries that have judgements.
 fn collection(
     name: &'static str,

@@ -1,28 +1,32 @@
 //! Text to terms: what BM25 counts.
 //!
 //! Words are those of Unicode (UAX #29), lower-cased, with compatibility forms and
-//! Latin accents folded ("ﬁle" = "file", "Café" = "cafe"). English function words
-//! (Lucene's list) are dropped and English words stemmed (Snowball). What carries
-//! meaning in its punctuation is kept whole beside its parts: "x86-64", "utf-8",
-//! "c++", "c#", "max_new_tokens", "2024-05-01".
+//! Latin accents folded ("ﬁle" = "file", "Café" = "cafe"). The function words of the
+//! text's [`Language`] are dropped and its other words stemmed (Snowball). What
+//! carries meaning in its punctuation is kept whole beside its parts: "x86-64",
+//! "utf-8", "c++", "c#", "max_new_tokens", "2024-05-01".
+//!
+//! The long list of English function words matters: with Lucene's 33 instead, nDCG@10
+//! falls from 0.389 to 0.380 on Cranfield and from 0.532 to 0.518 on CACM.
 //!
 //! A term becomes a 32-bit id by hashing. Two terms of a store share an id with a
 //! probability of about `distinct terms / 2^32`: in a store with a million distinct
 //! terms, one query term in some 4,000 also matches another term's documents. It
 //! ranks a little worse then; nothing is lost.
 
+mod language;
+
 use std::collections::BTreeMap;
 
-use rust_stemmers::{Algorithm, Stemmer};
+use rust_stemmers::Stemmer;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Lucene's English stop words.
-const STOP: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it",
-    "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these",
-    "they", "this", "to", "was", "will", "with",
-];
+pub use language::Language;
+
+/// Which rules these are. Part of the index's format: an index made by other rules is
+/// not read but rebuilt, for its terms and weights would be mixed with ours.
+pub(crate) const RULES: u32 = 2;
 
 /// Longest term that is kept whole for its punctuation, in bytes.
 const COMPOUND: usize = 40;
@@ -36,21 +40,32 @@ pub(crate) struct Counts {
     pub length: u32,
 }
 
-/// Splits text into terms. Documents and queries go through the same one.
+/// Splits text into terms. Documents and queries of a store go through the same one.
 pub struct Analyzer {
-    stemmer: Stemmer,
+    language: Language,
+    stemmer: Option<Stemmer>,
 }
 
 impl Default for Analyzer {
     fn default() -> Self {
-        Self { stemmer: Stemmer::create(Algorithm::English) }
+        Self::new(Language::English)
     }
 }
 
 impl Analyzer {
+    /// The analysis of texts in `language`.
+    pub fn new(language: Language) -> Self {
+        Self { language, stemmer: language.stemmer() }
+    }
+
+    /// The language of its texts.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
     /// The terms of `text` in reading order, repeated as often as they occur.
     pub fn terms(&self, text: &str) -> Vec<String> {
-        let folded = fold(text);
+        let folded = if self.language.is_stemmed_with_accents() { lower(text) } else { fold(text) };
         let mut terms = Vec::new();
         for chunk in folded.split_whitespace() {
             for word in chunk.unicode_words() {
@@ -92,19 +107,47 @@ impl Analyzer {
     }
 
     fn push_plain(&self, word: &str, terms: &mut Vec<String>) {
-        if STOP.contains(&word) {
+        if self.language.elides() && word.contains('\'') {
+            // "l'avion", "dell'arte": the article is a function word of its own.
+            for part in word.split('\'').filter(|part| part.chars().count() > 1) {
+                self.push_simple(part, terms);
+            }
             return;
         }
-        if word.chars().all(|c| c.is_alphabetic() || c == '\'') {
-            terms.push(self.stemmer.stem(word).into_owned());
-        } else {
-            terms.push(word.to_owned());
+        self.push_simple(word, terms);
+    }
+
+    fn push_simple(&self, word: &str, terms: &mut Vec<String>) {
+        let accented = self.language.is_stemmed_with_accents() && !word.is_ascii();
+        if self.language.is_function_word(&if accented { fold(word) } else { word.to_owned() }) {
+            return;
         }
+        let plain = word.chars().all(|c| c.is_alphabetic() || is_mark(c) || c == '\'');
+        let stemmed = match self.stemmer.as_ref().filter(|_| plain) {
+            Some(stemmer) => stemmer.stem(word).into_owned(),
+            None => word.to_owned(),
+        };
+        terms.push(if accented { fold(&stemmed) } else { stemmed });
     }
 }
 
-/// Lower case, compatibility forms taken apart, Latin accents and soft hyphens dropped.
-fn fold(text: &str) -> String {
+/// Vowel signs and the like, which belong to words in some scripts.
+fn is_mark(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+/// Lower case, compatibility forms taken apart, soft hyphens dropped.
+fn lower(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let kept = text.nfkc().filter(|c| *c != '\u{ad}');
+    let plain: String = kept.map(|c| if c == '\u{2019}' { '\'' } else { c }).collect();
+    plain.to_lowercase()
+}
+
+/// As [`lower`], and accents dropped.
+pub(crate) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }

@@ -11,6 +11,8 @@ use std::fmt;
 use cairn_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
+use crate::Principals;
+
 /// Deepest nesting of compounds.
 const DEPTH: usize = 8;
 /// Most comparisons and listed values in one filter.
@@ -49,6 +51,9 @@ pub enum Filter {
     NotIn(String, Vec<Operand>),
     /// The attribute is a number and lies so to the bound (`gt gte lt lte`).
     Range(String, Order, f64),
+    /// The point may be read by one of these principals: set by the program for its
+    /// caller, and no part of the form that callers write.
+    Readable(Principals),
     /// All hold; true when empty.
     And(Vec<Filter>),
     /// At least one holds; false when empty.
@@ -72,6 +77,13 @@ impl Filter {
         Reader { left: SIZE }.read(value, "filters", 0)
     }
 
+    /// This filter, for a caller who is `principals`: what they may not read is as
+    /// good as not there.
+    #[must_use]
+    pub fn readable_by(filter: Option<Self>, principals: Principals) -> Self {
+        Self::And(std::iter::once(Self::Readable(principals)).chain(filter).collect())
+    }
+
     /// Whether a file with these attributes passes.
     pub fn matches(&self, attributes: &Map<String, Value>) -> bool {
         let value = |key: &str| attributes.get(key).and_then(Operand::of);
@@ -81,6 +93,7 @@ impl Filter {
             Self::Range(key, order, bound) => {
                 matches!(value(key), Some(Operand::Number(held)) if order.holds(held, *bound))
             }
+            Self::Readable(caller) => Principals::read(attributes).meet(caller),
             Self::And(filters) => filters.iter().all(|filter| filter.matches(attributes)),
             Self::Or(filters) => filters.iter().any(|filter| filter.matches(attributes)),
         }

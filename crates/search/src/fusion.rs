@@ -3,9 +3,11 @@
 //! The legs are fused by score, not by rank: every candidate of either leg gets
 //! both its cosine and its BM25 score (the missing one is looked up, not guessed),
 //! each leg is scaled to 0..1 over the candidates, and the weighted mean is the
-//! fused score. Measured with MiniLM (nDCG@10, Cranfield and CACM): this 0.434 and
-//! 0.590, reciprocal ranks 0.427 and 0.559, the better leg alone 0.399 and 0.512.
-//! The result is flat between weights of 0.5 and 0.65.
+//! fused score. Measured with MiniLM (nDCG@10 on Cranfield, CACM and 600 questions on
+//! 294 paragraphs of SQuAD): this 0.427, 0.600 and 0.91, reciprocal ranks 0.430, 0.569
+//! and 0.88, the better leg alone 0.399, 0.528 and 0.89. The best weights of the
+//! three are 0.6, 0.4 and 0.6, each worth 0.002 to 0.008 more than the default of 0.5;
+//! z-scores or both legs from lowest to highest change less than that.
 //!
 //! The scale of a leg runs from a floor to its best candidate. For BM25 the floor
 //! is 0, what a chunk without any of the words scores. For the cosine it is the
@@ -18,7 +20,8 @@
 
 use cairn_kernel::{Error, Result};
 
-use crate::Hit;
+use crate::ranking::best_first;
+use crate::{Explain, Hit};
 
 /// How few candidates count as few when the cosine's floor is set.
 const FEW: f32 = 20.0;
@@ -33,7 +36,7 @@ pub struct Fusion {
 
 impl Default for Fusion {
     fn default() -> Self {
-        Self { dense_weight: 0.6 }
+        Self { dense_weight: 0.5 }
     }
 }
 
@@ -60,14 +63,39 @@ impl Fusion {
             (None, _) => 0.0,
             _ => self.dense_weight,
         };
+        number_places(&mut candidates, |hit| hit.dense, |explain| &mut explain.dense_place);
+        let worded = |hit: &Hit| hit.bm25.filter(|score| *score > 0.0);
+        number_places(&mut candidates, worded, |explain| &mut explain.bm25_place);
         for hit in &mut candidates {
             let near = hit.dense.zip(dense.as_ref()).map_or(0.0, |(raw, scale)| scale.of(raw));
             let word = hit.bm25.zip(bm25.as_ref()).map_or(0.0, |(raw, scale)| scale.of(raw));
             hit.score = (weight * near + (1.0 - weight) * word).clamp(0.0, 1.0);
+            hit.explain.dense = near;
+            hit.explain.bm25 = word;
+            hit.explain.fused = hit.score;
         }
-        candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+        candidates.sort_by(best_first);
         candidates.truncate(limit);
         candidates
+    }
+}
+
+/// Tells each candidate its place, from 1, by a leg's raw `score`.
+fn number_places(
+    candidates: &mut [Hit],
+    score: impl Fn(&Hit) -> Option<f32>,
+    place: impl Fn(&mut Explain) -> &mut Option<u32>,
+) {
+    let mut scored: Vec<(f32, u64, usize)> = candidates
+        .iter()
+        .enumerate()
+        .filter_map(|(n, hit)| score(hit).map(|score| (score, hit.id, n)))
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    for (number, (_, _, n)) in (1..).zip(scored) {
+        if let Some(hit) = candidates.get_mut(n) {
+            *place(&mut hit.explain) = Some(number);
+        }
     }
 }
 
@@ -117,7 +145,7 @@ mod tests {
     use super::*;
 
     fn hit(id: u64, dense: Option<f32>, bm25: Option<f32>) -> Hit {
-        Hit { id, score: 0.0, dense, bm25 }
+        Hit { dense, bm25, ..Hit::of(id) }
     }
 
     #[test]
@@ -142,6 +170,27 @@ mod tests {
     fn a_lone_candidate_that_matches_has_a_full_score() {
         let ranked = Fusion::default().rank(vec![hit(7, Some(0.6), Some(3.0))], 5);
         assert!((ranked[0].score - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn each_hit_says_how_it_came_to_its_score() {
+        let found = vec![
+            hit(1, Some(0.9), Some(0.0)),
+            hit(2, Some(0.5), Some(4.0)),
+            hit(3, Some(0.1), Some(2.0)),
+        ];
+        let ranked = Fusion { dense_weight: 0.25 }.rank(found, 5);
+        assert_eq!(ranked.iter().map(|hit| hit.id).collect::<Vec<_>>(), [2, 3, 1]);
+        let places = |hit: &Hit| (hit.explain.dense_place, hit.explain.bm25_place);
+        assert_eq!(
+            ranked.iter().map(places).collect::<Vec<_>>(),
+            [(Some(2), Some(1)), (Some(3), Some(2)), (Some(1), None)]
+        );
+        for hit in &ranked {
+            let explain = &hit.explain;
+            assert!((explain.fused - 0.25 * explain.dense - 0.75 * explain.bm25).abs() < 1e-6);
+            assert_eq!((explain.fused, explain.spread, explain.late), (hit.score, None, None));
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use cairn_kernel::{Error, Result};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Filter, Fusion};
+use crate::{Candidate, Filter, Fusion, Language, Ranking};
 
 /// Error code (with `Kind::Unavailable`) of a store whose index cannot be read:
 /// call [`Index::drop_store`] and upsert its points again from the records.
@@ -21,7 +22,8 @@ pub struct Point {
     pub text: String,
     /// The chunk's embedding; any length but zero, as the cosine is taken.
     pub vector: Vec<f32>,
-    /// The file's attributes for [`Filter`]s: strings, numbers and booleans only.
+    /// The file's attributes for [`Filter`]s: strings, numbers and booleans only; and
+    /// who may read it, as [`crate::Principals::write`] puts it.
     pub attributes: Map<String, Value>,
 }
 
@@ -73,13 +75,67 @@ impl Query {
 pub struct Hit {
     /// The chunk's row sequence number, as given in [`Point::id`].
     pub id: u64,
-    /// The fused score, 0 to 1. It orders the hits of one query; see
+    /// The final score, 0 to 1. It orders the hits of one query; see
     /// [`Fusion`] for what may and may not be compared across queries.
     pub score: f32,
     /// Cosine between the query's and the chunk's vector, if the query had one.
     pub dense: Option<f32>,
     /// Raw BM25 score, if the query had text; 0 when no term matches.
     pub bm25: Option<f32>,
+    /// How the score came about.
+    pub explain: Explain,
+}
+
+impl Hit {
+    /// A hit that nothing is known of yet.
+    pub(crate) fn of(id: u64) -> Self {
+        Self { id, score: 0.0, dense: None, bm25: None, explain: Explain::default() }
+    }
+}
+
+/// The steps from a hit's raw scores to its final one. Each is 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Explain {
+    /// Its place by cosine among the candidates, from 1.
+    pub dense_place: Option<u32>,
+    /// Its place by BM25 among the candidates, from 1; none if no word matches.
+    pub bm25_place: Option<u32>,
+    /// The cosine on the scale of this query's candidates.
+    pub dense: f32,
+    /// The BM25 score on the scale of this query's candidates.
+    pub bm25: f32,
+    /// Both, weighed by [`Ranking::dense_weight`].
+    pub fused: f32,
+    /// The mean fused score of its neighbours, where it took a share of it.
+    pub spread: Option<f32>,
+    /// The reranker's score on the scale of the hits it read, where one was asked.
+    pub late: Option<f32>,
+}
+
+/// How long the steps of a query took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Took {
+    /// The search for the nearest vectors.
+    pub dense_ms: f64,
+    /// The search for the words.
+    pub bm25_ms: f64,
+    /// Looking up the scores that only one leg gave.
+    pub lookup_ms: f64,
+    /// Reading the best hits' vectors.
+    pub vectors_ms: f64,
+    /// Fusing, spreading and sorting.
+    pub rank_ms: f64,
+    /// All of it, with waiting for a thread.
+    pub total_ms: f64,
+}
+
+/// What a search found, and what it took.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The hits, best first.
+    pub hits: Vec<Hit>,
+    /// The time of each step.
+    pub took: Took,
 }
 
 /// An index of many stores. Calls on different stores do not wait for each other.
@@ -90,14 +146,29 @@ pub struct Hit {
 /// after may be missing, so it replays everything after the last flush.
 #[async_trait]
 pub trait Index: Send + Sync {
-    /// Adds or replaces points by id. Creates the store if it does not exist.
+    /// Makes a store for texts in `language`, unless it is there. Fails with
+    /// `Kind::Conflict` if it is there for another language.
+    async fn create(&self, store: &str, language: Language) -> Result<()>;
+    /// The language that a store's texts are analysed in; none if there is no store.
+    async fn language(&self, store: &str) -> Result<Option<Language>>;
+    /// Adds or replaces points by id. Creates the store if it does not exist, for texts
+    /// in the language that these points' texts seem to be in.
     async fn upsert(&self, store: &str, points: Vec<Point>) -> Result<()>;
     /// Removes points by id; ids that are not there are passed over.
     async fn delete(&self, store: &str, ids: &[u64]) -> Result<()>;
     /// Removes every point of `file`.
     async fn delete_file(&self, store: &str, file: &str) -> Result<()>;
-    /// The best hits, best first. A store that does not exist has none.
-    async fn query(&self, store: &str, query: Query) -> Result<Vec<Hit>>;
+    /// The best hits by `ranking`, which takes the place of the query's fusion.
+    async fn search(&self, store: &str, query: Query, ranking: Ranking) -> Result<Found>;
+    /// Everything that the legs find, with vectors, in no order: what [`crate::learn()`]
+    /// learns from. The query's limit and fusion do not matter.
+    async fn candidates(&self, store: &str, query: Query) -> Result<Vec<Candidate>>;
+    /// The best hits by the default ranking with the query's fusion, best first. A store
+    /// that does not exist has none.
+    async fn query(&self, store: &str, query: Query) -> Result<Vec<Hit>> {
+        let ranking = Ranking::from(query.fusion);
+        Ok(self.search(store, query, ranking).await?.hits)
+    }
     /// Removes the store with everything in it, damaged or not.
     async fn drop_store(&self, store: &str) -> Result<()>;
     /// The ids of all points, ascending, to compare with the records.

@@ -9,18 +9,34 @@
 //! [`Index`] is the seam. [`Embedded`] keeps one shard of the engine per vector
 //! store in a directory of its own. Vectors come from outside: nothing here
 //! calls an embedding model.
+//!
+//! A query goes through two legs (cosine and BM25), fusion of their scores
+//! ([`Fusion`]), spreading among neighbours ([`spread`]) and, where the caller asks a
+//! reranker, [`rescore`]. How much each counts is a [`Ranking`], which a store with
+//! judged queries learns with [`learn()`]. Who may read what is part of the query
+//! itself: [`Filter::readable_by`].
 
+mod access;
 mod analysis;
 mod bm25;
 #[cfg(test)]
 mod contract;
+mod diversity;
 mod embedded;
 mod filter;
 mod fusion;
 mod index;
+mod learn;
+mod ranking;
 
-pub use analysis::Analyzer;
+pub use access::{PRINCIPALS, PUBLIC, Principals};
+pub use analysis::{Analyzer, Language};
+pub use diversity::{diversify, expand};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use filter::{Filter, Operand, Order};
 pub use fusion::Fusion;
-pub use index::{DAMAGED, Hit, Index, Point, Query};
+pub use index::{DAMAGED, Explain, Found, Hit, Index, Point, Query, Took};
+pub use learn::{
+    Candidate, Choice, FEWEST_QUERIES, HARM, Judged, Learned, Quality, learn, ndcg, rank,
+};
+pub use ranking::{Ranking, SPREAD_DEPTH, rescore, spread};

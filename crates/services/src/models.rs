@@ -41,12 +41,8 @@ const LOADED_MAX: usize = 64;
 /// A tenant and a file's SHA-256, or a remote model's source.
 type Key = (String, String);
 
-/// Engines in memory, the one used last at the end.
-type Loaded = VecDeque<(Key, Arc<dyn TensorModel>)>;
 /// Who loads a version holds it.
 type Turn = tokio::sync::Mutex<()>;
-/// The versions that are being loaded.
-type Loading = HashMap<Key, Weak<Turn>>;
 
 /// A tenant's models.
 #[derive(Clone)]
@@ -59,9 +55,9 @@ pub struct Models {
     rollouts: Rollouts,
     providers: Providers,
     tasks: Tasks,
-    loaded: Arc<Mutex<Loaded>>,
+    loaded: Arc<Mutex<VecDeque<(Key, Arc<dyn TensorModel>)>>>,
     /// Held by whoever is loading a version, so that it is loaded once.
-    loading: Arc<Mutex<Loading>>,
+    loading: Arc<Mutex<HashMap<Key, Weak<Turn>>>>,
     /// Tenant and name of each model that was taken out of service.
     taken_out: Arc<Mutex<HashSet<(String, String)>>>,
 }
@@ -359,7 +355,7 @@ impl Models {
         turn
     }
 
-    fn with<R>(&self, act: impl FnOnce(&mut Loaded) -> R) -> R {
+    fn with<R>(&self, act: impl FnOnce(&mut VecDeque<(Key, Arc<dyn TensorModel>)>) -> R) -> R {
         act(&mut self.loaded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -140,6 +140,7 @@ fn kind_name(kind: AssetKind) -> &'static str {
         AssetKind::Embedding => "embedding",
         AssetKind::Tokenizer => "tokenizer",
         AssetKind::Library => "library",
+        AssetKind::Ocr => "ocr",
     }
 }
 

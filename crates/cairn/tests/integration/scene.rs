@@ -47,10 +47,8 @@ impl Scene {
 
     /// Stops everything and starts again on the same data.
     pub(crate) async fn restart(self) -> Result<Self> {
-        let Self { services, tasks, data, client, .. } = self;
-        // Its connections hold the door's state, and the door the folder's lock.
-        drop(client);
-        end(services, &tasks).await?;
+        let Self { services, tasks, data, .. } = self;
+        end(&services, &tasks).await?;
         Self::on(data).await
     }
 
@@ -116,11 +114,11 @@ impl Scene {
 
     /// Stops everything; fails when a task does not end.
     pub(crate) async fn stop(self) -> Result<()> {
-        end(self.services, &self.tasks).await
+        end(&self.services, &self.tasks).await
     }
 }
 
-async fn end(services: Services, tasks: &Tasks) -> Result<()> {
+async fn end(services: &Services, tasks: &Tasks) -> Result<()> {
     let stubborn = tasks.stop(Duration::from_secs(10)).await;
     ensure!(stubborn.is_empty(), "these tasks did not end: {stubborn:?}");
     services.close().await;

@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    fn map(value: &Value) -> Map<String, Value> {
+    fn map(value: Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap_or_default()
     }
 
@@ -198,14 +198,13 @@ mod tests {
             json!({"priority": 1}),
             json!({"timeout": "soon"}),
         ] {
-            assert!(Bounds::read(&map(&bad)).is_err(), "{bad}");
+            assert!(Bounds::read(&map(bad.clone())).is_err(), "{bad}");
         }
         let off = json!({"sequence_id": 0, "sequence_end": false, "priority": 0, "mine": 1});
-        assert!(Bounds::read(&map(&off)).is_ok_and(|bounds| bounds.timeout.is_none()));
-        let bounds = Bounds::read(&map(&json!({"timeout": 1500})));
+        assert!(Bounds::read(&map(off)).is_ok_and(|bounds| bounds.timeout.is_none()));
+        let bounds = Bounds::read(&map(json!({"timeout": 1500})));
         assert!(bounds.is_ok_and(|it| it.timeout == Some(Duration::from_micros(1500))));
-        let wanted =
-            |value: Value| Wanted::read("y".into(), &map(&value)).map(|it| it.classes).ok();
+        let wanted = |value| Wanted::read("y".into(), &map(value)).map(|it| it.classes).ok();
         assert_eq!(wanted(json!({"classification": 2})), Some(Some(2)));
         assert_eq!(wanted(json!({})), Some(None));
         assert_eq!(wanted(json!({"classification": 0})), None);

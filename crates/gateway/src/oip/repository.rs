@@ -61,7 +61,7 @@ pub(crate) async fn listed(
     let mut entries = Vec::new();
     for info in services.models.list(scope).await? {
         for row in &info.versions {
-            let (state, reason) = state(services.models.residence(scope, row)?);
+            let (state, reason) = state(services.models.residence(scope, row).await?);
             let (name, version) = (row.name.clone(), row.version.to_string());
             entries.push(IndexEntry { name, version, state: state.to_owned(), reason });
         }

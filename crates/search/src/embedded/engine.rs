@@ -210,6 +210,20 @@ pub(super) fn entries(shard: &EdgeShard, ids: &[u64]) -> Result<Vec<Entry>> {
     Ok(records.into_iter().filter_map(entry).collect())
 }
 
+/// The embeddings of these points, of length 1 as the engine keeps them.
+pub(super) fn dense_vectors(shard: &EdgeShard, ids: &[u64]) -> Result<HashMap<u64, Vec<f32>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<PointId> = ids.iter().copied().map(PointId::NumId).collect();
+    let only = WithVector::Selector(vec![DENSE.to_owned()]);
+    let records = shard
+        .retrieve(&ids, Some(WithPayloadInterface::Bool(false)), Some(only))
+        .map_err(|e| failed("reading vectors", &e))?;
+    let held = |record: Record| number(record.id).map(|id| (id, vectors(record.vector).0));
+    Ok(records.into_iter().filter_map(held).collect())
+}
+
 fn entry(record: Record) -> Option<Entry> {
     let (dense, terms) = vectors(record.vector);
     let payload = record.payload.map(|payload| payload.0).unwrap_or_default();

@@ -17,10 +17,13 @@ use qdrant_edge::{
 };
 use serde_json::{Map, Value};
 
+use crate::access::{self, Principals};
 use crate::filter::{Filter, Operand, Order};
 
 /// The file a point belongs to.
 pub(super) const FILE: &str = "file";
+/// Who may read a point: a list of names, and every point has one.
+pub(super) const PRINCIPALS: &str = "principals";
 /// How many terms the point's text has.
 pub(super) const LENGTH: &str = "length";
 /// The mean length its terms were weighed with.
@@ -67,7 +70,12 @@ pub(super) fn schema(name: &str) -> PayloadFieldSchema {
 /// A file's attributes as payload fields.
 pub(super) fn payload(attributes: &Map<String, Value>) -> Result<Map<String, Value>> {
     let mut fields = Map::new();
+    let readers = Principals::read(attributes).names().iter().cloned().map(Value::String).collect();
+    fields.insert(PRINCIPALS.to_owned(), Value::Array(readers));
     for (key, value) in attributes {
+        if key == access::PRINCIPALS && value.is_array() {
+            continue;
+        }
         let operand = Operand::of(value).ok_or_else(|| {
             Error::invalid(format!("the attribute '{key}' must be a string, number or boolean"))
                 .with_param("attributes")
@@ -80,12 +88,7 @@ pub(super) fn payload(attributes: &Map<String, Value>) -> Result<Map<String, Val
 /// The engine's form of `filter`.
 pub(super) fn filter(filter: &Filter) -> EngineFilter {
     match filter {
-        Filter::In(key, operands) => EngineFilter {
-            should: Some(any_of(key, operands)),
-            min_should: None,
-            must: None,
-            must_not: None,
-        },
+        Filter::In(key, operands) => either(any_of(key, operands)),
         Filter::NotIn(key, operands) => EngineFilter {
             should: None,
             min_should: None,
@@ -96,6 +99,7 @@ pub(super) fn filter(filter: &Filter) -> EngineFilter {
             let name = field(&Operand::Number(*bound), key);
             EngineFilter::new_must(number(&name, range(*order, *bound)))
         }
+        Filter::Readable(caller) => either(readable(caller)),
         Filter::And(filters) => EngineFilter {
             should: None,
             min_should: None,
@@ -125,8 +129,26 @@ pub(super) fn of_ids(ids: impl IntoIterator<Item = u64>) -> EngineFilter {
     EngineFilter::new_must(Condition::HasId(ids))
 }
 
+/// One of `conditions`. A lone one is a plain `must`: the engine evaluates that for
+/// every point it passes, and a nest of filters around it costs time.
+fn either(conditions: Vec<Condition>) -> EngineFilter {
+    let should = match <[Condition; 1]>::try_from(conditions) {
+        Ok([only]) => return EngineFilter::new_must(only),
+        Err(none) if none.is_empty() => never().into_iter().collect(),
+        Err(several) => several,
+    };
+    EngineFilter { should: Some(should), min_should: None, must: None, must_not: None }
+}
+
 fn nested(inner: &Filter) -> Condition {
-    Condition::Filter(filter(inner))
+    match filter(inner) {
+        EngineFilter { should: None, min_should: None, must: Some(mut must), must_not: None }
+            if must.len() == 1 =>
+        {
+            must.swap_remove(0)
+        }
+        several => Condition::Filter(several),
+    }
 }
 
 /// A condition that nothing meets: the engine takes an empty `should` for true.
@@ -134,8 +156,17 @@ fn never() -> Option<Condition> {
     Some(Condition::HasId(std::iter::empty::<PointId>().collect()))
 }
 
+/// A caller who is nobody meets nothing.
+fn readable(caller: &Principals) -> Vec<Condition> {
+    if caller.names().is_empty() {
+        return Vec::new();
+    }
+    let names = Match::from(caller.names().to_vec());
+    vec![Condition::Field(FieldCondition::new_match(path(PRINCIPALS), names))]
+}
+
 fn any_of(key: &str, operands: &[Operand]) -> Vec<Condition> {
-    let mut conditions: Vec<Condition> = never().into_iter().collect();
+    let mut conditions: Vec<Condition> = Vec::new();
     let mut texts = Vec::new();
     for operand in operands {
         let name = field(operand, key);

@@ -11,15 +11,24 @@ use super::fields::{self, AVERAGE, FILE, LENGTH};
 use super::store::{Open, Turn};
 use crate::analysis::{Analyzer, Counts};
 use crate::index::check_vector;
-use crate::{Point, bm25};
+use crate::{Language, Point, bm25};
 
 /// Most points in one operation of the engine.
 const BATCH: usize = 256;
 /// Most attributes (by key and type) with an index; filters on others are slower.
 const INDEXED_FIELDS: usize = 64;
 
-/// A point whose text is analysed and whose attributes are checked.
-pub(super) struct Prepared {
+/// A point whose vector and attributes are checked.
+pub(super) struct Checked {
+    id: u64,
+    file: String,
+    text: String,
+    vector: Vec<f32>,
+    attributes: Map<String, Value>,
+}
+
+/// A checked point whose text is analysed.
+struct Prepared {
     id: u64,
     file: String,
     vector: Vec<f32>,
@@ -27,27 +36,35 @@ pub(super) struct Prepared {
     attributes: Map<String, Value>,
 }
 
-/// Checks and analyses points; fails before anything is written.
-pub(super) fn prepare(
-    analyzer: &Analyzer,
-    points: Vec<Point>,
-    dimensions: usize,
-) -> Result<Vec<Prepared>> {
-    let prepare = |point: Point| {
+/// Checks points; fails before anything is written.
+pub(super) fn check(points: Vec<Point>, dimensions: usize) -> Result<Vec<Checked>> {
+    let check = |point: Point| {
         check_vector(&point.vector, dimensions, &format!("the vector of chunk {}", point.id))?;
-        Ok(Prepared {
+        Ok(Checked {
             id: point.id,
             attributes: fields::payload(&point.attributes)?,
             file: point.file,
+            text: point.text,
             vector: point.vector,
-            counts: analyzer.counts(&point.text),
         })
     };
-    points.into_iter().map(prepare).collect()
+    points.into_iter().map(check).collect()
 }
 
-/// Writes points; the fields they bring get their indexes first.
-pub(super) fn write(open: &Open, points: Vec<Prepared>) -> Result<()> {
+/// The language that the points' texts seem to be in.
+pub(super) fn language(points: &[Checked]) -> Language {
+    Language::detect(points.iter().map(|point| point.text.as_str()))
+}
+
+fn prepare(analyzer: &Analyzer, point: Checked) -> Prepared {
+    let Checked { id, file, text, vector, attributes } = point;
+    Prepared { id, file, vector, counts: analyzer.counts(&text), attributes }
+}
+
+/// Analyses and writes points; the fields they bring get their indexes first.
+pub(super) fn write(open: &Open, points: Vec<Checked>) -> Result<()> {
+    let points: Vec<Prepared> =
+        points.into_iter().map(|point| prepare(&open.analyzer, point)).collect();
     admit_fields(open, &points)?;
     let lengths: Vec<u32> = points.iter().map(|point| point.counts.length).collect();
     let average = open.ledger().admit(&lengths);

@@ -10,17 +10,31 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bm25;
+use crate::analysis::RULES;
+use crate::{Language, bm25};
 
 /// File name in the store's directory.
 pub(super) const LEDGER: &str = "cairn.json";
-/// The layout of the store, and the analysis of its terms.
-const FORMAT: u32 = 1;
+/// The layout of the store.
+const FORMAT: u32 = 2;
+
+/// What tells whether the rest of a ledger can be read.
+#[derive(Deserialize)]
+struct Made {
+    format: u32,
+    /// Format 1 knew one analysis only.
+    #[serde(default)]
+    rules: u32,
+}
 
 /// Sizes, lengths and fields of one store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ledger {
     pub(super) format: u32,
+    /// The rules its texts were analysed by; see [`RULES`].
+    pub(super) rules: u32,
+    /// The language its texts are analysed in.
+    pub(super) language: Language,
     pub(super) dimensions: usize,
     /// Points when this was written.
     pub(super) points: u64,
@@ -36,15 +50,17 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(dimensions: usize) -> Self {
+    pub(super) fn new(dimensions: usize, language: Language) -> Self {
         Self {
             format: FORMAT,
+            rules: RULES,
+            language,
             dimensions,
             points: 0,
             documents: 0,
             terms: 0,
             means: None,
-            fields: BTreeSet::from([super::fields::FILE.to_owned()]),
+            fields: [super::fields::FILE, super::fields::PRINCIPALS].map(str::to_owned).into(),
             since_rebuild: 0,
         }
     }
@@ -56,11 +72,14 @@ impl Ledger {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let held: Self = serde_json::from_slice(&bytes)?;
-        if held.format == FORMAT {
-            return Ok(Some(held));
+        let made: Made = serde_json::from_slice(&bytes)?;
+        if (made.format, made.rules) == (FORMAT, RULES) {
+            return serde_json::from_slice(&bytes).map(Some).map_err(Into::into);
         }
-        Err(std::io::Error::other(format!("format {} is not {FORMAT}", held.format)))
+        Err(std::io::Error::other(format!(
+            "it has format {} and was analysed by rules {}; this program writes {FORMAT} and {RULES}",
+            made.format, made.rules
+        )))
     }
 
     /// Replaces the ledger of the store at `path`, all or nothing.
@@ -111,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_mean_follows_the_documents_and_drift_is_seen() {
-        let mut ledger = Ledger::new(3);
+        let mut ledger = Ledger::new(3, Language::English);
         assert_eq!(ledger.admit(&[10, 10]), 10.0);
         assert!(!ledger.drifted());
         assert_eq!(ledger.admit(&[40, 40]), 25.0);
@@ -124,12 +143,15 @@ mod tests {
     fn a_ledger_survives_a_restart_and_a_foreign_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Ledger::load(folder.path()).unwrap(), None);
-        let mut ledger = Ledger::new(3);
+        let mut ledger = Ledger::new(3, Language::German);
         ledger.admit(&[7]);
         ledger.save(folder.path()).unwrap();
         assert_eq!(Ledger::load(folder.path()).unwrap(), Some(ledger.clone()));
-        ledger.format = 99;
+        ledger.rules = RULES + 1;
         ledger.save(folder.path()).unwrap();
         assert!(Ledger::load(folder.path()).is_err());
+        fs::write(folder.path().join(LEDGER), br#"{"format": 1, "dimensions": 3}"#).unwrap();
+        let error = Ledger::load(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("format 1 and was analysed by rules 0"), "{error}");
     }
 }

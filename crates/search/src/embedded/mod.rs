@@ -31,8 +31,7 @@ use cairn_kernel::{Error, Kind, Result, ResultExt};
 use metrics::{counter, gauge, histogram};
 
 use self::store::Store;
-use crate::analysis::Analyzer;
-use crate::{Hit, Index, Point, Query};
+use crate::{Candidate, Found, Index, Language, Point, Query, Ranking};
 
 /// What the embedded index may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +42,13 @@ pub struct EmbeddedOptions {
     pub open_stores: usize,
     /// How many points may be written to a store before it is rebuilt.
     pub optimise_every: u64,
+    /// The language of new stores; told from the first points' texts where absent.
+    pub language: Option<Language>,
 }
 
 impl Default for EmbeddedOptions {
     fn default() -> Self {
-        Self { dimensions: 384, open_stores: 64, optimise_every: 20_000 }
+        Self { dimensions: 384, open_stores: 64, optimise_every: 20_000, language: None }
     }
 }
 
@@ -60,7 +61,6 @@ pub struct Embedded {
 struct Inner {
     root: PathBuf,
     options: EmbeddedOptions,
-    analyzer: Analyzer,
     /// Every store ever named; an entry stays, so that its locks stay the only ones.
     stores: Mutex<HashMap<String, Arc<Store>>>,
     ticks: AtomicU64,
@@ -99,7 +99,6 @@ impl Embedded {
         let inner = Inner {
             root,
             options,
-            analyzer: Analyzer::default(),
             stores: Mutex::new(stores),
             ticks: AtomicU64::new(0),
             _lock: lock,
@@ -194,15 +193,40 @@ impl Inner {
 
 #[async_trait]
 impl Index for Embedded {
+    async fn create(&self, store: &str, language: Language) -> Result<()> {
+        let name = store.to_owned();
+        self.on_store(store, move |_, store| {
+            let held = store.turn().change(language, |open| Ok(open.analyzer.language()))?;
+            if held == language {
+                return Ok(());
+            }
+            Err(Error::new(
+                Kind::Conflict,
+                format!(
+                    "the index of '{name}' is for texts in '{}' and not '{}'; drop it and build \
+                     it again to change that",
+                    held.code(),
+                    language.code()
+                ),
+            ))
+        })
+        .await
+    }
+
+    async fn language(&self, store: &str) -> Result<Option<Language>> {
+        self.on_store(store, |_, store| store.read(|open| Ok(open.analyzer.language()))).await
+    }
+
     async fn upsert(&self, store: &str, points: Vec<Point>) -> Result<()> {
         let count = points.len() as u64;
         if count == 0 {
             return Ok(());
         }
         self.on_store(store, move |inner, store| {
-            let points = ingest::prepare(&inner.analyzer, points, inner.options.dimensions)?;
+            let points = ingest::check(points, inner.options.dimensions)?;
+            let language = inner.options.language.unwrap_or_else(|| ingest::language(&points));
             let turn = store.turn();
-            let due = turn.change(|open| {
+            let due = turn.change(language, |open| {
                 ingest::write(open, points)?;
                 Ok(ingest::is_due(open, inner.options.optimise_every))
             })?;
@@ -235,18 +259,27 @@ impl Index for Embedded {
         .await
     }
 
-    async fn query(&self, store: &str, query: Query) -> Result<Vec<Hit>> {
+    async fn search(&self, store: &str, query: Query, ranking: Ranking) -> Result<Found> {
         query.check(self.inner.options.dimensions)?;
+        ranking.check()?;
         let begun = Instant::now();
         counter!("cairn_index_queries_total").increment(1);
-        let hits = self
-            .on_store(store, move |inner, store| {
-                store.read(|open| search::search(&open.shard, &inner.analyzer, &query))
-            })
-            .await?;
-        histogram!("cairn_index_query_seconds", "leg" => "all")
-            .record(begun.elapsed().as_secs_f64());
-        Ok(hits.unwrap_or_default())
+        let found = self.on_store(store, move |_, store| {
+            store.read(|open| search::search(&open.shard, &open.analyzer, &query, &ranking))
+        });
+        let mut found = found.await?.unwrap_or_default();
+        let spent = begun.elapsed().as_secs_f64();
+        histogram!("cairn_index_query_seconds", "leg" => "all").record(spent);
+        found.took.total_ms = spent * 1e3;
+        Ok(found)
+    }
+
+    async fn candidates(&self, store: &str, query: Query) -> Result<Vec<Candidate>> {
+        query.check(self.inner.options.dimensions)?;
+        let found = self.on_store(store, move |_, store| {
+            store.read(|open| search::candidates(&open.shard, &open.analyzer, &query))
+        });
+        found.await.map(Option::unwrap_or_default)
     }
 
     async fn drop_store(&self, store: &str) -> Result<()> {

@@ -9,12 +9,62 @@ use qdrant_edge::EdgeShard;
 
 use super::{engine, fields};
 use crate::analysis::Analyzer;
-use crate::{Hit, Query};
+use crate::{Candidate, Found, Hit, Query, Ranking, SPREAD_DEPTH, Took, spread};
 
 type Terms = (Vec<u32>, Vec<f32>);
 
-/// Runs the legs, completes their scores and fuses them.
-pub(super) fn search(shard: &EdgeShard, analyzer: &Analyzer, query: &Query) -> Result<Vec<Hit>> {
+/// Runs the legs, completes their scores, fuses them and lets neighbours speak.
+pub(super) fn search(
+    shard: &EdgeShard,
+    analyzer: &Analyzer,
+    query: &Query,
+    ranking: &Ranking,
+) -> Result<Found> {
+    let mut took = Took::default();
+    let found = gather(shard, analyzer, query, &mut took)?;
+    let begun = Instant::now();
+    let both = query.dense.is_some() && query.text.is_some();
+    let mut hits = ranking.fusion().rank(found, usize::MAX);
+    took.rank_ms = ms(begun);
+    if both && ranking.spread > 0.0 {
+        let begun = Instant::now();
+        let best: Vec<u64> = hits.iter().take(SPREAD_DEPTH).map(|hit| hit.id).collect();
+        let vectors = engine::dense_vectors(shard, &best)?;
+        took.vectors_ms = noted("vectors", begun);
+        let begun = Instant::now();
+        spread(&mut hits, &vectors, ranking.spread);
+        took.rank_ms += ms(begun);
+    }
+    hits.truncate(query.limit);
+    Ok(Found { hits, took })
+}
+
+/// Everything that the legs find, with vectors.
+pub(super) fn candidates(
+    shard: &EdgeShard,
+    analyzer: &Analyzer,
+    query: &Query,
+) -> Result<Vec<Candidate>> {
+    let hits = gather(shard, analyzer, query, &mut Took::default())?;
+    let ids: Vec<u64> = hits.iter().map(|hit| hit.id).collect();
+    let mut vectors = engine::dense_vectors(shard, &ids)?;
+    let candidate = |hit: Hit| Candidate {
+        id: hit.id,
+        dense: hit.dense,
+        bm25: hit.bm25,
+        vector: vectors.remove(&hit.id).unwrap_or_default(),
+        late: None,
+    };
+    Ok(hits.into_iter().map(candidate).collect())
+}
+
+/// The candidates of both legs, each with the scores of both.
+fn gather(
+    shard: &EdgeShard,
+    analyzer: &Analyzer,
+    query: &Query,
+    took: &mut Took,
+) -> Result<Vec<Hit>> {
     let depth = query.candidates.max(query.limit);
     if depth == 0 {
         return Ok(Vec::new());
@@ -26,24 +76,31 @@ pub(super) fn search(shard: &EdgeShard, analyzer: &Analyzer, query: &Query) -> R
     if let Some(vector) = &query.dense {
         let begun = Instant::now();
         dense.extend(engine::nearest(shard, vector, filter.clone(), depth)?);
-        took("dense", begun);
+        took.dense_ms = noted("dense", begun);
     }
     let mut words = HashMap::new();
     if let Some(terms) = terms.as_ref().filter(|terms| !terms.0.is_empty()) {
         let begun = Instant::now();
         words.extend(engine::wordiest(shard, terms, filter, depth)?);
-        took("bm25", begun);
+        took.bm25_ms = noted("bm25", begun);
     }
     if query.dense.is_some() && terms.is_some() {
         let begun = Instant::now();
         complete(shard, query.dense.as_deref(), terms.as_ref(), &mut dense, &mut words)?;
-        took("lookup", begun);
+        took.lookup_ms = noted("lookup", begun);
     }
-    Ok(query.fusion.rank(hits(&dense, &words, query, terms.is_some()), query.limit))
+    Ok(hits(&dense, &words, query, terms.is_some()))
 }
 
-fn took(leg: &'static str, begun: Instant) {
-    histogram!("cairn_index_query_seconds", "leg" => leg).record(begun.elapsed().as_secs_f64());
+fn ms(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
+}
+
+/// Records how long a step took, and gives it in milliseconds.
+fn noted(leg: &'static str, begun: Instant) -> f64 {
+    let spent = begun.elapsed().as_secs_f64();
+    histogram!("cairn_index_query_seconds", "leg" => leg).record(spent);
+    spent * 1e3
 }
 
 /// Each term's weight is how often the query has it.
@@ -86,14 +143,10 @@ fn hits(
     worded: bool,
 ) -> Vec<Hit> {
     let others = words.keys().filter(|id| !dense.contains_key(id));
-    dense
-        .keys()
-        .chain(others)
-        .map(|id| Hit {
-            id: *id,
-            score: 0.0,
-            dense: query.dense.as_ref().and_then(|_| dense.get(id).copied()),
-            bm25: worded.then(|| words.get(id).copied().unwrap_or(0.0)),
-        })
-        .collect()
+    let hit = |id: &u64| Hit {
+        dense: query.dense.as_ref().and_then(|_| dense.get(id).copied()),
+        bm25: worded.then(|| words.get(id).copied().unwrap_or(0.0)),
+        ..Hit::of(*id)
+    };
+    dense.keys().chain(others).map(hit).collect()
 }

@@ -17,6 +17,7 @@ use qdrant_edge::EdgeShard;
 
 use super::engine;
 use super::ledger::{LEDGER, Ledger};
+use crate::analysis::{Analyzer, Language};
 use crate::index::DAMAGED;
 
 /// How many full files of the engine's log may lie about before an open shard is
@@ -27,6 +28,8 @@ const LOG_FILES: usize = 2;
 pub(super) struct Open {
     pub(super) shard: EdgeShard,
     pub(super) ledger: Mutex<Ledger>,
+    /// How this store's texts and queries become terms.
+    pub(super) analyzer: Analyzer,
     path: PathBuf,
 }
 
@@ -88,7 +91,7 @@ impl Store {
 
     /// Runs `work` on the shard, beside other readers; `None` if there is no store.
     pub(super) fn read<R>(&self, work: impl FnOnce(&Open) -> Result<R>) -> Result<Option<R>> {
-        self.with(false, work)
+        self.with(None, work)
     }
 
     /// Waits for the turn to change the store.
@@ -103,7 +106,11 @@ impl Store {
         self.shut(&mut state).is_ok()
     }
 
-    fn with<R>(&self, create: bool, work: impl FnOnce(&Open) -> Result<R>) -> Result<Option<R>> {
+    fn with<R>(
+        &self,
+        create: Option<Language>,
+        work: impl FnOnce(&Open) -> Result<R>,
+    ) -> Result<Option<R>> {
         loop {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             match &*state {
@@ -124,17 +131,16 @@ impl Store {
         }
     }
 
-    /// Opens the shard if it is closed; returns whether there is one.
-    fn open(&self, create: bool) -> Result<bool> {
+    /// Opens the shard if it is closed, and makes it for texts in `create` if it is not
+    /// there; returns whether there is one.
+    fn open(&self, create: Option<Language>) -> Result<bool> {
         let mut state = self.exclusive();
         if !matches!(*state, State::Closed) {
             return Ok(true);
         }
         if !self.exists() {
-            if !create {
-                return Ok(false);
-            }
-            *state = State::Open(Box::new(self.create()?));
+            let Some(language) = create else { return Ok(false) };
+            *state = State::Open(Box::new(self.create(language)?));
             return Ok(true);
         }
         let begun = Instant::now();
@@ -155,11 +161,12 @@ impl Store {
     }
 
     /// Makes an empty store, clearing what an interrupted creation left behind.
-    fn create(&self) -> Result<Open> {
+    fn create(&self, language: Language) -> Result<Open> {
         let what = format!("cannot create the index of '{}'", self.name);
         remove_folder(&self.path).or_kind(Kind::Unavailable, what.clone())?;
         fs::create_dir_all(&self.path).or_kind(Kind::Unavailable, what.clone())?;
-        caught(|| Open::create(&self.path, self.dimensions)).or_kind(Kind::Unavailable, what)
+        caught(|| Open::create(&self.path, self.dimensions, language))
+            .or_kind(Kind::Unavailable, what)
     }
 
     /// Closes the shard. What it held is on disk afterwards.
@@ -204,15 +211,20 @@ impl Store {
 }
 
 impl Turn<'_> {
-    /// Runs `work` on the shard; creates the store if it is not there.
-    pub(super) fn change<R>(&self, work: impl FnOnce(&Open) -> Result<R>) -> Result<R> {
-        let outcome = self.store.with(true, work)?;
+    /// Runs `work` on the shard; creates the store, for texts in `language`, if it is
+    /// not there.
+    pub(super) fn change<R>(
+        &self,
+        language: Language,
+        work: impl FnOnce(&Open) -> Result<R>,
+    ) -> Result<R> {
+        let outcome = self.store.with(Some(language), work)?;
         outcome.ok_or_else(|| Error::internal("a store vanished while it was being changed"))
     }
 
     /// Runs `work` on the shard; `None` if there is no store.
     pub(super) fn alter<R>(&self, work: impl FnOnce(&Open) -> Result<R>) -> Result<Option<R>> {
-        self.store.with(false, work)
+        self.store.with(None, work)
     }
 
     /// Makes everything durable. A closed store is already.
@@ -260,14 +272,19 @@ impl Turn<'_> {
 }
 
 impl Open {
-    fn create(path: &Path, dimensions: usize) -> Result<Self> {
+    fn create(path: &Path, dimensions: usize, language: Language) -> Result<Self> {
         let shard = EdgeShard::new(path, engine::config(dimensions))
             .map_err(|error| engine::failed("being created", &error))?;
-        let ledger = Ledger::new(dimensions);
+        let ledger = Ledger::new(dimensions, language);
         engine::ensure_fields(&shard, &ledger.fields)?;
         shard.flush();
         ledger.save(path).or_internal("writing the index's ledger")?;
-        Ok(Self { shard, ledger: Mutex::new(ledger), path: path.to_owned() })
+        Ok(Self::new(shard, ledger, path))
+    }
+
+    fn new(shard: EdgeShard, ledger: Ledger, path: &Path) -> Self {
+        let analyzer = Analyzer::new(ledger.language);
+        Self { shard, ledger: Mutex::new(ledger), analyzer, path: path.to_owned() }
     }
 
     fn load(path: &Path, dimensions: usize) -> Result<Self> {
@@ -286,7 +303,7 @@ impl Open {
         let shard = EdgeShard::load(path, Some(engine::config(dimensions)))
             .map_err(|error| engine::failed("being opened", &error))?;
         engine::ensure_fields(&shard, &ledger.fields)?;
-        Ok(Self { shard, ledger: Mutex::new(ledger), path: path.to_owned() })
+        Ok(Self::new(shard, ledger, path))
     }
 
     /// The ledger, for as long as the guard is held.

@@ -142,6 +142,42 @@ async fn damage_is_reported_and_dropping_repairs() {
     }
 }
 
+/// An index that another version analysed is not read, so its terms and ours are never
+/// mixed: it is reported like a damaged one, and rebuilt like one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_other_rules_is_reported_and_rebuilt() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("old/cairn.json");
+    let index = Embedded::open(folder.path(), options()).unwrap();
+    index.upsert("old", vec![point(1, "f", "text")]).await.unwrap();
+    index.close_all().await.unwrap();
+    let text = fs::read_to_string(&ledger).unwrap();
+    fs::write(&ledger, text.replace("\"rules\":2", "\"rules\":1")).unwrap();
+    for _ in 0..2 {
+        let error = index.query("old", words("text")).await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (Kind::Unavailable, Some(DAMAGED)));
+        let error = index.upsert("old", vec![point(2, "f", "text")]).await.unwrap_err();
+        assert_eq!(error.code(), Some(DAMAGED));
+    }
+    assert_eq!(index.stores().await.unwrap(), ["old"]);
+    index.drop_store("old").await.unwrap();
+    index.upsert("old", vec![point(1, "f", "text")]).await.unwrap();
+    assert_eq!(index.query("old", words("texts")).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stores_language_survives_a_restart_and_may_be_fixed_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let german = EmbeddedOptions { language: Some(Language::German), ..options() };
+    let index = Embedded::open(folder.path(), german).unwrap();
+    index.upsert("kurz", vec![point(1, "f", "Häuser")]).await.unwrap();
+    index.close_all().await.unwrap();
+    drop(index);
+    let index = Embedded::open(folder.path(), options()).unwrap();
+    assert_eq!(index.language("kurz").await.unwrap(), Some(Language::German));
+    assert_eq!(index.query("kurz", words("haus")).await.unwrap().len(), 1);
+}
+
 /// Overwrites a file, or every file below a folder.
 fn damage(path: &std::path::Path) {
     if path.is_dir() {

@@ -102,9 +102,6 @@ impl Models {
     pub async fn pick(&self, scope: &Scope, target: &Target) -> Result<Picked> {
         let (name, selector) = address(&target.name, target.selector.as_deref())?;
         self.require_in_service(scope, name)?;
-        // Before the entry: a rollout ends here only after the records say what follows it,
-        // so without one the entry is never from before its end.
-        let live = self.rollouts.live(scope, name);
         let entry = self.registry.get(scope, name).await?;
         let alone = |version: &Arc<ModelVersionRow>| Picked {
             version: Arc::clone(version),
@@ -114,14 +111,10 @@ impl Models {
         if let Some(selector) = selector {
             return entry.select(selector).map(alone);
         }
-        let Some(live) = live else {
+        let Some(live) = self.rollouts.live(scope, name) else {
             return entry.serving().map(alone);
         };
-        let key = target.sticky.as_deref().unwrap_or(&target.request_id);
-        let Some(choice) = live.choose(key) else {
-            // It has ended since, and the records say what follows it.
-            return self.registry.get(scope, name).await?.serving().map(alone);
-        };
+        let choice = live.choose(target.sticky.as_deref().unwrap_or(&target.request_id));
         let version = Arc::clone(entry.numbered(choice.version)?);
         self.rollouts.note(scope, name, &target.request_id, choice.version);
         let shadow = choice.shadow.and_then(|number| entry.version(number)).cloned();

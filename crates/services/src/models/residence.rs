@@ -89,7 +89,7 @@ impl Models {
     ///
     /// # Errors
     /// `Internal` for a version that this program cannot read.
-    pub fn residence(&self, scope: &Scope, version: &ModelVersionRow) -> Result<Residence> {
+    pub async fn residence(&self, scope: &Scope, version: &ModelVersionRow) -> Result<Residence> {
         if self.require_in_service(scope, &version.name).is_err() {
             return Ok(Residence::TakenOut);
         }

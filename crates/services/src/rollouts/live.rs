@@ -36,9 +36,8 @@ impl Live {
         }
     }
 
-    /// The version for a request with this key; `None` when the rollout has ended.
-    pub(crate) fn choose(&self, key: &str) -> Option<Choice> {
-        self.with(|state| state.is_running().then(|| state.choose(key, &mut rand::rng())))
+    pub(crate) fn choose(&self, key: &str) -> Choice {
+        self.with(|state| state.choose(key, &mut rand::rng()))
     }
 
     /// A place for one shadow request, or a note that there was none.

@@ -118,16 +118,6 @@ async fn run_once(
         }
         None => {
             let status = handle.ended().await;
-            // Not the file's doing: somebody, or a system short of memory, ended it.
-            if status.contains("SIGKILL") {
-                return Err(Error::unavailable(format!(
-                    "the engine was ended from outside while it loaded the model '{}'; send the \
-                     request again",
-                    config.name
-                ))
-                .with_code("engine_restarting")
-                .with_source(status));
-            }
             return Err(Error::new(
                 Kind::Unprocessable,
                 format!("the engine ended while it loaded '{}'", config.path.display()),
