@@ -1,7 +1,7 @@
 //! The tensor that requests and answers are made of, apart from any wire format.
 
 mod half;
-pub(crate) mod raw;
+pub mod raw;
 
 use cairn_kernel::{Error, Result};
 
@@ -183,7 +183,7 @@ impl Tensor {
     ///
     /// # Errors
     /// `Invalid`, naming the tensor, when the number of elements is not the
-    /// product of the shape.
+    /// product of the shape, or an element is larger than 4 GiB.
     pub fn new(name: impl Into<String>, shape: Vec<usize>, data: TensorData) -> Result<Self> {
         let name = name.into();
         let declared = shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
@@ -194,6 +194,12 @@ impl Tensor {
                 declared.map_or_else(|| "too many".to_owned(), |count| count.to_string())
             ))
             .with_param(name));
+        }
+        // What [`raw`] can say of an element's length.
+        let longest = u32::MAX as usize;
+        if matches!(&data, TensorData::Bytes(each) if each.iter().any(|one| one.len() > longest)) {
+            return Err(Error::invalid(format!("an element of '{name}' is larger than 4 GiB"))
+                .with_param(name));
         }
         Ok(Self { name, shape, data })
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cairn_kernel::{Error, Result};
-use cairn_services::tensor::{Datatype, Tensor, TensorData};
+use cairn_services::tensor::{Datatype, Tensor, TensorData, raw};
 use cairn_wire::oip;
 use serde_json::{Map, Value};
 
@@ -147,7 +147,7 @@ pub(super) fn answer(
         let (name, shape, data) = tensor.into_parts();
         let shape = shape.into_iter().map(|it| i64::try_from(it).unwrap_or(i64::MAX)).collect();
         let mut bytes = Vec::new();
-        binary::write(&data, &mut bytes);
+        raw::write(&data, &mut bytes);
         raw.push(bytes.into());
         outputs.push(InferOutputTensor { name, datatype, shape, ..InferOutputTensor::default() });
     }

@@ -1,7 +1,7 @@
 //! The wire's tensors to the engine's, and back.
 
 use cairn_kernel::{Error, Result};
-use cairn_services::tensor::{Datatype, Tensor, TensorData, bf16_to_f32, f16_to_f32};
+use cairn_services::tensor::{Datatype, Tensor, TensorData, bf16_to_f32, f16_to_f32, raw};
 use cairn_wire::oip::{InferRequest, InputTensor, OutputTensor};
 use serde_json::{Map, Value, json};
 
@@ -162,7 +162,7 @@ pub(super) fn outputs(
             let mut parameters = Map::new();
             let data = if binary(&name) {
                 let before = raw.len();
-                binary::write(&data, &mut raw);
+                raw::write(&data, &mut raw);
                 parameters.insert("binary_data_size".to_owned(), json!(raw.len() - before));
                 None
             } else {

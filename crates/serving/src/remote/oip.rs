@@ -16,7 +16,7 @@ use super::error;
 use super::upstream::{Call, Upstream, segment};
 use crate::onnx::{Batching, ModelMetadata, TensorSpec};
 use crate::runtime::TensorModel;
-use crate::tensor::{Datatype, Tensor};
+use crate::tensor::{self, Datatype, Tensor};
 
 /// The runtime's name on our own wire.
 const PLATFORM: &str = "remote_oip";
@@ -127,7 +127,7 @@ impl RemoteTensor {
             let mut input = json!({"name": name, "shape": shape, "datatype": datatype});
             if self.binary {
                 let before = raw.len();
-                codec::write(&name, &data, &mut raw)?;
+                tensor::raw::write(&data, &mut raw);
                 input["parameters"] = json!({"binary_data_size": raw.len() - before});
             } else {
                 input["data"] = codec::to_json(&name, &data)?;
@@ -180,7 +180,7 @@ impl RemoteTensor {
                         .and_then(|size| raw.split_at_checked(size))
                         .ok_or_else(|| odd("fewer bytes than its outputs say"))?;
                     raw = rest;
-                    codec::read(datatype, count, bytes)
+                    tensor::raw::read(datatype, count, bytes)
                 }
                 (None, Some(data)) => codec::from_json(datatype, data),
                 (None, None) => None,

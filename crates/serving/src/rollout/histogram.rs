@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 const BUCKETS: usize = 64;
 const FIRST_MS: f64 = 0.1;
 const GROWTH: f64 = 1.25;
+const NS_PER_MS: f64 = 1e6;
 
 /// Latencies in milliseconds. A percentile read from it is at most a quarter too high.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     counts: Vec<u64>,
-    sum_ms: f64,
+    /// A whole number, so that it comes out of a file as it went in.
+    sum_ns: u64,
 }
 
 impl Histogram {
@@ -22,7 +24,7 @@ impl Histogram {
         if let Some(count) = self.counts.get_mut(bucket(ms)) {
             *count += 1;
         }
-        self.sum_ms += ms;
+        self.sum_ns = self.sum_ns.saturating_add(nanoseconds(ms));
     }
 
     /// How many were counted.
@@ -33,7 +35,7 @@ impl Histogram {
     /// Their mean; `None` without any.
     pub fn mean_ms(&self) -> Option<f64> {
         let count = self.count();
-        (count > 0).then(|| self.sum_ms / float(count))
+        (count > 0).then(|| float(self.sum_ns) / NS_PER_MS / float(count))
     }
 
     /// The latency that a share of `quantile` is not above; `None` without any.
@@ -64,6 +66,16 @@ fn bucket(ms: f64) -> usize {
     )]
     let at = ((ms / FIRST_MS).ln() / GROWTH.ln()).ceil() as usize;
     at.min(BUCKETS - 1)
+}
+
+fn nanoseconds(ms: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "finite and not below 0; what is too large is held at the largest"
+    )]
+    let whole = (ms * NS_PER_MS).round() as u64;
+    whole
 }
 
 /// The end of a bucket; the last one has none, so it is as long as the others.

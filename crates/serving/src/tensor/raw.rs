@@ -4,8 +4,8 @@
 
 use super::{Datatype, TensorData};
 
-/// Appends the elements.
-pub(crate) fn write(data: &TensorData, raw: &mut Vec<u8>) {
+/// Appends the elements. A [`Tensor`](super::Tensor) holds none that is too long for it.
+pub fn write(data: &TensorData, raw: &mut Vec<u8>) {
     macro_rules! numbers {
         ($values:expr) => {{
             raw.reserve(size_of_val($values.as_slice()));
@@ -32,14 +32,14 @@ pub(crate) fn write(data: &TensorData, raw: &mut Vec<u8>) {
             for value in values {
                 let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
                 raw.extend_from_slice(&length.to_le_bytes());
-                raw.extend_from_slice(value.get(..length as usize).unwrap_or_default());
+                raw.extend_from_slice(value);
             }
         }
     }
 }
 
 /// Reads `count` elements, which must be all of the bytes; `None` when they are not.
-pub(crate) fn read(datatype: Datatype, count: usize, raw: &[u8]) -> Option<TensorData> {
+pub fn read(datatype: Datatype, count: usize, raw: &[u8]) -> Option<TensorData> {
     macro_rules! numbers {
         ($variant:ident, $type:ty) => {{
             let (elements, _) = raw.as_chunks::<{ size_of::<$type>() }>();

@@ -181,8 +181,8 @@ async fn only_equal_shapes_and_only_so_many_elements_are_stacked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_is_bounded_in_length_and_in_time() {
-    let engine = doubler(Duration::from_millis(300));
-    let bounds = Bounds { waiting: 2, queue_wait: Duration::from_millis(100), ..Bounds::default() };
+    let engine = doubler(Duration::from_millis(1500));
+    let bounds = Bounds { waiting: 2, queue_wait: Duration::from_millis(700), ..Bounds::default() };
     let (batcher, _) = batcher(&engine, bounds);
     let requests = (0..4).map(|_| request(1, 2, 1.0, &[0])).collect();
     let answers = together(&batcher, requests).await;
@@ -199,15 +199,15 @@ async fn the_queue_is_bounded_in_length_and_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_engine_waits_for_company_only_where_it_is_told_to() {
     let engine = doubler(Duration::ZERO);
-    let bounds = Bounds { delay: Duration::from_millis(200), rows: 3, ..Bounds::default() };
+    let bounds = Bounds { delay: Duration::from_millis(1000), rows: 3, ..Bounds::default() };
     let (batcher, _) = batcher(&engine, bounds);
     let requests = (0..3).map(|_| request(1, 2, 1.0, &[0])).collect();
     let began = Instant::now();
     assert!(together(&batcher, requests).await.iter().all(Result::is_ok));
-    assert!(began.elapsed() < Duration::from_millis(150), "a full batch waited");
+    assert!(began.elapsed() < Duration::from_millis(900), "a full batch waited");
     assert_eq!(*engine.batches.lock().unwrap(), [3]);
     assert!(batcher.submit(request(1, 2, 1.0, &[0])).await.is_ok());
-    assert!(began.elapsed() > Duration::from_millis(200));
+    assert!(began.elapsed() > Duration::from_millis(1000));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,75 +344,4 @@ async fn sixteen_bit_floats_are_computed_in_thirty_two() {
     let x = Tensor::new("x", vec![1, 2], TensorData::Fp16(vec![0x3c00, 0xc000])).unwrap();
     let answer = model.infer(vec![x], &[]).await.unwrap();
     assert_eq!(*answer[0].data(), TensorData::Fp16(vec![0x3c00, 0]));
-}
-
-/// Prints what everything around the engine costs a lone request of one row, and what
-/// 16 callers get from batching; run it with `--ignored --nocapture` on a quiet machine.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "it measures and asserts little"]
-async fn overhead_of_a_lone_row() {
-    // One layer, and one that takes long enough to leave the caller's thread.
-    for width in [16, 1024] {
-        let row = [ROW, Dim::Fixed(width)];
-        let layers = if width == 16 { 1 } else { 4 };
-        let name = |at: usize| if at == 0 { "x".to_owned() } else { format!("h{at}") };
-        let mut nodes: Vec<_> = (0..layers)
-            .map(|at| node("MatMul", &[&name(at), "weights"], &[&name(at + 1)]))
-            .collect();
-        nodes.push(node("Relu", &[&name(layers)], &["y"]));
-        let weights = vec![0.001; usize::try_from(width * width).unwrap()];
-        let graph = GraphProto {
-            name: Some("g".into()),
-            node: nodes,
-            initializer: vec![tensor_f32("weights", &[width, width], &weights)],
-            input: vec![input("x", DataType::Float, &row)],
-            output: vec![input("y", DataType::Float, &row)],
-            ..GraphProto::default()
-        };
-        let proto = model(graph, vec![opset("", 17)], vec![]);
-        let engine = load(&proto).unwrap();
-        let model = Arc::new(served(&proto, Bounds::default()));
-        let width = usize::try_from(width).unwrap();
-        let row = move || {
-            vec![Tensor::new("x", vec![1, width], TensorData::Fp32(vec![0.5; width])).unwrap()]
-        };
-        let (mut bare, mut whole) = (Vec::new(), Vec::new());
-        for _ in 0..1000 {
-            let inputs = row();
-            let began = Instant::now();
-            engine.execute(inputs, &[0]).unwrap();
-            bare.push(began.elapsed());
-            let inputs = row();
-            let began = Instant::now();
-            model.infer(inputs, &[]).await.unwrap();
-            whole.push(began.elapsed());
-        }
-        bare.sort();
-        whole.sort();
-        let (bare, whole) = (bare[500], whole[500]);
-        println!(
-            "width {width}: bare {bare:?}, whole {whole:?}, overhead {:?}",
-            whole.saturating_sub(bare)
-        );
-        let before = model.statistics().unwrap();
-        let began = Instant::now();
-        let mut callers = tokio::task::JoinSet::new();
-        for _ in 0..16 {
-            let model = Arc::clone(&model);
-            callers.spawn(async move {
-                for _ in 0..200 {
-                    model.infer(row(), &[]).await.unwrap();
-                }
-            });
-        }
-        callers.join_all().await;
-        let together = began.elapsed() / 3200;
-        let seen = model.statistics().unwrap();
-        println!(
-            "width {width}: {together:?} a row with 16 callers; {:.1} rows an execution",
-            (seen.inference_count - before.inference_count) as f64
-                / (seen.execution_count - before.execution_count) as f64
-        );
-        assert!(whole.saturating_sub(bare) < Duration::from_millis(5));
-    }
 }

@@ -1,95 +1,9 @@
-//! Tensors as bytes (little-endian, row-major, no padding; BOOL is one byte, a BYTES element
-//! a `u32` length and its bytes) and as JSON.
+//! Tensors as JSON.
 
 use cairn_kernel::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::tensor::{Datatype, TensorData};
-
-/// Appends the elements.
-///
-/// # Errors
-/// `Invalid` for an element of more than 4 GiB.
-pub(super) fn write(name: &str, data: &TensorData, raw: &mut Vec<u8>) -> Result<()> {
-    macro_rules! numbers {
-        ($values:expr) => {
-            $values.iter().for_each(|value| raw.extend_from_slice(&value.to_le_bytes()))
-        };
-    }
-    match data {
-        TensorData::Bool(values) => raw.extend(values.iter().map(|value| u8::from(*value))),
-        TensorData::Uint8(values) => raw.extend_from_slice(values),
-        TensorData::Uint16(values) | TensorData::Fp16(values) | TensorData::Bf16(values) => {
-            numbers!(values);
-        }
-        TensorData::Uint32(values) => numbers!(values),
-        TensorData::Uint64(values) => numbers!(values),
-        TensorData::Int8(values) => numbers!(values),
-        TensorData::Int16(values) => numbers!(values),
-        TensorData::Int32(values) => numbers!(values),
-        TensorData::Int64(values) => numbers!(values),
-        TensorData::Fp32(values) => numbers!(values),
-        TensorData::Fp64(values) => numbers!(values),
-        TensorData::Bytes(values) => {
-            for value in values {
-                let length = u32::try_from(value.len()).map_err(|_| {
-                    Error::invalid(format!("an element of '{name}' is larger than 4 GiB"))
-                        .with_param(name)
-                })?;
-                raw.extend_from_slice(&length.to_le_bytes());
-                raw.extend_from_slice(value);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Reads `count` elements; `None` unless they use the bytes up exactly.
-pub(super) fn read(datatype: Datatype, count: usize, raw: &[u8]) -> Option<TensorData> {
-    macro_rules! numbers {
-        ($variant:ident, $type:ty) => {
-            TensorData::$variant(
-                raw.as_chunks::<{ size_of::<$type>() }>()
-                    .0
-                    .iter()
-                    .map(|bytes| <$type>::from_le_bytes(*bytes))
-                    .collect(),
-            )
-        };
-    }
-    if let Some(size) = datatype.size()
-        && count.checked_mul(size) != Some(raw.len())
-    {
-        return None;
-    }
-    Some(match datatype {
-        Datatype::Bool => TensorData::Bool(raw.iter().map(|byte| *byte != 0).collect()),
-        Datatype::Uint8 => TensorData::Uint8(raw.to_vec()),
-        Datatype::Uint16 => numbers!(Uint16, u16),
-        Datatype::Fp16 => numbers!(Fp16, u16),
-        Datatype::Bf16 => numbers!(Bf16, u16),
-        Datatype::Uint32 => numbers!(Uint32, u32),
-        Datatype::Uint64 => numbers!(Uint64, u64),
-        Datatype::Int8 => numbers!(Int8, i8),
-        Datatype::Int16 => numbers!(Int16, i16),
-        Datatype::Int32 => numbers!(Int32, i32),
-        Datatype::Int64 => numbers!(Int64, i64),
-        Datatype::Fp32 => numbers!(Fp32, f32),
-        Datatype::Fp64 => numbers!(Fp64, f64),
-        Datatype::Bytes => TensorData::Bytes(elements(count, raw)?),
-    })
-}
-
-fn elements(count: usize, mut raw: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut found = Vec::new();
-    while let Some((length, rest)) = raw.split_first_chunk::<4>() {
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        let (element, rest) = rest.split_at_checked(length)?;
-        found.push(element.to_vec());
-        raw = rest;
-    }
-    (raw.is_empty() && found.len() == count).then_some(found)
-}
 
 /// The elements as a flat list.
 ///
@@ -189,13 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_give_back_what_was_written() {
+    fn what_was_written_is_read_back() {
         for data in samples() {
-            let mut raw = Vec::new();
-            write("x", &data, &mut raw).unwrap();
-            assert_eq!(read(data.datatype(), 3, &raw).as_ref(), Some(&data));
-            assert_eq!(read(data.datatype(), 4, &raw), None);
-            assert_eq!(read(data.datatype(), 3, &raw[..raw.len() - 1]), None);
             let json = to_json("x", &data).unwrap();
             assert_eq!(from_json(data.datatype(), &json).as_ref(), Some(&data));
         }
