@@ -8,8 +8,6 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/cairn
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 export CAIRN_MODELS_DIR=${CAIRN_MODELS_DIR:-$CACHE/models}
 export PATH="$CACHE/bin:$PATH"
-# .cargo/config.toml has flags for x86-64 in these.
-if [ "$(uname -m)" != x86_64 ]; then export CMAKE_C_FLAGS='' CMAKE_CXX_FLAGS=''; fi
 CAIRN_BIN=${CAIRN_BIN:-$CARGO_TARGET_DIR/debug/cairn}
 export CAIRN_BIN
 

@@ -26,12 +26,27 @@ pub struct Spec {
     pub readable: Option<Vec<PathBuf>>,
     /// Folders the child may write to; used only when `readable` is given.
     pub writable: Vec<PathBuf>,
+    /// Variables of the child's environment, unless this process has them.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Spec {
     /// A child of `role` without ceilings.
     pub fn new(role: &'static str) -> Self {
-        Self { role, memory_bytes: None, readable: None, writable: Vec::new() }
+        Self {
+            role,
+            memory_bytes: None,
+            readable: None,
+            writable: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Sets a variable of the child's environment, unless this process has it.
+    #[must_use]
+    pub fn environment(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
     }
 
     /// Sets the ceiling on the address space.
@@ -86,6 +101,8 @@ impl Isolate {
     pub fn spawn(&self, spec: &Spec) -> Result<Child> {
         let mut process = Command::new(&*self.program)
             .args(arguments(spec))
+            .env_clear()
+            .envs(environment(spec))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -133,6 +150,22 @@ impl Isolate {
 
 async fn asked(kill: &mut watch::Receiver<bool>) {
     let _ = kill.wait_for(|asked| *asked).await;
+}
+
+/// What a child sees of our environment: no keys or tokens, since it reads what strangers wrote.
+const PASSED: [&str; 8] =
+    ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "RUST_BACKTRACE"];
+/// The same by their beginnings: how many threads OpenMP takes and how they wait.
+const PASSED_PREFIXES: [&str; 2] = ["OMP_", "GOMP_"];
+
+fn environment(spec: &Spec) -> impl Iterator<Item = (OsString, OsString)> {
+    let set = spec.environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    let passed = std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        PASSED.contains(&&*name) || PASSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    });
+    // What comes later wins.
+    set.chain(passed)
 }
 
 fn arguments(spec: &Spec) -> Vec<OsString> {

@@ -7,6 +7,7 @@
 mod compat;
 mod describe;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cairn_kernel::{Result, ResultExt, Shutdown};
@@ -56,17 +57,20 @@ impl Metrics {
     /// # Errors
     /// `Internal` when another recorder is installed.
     pub fn install() -> Result<Self> {
-        static HANDLE: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
-        if let Some(handle) = HANDLE.get() {
+        static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+        // Held to the end: who comes second finds a recorder that is in place.
+        let mut held = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = &*held {
             return Ok(Self { handle: handle.clone() });
         }
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
             .or_internal("setting histogram buckets")?
             .build_recorder();
-        let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
+        let handle = recorder.handle();
         metrics::set_global_recorder(recorder).or_internal("installing the metrics recorder")?;
         describe::all();
+        *held = Some(handle.clone());
         Ok(Self { handle })
     }
 

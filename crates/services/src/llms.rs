@@ -172,13 +172,13 @@ impl Llms {
     ///
     /// # Errors
     /// What keeps it from loading.
-    pub(crate) async fn file_model(
+    pub(crate) async fn file_engine(
         &self,
         key: String,
         (name, sha256): (&str, &str),
         path: PathBuf,
-    ) -> Result<Arc<dyn ChatModel>> {
-        Ok(Arc::new(self.loaded(key, (name, sha256), || Ok((path, None))).await?))
+    ) -> Result<Gguf> {
+        self.loaded(key, (name, sha256), || Ok((path, None))).await
     }
 
     /// A model of the store with a tenant's adapter for it, loaded if it was not.

@@ -5,6 +5,7 @@
 //! and count what came of it.
 
 mod chat;
+mod encode;
 mod infer;
 mod register;
 pub(crate) mod registry;

@@ -1,10 +1,12 @@
 //! Documents in the order in which they answer a query.
 
 use cairn_kernel::{Error, Kind, Result, Scope};
-use cairn_serving::rerank::Reranker;
+use cairn_serving::gguf::{Encoded, EncoderInput, Pooling};
+use cairn_serving::rerank::{Reranker, Scores};
 use cairn_store::records::UsageEntry;
 
 use crate::llms::ALIAS;
+use crate::models::{Models, Target};
 use crate::usage::Usage;
 
 /// Most documents in one request.
@@ -55,16 +57,17 @@ pub struct Reranked {
 #[derive(Clone)]
 pub struct Rerank {
     reranker: Reranker,
+    models: Models,
     usage: Usage,
 }
 
 impl Rerank {
-    /// Ordering by `reranker`, counted in `usage`.
-    pub fn new(reranker: Reranker, usage: Usage) -> Self {
-        Self { reranker, usage }
+    /// Ordering by `reranker` and the tenants' encoders among `models`, counted in `usage`.
+    pub fn new(reranker: Reranker, models: Models, usage: Usage) -> Self {
+        Self { reranker, models, usage }
     }
 
-    /// The name of the model.
+    /// The name of the program's own model.
     pub fn model(&self) -> &str {
         self.reranker.name()
     }
@@ -72,18 +75,23 @@ impl Rerank {
     /// Orders the documents of `request`.
     ///
     /// # Errors
-    /// `NotFound` for another model, `Invalid` or `TooLarge` for what is over the bounds,
+    /// `NotFound` for an unknown model, `Invalid` or `TooLarge` for what is over the bounds,
     /// `Unavailable` when the model's files are absent.
     pub async fn rerank(&self, scope: &Scope, request: RerankRequest) -> Result<Reranked> {
-        self.check(&request)?;
-        let RerankRequest { query, mut documents, top_n, max_tokens_per_doc, .. } = request;
-        if let Some(most) = max_tokens_per_doc {
-            documents = self.reranker.cut(documents, most).await?;
-        }
-        let scores = self.reranker.score(&query, documents).await?;
+        check(&request)?;
+        let other = |name: &String| name != ALIAS && !name.eq_ignore_ascii_case(self.model());
+        let model = request.model.clone().filter(other);
+        let (model, scores) = match model {
+            Some(model) => {
+                let scores = self.score_with(scope, &model, &request).await?;
+                (model, scores)
+            }
+            None => (self.model().to_owned(), self.score(&request).await?),
+        };
+        let top_n = request.top_n;
         let entry = UsageEntry {
             operation: "rerank",
-            model: self.model().to_owned(),
+            model: model.clone(),
             input_tokens: i64::try_from(scores.tokens).unwrap_or(i64::MAX),
             output_tokens: 0,
             request_id: request.request_id,
@@ -94,44 +102,101 @@ impl Rerank {
             relevance.map(|(index, relevance)| Ranked { index, relevance }).collect();
         results.sort_by(|a, b| b.relevance.total_cmp(&a.relevance));
         results.truncate(top_n.unwrap_or(usize::MAX));
-        Ok(Reranked { model: self.model().to_owned(), results, tokens: scores.tokens })
+        Ok(Reranked { model, results, tokens: scores.tokens })
     }
 
-    fn check(&self, request: &RerankRequest) -> Result<()> {
-        let own = |name: &String| name == ALIAS || name.eq_ignore_ascii_case(self.model());
-        if let Some(other) = request.model.as_ref().filter(|name| !own(name)) {
+    /// By the program's own model.
+    async fn score(&self, request: &RerankRequest) -> Result<Scores> {
+        let mut documents = request.documents.clone();
+        if let Some(most) = request.max_tokens_per_doc {
+            documents = self.reranker.cut(documents, most).await?;
+        }
+        self.reranker.score(&request.query, documents).await
+    }
+
+    /// By an encoder of the tenant: a cross-encoder reads query and document together, of any
+    /// other one the angle between their vectors counts.
+    async fn score_with(
+        &self,
+        scope: &Scope,
+        model: &str,
+        request: &RerankRequest,
+    ) -> Result<Scores> {
+        if request.max_tokens_per_doc.is_some() {
+            let message = format!("max_tokens_per_doc cannot be used with '{model}'; leave it out");
+            return Err(Error::invalid(message).with_param("max_tokens_per_doc"));
+        }
+        let target = Target {
+            name: model.to_owned(),
+            request_id: request.request_id.clone(),
+            ..Target::default()
+        };
+        let mut crossed = false;
+        let inputs = |pooling| {
+            crossed = pooling == Pooling::Rank;
+            inputs(pooling, request)
+        };
+        let Some(made) = self.models.encode(scope, &target, inputs).await? else {
             let message = format!(
-                "the reranking model '{other}' does not exist here; use '{}' or '{ALIAS}'",
+                "the reranking model '{model}' does not exist here; use '{}' or '{ALIAS}'",
                 self.model()
             );
             let error = Error::new(Kind::NotFound, message);
             return Err(error.with_code("model_not_found").with_param("model"));
-        }
-        let count = request.documents.len();
-        if count == 0 || count > DOCUMENTS_MAX {
-            return Err(Error::invalid(format!(
-                "documents has {count} entries; send between 1 and {DOCUMENTS_MAX}"
-            ))
-            .with_param("documents"));
-        }
-        if request.top_n == Some(0) {
-            return Err(Error::invalid("top_n is 0; it must be at least 1").with_param("top_n"));
-        }
-        if request.max_tokens_per_doc == Some(0) {
-            return Err(Error::invalid("max_tokens_per_doc is 0; it must be at least 1")
-                .with_param("max_tokens_per_doc"));
-        }
-        let large = |what: &str, bytes: usize, most: usize| {
-            let message = format!("{what} has {bytes} bytes; at most {most} are read");
-            Err(Error::new(Kind::TooLarge, message).with_param(what))
         };
-        if request.query.len() > QUERY_BYTES {
-            return large("query", request.query.len(), QUERY_BYTES);
-        }
-        let bytes = request.documents.iter().map(String::len).sum();
-        if bytes > DOCUMENT_BYTES {
-            return large("documents", bytes, DOCUMENT_BYTES);
-        }
-        Ok(())
+        let tokens = made.tokens.iter().map(|count| *count as usize).sum();
+        let relevance = if crossed { probabilities(&made) } else { angles(&made) };
+        Ok(Scores { relevance, tokens })
     }
+}
+
+fn inputs(pooling: Pooling, request: &RerankRequest) -> Vec<EncoderInput> {
+    let (query, documents) = (&request.query, request.documents.iter().cloned());
+    if pooling == Pooling::Rank {
+        let pair = |document| EncoderInput::Pair { query: query.clone(), document };
+        return documents.map(pair).collect();
+    }
+    std::iter::once(query.clone()).chain(documents).map(EncoderInput::Text).collect()
+}
+
+/// Of a cross-encoder's bare numbers, how probable it is that each document answers.
+fn probabilities(made: &Encoded) -> Vec<f32> {
+    let numbers = made.vectors.iter().map(|vector| vector.first().copied().unwrap_or(f32::MIN));
+    numbers.map(|number| 1.0 / (1.0 + (-number).exp())).collect()
+}
+
+/// The cosines between the first vector and the others, as far as they are above 0.
+fn angles(made: &Encoded) -> Vec<f32> {
+    let Some((query, documents)) = made.vectors.split_first() else { return Vec::new() };
+    let cosine = |document: &Vec<f32>| query.iter().zip(document).map(|(a, b)| a * b).sum::<f32>();
+    documents.iter().map(|document| cosine(document).clamp(0.0, 1.0)).collect()
+}
+
+fn check(request: &RerankRequest) -> Result<()> {
+    let count = request.documents.len();
+    if count == 0 || count > DOCUMENTS_MAX {
+        return Err(Error::invalid(format!(
+            "documents has {count} entries; send between 1 and {DOCUMENTS_MAX}"
+        ))
+        .with_param("documents"));
+    }
+    if request.top_n == Some(0) {
+        return Err(Error::invalid("top_n is 0; it must be at least 1").with_param("top_n"));
+    }
+    if request.max_tokens_per_doc == Some(0) {
+        return Err(Error::invalid("max_tokens_per_doc is 0; it must be at least 1")
+            .with_param("max_tokens_per_doc"));
+    }
+    let large = |what: &str, bytes: usize, most: usize| {
+        let message = format!("{what} has {bytes} bytes; at most {most} are read");
+        Err(Error::new(Kind::TooLarge, message).with_param(what))
+    };
+    if request.query.len() > QUERY_BYTES {
+        return large("query", request.query.len(), QUERY_BYTES);
+    }
+    let bytes = request.documents.iter().map(String::len).sum();
+    if bytes > DOCUMENT_BYTES {
+        return large("documents", bytes, DOCUMENT_BYTES);
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use async_stream::stream;
 use async_trait::async_trait;
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::chat::{ChatEvent, ChatModel, ChatRequest, ChatStream};
+use cairn_serving::gguf::Gguf;
 use cairn_store::BlobPath;
 use cairn_store::records::ModelVersionRow;
 use futures::{Stream, StreamExt as _};
@@ -82,19 +83,19 @@ impl Models {
             Source { provider: Some(provider), model: Some(model), .. } => {
                 self.providers.chat_model(&provider, &model)
             }
-            _ => self.file_model(scope, &row.name, &row.sha256).await,
+            _ => Ok(Arc::new(self.file_engine(scope, &row.name, &row.sha256).await?)),
         }
     }
 
     /// A GGUF file of the tenant, which is loaded for that tenant alone.
-    pub(super) async fn file_model(
+    pub(super) async fn file_engine(
         &self,
         scope: &Scope,
         name: &str,
         sha256: &str,
-    ) -> Result<Arc<dyn ChatModel>> {
+    ) -> Result<Gguf> {
         let path = self.blobs.place(&BlobPath::model(scope, sha256));
-        self.llms.file_model(file_key(scope, sha256), (name, sha256), path).await
+        self.llms.file_engine(file_key(scope, sha256), (name, sha256), path).await
     }
 
     /// A model of the store with an adapter of the tenant, in a child of its own; the

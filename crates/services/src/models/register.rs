@@ -161,11 +161,12 @@ impl Models {
     ) -> Result<Value> {
         let path = BlobPath::model(scope, sha256);
         self.blobs.put(&path, bytes).await?;
-        let loaded = self.file_model(scope, name, sha256).await;
+        let loaded = self.file_engine(scope, name, sha256).await;
         if loaded.is_err() && !self.records.has_model_file(scope, sha256).await? {
             self.blobs.delete(&path).await?;
         }
-        Ok(json!({"context_tokens": loaded?.context_tokens()}))
+        let facts = loaded?.facts().clone();
+        Ok(json!({"context_tokens": facts.context_tokens, "pooling": facts.pooling}))
     }
 
     fn asset(&self, name: &str, asset: &str) -> Result<NewModelVersion> {

@@ -66,7 +66,7 @@ impl EmbedConfig {
 /// Vectors and what they cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
-    /// For each text its vector: 384 numbers, of length 1.
+    /// For each text its vector, of length 1; 384 numbers each, of the embedding model here.
     pub vectors: Vec<Vec<f32>>,
     /// For each text the tokens the model read, special ones included.
     pub tokens: Vec<usize>,

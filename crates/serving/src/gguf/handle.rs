@@ -12,7 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::link::{Answer, Shared, Tokenized, Waiter, hold};
 use super::protocol::Command;
-use super::request::{ChatMessage, Event, Facts, GenerateRequest, Sampling};
+use super::request::{
+    ChatMessage, Encoded, EncoderInput, Event, Facts, GenerateRequest, Pooling, Sampling,
+};
 use super::template::ChatTemplate;
 use super::{header, memory, supervisor};
 
@@ -86,7 +88,8 @@ impl Gguf {
         for path in [Some(&mut config.path), config.adapter.as_mut()].into_iter().flatten() {
             *path = std::fs::canonicalize(&*path).or_internal("finding a model file")?;
         }
-        let shared = Arc::new(Shared::new(config));
+        let pooling = Pooling::of(&header);
+        let shared = Arc::new(Shared::new(config, pooling));
         let (first, loaded) = oneshot::channel();
         let shutdown = tasks.shutdown();
         let supervised = Arc::clone(&shared);
@@ -97,7 +100,7 @@ impl Gguf {
             .await
             .map_err(|_| Error::unavailable("the program stopped while a model was loading"))??;
         let config = &shared.config;
-        if loaded.chat_template.is_none() {
+        if loaded.chat_template.is_none() && pooling.is_none() {
             tracing::warn!(model = config.name, "the file has no chat template; ChatML is used");
         }
         let template = ChatTemplate::new(
@@ -124,6 +127,7 @@ impl Gguf {
             bos: loaded.bos,
             eos: loaded.eos,
             control_tokens: loaded.control_tokens,
+            pooling,
             memory_bytes: loaded.memory_bytes,
             load_ms: loaded.load_ms,
         };
@@ -186,6 +190,26 @@ impl Gguf {
         Ok(GenerateStream { events, model: self.clone(), id, ended: false })
     }
 
+    /// Encodes `inputs` on behalf of `owner`: between owners, texts are read in turns.
+    /// Dropping the future gives the rest up.
+    ///
+    /// # Errors
+    /// `Invalid` for a model that writes text, for texts where it reads pairs and the other way
+    /// round, and for a text longer than it reads at once (`context_length_exceeded`);
+    /// `Unavailable` when the engine does not come back in time.
+    pub async fn encode(&self, owner: &str, inputs: Vec<EncoderInput>) -> Result<Encoded> {
+        let shared = &self.inner.shared;
+        let command = |id| Command::Encode { id, owner: owner.to_owned(), inputs: inputs.clone() };
+        let waiter = || {
+            let (sender, receiver) = oneshot::channel();
+            (Waiter::Encoded(sender), receiver)
+        };
+        let (id, encoded) = shared.submit(command, waiter).await?;
+        // Does nothing once the answer has come.
+        let _given_up = GiveUp { shared, id };
+        encoded.await.or_kind(Kind::Unavailable, "the encoder was stopped")?
+    }
+
     /// Token ids of `text`; with `special`, control tokens in it are read as such.
     ///
     /// # Errors
@@ -229,6 +253,18 @@ impl Gguf {
             Ok(template) => template.render(messages, tools, add_generation_prompt),
             Err(reason) => Err(Error::new(Kind::Unprocessable, reason.clone())),
         }
+    }
+}
+
+/// Cancels a request that nobody waits for any more.
+struct GiveUp<'s> {
+    shared: &'s Shared,
+    id: u64,
+}
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.shared.cancel(self.id);
     }
 }
 

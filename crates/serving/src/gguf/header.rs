@@ -34,6 +34,9 @@ pub struct Header {
     /// Bytes of keys and values that one token of context takes, in 16-bit floats;
     /// `None` where the layers differ or the header does not say.
     pub context_bytes_per_token: Option<u64>,
+    /// `<architecture>.pooling_type`, as llama.cpp numbers it: how an encoder makes one vector of
+    /// many; absent for what writes text.
+    pub pooling: Option<u64>,
     /// `tokenizer.chat_template`.
     pub chat_template: Option<String>,
     /// Whether it is a LoRA adapter for a model and no model itself.
@@ -93,6 +96,7 @@ fn parse<R: Read>(reader: R, length: u64) -> Result<Header, String> {
         return Err("it does not say its architecture (general.architecture)".to_owned());
     }
     header.context_length = numbers.of(&header.architecture, "context_length");
+    header.pooling = numbers.of(&header.architecture, "pooling_type");
     header.context_bytes_per_token = numbers.context_bytes_per_token(&header.architecture);
     tensor::check_all(&mut source, tensors, alignment)?;
     Ok(header)
@@ -130,8 +134,9 @@ fn read_key<R: Read>(
 struct Numbers(Vec<(String, u64)>);
 
 impl Numbers {
-    const KEPT: [&'static str; 7] = [
+    const KEPT: [&'static str; 8] = [
         "context_length",
+        "pooling_type",
         "block_count",
         "embedding_length",
         "attention.head_count",

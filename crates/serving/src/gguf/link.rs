@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{GgufConfig, State};
 use super::protocol::{Command, Outcome, Tagged};
-use super::request::Event;
+use super::request::{Encoded, Event, Pooling};
 
 /// How long a request waits for an engine that is being started again.
 const RESTART_WAIT: Duration = Duration::from_secs(8);
@@ -28,6 +28,7 @@ pub(super) type Tokenized = (Vec<i32>, u64);
 pub(super) enum Waiter {
     Answer(Answer),
     Tokens(oneshot::Sender<Result<Tokenized>>),
+    Encoded(oneshot::Sender<Result<Encoded>>),
 }
 
 /// A running generation, seen from here.
@@ -52,6 +53,8 @@ impl Answer {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) config: GgufConfig,
+    /// For an encoder, how it makes one vector of a text.
+    pub(super) pooling: Option<Pooling>,
     pub(super) state: watch::Sender<State>,
     pub(super) stop: CancellationToken,
     /// The child that runs or loads.
@@ -59,18 +62,22 @@ pub(super) struct Shared {
     outbox: Mutex<Option<mpsc::UnboundedSender<Command>>>,
     waiters: Mutex<HashMap<u64, Waiter>>,
     next_id: AtomicU64,
+    /// Answers that were brought to their end, over all children.
+    answered: AtomicU64,
 }
 
 impl Shared {
-    pub(super) fn new(config: GgufConfig) -> Self {
+    pub(super) fn new(config: GgufConfig, pooling: Option<Pooling>) -> Self {
         Self {
             config,
+            pooling,
             state: watch::Sender::new(State::Starting),
             stop: CancellationToken::new(),
             child: Mutex::default(),
             outbox: Mutex::default(),
             waiters: Mutex::default(),
             next_id: AtomicU64::new(1),
+            answered: AtomicU64::new(0),
         }
     }
 
@@ -98,9 +105,17 @@ impl Shared {
                 Waiter::Tokens(tokens) => {
                     let _ = tokens.send(Err(error));
                 }
+                Waiter::Encoded(encoded) => {
+                    let _ = encoded.send(Err(error));
+                }
             }
         }
         self.show_load();
+    }
+
+    /// How many answers were brought to their end, over all children.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Whether nobody waits for anything.
@@ -181,6 +196,9 @@ impl Shared {
                     Some(Waiter::Tokens(tokens)) => {
                         let _ = tokens.send(Err(failure.into()));
                     }
+                    Some(Waiter::Encoded(encoded)) => {
+                        let _ = encoded.send(Err(failure.into()));
+                    }
                     None => {}
                 }
                 self.show_load();
@@ -189,6 +207,14 @@ impl Shared {
                 if let Some(Waiter::Tokens(tokens)) = hold(&self.waiters).remove(&id) {
                     let _ = tokens.send(Ok((ids, count)));
                 }
+            }
+            Outcome::Encoded(made) => {
+                if let Some(Waiter::Encoded(encoded)) = hold(&self.waiters).remove(&id) {
+                    self.answered.fetch_add(1, Ordering::Relaxed);
+                    made.tokens.iter().for_each(|tokens| self.count("prompt", *tokens));
+                    let _ = encoded.send(Ok(made));
+                }
+                self.show_load();
             }
         }
     }
@@ -217,6 +243,7 @@ impl Shared {
                 changed = n.is_multiple_of(SHOWN_EVERY);
             }
             Event::Done(done) => {
+                self.answered.fetch_add(1, Ordering::Relaxed);
                 answer.generated = done.completion_tokens;
                 changed = true;
                 let (name, reason) = (self.config.name.clone(), done.finish_reason.name());
@@ -257,7 +284,7 @@ impl Shared {
                     busy += 1;
                     tokens = tokens.saturating_add(answer.prompt + answer.generated);
                 }
-                Waiter::Answer(_) => queued += 1,
+                Waiter::Answer(_) | Waiter::Encoded(_) => queued += 1,
                 Waiter::Tokens(_) => {}
             }
         }

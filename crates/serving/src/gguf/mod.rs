@@ -9,6 +9,9 @@
 //! step is one batch with a token for every answering slot, filled up with chunks
 //! of the prompts that wait. A prompt that begins like one the same owner sent
 //! before starts where they part. Nothing is ever shared between owners.
+//!
+//! An encoder, whose file says how it pools, makes vectors or scores instead of text
+//! ([`Gguf::encode`]).
 
 mod chat;
 mod child;
@@ -27,8 +30,8 @@ pub use child::child_main;
 pub use handle::{GenerateStream, Gguf, GgufConfig, State};
 pub use header::{Header, check};
 pub use request::{
-    ChatMessage, Constraint, Done, Event, Facts, FinishReason, GenerateRequest, Prompt, Rules,
-    Sampling, Timings,
+    ChatMessage, Constraint, Done, Encoded, EncoderInput, Event, Facts, FinishReason,
+    GenerateRequest, Pooling, Prompt, Rules, Sampling, Timings,
 };
 pub use template::ChatTemplate;
 

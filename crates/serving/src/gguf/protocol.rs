@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cairn_kernel::{Error, Kind};
 use serde::{Deserialize, Serialize};
 
-use super::request::{Event, GenerateRequest};
+use super::request::{Encoded, EncoderInput, Event, GenerateRequest, Pooling};
 
 /// Begins a stretch of a prompt in which special tokens are plain text.
 ///
@@ -24,6 +24,8 @@ pub(super) struct Load {
     pub(super) threads: u32,
     /// Memory for caches of slots that were given away.
     pub(super) spill_bytes: u64,
+    /// For an encoder, how it makes one vector of a text.
+    pub(super) pooling: Option<Pooling>,
 }
 
 /// What the child says of the loaded model.
@@ -49,6 +51,7 @@ pub(super) struct Loaded {
 pub(super) enum Command {
     Load(Load),
     Generate { id: u64, request: Box<GenerateRequest> },
+    Encode { id: u64, owner: String, inputs: Vec<EncoderInput> },
     Cancel { id: u64 },
     Tokenize { id: u64, text: String, special: bool, count_only: bool },
 }
@@ -79,6 +82,7 @@ pub(super) enum Outcome {
     Event(Event),
     Failed(Failure),
     Tokens { ids: Vec<i32>, count: u64 },
+    Encoded(Encoded),
 }
 
 /// The failures a child may report.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::header::Header;
 use crate::chat::TokenLogprob;
 
 /// The text or the tokens to continue.
@@ -217,10 +218,64 @@ pub struct Facts {
     pub eos: String,
     /// Texts of the control tokens, which people's words must not be read as.
     pub control_tokens: Vec<String>,
+    /// How it makes one vector of a text, for an encoder; `None` for what writes text.
+    pub pooling: Option<Pooling>,
     /// Resident memory of the child after loading, in bytes.
     pub memory_bytes: u64,
     /// Time the loading took, in milliseconds.
     pub load_ms: f64,
+}
+
+/// How an encoder makes one vector of the vectors of a text's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The first one.
+    Cls,
+    /// The last one.
+    Last,
+    /// One number: how well a document answers a query.
+    Rank,
+}
+
+impl Pooling {
+    /// What a checked file asks for; `None` for a file that writes text.
+    pub(super) fn of(header: &Header) -> Option<Self> {
+        match header.pooling {
+            Some(1) => Some(Self::Mean),
+            Some(2) => Some(Self::Cls),
+            Some(3) => Some(Self::Last),
+            Some(4) => Some(Self::Rank),
+            // BERT and its kin cannot write, whether their file says how to pool or not.
+            _ => header.architecture.contains("bert").then_some(Self::Mean),
+        }
+    }
+}
+
+/// What an encoder reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderInput {
+    /// A text, of which it makes a vector.
+    Text(String),
+    /// A query and a document, of which it makes a number.
+    Pair {
+        /// What is asked.
+        query: String,
+        /// What may answer it.
+        document: String,
+    },
+}
+
+/// What an encoder made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Encoded {
+    /// For each input its vector, of length 1; with [`Pooling::Rank`] the model's bare number.
+    pub vectors: Vec<Vec<f32>>,
+    /// For each input the tokens that were read, special ones included.
+    pub tokens: Vec<u32>,
 }
 
 /// A message of a chat, as chat templates read it.

@@ -15,7 +15,7 @@ use super::protocol::{Command, Load, Loaded, Reply};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 const BACKOFF_LAST: Duration = Duration::from_secs(10);
-/// A child that has lived this long was no failed start.
+/// A child that has lived this long, or has brought an answer to its end, was no failed start.
 const SETTLED: Duration = Duration::from_secs(10);
 /// How long answers may go on after the program was asked to stop.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -64,7 +64,7 @@ async fn keep_running(shared: &Shared, isolate: &Isolate, first: First) {
     let mut first = Some(first);
     let mut backoff = BACKOFF_FIRST;
     loop {
-        let began = Instant::now();
+        let (began, answered) = (Instant::now(), shared.answered());
         let Err(error) = run_once(shared, isolate, &mut first).await;
         let reason = error.detail();
         shared.state.send_replace(State::Restarting { reason: reason.clone() });
@@ -73,7 +73,7 @@ async fn keep_running(shared: &Shared, isolate: &Isolate, first: First) {
             let _ = first.send(Err(error));
             return;
         }
-        if began.elapsed() > SETTLED {
+        if began.elapsed() > SETTLED || shared.answered() > answered {
             backoff = BACKOFF_FIRST;
         }
         let model = &shared.config.name;
@@ -92,6 +92,9 @@ async fn run_once(
 ) -> Result<std::convert::Infallible> {
     let config = &shared.config;
     let spec = Spec::new(CHILD_ROLE)
+        // Threads that wait for each other sleep at once: as soon as something else wants the
+        // cores, those that spin keep their own partners from running.
+        .environment("OMP_WAIT_POLICY", "passive")
         .readable(std::iter::once(config.path.clone()).chain(config.adapter.clone()));
     let (sender, mut receiver, handle) = isolate.spawn(&spec)?.split();
     *hold(&shared.child) = Some(handle.clone());
@@ -102,6 +105,7 @@ async fn run_once(
         slots: config.slots,
         threads: config.threads,
         spill_bytes: memory::spill_bytes(memory::available_bytes()),
+        pooling: shared.pooling,
     });
     sender.send(&load, &[]).await?;
     let loaded = match receiver.recv().await? {

@@ -11,6 +11,7 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 
 use super::Out;
+use super::encoder::Texts;
 use super::model::BATCH;
 use super::prepare::awaits;
 use super::queue::FairQueue;
@@ -24,12 +25,13 @@ use crate::gguf::request::Event;
 /// How long reading prompts may hold up the answers that are being written.
 const STALL: Duration = Duration::from_millis(150);
 /// Failed steps in a row after which the process gives up and is started anew.
-const FAILURES_MAX: u32 = 3;
+pub(super) const FAILURES_MAX: u32 = 3;
 
 /// What the reader tells the engine.
 #[derive(Debug)]
 pub(super) enum Order {
     Start(Box<Job>),
+    Encode(Texts),
     Cancel(u64),
 }
 
@@ -113,6 +115,8 @@ impl<'m> Engine<'m> {
         match order {
             Order::Start(job) => self.queue.push(job.owner.clone(), *job),
             Order::Cancel(id) => self.cancel(id),
+            // The reader takes none for a model that writes.
+            Order::Encode(texts) => tracing::error!(request = texts.id, "texts for no encoder"),
         }
     }
 

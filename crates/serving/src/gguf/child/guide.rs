@@ -3,9 +3,10 @@
 //! llguidance compiles the rules and follows them; nothing of llama.cpp's own grammar
 //! code, which aborts the process on some inputs, is used.
 
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::{fmt, io};
 
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
@@ -26,31 +27,50 @@ const KEPT: usize = 32;
 /// Longest reason that is passed on, in characters.
 const REASON_MAX: usize = 400;
 
-/// Compiles constraints; what it knows of the vocabulary is built at the first of them.
-#[derive(Default)]
+/// What is known of a vocabulary, or why it cannot be used.
+type Built = Result<ParserFactory, String>;
+
+/// Compiles constraints.
 pub(super) struct Guides {
-    factory: Option<Result<ParserFactory, String>>,
+    /// Until the first constraint: what reads the vocabulary meanwhile.
+    reading: Option<JoinHandle<Built>>,
+    factory: Built,
     /// The latest at the end.
     compiled: Vec<(Rules, Matcher)>,
 }
 
 impl Guides {
+    /// Guides for `model`, whose vocabulary is read on a thread of its own: that takes a second
+    /// for a large one, as long as the rest of loading does.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(super) fn read(model: Arc<LlamaModel>) -> io::Result<Self> {
+        let reading = std::thread::Builder::new()
+            .name("gguf-vocabulary".to_owned())
+            .spawn(move || factory(&vocabulary(&model)))?;
+        let factory = Err("it was not read".to_owned());
+        Ok(Self { reading: Some(reading), factory, compiled: Vec::new() })
+    }
+
+    fn factory(&mut self) -> Result<&ParserFactory, &String> {
+        if let Some(reading) = self.reading.take() {
+            self.factory = reading.join().unwrap_or_else(|_| Err("it cannot be read".to_owned()));
+        }
+        self.factory.as_ref()
+    }
+
     /// A fresh guide through the rules of `constraint`.
     ///
     /// # Errors
     /// `Invalid`, naming the constraint's field, for rules that cannot be followed.
-    pub(super) fn guide(
-        &mut self,
-        model: &LlamaModel,
-        constraint: &Constraint,
-    ) -> Result<Guide, Failure> {
+    pub(super) fn guide(&mut self, constraint: &Constraint) -> Result<Guide, Failure> {
         let rules = &constraint.rules;
         if let Some(at) = self.compiled.iter().position(|(known, _)| known == rules) {
             let known = self.compiled.remove(at);
             self.compiled.push(known);
         } else {
-            let factory = self.factory.get_or_insert_with(|| factory(&vocabulary(model)));
-            let factory = factory.as_ref().map_err(|reason| {
+            let factory = self.factory().map_err(|reason| {
                 let message = format!(
                     "this model's vocabulary cannot be constrained: {reason}; leave it out"
                 );

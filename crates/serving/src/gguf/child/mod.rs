@@ -1,8 +1,10 @@
 //! The engine child: loads one model and answers until its parent is gone.
 //!
 //! Two threads: this one owns the context and decodes; the other reads commands,
-//! so that tokenizing a long prompt or a cancellation never waits for a step.
+//! so that tokenizing a long prompt or a cancellation never waits for a step. A model
+//! that writes has its [`Engine`], one that makes vectors its [`Encoder`].
 
+mod encoder;
 mod engine;
 mod guide;
 mod log;
@@ -25,7 +27,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cairn_isolate::child::{Channel, Reader, Writer};
 use llama_cpp_2::model::LlamaModel;
 
-use super::protocol::{Command, Failure, Outcome, Reply, Tagged};
+use super::protocol::{Command, Failure, Fault, Outcome, Reply, Tagged};
+use super::request::{EncoderInput, GenerateRequest, Pooling};
+use encoder::{Encoder, Texts};
 use engine::{Engine, Order};
 use guide::Guides;
 
@@ -46,58 +50,102 @@ pub fn child_main(arguments: &[String]) -> io::Result<()> {
         Ok(loading) => loading,
         Err(message) => return out.send(&Reply::LoadFailed { message }),
     };
+    let guides = Guides::read(Arc::clone(&loading.model))?;
     let (context, loaded) = match loading.context(&load) {
         Ok(ready) => ready,
         Err(message) => return out.send(&Reply::LoadFailed { message }),
     };
     tracing::info!(path = %load.path.display(), ms = loaded.load_ms, "model loaded");
-    let engine = Engine::new(&loading.model, context, &loaded, load.spill_bytes, out.clone());
-    let context_tokens = loaded.context_tokens;
-    out.send(&Reply::Loaded(Box::new(loaded)))?;
     let (orders, received) = channel();
-    let model = Arc::clone(&loading.model);
-    std::thread::Builder::new().name("gguf-reader".to_owned()).spawn(move || {
-        let ended = read(&mut reader, &model, context_tokens, &orders, &out);
+    let commands = Commands {
+        model: Arc::clone(&loading.model),
+        pooling: load.pooling,
+        context_tokens: loaded.context_tokens,
+        guides,
+        orders,
+        out: out.clone(),
+    };
+    let reading = move || {
+        let ended = commands.read(&mut reader);
         tracing::debug!(?ended, "no more commands");
-    })?;
-    engine.run(&received)
-}
-
-/// Handles commands until the parent is gone.
-fn read(
-    reader: &mut Reader,
-    model: &LlamaModel,
-    context_tokens: u32,
-    orders: &Sender<Order>,
-    out: &Out,
-) -> io::Result<()> {
-    let mut guides = Guides::default();
-    while let Some((command, _)) = reader.recv()? {
-        let order = match command {
-            Command::Load(_) => return Err(io::Error::other("a model is loaded already")),
-            Command::Cancel { id } => Order::Cancel(id),
-            Command::Tokenize { id, text, special, count_only } => {
-                let ids = tokens::tokenize(model, &text, special);
-                let count = ids.len() as u64;
-                let ids = if count_only { Vec::new() } else { ids };
-                out.one(id, Outcome::Tokens { ids, count })?;
-                continue;
-            }
-            Command::Generate { id, request } => {
-                match tokens::job(model, &mut guides, context_tokens, id, *request) {
-                    Ok(job) => Order::Start(Box::new(job)),
-                    Err(failure) => {
-                        out.failed(id, failure)?;
-                        continue;
-                    }
-                }
-            }
-        };
-        if orders.send(order).is_err() {
-            break;
+    };
+    let reader = std::thread::Builder::new().name("gguf-reader".to_owned());
+    match load.pooling {
+        Some(pooling) => {
+            let room = context.n_batch() as usize;
+            let encoder = Encoder::new(context, pooling, room, out.clone());
+            out.send(&Reply::Loaded(Box::new(loaded)))?;
+            reader.spawn(reading)?;
+            encoder.run(&received)
+        }
+        None => {
+            let spill_bytes = load.spill_bytes;
+            let engine = Engine::new(&loading.model, context, &loaded, spill_bytes, out.clone());
+            out.send(&Reply::Loaded(Box::new(loaded)))?;
+            reader.spawn(reading)?;
+            engine.run(&received)
         }
     }
-    Ok(())
+}
+
+/// What the reader needs to make orders of commands.
+struct Commands {
+    model: Arc<LlamaModel>,
+    pooling: Option<Pooling>,
+    context_tokens: u32,
+    guides: Guides,
+    orders: Sender<Order>,
+    out: Out,
+}
+
+impl Commands {
+    /// Handles commands until the parent is gone.
+    fn read(mut self, reader: &mut Reader) -> io::Result<()> {
+        while let Some((command, _)) = reader.recv()? {
+            let (id, order) = match command {
+                Command::Load(_) => return Err(io::Error::other("a model is loaded already")),
+                Command::Cancel { id } => (id, Ok(Order::Cancel(id))),
+                Command::Tokenize { id, text, special, count_only } => {
+                    let ids = tokens::tokenize(&self.model, &text, special);
+                    let count = ids.len() as u64;
+                    let ids = if count_only { Vec::new() } else { ids };
+                    self.out.one(id, Outcome::Tokens { ids, count })?;
+                    continue;
+                }
+                Command::Generate { id, request } => (id, self.job(id, *request)),
+                Command::Encode { id, owner, inputs } => (id, self.texts(id, owner, &inputs)),
+            };
+            match order {
+                Ok(order) => {
+                    if self.orders.send(order).is_err() {
+                        break;
+                    }
+                }
+                Err(failure) => self.out.failed(id, failure)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn job(&mut self, id: u64, request: GenerateRequest) -> Result<Order, Failure> {
+        if self.pooling.is_some() {
+            let message = "this model makes vectors and writes no text; ask it at /v1/embeddings";
+            return Err(Failure::new(Fault::Invalid, message).of_field("model"));
+        }
+        let job = tokens::job(&self.model, &mut self.guides, self.context_tokens, id, request)?;
+        Ok(Order::Start(Box::new(job)))
+    }
+
+    fn texts(&self, id: u64, owner: String, inputs: &[EncoderInput]) -> Result<Order, Failure> {
+        let Some(pooling) = self.pooling else {
+            let message =
+                "this model writes text and makes no vectors; ask it at /v1/chat/completions";
+            return Err(Failure::new(Fault::Invalid, message).of_field("model"));
+        };
+        let window = self.context_tokens;
+        let sequences = encoder::sequences(&self.model, pooling, window, inputs)?;
+        Ok(Order::Encode(Texts { id, owner, sequences }))
+    }
 }
 
 /// The way to the parent, shared by both threads.

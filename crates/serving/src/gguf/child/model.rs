@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{LlamaContextParams, LlamaPoolingType};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::params::LlamaModelParams;
@@ -15,9 +15,13 @@ use llama_cpp_2::token::LlamaToken;
 
 use super::log;
 use crate::gguf::protocol::{Load, Loaded};
+use crate::gguf::request::Pooling;
 
 /// Tokens of one step: bounds how long a prompt can hold up a cancellation.
 pub(super) const BATCH: u32 = 512;
+
+/// Texts that an encoder reads at once.
+pub(super) const TOGETHER: u32 = 32;
 
 /// A model with its backend.
 pub(super) struct Loading {
@@ -53,19 +57,30 @@ impl Loading {
             tracing::warn!(asked = context_tokens, n_ctx_train, "context cut to what was trained");
             context_tokens = n_ctx_train;
         }
-        let slots = load.slots.clamp(1, 64);
+        // An encoder's texts share one window.
+        let slots = if load.pooling.is_some() { 1 } else { load.slots.clamp(1, 64) };
         let threads = i32::try_from(load.threads.max(1)).map_err(|error| error.to_string())?;
         let size = context_tokens
             .checked_next_multiple_of(256)
             .and_then(|each| each.checked_mul(slots))
             .ok_or("the context is too large")?;
-        let parameters = LlamaContextParams::default()
+        let mut parameters = LlamaContextParams::default()
             .with_n_ctx(NonZeroU32::new(size))
             .with_n_seq_max(slots)
             .with_n_batch(BATCH)
             .with_n_ubatch(BATCH)
             .with_n_threads(threads)
             .with_n_threads_batch(threads);
+        if let Some(pooling) = load.pooling {
+            // A text is read whole, and all its tokens look at each other.
+            parameters = parameters
+                .with_n_seq_max(TOGETHER)
+                .with_kv_unified(true)
+                .with_n_batch(size)
+                .with_n_ubatch(size)
+                .with_embeddings(true)
+                .with_pooling_type(pooling_type(pooling));
+        }
         let mut context = model
             .new_context(&self.backend, parameters)
             .map_err(|error| log::first_error().unwrap_or_else(|| error.to_string()))?;
@@ -81,6 +96,15 @@ impl Loading {
             ..facts(model)
         };
         Ok((context, loaded))
+    }
+}
+
+fn pooling_type(pooling: Pooling) -> LlamaPoolingType {
+    match pooling {
+        Pooling::Mean => LlamaPoolingType::Mean,
+        Pooling::Cls => LlamaPoolingType::Cls,
+        Pooling::Last => LlamaPoolingType::Last,
+        Pooling::Rank => LlamaPoolingType::Rank,
     }
 }
 

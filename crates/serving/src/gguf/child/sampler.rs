@@ -40,10 +40,12 @@ impl Sampler {
 
     /// Chooses a token by its `logits` and remembers it.
     pub(super) fn next(&mut self, logits: &[f32], banned: &[i32]) -> i32 {
-        let token = match banned {
-            [] => self.choose(logits),
-            banned => self.choose_among(logits, |token| !banned.contains(&token)),
-        };
+        // Banned tokens are rare choices. Rejecting one and choosing again among the others has
+        // the same distribution as choosing among the others from the start.
+        let mut token = self.choose(logits);
+        if banned.contains(&token) {
+            token = self.choose_among(logits, |token| !banned.contains(&token));
+        }
         self.remember(token);
         token
     }

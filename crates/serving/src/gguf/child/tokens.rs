@@ -63,7 +63,7 @@ pub(super) fn job(
     }
     let limit = limit(prompt.len(), request.max_tokens, context_tokens)?;
     let guide = match &request.constraint {
-        Some(constraint) => Some(guides.guide(model, constraint)?),
+        Some(constraint) => Some(guides.guide(constraint)?),
         None => None,
     };
     Ok(Job {
