@@ -3,5 +3,5 @@
 # compiled a second time, and runs the bench named by the arguments (all of them without one).
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
-cargo build --workspace --bins
+cargo build --workspace --all-targets
 exec "$CARGO_TARGET_DIR/debug/cairn-bench" "$@"

@@ -1,11 +1,13 @@
 //! The benches, each against its peer or the bare engine in the same run:
 //! `llm` (decode), `embed` (the embedder alone), `ingest` (embedding while a server
 //! ingests), `tensor` (a row through the server, batches), `retrieval` (quality and latency).
+//! `documents FILE…` prints the text of files, for `bench/peers/documents.py`.
 //!
 //! `cargo run -p cairn-bench -- [llm|embed|ingest|tensor|retrieval|all] [DATA]`, where DATA is a
 //! folder with `cranfield`, `cacm` and `squad-v2-8-articles.json` (default `../shared/data/retrieval`). The
 //! models come from the model store.
 
+mod documents;
 mod embed;
 mod ingest;
 mod llm;
@@ -37,6 +39,7 @@ fn main() -> Result<()> {
         "embed" => embedding(),
         "ingest" => ingestion(),
         "tensor" => tensors(),
+        "documents" => documents::run(arguments.get(1..).unwrap_or_default()),
         "retrieval" => quality(Path::new(data), arguments.get(2..).unwrap_or_default()),
         "all" => {
             decode()?;

@@ -60,6 +60,39 @@ impl Builder {
         }
     }
 
+    /// Adds a whole document as a part: its headings move `below` levels down.
+    pub(crate) fn append(&mut self, part: &Document, below: u8) {
+        if part.text.trim().is_empty() {
+            return;
+        }
+        let separator = if self.document.text.is_empty() { "" } else { "\n\n" };
+        self.push(separator);
+        self.start_page();
+        let offset = self.chars;
+        let lower = |level: u8| level.saturating_add(below).clamp(1, 6);
+        self.push(&part.text);
+        self.document.blocks.extend(part.blocks.iter().map(|block| Block {
+            kind: match block.kind {
+                BlockKind::Heading(level) => BlockKind::Heading(lower(level)),
+                kind => kind,
+            },
+            start: block.start + offset,
+            end: block.end + offset,
+        }));
+        self.document.headings.extend(part.headings.iter().map(|heading| Heading {
+            level: lower(heading.level),
+            title: heading.title.clone(),
+            start: heading.start + offset,
+        }));
+        if self.page.is_none() {
+            self.document.pages.extend(part.pages.iter().map(|page| Page {
+                number: page.number,
+                start: page.start + offset,
+                end: page.end + offset,
+            }));
+        }
+    }
+
     /// Takes the last char of the text away (a hyphen at a line's end).
     pub(crate) fn pop(&mut self) {
         if self.document.text.pop().is_some() {
@@ -102,8 +135,17 @@ impl Builder {
         }
     }
 
+    /// Adds a note; one that is already there is not repeated.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
-        self.document.notes.push(note.into());
+        let note = note.into();
+        if !self.document.notes.contains(&note) {
+            self.document.notes.push(note);
+        }
+    }
+
+    /// What follows lies on no page.
+    pub(crate) fn no_page(&mut self) {
+        self.end_page();
     }
 
     /// The finished document.

@@ -7,7 +7,8 @@ use cairn_kernel::{Error, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
-use crate::{INVALID_FILE, invalid_file, parse};
+use crate::parse::{ParseOptions, parse_with};
+use crate::{INVALID_FILE, invalid_file};
 
 /// The role under which the program's `main` dispatches to [`child_main`].
 pub const CHILD_ROLE: &str = "documents";
@@ -16,6 +17,7 @@ pub const CHILD_ROLE: &str = "documents";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) name: String,
+    pub(crate) options: ParseOptions,
 }
 
 /// What the child answers.
@@ -33,11 +35,13 @@ pub(crate) enum Answer {
 /// When the limits cannot be set or the channel to the parent breaks.
 pub fn child_main(arguments: &[String]) -> io::Result<()> {
     let channel = cairn_isolate::child::enter(arguments)?;
-    cairn_isolate::child::serve(channel, |request: Request, bytes| answer(&request.name, &bytes))
+    cairn_isolate::child::serve(channel, |request: Request, bytes| answer(&request, &bytes))
 }
 
-fn answer(name: &str, bytes: &[u8]) -> (Answer, Vec<u8>) {
-    let parsed = catch_unwind(AssertUnwindSafe(|| parse(name, bytes))).unwrap_or_else(|_| {
+fn answer(request: &Request, bytes: &[u8]) -> (Answer, Vec<u8>) {
+    let name = request.name.as_str();
+    let parse = || parse_with(name, bytes, &request.options);
+    let parsed = catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|_| {
         Err(invalid_file(format!("'{name}' could not be parsed: the reader failed on it")))
     });
     match parsed {

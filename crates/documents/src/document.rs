@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The most chars between two blocks.
+const SEPARATOR_CHARS: usize = 2;
+
 /// A parsed file. All positions are counts of Unicode scalar values (`char`s) into `text`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
@@ -74,7 +77,9 @@ impl Document {
     /// The number of the page that holds the char at `position`.
     pub fn page_at(&self, position: usize) -> Option<u32> {
         let after = self.pages.partition_point(|page| page.start <= position);
-        self.pages.get(after.checked_sub(1)?).map(|page| page.number)
+        let page = self.pages.get(after.checked_sub(1)?)?;
+        // A part without pages may follow one with pages; white space at a page's end is the page's.
+        (position <= page.end + SEPARATOR_CHARS).then_some(page.number)
     }
 
     /// The titles of the headings above the char at `position`, topmost first.

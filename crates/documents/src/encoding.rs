@@ -85,6 +85,16 @@ fn clean(text: &str) -> String {
     text.chars().filter(|&c| !unwanted(c)).collect()
 }
 
+/// The encoding an XML declaration names.
+pub(crate) fn xml_encoding(bytes: &[u8]) -> Option<String> {
+    let head = bytes.get(..bytes.len().min(200)).unwrap_or_default();
+    let head = String::from_utf8_lossy(head);
+    let declaration = head.strip_prefix("<?xml")?.split("?>").next()?.to_owned();
+    let label = declaration.split("encoding=").nth(1)?;
+    let quote = label.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    label.split(quote).nth(1).map(str::to_owned)
+}
+
 /// The encoding an HTML file declares in its first kilobytes.
 pub(crate) fn html_charset(bytes: &[u8]) -> Option<String> {
     let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();

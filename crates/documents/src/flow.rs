@@ -5,6 +5,9 @@
 use crate::builder::Builder;
 use crate::document::BlockKind;
 
+/// Lists nested deeper are indented no further.
+const INDENT_MAX: usize = 20;
+
 /// Gathers inline text and hands whole blocks to the [`Builder`].
 #[derive(Debug)]
 pub(crate) struct Flow {
@@ -60,7 +63,7 @@ impl Flow {
         if text.trim().is_empty() {
             return;
         }
-        let indent = 2 * self.lists.len().saturating_sub(1);
+        let indent = 2 * self.lists.len().saturating_sub(1).min(INDENT_MAX);
         match self.marker.take() {
             Some(marker) => {
                 let text = format!("{marker} {}", text.trim());

@@ -3,8 +3,9 @@
 use std::io::Cursor;
 
 use cairn_kernel::{Error, Kind, Result};
+use office_oxide::cfb::CfbReader;
 
-use crate::invalid_file;
+use crate::{feed, invalid_file};
 
 /// A kind of file that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +30,59 @@ pub enum Format {
     Pptx,
     /// Excel (OOXML).
     Xlsx,
+    /// Word 97 to 2003.
+    Doc,
+    /// PowerPoint 97 to 2003.
+    Ppt,
+    /// Excel 97 to 2003.
+    Xls,
+    /// OpenDocument text.
+    Odt,
+    /// OpenDocument spreadsheet.
+    Ods,
+    /// OpenDocument presentation.
+    Odp,
+    /// EPUB book.
+    Epub,
+    /// E-mail message with its attachments.
+    Eml,
+    /// Outlook message with its attachments.
+    Msg,
+    /// Jupyter notebook.
+    Notebook,
+    /// RSS, RDF or Atom feed.
+    Feed,
+    /// ZIP archive of files of these kinds.
+    Zip,
+    /// PNG image, read by OCR.
+    Png,
+    /// JPEG image, read by OCR.
+    Jpeg,
+    /// TIFF image, read by OCR.
+    Tiff,
+    /// WebP image, read by OCR.
+    Webp,
+    /// BMP image, read by OCR.
+    Bmp,
 }
 
 /// The kinds that are read, for messages.
-const READ: &str = "PDF, DOCX, PPTX, XLSX, HTML, Markdown, CSV, JSON, source code and plain text";
+const READ: &str = "PDF, DOCX, PPTX, XLSX, DOC, PPT, XLS, ODT, ODS, ODP, EPUB, EML, MSG, HTML, Markdown, \
+    notebooks, feeds, CSV, JSON, source code, plain text, ZIP archives of these, and by OCR PNG, JPEG, \
+    TIFF, WebP and BMP";
+
+/// First bytes of images.
+const IMAGES: [(&[u8], Format); 5] = [
+    (b"\x89PNG", Format::Png),
+    (b"\xff\xd8\xff", Format::Jpeg),
+    (b"II*\0", Format::Tiff),
+    (b"MM\0*", Format::Tiff),
+    (b"BM", Format::Bmp),
+];
+
+/// First lines of messages whose name does not say that they are.
+const MAIL: [&str; 6] =
+    ["Received: ", "Return-Path: ", "Delivered-To: ", "MIME-Version: ", "Message-ID: ", "X-MS-"];
 
 const CODE: [&str; 62] = [
     "rs",
@@ -100,14 +150,9 @@ const CODE: [&str; 62] = [
 ];
 
 /// First bytes of kinds that are not read, with their names.
-const FOREIGN: [(&[u8], &str); 31] = [
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
+const FOREIGN: [(&[u8], &str); 26] = [
     (b"GIF8", "a GIF image"),
-    (b"BM", "a BMP image"),
-    (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"),
-    (b"RIFF", "a RIFF file (audio, video or WebP image)"),
+    (b"RIFF", "a RIFF file (audio or video)"),
     (b"\0\0\x01\0", "an icon"),
     (b"8BPS", "a Photoshop image"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -138,6 +183,37 @@ const FOREIGN: [(&[u8], &str); 31] = [
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
 impl Format {
+    /// Every kind; of those with one media type the one to name it by comes first.
+    pub(crate) const ALL: [Self; 27] = [
+        Self::Text,
+        Self::Code,
+        Self::Csv,
+        Self::Json,
+        Self::Markdown,
+        Self::Html,
+        Self::Pdf,
+        Self::Docx,
+        Self::Pptx,
+        Self::Xlsx,
+        Self::Doc,
+        Self::Ppt,
+        Self::Xls,
+        Self::Odt,
+        Self::Ods,
+        Self::Odp,
+        Self::Epub,
+        Self::Eml,
+        Self::Msg,
+        Self::Notebook,
+        Self::Feed,
+        Self::Zip,
+        Self::Png,
+        Self::Jpeg,
+        Self::Tiff,
+        Self::Webp,
+        Self::Bmp,
+    ];
+
     /// Finds out what `bytes` are; `name` (a file name) decides between kinds of text.
     ///
     /// # Errors
@@ -156,13 +232,16 @@ impl Format {
             return container(name, &extension, bytes);
         }
         if bytes.starts_with(COMPOUND) {
-            return Err(compound(name, bytes));
+            return compound(name, bytes);
+        }
+        if let Some(image) = image(bytes) {
+            return Ok(image);
         }
         let found = FOREIGN.iter().find(|(magic, _)| bytes.starts_with(magic));
         if let Some((_, found)) = found.filter(|(magic, _)| magic.len() > 2 || !is_text(bytes)) {
             return Err(unsupported(name, found));
         }
-        let office = ["pdf", "docx", "pptx", "xlsx"].contains(&extension.as_str());
+        let office = CONTAINED.contains(&extension.as_str()) || extension == "pdf";
         if !is_text(bytes) {
             return Err(match office {
                 true => mislabelled(name, &extension, "bytes of another kind"),
@@ -179,19 +258,22 @@ impl Format {
     }
 
     fn of_text(extension: &str, bytes: &[u8]) -> Self {
+        let head = bytes.get(..bytes.len().min(2048)).unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        let head = head.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
         match extension {
+            "eml" | "mht" | "mhtml" => Self::Eml,
+            "ipynb" => Self::Notebook,
+            "xml" | "rss" | "atom" | "rdf" if feed::is_feed(head) => Self::Feed,
             "md" | "markdown" | "mdown" | "mkd" | "mdx" | "qmd" | "rmd" => Self::Markdown,
             "html" | "htm" | "xhtml" | "shtml" => Self::Html,
-            "csv" | "tsv" | "psv" => Self::Csv,
-            "json" | "jsonl" | "ndjson" | "geojson" | "ipynb" => Self::Json,
+            "csv" | "tsv" | "psv" | "tab" => Self::Csv,
+            "json" | "jsonl" | "ndjson" | "geojson" => Self::Json,
             other if CODE.contains(&other) => Self::Code,
             "txt" | "text" => Self::Text,
+            _ if MAIL.iter().any(|start| head.starts_with(start)) => Self::Eml,
             _ => {
-                let head =
-                    String::from_utf8_lossy(bytes.get(..bytes.len().min(512)).unwrap_or_default());
-                let head = head
-                    .trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t'])
-                    .to_ascii_lowercase();
+                let head = head.to_ascii_lowercase();
                 let html = ["<!doctype html", "<html"].iter().any(|start| head.starts_with(start));
                 if html { Self::Html } else { Self::Text }
             }
@@ -212,6 +294,23 @@ impl Format {
                 "application/vnd.openxmlformats-officedocument.presentationml.presentation"
             }
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Doc => "application/msword",
+            Self::Ppt => "application/vnd.ms-powerpoint",
+            Self::Xls => "application/vnd.ms-excel",
+            Self::Odt => "application/vnd.oasis.opendocument.text",
+            Self::Ods => "application/vnd.oasis.opendocument.spreadsheet",
+            Self::Odp => "application/vnd.oasis.opendocument.presentation",
+            Self::Epub => "application/epub+zip",
+            Self::Eml => "message/rfc822",
+            Self::Msg => "application/vnd.ms-outlook",
+            Self::Notebook => "application/x-ipynb+json",
+            Self::Feed => "application/xml",
+            Self::Zip => "application/zip",
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Tiff => "image/tiff",
+            Self::Webp => "image/webp",
+            Self::Bmp => "image/bmp",
         }
     }
 
@@ -228,12 +327,33 @@ impl Format {
             Self::Docx => "docx",
             Self::Pptx => "pptx",
             Self::Xlsx => "xlsx",
+            Self::Doc => "doc",
+            Self::Ppt => "ppt",
+            Self::Xls => "xls",
+            Self::Odt => "odt",
+            Self::Ods => "ods",
+            Self::Odp => "odp",
+            Self::Epub => "epub",
+            Self::Eml => "eml",
+            Self::Msg => "msg",
+            Self::Notebook => "notebook",
+            Self::Feed => "feed",
+            Self::Zip => "zip",
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Tiff => "tiff",
+            Self::Webp => "webp",
+            Self::Bmp => "bmp",
         }
     }
 }
 
+/// Extensions of files that are containers of parts.
+const CONTAINED: [&str; 11] =
+    ["docx", "pptx", "xlsx", "doc", "ppt", "xls", "odt", "ods", "odp", "epub", "msg"];
+
 /// The lower-case extension of a file name, empty when it has none.
-fn extension(name: &str) -> String {
+pub(crate) fn extension(name: &str) -> String {
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
     file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
@@ -268,31 +388,61 @@ fn container(name: &str, extension: &str, bytes: &[u8]) -> Result<Format> {
         () if ooxml && has(b"word/") => Ok(Format::Docx),
         () if ooxml && has(b"ppt/") => Ok(Format::Pptx),
         () if ooxml && has(b"xl/") => Ok(Format::Xlsx),
-        () if ["docx", "pptx", "xlsx"].contains(&extension) => {
+        () if has(b"META-INF/container.xml") => Ok(Format::Epub),
+        () if has(b"content.xml") && has(b"mimetype") => Ok(open_document(extension, bytes)),
+        () if CONTAINED.contains(&extension) => {
             Err(mislabelled(name, extension, "a ZIP archive without its parts"))
         }
-        () if has(b"META-INF/container.xml") => Err(unsupported(name, "an EPUB book")),
-        () if has(b"content.xml") => Err(unsupported(name, "an OpenDocument file")),
-        () => Err(unsupported(name, "a ZIP archive")),
+        () => Ok(Format::Zip),
     }
 }
 
-/// Legacy Office files and encrypted OOXML share one container.
-fn compound(name: &str, bytes: &[u8]) -> Error {
+/// Which OpenDocument file it is: its type stands, unpacked, at the file's start.
+fn open_document(extension: &str, bytes: &[u8]) -> Format {
+    let head = bytes.get(..bytes.len().min(200)).unwrap_or_default();
+    let says = |kind: &str| find(head, format!("opendocument.{kind}").as_bytes()).is_some();
+    match () {
+        () if says("spreadsheet") => Format::Ods,
+        () if says("presentation") => Format::Odp,
+        () if says("text") => Format::Odt,
+        () if extension == "ods" => Format::Ods,
+        () if extension == "odp" => Format::Odp,
+        () => Format::Odt,
+    }
+}
+
+/// Legacy Office files, Outlook messages and encrypted OOXML share one container.
+fn compound(name: &str, bytes: &[u8]) -> Result<Format> {
+    let root = CfbReader::new(Cursor::new(bytes)).ok();
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    if find(bytes, &utf16("EncryptedPackage")).is_some() {
-        return invalid_file(format!(
+    // A damaged directory is searched byte by byte.
+    let has = |stream: &str| match &root {
+        Some(root) => root.has_root_entry(stream),
+        None => find(bytes, &utf16(stream)).is_some(),
+    };
+    if has("EncryptedPackage") {
+        return Err(invalid_file(format!(
             "'{name}' is protected by a password; save it without one and upload it again"
-        ));
+        )));
     }
     let kinds = [
-        ("WordDocument", "a Word 97-2003 document (.doc)"),
-        ("Workbook", "an Excel 97-2003 workbook (.xls)"),
-        ("PowerPoint Document", "a PowerPoint 97-2003 presentation (.ppt)"),
-        ("__substg1.0", "an Outlook message (.msg)"),
+        ("__properties_version1.0", Format::Msg),
+        ("WordDocument", Format::Doc),
+        ("Workbook", Format::Xls),
+        ("Book", Format::Xls),
+        ("PowerPoint Document", Format::Ppt),
     ];
-    let found = kinds.iter().find(|(stream, _)| find(bytes, &utf16(stream)).is_some());
-    unsupported(name, found.map_or("a legacy Office file", |(_, kind)| kind))
+    let found = kinds.into_iter().find(|(stream, _)| has(stream));
+    found.map(|(_, kind)| kind).ok_or_else(|| unsupported(name, "a legacy Office file"))
+}
+
+/// Which image it is, by its first bytes.
+fn image(bytes: &[u8]) -> Option<Format> {
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        return Some(Format::Webp);
+    }
+    let found = IMAGES.iter().find(|(magic, _)| bytes.starts_with(magic));
+    found.filter(|(magic, _)| magic.len() > 2 || !is_text(bytes)).map(|&(_, format)| format)
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -301,7 +451,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// Whether the bytes can be text in some encoding: no zeros (but for UTF-16)
 /// and hardly any control characters in the first 64 KiB.
-fn is_text(bytes: &[u8]) -> bool {
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let sample = bytes.get(..bytes.len().min(64 << 10)).unwrap_or_default();
     if sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff") {
         return true;
@@ -333,16 +483,23 @@ mod tests {
         assert_eq!(detect("x.md", b"# hi"), Format::Markdown);
         assert_eq!(detect("page", b"\n<!DOCTYPE html><p>"), Format::Html);
         assert_eq!(detect("x.rs", b"fn main() {}"), Format::Code);
+        assert_eq!(detect("x.eml", b"Subject: hi\n\nyou"), Format::Eml);
+        assert_eq!(detect("letter", b"Return-Path: <a@b>\n\nyou"), Format::Eml);
+        assert_eq!(detect("x.xml", b"<?xml version='1.0'?><rss></rss>"), Format::Feed);
+        assert_eq!(detect("x.xml", b"<a/>"), Format::Code);
+        assert_eq!(detect("x", b"\x89PNG\r\n\x1a\n"), Format::Png);
+        assert_eq!(detect("x", b"RIFF\0\0\0\0WEBPVP8 "), Format::Webp);
+        assert_eq!(detect("x", b"BM\0\0\0\0\0\0"), Format::Bmp);
         assert_eq!(detect("BMW.txt", b"BM is how this text starts"), Format::Text);
         assert_eq!(detect("a.b/notes", b"hello"), Format::Text);
     }
 
     #[test]
     fn what_is_not_read_is_named_with_what_is() {
-        let (kind, message) = refused("cat.txt", b"\x89PNG\r\n\x1a\n\0\0");
+        let (kind, message) = refused("cat.txt", b"GIF89a\0\0");
         assert_eq!(kind, Kind::Unsupported);
         assert!(
-            message.contains("'cat.txt' is a PNG image") && message.contains("PDF, DOCX"),
+            message.contains("'cat.txt' is a GIF image") && message.contains("PDF, DOCX"),
             "{message}"
         );
         assert_eq!(refused("x.bin", &[0, 1, 2, 3, 200]).0, Kind::Unsupported);
@@ -361,7 +518,8 @@ mod tests {
         };
         let (kind, message) = refused("a.docx", &stream("EncryptedPackage"));
         assert!(kind == Kind::Unprocessable && message.contains("password"), "{message}");
-        let (kind, message) = refused("a.doc", &stream("WordDocument"));
-        assert!(kind == Kind::Unsupported && message.contains("Word 97"), "{message}");
+        assert_eq!(Format::detect("a.doc", &stream("WordDocument")).ok(), Some(Format::Doc));
+        let (kind, message) = refused("a.doc", &stream("Thumbnails"));
+        assert!(kind == Kind::Unsupported && message.contains("legacy Office"), "{message}");
     }
 }

@@ -42,6 +42,11 @@ const ASIDE: [&str; 8] =
 
 /// Reads an HTML page.
 pub(crate) fn read(source: &str, builder: Builder) -> Document {
+    write(source, builder).finish()
+}
+
+/// Reads an HTML page into a document in the making.
+pub(crate) fn write(source: &str, builder: Builder) -> Builder {
     let dom = parse(source);
     let mut walk = Walk { flow: Flow::new(builder), flattened: false, boxes: 0 };
     if let Some(title) = find(&dom.document, "title") {
@@ -54,7 +59,7 @@ pub(crate) fn read(source: &str, builder: Builder) -> Document {
             .builder
             .note(format!("elements nested deeper than {DEPTH_MAX} were read as plain text"));
     }
-    walk.flow.finish().finish()
+    walk.flow.finish()
 }
 
 /// Reads a piece of HTML within another text into `flow`.

@@ -1,8 +1,10 @@
 //! Bytes to text with structure and positions, and text to chunks.
 //!
-//! * [`parse`] reads one file: plain text, Markdown, HTML, PDF, DOCX, PPTX, XLSX,
-//!   source code, CSV and JSON. It never panics, but it may use much time and
-//!   memory on hostile input, so servers use [`Parser`].
+//! * [`parse`] reads one file: PDF, Office files old and new, OpenDocument, EPUB,
+//!   mail, notebooks, feeds, HTML, Markdown, CSV, JSON, source code, plain text, and
+//!   ZIP archives of these; [`parse_with`] also reads images and scanned pages, with
+//!   the models of [`OcrModels`]. They never panic, but may use much time and memory
+//!   on hostile input, so servers use [`Parser`].
 //! * [`Parser`] does the same in confined children of this executable with a
 //!   deadline and a memory ceiling; [`child_main`] is the child's side.
 //! * [`chunk`] cuts a [`Document`] along its structure into pieces of bounded
@@ -12,29 +14,43 @@
 //! Positions are counts of Unicode scalar values into [`Document::text`], unless
 //! an item says bytes; [`CharIndex`] converts.
 
+mod archive;
 mod builder;
 mod child;
 mod chunk;
 mod document;
 mod encoding;
+mod epub;
+mod feed;
 mod flow;
 mod format;
 mod html;
+mod json;
+mod mail;
 mod markdown;
+mod notebook;
+mod ocr;
+mod odf;
 mod office;
 mod offsets;
+mod outlook;
 mod parse;
 mod parser;
+mod parts;
 mod pdf;
+mod picture;
 mod plain;
+mod rows;
 mod sentences;
+mod xml;
 
 pub use child::{CHILD_ROLE, child_main};
 pub use chunk::{Chunk, ChunkOptions, TokenCounter, chunk};
 pub use document::{Block, BlockKind, Document, Heading, Page};
 pub use format::Format;
+pub use ocr::OcrModels;
 pub use offsets::CharIndex;
-pub use parse::parse;
+pub use parse::{ParseOptions, parse, parse_with};
 pub use parser::Parser;
 pub use sentences::sentences;
 

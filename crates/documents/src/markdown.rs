@@ -9,6 +9,11 @@ use crate::html;
 
 /// Reads Markdown text.
 pub(crate) fn read(source: &str, builder: Builder) -> Document {
+    write(source, builder).finish()
+}
+
+/// Reads Markdown text into a document in the making.
+pub(crate) fn write(source: &str, builder: Builder) -> Builder {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -20,7 +25,7 @@ pub(crate) fn read(source: &str, builder: Builder) -> Document {
     for event in Parser::new_ext(source, options) {
         reader.event(event);
     }
-    reader.flow.finish().finish()
+    reader.flow.finish()
 }
 
 /// What a run of text is being gathered for instead of the flow.

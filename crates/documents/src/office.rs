@@ -1,34 +1,51 @@
-//! Word, PowerPoint and Excel files (OOXML), by way of Markdown.
+//! Word, PowerPoint and Excel files, today's (OOXML) and those of 97 to 2003.
+//!
+//! `office_oxide` reads them; its tree of sections becomes blocks in [`blocks`].
 
-use std::io::{Cursor, Read};
+mod blocks;
+
+use std::io::Cursor;
 
 use cairn_kernel::Result;
 use office_oxide::core::Error as CoreError;
 use office_oxide::limits::Limits;
 use office_oxide::options::{OnIncomplete, ParseOptions};
 use office_oxide::{DocumentFormat, OfficeError};
+use zip::ZipArchive;
 
 use crate::builder::Builder;
 use crate::document::Document;
 use crate::format::Format;
-use crate::{invalid_file, markdown};
+use crate::parts::Context;
+use crate::xml::{self, Token};
+use crate::{archive, encoding, invalid_file};
 
 /// Losses named in the notes; the rest are counted.
 const LOSSES_NAMED: usize = 5;
 
-/// Reads an OOXML file.
-pub(crate) fn read(name: &str, bytes: &[u8], format: Format) -> Result<Document> {
+/// Reads an Office file.
+pub(crate) fn read(
+    name: &str,
+    bytes: &[u8],
+    format: Format,
+    context: Context<'_>,
+) -> Result<Document> {
     let kind = match format {
         Format::Pptx => DocumentFormat::Pptx,
         Format::Xlsx => DocumentFormat::Xlsx,
+        Format::Doc => DocumentFormat::Doc,
+        Format::Xls => DocumentFormat::Xls,
+        Format::Ppt => DocumentFormat::Ppt,
         _ => DocumentFormat::Docx,
     };
     let opened =
         office_oxide::Document::from_reader_with(Cursor::new(bytes.to_vec()), kind, &options());
     let document = opened.map_err(|error| refused(name, error))?;
-    let source = document.to_markdown();
+    let tree = document.to_ir();
     let mut builder = Builder::new(format.media_type());
-    if let Some(title) = title(bytes) {
+    // The tree's title is a heading where the file names none.
+    let title = if bytes.starts_with(b"PK") { title(bytes, context) } else { None };
+    if let Some(title) = title {
         builder.title(title);
     }
     let losses: Vec<String> = document
@@ -43,7 +60,7 @@ pub(crate) fn read(name: &str, bytes: &[u8], format: Format) -> Result<Document>
     if losses.len() > LOSSES_NAMED {
         builder.note(format!("and {} more parts were not read", losses.len() - LOSSES_NAMED));
     }
-    Ok(markdown::read(&source, builder))
+    Ok(blocks::write(&tree, format, context, builder).finish())
 }
 
 /// Bounds against decompression bombs: 64 MiB a part, 256 MiB in all.
@@ -64,23 +81,27 @@ fn refused(name: &str, error: OfficeError) -> cairn_kernel::Error {
     };
     let bomb =
         matches!(core, Some(CoreError::DecompressionLimit { .. } | CoreError::PackageLimit(_)));
-    let message = if bomb || error.to_string().contains("limit exceeded") {
+    let said = error.to_string();
+    let message = if bomb || said.contains("limit exceeded") {
         format!("'{name}' unpacks to more than is allowed; split it into smaller files")
+    } else if said.contains("password") || said.contains("encrypted") {
+        format!("'{name}' is protected by a password; save it without one and upload it again")
     } else {
-        format!("'{name}' is damaged or cut short ({error}); open and save it again")
+        format!("'{name}' is damaged or cut short ({said}); open and save it again")
     };
     invalid_file(message).with_source(error)
 }
 
 /// The title among the package's core properties.
-fn title(bytes: &[u8]) -> Option<String> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).ok()?;
-    let entry = archive.by_name("docProps/core.xml").ok()?;
-    let mut xml = String::new();
-    entry.take(64 << 10).read_to_string(&mut xml).ok()?;
-    let start = xml.find("<dc:title>")? + "<dc:title>".len();
-    let length = xml.get(start..)?.find("</dc:title>")?;
-    let escaped = xml.get(start..start + length)?;
-    let plain = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
-    Some(plain.replace("&apos;", "'").replace("&amp;", "&"))
+fn title(bytes: &[u8], context: Context<'_>) -> Option<String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let properties = archive::member(&mut archive, "docProps/core.xml", context)?;
+    let (mut title, mut inside) = (String::new(), false);
+    xml::walk(&encoding::decode(&properties, None).text, |token| match token {
+        Token::Open(name, _) => inside = xml::local(name) == "title",
+        Token::Close(_) => inside = false,
+        Token::Text(text) if inside => title.push_str(text),
+        Token::Text(_) => {}
+    });
+    Some(title)
 }

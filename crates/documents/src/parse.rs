@@ -1,72 +1,135 @@
 //! One file in, one document out.
 
 use cairn_kernel::Result;
+use serde::{Deserialize, Serialize};
 
 use crate::builder::Builder;
 use crate::document::Document;
-use crate::format::Format;
-use crate::plain::Style;
-use crate::{encoding, html, invalid_file, markdown, office, pdf, plain};
+use crate::format::{Format, extension};
+use crate::ocr::OcrModels;
+use crate::parts::{Budget, Context};
+use crate::plain::{self, Style};
+use crate::{
+    archive, encoding, epub, feed, html, invalid_file, json, mail, markdown, notebook, odf, office,
+    outlook, pdf, picture, rows,
+};
 
 /// Stack of the thread that parses: nested input recurses.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
 
+/// How files are parsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParseOptions {
+    /// The models that read text in pictures; without them it is not read.
+    pub ocr: Option<OcrModels>,
+    /// Pages and pictures of one file that are read by OCR, at most.
+    pub ocr_pages_max: usize,
+}
+
+impl Default for ParseOptions {
+    fn default() -> Self {
+        Self { ocr: None, ocr_pages_max: 200 }
+    }
+}
+
+/// Parses `bytes`, a file called `name`, without OCR.
+///
+/// # Errors
+/// As [`parse_with`].
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Document> {
+    parse_with(name, bytes, &ParseOptions::default())
+}
+
 /// Parses `bytes`, a file called `name`.
 ///
-/// The same bytes give the same document. Hostile input may take much time and
-/// memory here; [`crate::Parser`] bounds both.
+/// The same bytes and options give the same document. Hostile input may take much
+/// time and memory here; [`crate::Parser`] bounds both.
 ///
 /// # Errors
 /// `Unsupported` for kinds that are not read; `Unprocessable` with the code
 /// `invalid_file` for files that are empty, damaged, locked by a password or
-/// hold no text, saying which.
-pub fn parse(name: &str, bytes: &[u8]) -> Result<Document> {
-    let format = Format::detect(name, bytes)?;
+/// hold no text, saying which; `Unavailable` when an OCR model cannot be loaded.
+pub fn parse_with(name: &str, bytes: &[u8], options: &ParseOptions) -> Result<Document> {
     let result = std::thread::scope(|scope| {
+        let parse = || {
+            let budget = Budget::new(options.ocr_pages_max);
+            part(name, bytes, Context::new(options, &budget))
+        };
         std::thread::Builder::new()
             .name("parse".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || read(name, bytes, format))
+            .spawn_scoped(scope, parse)
             .map(std::thread::ScopedJoinHandle::join)
     });
-    let document = match result {
-        Ok(Ok(document)) => document?,
+    match result {
+        Ok(Ok(parsed)) => parsed,
         Ok(Err(_)) => {
-            let kind = format.name();
-            return Err(invalid_file(format!(
-                "'{name}' could not be parsed: the {kind} reader failed on it"
-            )));
+            Err(invalid_file(format!("'{name}' could not be parsed: the reader failed on it")))
         }
         Err(cause) => {
             let error =
                 cairn_kernel::Error::unavailable("no thread could be started to parse a file");
-            return Err(error.with_source(cause));
+            Err(error.with_source(cause))
         }
-    };
+    }
+}
+
+/// Parses a file, or a file within a file, on the present thread.
+pub(crate) fn part(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Document> {
+    let document = read(name, bytes, Format::detect(name, bytes)?, context)?;
     if document.text.trim().is_empty() {
         return Err(invalid_file(format!("'{name}' holds no text")));
     }
     Ok(document)
 }
 
-fn read(name: &str, bytes: &[u8], format: Format) -> Result<Document> {
-    let style = match format {
-        Format::Pdf => return pdf::read(name, bytes),
-        Format::Docx | Format::Pptx | Format::Xlsx => return office::read(name, bytes, format),
-        Format::Text | Format::Markdown | Format::Html => Style::Prose,
-        Format::Code | Format::Json => Style::Code,
-        Format::Csv => Style::Rows,
+fn read(name: &str, bytes: &[u8], format: Format, context: Context<'_>) -> Result<Document> {
+    match format {
+        Format::Pdf => pdf::read(name, bytes, context),
+        Format::Docx | Format::Pptx | Format::Xlsx | Format::Doc | Format::Ppt | Format::Xls => {
+            office::read(name, bytes, format, context)
+        }
+        Format::Odt | Format::Ods | Format::Odp => odf::read(name, bytes, format, context),
+        Format::Epub => epub::read(name, bytes, context),
+        Format::Eml => mail::read(name, bytes, context),
+        Format::Msg => outlook::read(name, bytes, context),
+        Format::Zip => archive::read(name, bytes, context),
+        Format::Png | Format::Jpeg | Format::Tiff | Format::Webp | Format::Bmp => {
+            picture::read(name, bytes, format, context)
+        }
+        Format::Text
+        | Format::Code
+        | Format::Csv
+        | Format::Json
+        | Format::Notebook
+        | Format::Feed
+        | Format::Markdown
+        | Format::Html => text(name, bytes, format),
+    }
+}
+
+/// Formats that are text in some encoding.
+fn text(name: &str, bytes: &[u8], format: Format) -> Result<Document> {
+    let declared = match format {
+        Format::Html => encoding::html_charset(bytes),
+        Format::Feed | Format::Code => encoding::xml_encoding(bytes),
+        _ => None,
     };
-    let declared = (format == Format::Html).then(|| encoding::html_charset(bytes)).flatten();
     let decoded = encoding::decode(bytes, declared.as_deref());
+    let text = decoded.text.as_str();
     let mut builder = Builder::new(format.media_type());
     if let Some(note) = decoded.note {
         builder.note(note);
     }
     Ok(match format {
-        Format::Markdown => markdown::read(&decoded.text, builder),
-        Format::Html => html::read(&decoded.text, builder),
-        _ => plain::read(&decoded.text, style, builder),
+        Format::Markdown => markdown::read(text, builder),
+        Format::Html => html::read(text, builder),
+        Format::Csv => rows::read(text, &extension(name), builder),
+        Format::Json => json::read(text, builder),
+        Format::Feed => feed::read(text, builder),
+        Format::Notebook => notebook::read(name, text, builder)?,
+        Format::Code => plain::read(text, Style::Code, builder),
+        _ => plain::read(text, Style::Prose, builder),
     })
 }
 

@@ -11,6 +11,9 @@ use tokio::sync::Semaphore;
 
 use crate::child::{Answer, CHILD_ROLE, Request, refusal};
 use crate::document::Document;
+use crate::format::is_text;
+use crate::ocr::OcrModels;
+use crate::parse::ParseOptions;
 use crate::{Format, invalid_file};
 
 /// What a child answered, with the text beside it.
@@ -26,7 +29,11 @@ pub struct Parser {
     spec: Spec,
     pool: Pool,
     memory_bytes: u64,
+    workers: usize,
     deadline: Duration,
+    /// What files that may hold pictures are given on top, when there is OCR.
+    ocr_time: Duration,
+    options: ParseOptions,
     /// Whether any child has parsed a file, and so may have been worn when it died.
     served: Arc<AtomicBool>,
     second_tries: Arc<Semaphore>,
@@ -39,7 +46,29 @@ impl Parser {
         let spec = Spec::new(CHILD_ROLE).memory(memory_bytes).readable([]);
         let pool = Pool::new(isolate.clone(), spec.clone(), workers);
         let second_tries = Arc::new(Semaphore::new(1));
-        Self { isolate, spec, pool, memory_bytes, deadline, served: Arc::default(), second_tries }
+        Self {
+            isolate,
+            spec,
+            pool,
+            memory_bytes,
+            workers,
+            deadline,
+            ocr_time: Duration::ZERO,
+            options: ParseOptions::default(),
+            served: Arc::default(),
+            second_tries,
+        }
+    }
+
+    /// The same with OCR: children may read the models' files, and files that are
+    /// not plain text are given `more` time on top of the deadline.
+    #[must_use]
+    pub fn with_ocr(self, models: OcrModels, more: Duration) -> Self {
+        let paths = [Some(&models.detection), Some(&models.recognition), models.direction.as_ref()];
+        let spec = self.spec.readable(paths.into_iter().flatten().cloned());
+        let pool = Pool::new(self.isolate.clone(), spec.clone(), self.workers);
+        let options = ParseOptions { ocr: Some(models), ..self.options };
+        Self { spec, pool, ocr_time: more, options, served: Arc::default(), ..self }
     }
 
     /// Parses `bytes`, a file called `name`.
@@ -68,9 +97,10 @@ impl Parser {
 
     /// Asks a child; when one that may have been worn by other files dies, asks a fresh one.
     async fn attempt(&self, name: &str, bytes: &[u8]) -> Result<Answered> {
-        let request = Request { name: name.to_owned() };
+        let request = Request { name: name.to_owned(), options: self.options.clone() };
+        let deadline = self.deadline_of(bytes);
         let served = self.served.load(Ordering::Acquire);
-        let error = match self.pool.call(&request, bytes, self.deadline).await {
+        let error = match self.pool.call(&request, bytes, deadline).await {
             Ok(answered) => {
                 self.served.store(true, Ordering::Release);
                 return Ok(answered);
@@ -78,7 +108,7 @@ impl Parser {
             Err(error) => error,
         };
         match error.kind() {
-            Kind::Timeout => return Err(self.too_slow(name)),
+            Kind::Timeout => return Err(too_slow(name, deadline)),
             Kind::Unavailable => {}
             _ => return Err(error),
         }
@@ -88,21 +118,18 @@ impl Parser {
         }
         let _turn = self.second_tries.acquire().await.or_internal("the parser was closed")?;
         let mut child = self.isolate.spawn(&self.spec)?;
-        match tokio::time::timeout(self.deadline, child.call(&request, bytes)).await {
+        match tokio::time::timeout(deadline, child.call(&request, bytes)).await {
             Ok(Ok(answered)) => Ok(answered),
             Ok(Err(error)) => Err(self.too_much(name, error)),
             Err(_) => {
                 child.handle().kill();
-                Err(self.too_slow(name))
+                Err(too_slow(name, deadline))
             }
         }
     }
 
-    fn too_slow(&self, name: &str) -> Error {
-        let seconds = self.deadline.as_secs_f64();
-        invalid_file(format!(
-            "'{name}' could not be parsed within {seconds} s; split it into smaller files"
-        ))
+    fn deadline_of(&self, bytes: &[u8]) -> Duration {
+        if is_text(bytes) { self.deadline } else { self.deadline + self.ocr_time }
     }
 
     fn too_much(&self, name: &str, cause: Error) -> Error {
@@ -113,6 +140,13 @@ impl Parser {
         ))
         .with_source(cause)
     }
+}
+
+fn too_slow(name: &str, deadline: Duration) -> Error {
+    let seconds = deadline.as_secs_f64();
+    invalid_file(format!(
+        "'{name}' could not be parsed within {seconds} s; split it into smaller files"
+    ))
 }
 
 fn document((answer, payload): Answered) -> Result<Document> {
@@ -126,16 +160,8 @@ fn document((answer, payload): Answered) -> Result<Document> {
 }
 
 fn kind_of(media_type: &str) -> &'static str {
-    const ALL: [Format; 9] = [
-        Format::Text,
-        Format::Csv,
-        Format::Json,
-        Format::Markdown,
-        Format::Html,
-        Format::Pdf,
-        Format::Docx,
-        Format::Pptx,
-        Format::Xlsx,
-    ];
-    ALL.into_iter().find(|format| format.media_type() == media_type).map_or("text", Format::name)
+    Format::ALL
+        .into_iter()
+        .find(|format| format.media_type() == media_type)
+        .map_or("text", Format::name)
 }

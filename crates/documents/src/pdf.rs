@@ -4,33 +4,32 @@
 //! paragraphs, running heads and headings are worked out here, because
 //! positions decide them better than the order in which a file draws.
 
+mod beside;
 mod columns;
 mod flow;
 mod furniture;
 mod headings;
 mod lines;
+mod pages;
+pub(crate) mod scan;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 use cairn_kernel::Result;
 use pdf_oxide::PdfDocument;
-use pdf_oxide::extractors::text::ArtifactType;
-use pdf_oxide::extractors::{FieldValue, FormExtractor};
-use pdf_oxide::layout::TextSpan;
 use pdf_oxide::object::Object;
 
 use crate::builder::Builder;
-use crate::document::{BlockKind, Document};
+use crate::document::Document;
 use crate::format::Format;
 use crate::invalid_file;
-use lines::{Line, Run};
+use crate::parts::Context;
+use furniture::Furniture;
+use lines::Line;
 
 /// More pages than any document has; a broken page count stops here.
 const PAGES_MAX: usize = 50_000;
-
-/// Pages named in a note; the rest are counted.
-const PAGES_NAMED: usize = 12;
 
 /// One page's content in reading order.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ enum PageText {
 }
 
 /// Reads a PDF.
-pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Document> {
+pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Document> {
     let opened = PdfDocument::from_bytes(bytes.to_vec());
     let pdf = opened.map_err(|error| {
         invalid_file(format!("'{name}' is a damaged or cut-short PDF ({error}); export it again"))
@@ -53,15 +52,21 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Document> {
         invalid_file(format!("'{name}' is a damaged PDF: its pages cannot be found ({error})"))
             .with_source(error)
     })?;
+    let count = count.min(PAGES_MAX);
     let mut builder = Builder::new(Format::Pdf.media_type());
-    let pages = pages(name, &pdf, count.min(PAGES_MAX), &mut builder)?;
+    let mut furniture = Furniture::default();
+    let pages = pages::read(&pdf, count, context, &mut furniture)?;
     if let Some(title) = title(&pdf) {
         builder.title(title);
     }
-    let pages = arrange(pages, &pdf, &mut builder);
-    flow::write(&pages, &mut builder);
-    form_fields(&pdf, &mut builder);
-    Ok(builder.finish())
+    let missing = pages.missing;
+    let pages = arrange(pages.texts, &pdf, &mut furniture, &mut builder);
+    flow::write(&pages, &furniture, &mut builder);
+    builder.no_page();
+    beside::form_fields(&pdf, &mut builder);
+    beside::comments(&pdf, count, &mut builder);
+    beside::attachments(&pdf, context, &mut builder);
+    missing.report(name, count, builder)
 }
 
 /// A password other than the empty one would otherwise show as missing text.
@@ -75,107 +80,13 @@ fn unlocked(name: &str, pdf: &PdfDocument) -> Result<()> {
     )))
 }
 
-/// The content of every page, with notes about pages that give none.
-fn pages(
-    name: &str,
+/// Takes running heads out and marks headings.
+fn arrange(
+    mut pages: Vec<PageText>,
     pdf: &PdfDocument,
-    count: usize,
+    furniture: &mut Furniture,
     builder: &mut Builder,
-) -> Result<Vec<PageText>> {
-    let (mut pages, mut empty, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for page in 0..count {
-        match page_text(pdf, page) {
-            Ok(PageText::Lines(lines)) if lines.is_empty() => {
-                empty.push(page + 1);
-                pages.push(PageText::Lines(lines));
-            }
-            Ok(text) => pages.push(text),
-            Err(error) => {
-                tracing::debug!(page = page + 1, %error, "a PDF page could not be read");
-                failed.push(page + 1);
-                pages.push(PageText::Lines(Vec::new()));
-            }
-        }
-    }
-    if empty.len() + failed.len() == pages.len() {
-        return Err(invalid_file(if failed.len() == pages.len() {
-            format!("'{name}' is a damaged PDF: none of its {count} pages can be read")
-        } else {
-            format!(
-                "'{name}': its pages have no text layer; OCR is not available. \
-                 Run it through an OCR program first"
-            )
-        }));
-    }
-    if !empty.is_empty() {
-        builder
-            .note(format!("pages without a text layer (OCR is not available): {}", list(&empty)));
-    }
-    if !failed.is_empty() {
-        builder.note(format!("pages that could not be read: {}", list(&failed)));
-    }
-    Ok(pages)
-}
-
-fn list(pages: &[usize]) -> String {
-    let named: Vec<String> = pages.iter().take(PAGES_NAMED).map(usize::to_string).collect();
-    let named = named.join(", ");
-    match pages.len().saturating_sub(PAGES_NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
-}
-
-fn page_text(pdf: &PdfDocument, page: usize) -> pdf_oxide::Result<PageText> {
-    let spans: Vec<TextSpan> = pdf.extract_spans(page)?;
-    let (mut all, mut unusual) = (0, 0);
-    for span in &spans {
-        let chars = span.text.chars().filter(|c| !c.is_whitespace()).count();
-        all += chars;
-        if span.rotation_degrees != 0.0 || span.wmode != 0 {
-            unusual += chars;
-        } else {
-            unusual += span.text.chars().filter(|&c| is_right_to_left(c)).count();
-        }
-    }
-    if unusual * 5 > all {
-        return Ok(PageText::Ready(pdf.extract_text(page)?));
-    }
-    let runs = spans.iter().filter(|span| !is_furniture(span)).filter_map(run).collect();
-    Ok(PageText::Lines(columns::lines(runs)))
-}
-
-fn is_right_to_left(c: char) -> bool {
-    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
-}
-
-fn is_furniture(span: &TextSpan) -> bool {
-    matches!(span.artifact_type, Some(ArtifactType::Pagination(_)))
-}
-
-fn run(span: &TextSpan) -> Option<Run> {
-    let text = lines::readable(&span.text);
-    let place = [span.bbox.x, span.bbox.y, span.bbox.width, span.font_size];
-    if text.is_empty()
-        || place.iter().any(|value| !value.is_finite())
-        || span.rotation_degrees != 0.0
-    {
-        return None;
-    }
-    let name = span.font_name.to_ascii_lowercase();
-    Some(Run {
-        text,
-        x0: span.bbox.x,
-        x1: span.bbox.x + span.bbox.width.max(0.0),
-        y: span.bbox.y,
-        size: span.font_size.abs().clamp(1.0, 400.0),
-        bold: span.font_weight.is_bold() || name.contains("bold") || name.contains("cmbx"),
-        mono: span.is_monospace,
-    })
-}
-
-/// Removes running heads and marks headings.
-fn arrange(mut pages: Vec<PageText>, pdf: &PdfDocument, builder: &mut Builder) -> Vec<PageText> {
+) -> Vec<PageText> {
     let mut lines: Vec<Vec<Line>> = pages
         .iter_mut()
         .map(|page| match page {
@@ -183,8 +94,9 @@ fn arrange(mut pages: Vec<PageText>, pdf: &PdfDocument, builder: &mut Builder) -
             PageText::Ready(_) => Vec::new(),
         })
         .collect();
-    if furniture::remove(&mut lines) > 0 {
-        builder.note("running heads, running feet and page numbers are not part of the text");
+    furniture::remove(&mut lines, furniture);
+    if furniture.removed > 0 {
+        builder.note("running heads and running feet are given once, page numbers not at all");
     }
     let outline = pdf.get_outline().ok().flatten().unwrap_or_default();
     if !headings::from_outline(&outline, pdf, &mut lines) {
@@ -211,31 +123,4 @@ fn title(pdf: &PdfDocument) -> Option<String> {
     let placeholder = ["", "untitled", "(anonymous)", "anonymous"]
         .contains(&title.trim().to_lowercase().as_str());
     (!placeholder).then_some(title)
-}
-
-/// What was filled into a form, after the pages' text.
-fn form_fields(pdf: &PdfDocument, builder: &mut Builder) {
-    let fields = FormExtractor::extract_fields(pdf).unwrap_or_default();
-    let mut filled = 0;
-    for field in fields {
-        let value = match field.value {
-            FieldValue::Text(text) | FieldValue::Name(text)
-                if !text.trim().is_empty() && text != "Off" =>
-            {
-                text
-            }
-            FieldValue::Boolean(true) => "yes".to_owned(),
-            FieldValue::Array(values) if !values.is_empty() => values.join(", "),
-            _ => continue,
-        };
-        let label = field.tooltip.filter(|tip| !tip.trim().is_empty()).unwrap_or(field.name);
-        builder.block(
-            BlockKind::ListItem,
-            &format!("{}: {}", label.trim(), lines::readable(&value).trim()),
-        );
-        filled += 1;
-    }
-    if filled > 0 {
-        builder.note(format!("{filled} filled form fields follow the text of the pages"));
-    }
 }

@@ -1,4 +1,4 @@
-//! Text that is read as it stands: prose, source code, tables in CSV, JSON.
+//! Text that is read as it stands: prose, source code, JSON.
 
 use crate::builder::Builder;
 use crate::document::{BlockKind, Document};
@@ -10,18 +10,11 @@ pub(crate) enum Style {
     Prose,
     /// Line breaks matter: source code, JSON, logs.
     Code,
-    /// One record a line.
-    Rows,
 }
 
 /// Reads plain text in the given style.
 pub(crate) fn read(text: &str, style: Style, mut builder: Builder) -> Document {
     match style {
-        Style::Rows => {
-            for line in text.lines() {
-                builder.block(BlockKind::TableRow, line);
-            }
-        }
         Style::Prose => paragraphs(text, BlockKind::Paragraph, &mut builder),
         Style::Code => paragraphs(text, BlockKind::Code, &mut builder),
     }
@@ -55,7 +48,5 @@ mod tests {
         assert_eq!(prose.blocks.len(), 2);
         let code = read("\n  fn a() {\n    b\n  }\n", Style::Code, Builder::new("text/plain"));
         assert_eq!(code.text, "  fn a() {\n    b\n  }");
-        let rows = read("x,y\n1,2\n", Style::Rows, Builder::new("text/csv"));
-        assert_eq!((rows.text.as_str(), rows.blocks.len()), ("x,y\n1,2", 2));
     }
 }

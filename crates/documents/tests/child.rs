@@ -2,11 +2,12 @@
 #![expect(clippy::print_stdout, reason = "a test program reports to its terminal")]
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cairn_documents::Parser;
+use cairn_documents::{OcrModels, Parser};
 use cairn_isolate::{CHILD_ARGUMENT, Isolate};
 use cairn_kernel::Kind;
 
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
         let ended = cairn_documents::child_main(arguments.get(3..).unwrap_or_default());
         return if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let cases: [Case; 5] = [
+    let cases: [Case; 6] = [
         ("a_file_comes_back_as_a_document", || Box::pin(a_file_comes_back_as_a_document())),
         ("a_damaged_file_is_refused_with_its_reason", || {
             Box::pin(a_damaged_file_is_refused_with_its_reason())
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         ("a_file_past_its_deadline_is_given_up", || {
             Box::pin(a_file_past_its_deadline_is_given_up())
         }),
+        ("a_scan_is_read_where_the_models_are", || Box::pin(a_scan_is_read_where_the_models_are())),
         ("mutated_files_never_end_the_parser", || Box::pin(mutated_files_never_end_the_parser())),
     ];
     let wanted = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'));
@@ -126,6 +128,41 @@ async fn a_file_past_its_deadline_is_given_up() -> Result<(), String> {
         error.detail(),
     )?;
     parser.parse("a.md", PAGE.as_bytes()).await.map_err(|error| error.detail())?;
+    Ok(())
+}
+
+/// The OCR models, where `cairn models pull` puts them; `None` when they were not pulled.
+fn ocr_models() -> Option<OcrModels> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/cairn/models"));
+    let folder = std::env::var_os("CAIRN_MODELS_DIR").map(PathBuf::from).or_else(home)?;
+    let models = OcrModels {
+        detection: folder.join("ppocrv6_det.onnx"),
+        recognition: folder.join("ppocrv6_rec.onnx"),
+        direction: Some(folder.join("ppocr_cls.onnx")),
+    };
+    (models.detection.is_file() && models.recognition.is_file()).then_some(models)
+}
+
+async fn a_scan_is_read_where_the_models_are() -> Result<(), String> {
+    let picture = include_bytes!("scan.png");
+    let page = include_bytes!("scan.pdf");
+    let without = parser(1024, Duration::from_secs(30))?;
+    let Err(error) = without.parse("scan.pdf", page).await else {
+        return Err("a scan was read without models".into());
+    };
+    check(error.message().contains("cairn models pull"), error.detail())?;
+    let Some(models) = ocr_models() else {
+        println!("(the OCR models are not installed: only the refusal was tested)");
+        return Ok(());
+    };
+    let parser = parser(2048, Duration::from_secs(60))?.with_ocr(models, Duration::from_secs(120));
+    for (name, bytes) in [("scan.png", picture.as_slice()), ("scan.pdf", page)] {
+        let document = parser.parse(name, bytes).await.map_err(|error| error.detail())?;
+        for words in ["Invoice 4711", "| Brass screws | 3.20 |", "Payable within thirty days"] {
+            check(document.text.contains(words), format!("{name}: {}", document.text))?;
+        }
+        check(document.pages.len() == 1 && document.notes.len() == 1, format!("{document:?}"))?;
+    }
     Ok(())
 }
 

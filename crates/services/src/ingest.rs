@@ -10,12 +10,15 @@
 //! only for the newest claim and attachment. So every file ends up there once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use cairn_documents::{ChunkOptions, Document, Parser};
-use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use cairn_documents::{ChunkOptions, Document, OcrModels, Parser};
+use cairn_isolate::Isolate;
+use cairn_kernel::{Error, Id, Kind, Limits, Result, ResultExt, Scope};
 use cairn_pipelines::{Handler, Job, Queue};
 use cairn_serving::embed::{Embedder, Priority};
+use cairn_serving::models::{ModelStore, OCR_DETECTION, OCR_DIRECTION, OCR_RECOGNITION};
 use cairn_store::records::{NewChunk, StoreFileRow, TextRow};
 use cairn_store::{BlobPath, Blobs, Records, Tx};
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,8 @@ use crate::projection::Projection;
 /// The job's kind.
 pub const KIND: &str = "ingest";
 const ATTEMPTS: i64 = 4;
+/// What a file that may hold pictures is given on top of its time: a scanned page takes a second or two.
+const OCR_TIME: Duration = Duration::from_secs(300);
 
 /// What is to be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +51,25 @@ pub async fn enqueue(queue: &Queue, tx: &mut Tx, scope: &Scope, work: &Work) -> 
     let payload = serde_json::to_string(work).or_internal("writing a job")?;
     queue.enqueue(tx, scope, KIND, &payload, ATTEMPTS).await?;
     Ok(())
+}
+
+/// A parser within `limits`, with `workers` children; it reads pictures when the models for that
+/// are among `assets`.
+pub(crate) fn parser(
+    isolate: Isolate,
+    limits: &Limits,
+    workers: usize,
+    assets: &ModelStore,
+) -> Parser {
+    let deadline = Duration::from_secs(limits.parse_seconds);
+    let parser = Parser::new(isolate, limits.parse_memory_bytes, deadline, workers);
+    let found = assets.path_of(OCR_DETECTION).zip(assets.path_of(OCR_RECOGNITION));
+    let Some((detection, recognition)) = found else {
+        tracing::info!("pictures and scans are not read: their models are not installed");
+        return parser;
+    };
+    let direction = assets.path_of(OCR_DIRECTION);
+    parser.with_ocr(OcrModels { detection, recognition, direction }, OCR_TIME)
 }
 
 /// Does the jobs of kind [`KIND`].

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cairn_kernel::{Result, ResultExt as _};
-use cairn_serving::models::{ModelStore, default_llm};
+use cairn_serving::models::{AssetKind, ModelStore, default_llm};
 use serde::Serialize;
 use serde_json::json;
 
@@ -137,8 +137,8 @@ async fn model_files(context: &Context) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     for name in models::needed(context.config.llm.as_deref()) {
         let is_llm = context.config.llm.as_deref() == Some(name);
-        let (store, wanted) = (store.clone(), name.to_owned());
-        let checked = tokio::task::spawn_blocking(move || store.verify(&wanted)).await;
+        let (verifier, wanted) = (store.clone(), name.to_owned());
+        let checked = tokio::task::spawn_blocking(move || verifier.verify(&wanted)).await;
         let check = format!("model {name}");
         checks.push(match checked.or_internal("hashing a model file")? {
             Ok(path) => {
@@ -149,10 +149,18 @@ async fn model_files(context: &Context) -> Result<Vec<Check>> {
                 let detail = format!("answers are extractive: {}", error.message());
                 Check::new(check, Verdict::Warning, detail)
             }
+            Err(error) if is_ocr(&store, name) && error.kind() == cairn_kernel::Kind::NotFound => {
+                let detail = format!("pictures and scans are not read: {}", error.message());
+                Check::new(check, Verdict::Warning, detail)
+            }
             Err(error) => Check::new(check, Verdict::Failed, error.message()),
         });
     }
     Ok(checks)
+}
+
+fn is_ocr(store: &ModelStore, name: &str) -> bool {
+    store.asset(name).is_ok_and(|asset| asset.kind == AssetKind::Ocr)
 }
 
 async fn server(context: &Context) -> Check {

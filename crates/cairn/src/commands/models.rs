@@ -3,7 +3,10 @@
 mod versions;
 
 use cairn_kernel::{Result, ResultExt as _};
-use cairn_serving::models::{AssetKind, EMBEDDING, EMBEDDING_TOKENIZER, ModelStore, assets};
+use cairn_serving::models::{
+    AssetKind, EMBEDDING, EMBEDDING_TOKENIZER, ModelStore, OCR_DETECTION, OCR_DIRECTION,
+    OCR_RECOGNITION, assets,
+};
 use serde_json::{Value, json};
 
 use super::{Context, Outcome, deploy, items, text};
@@ -49,9 +52,10 @@ pub(super) async fn run(context: &Context, asked: Models) -> Result<Outcome> {
     }
 }
 
-/// The files a plain installation needs: embedding model, tokenizer, language model.
+/// The files of a plain installation: embedding model, tokenizer, what reads pictures, language model.
 pub(super) fn needed(llm: Option<&str>) -> Vec<&str> {
-    [EMBEDDING, EMBEDDING_TOKENIZER].into_iter().chain(llm).collect()
+    let always = [EMBEDDING, EMBEDDING_TOKENIZER, OCR_DETECTION, OCR_RECOGNITION, OCR_DIRECTION];
+    always.into_iter().chain(llm).collect()
 }
 
 async fn pull(context: &Context, names: &[String], all: bool) -> Result<Outcome> {
@@ -140,6 +144,7 @@ fn kind_name(kind: AssetKind) -> &'static str {
         AssetKind::Embedding => "embedding",
         AssetKind::Tokenizer => "tokenizer",
         AssetKind::Library => "library",
+        AssetKind::Ocr => "ocr",
     }
 }
 

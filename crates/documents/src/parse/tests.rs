@@ -8,7 +8,11 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::*;
+use crate::document::BlockKind;
 use crate::pdf::tests as pdf_files;
+
+mod contained;
+mod office_files;
 
 const TYPES: &str = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/><Override PartName="/word/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.styles+xml"/></Types>"#;
 const ROOT: &str = r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>"#;
@@ -20,18 +24,22 @@ fn docx(body: &str) -> Vec<u8> {
     let document = format!(
         r#"<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>{body}</w:body></w:document>"#
     );
+    zipped(&[
+        ("[Content_Types].xml", TYPES.as_bytes()),
+        ("_rels/.rels", ROOT.as_bytes()),
+        ("word/_rels/document.xml.rels", RELATIONS.as_bytes()),
+        ("word/styles.xml", STYLES.as_bytes()),
+        ("docProps/core.xml", CORE.as_bytes()),
+        ("word/document.xml", document.as_bytes()),
+    ])
+}
+
+/// A ZIP archive of these members.
+fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    let parts = [
-        ("[Content_Types].xml", TYPES),
-        ("_rels/.rels", ROOT),
-        ("word/_rels/document.xml.rels", RELATIONS),
-        ("word/styles.xml", STYLES),
-        ("docProps/core.xml", CORE),
-        ("word/document.xml", &document),
-    ];
-    for (name, content) in parts {
-        writer.start_file(name, SimpleFileOptions::default()).unwrap();
-        writer.write_all(content.as_bytes()).unwrap();
+    for (name, content) in members {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
     }
     writer.finish().unwrap().into_inner()
 }
@@ -97,7 +105,10 @@ fn the_document_survives_the_way_through_json() {
 #[test]
 fn other_text_keeps_its_lines() {
     let csv = parse("t.csv", b"name,price\r\nbolt,3.50\r\n").unwrap();
-    assert_eq!((csv.text.as_str(), csv.media_type.as_str()), ("name,price\nbolt,3.50", "text/csv"));
+    assert_eq!(
+        (csv.text.as_str(), csv.media_type.as_str()),
+        ("| name | price |\n| bolt | 3.50 |", "text/csv")
+    );
     let code = parse("a.py", b"def f():\n    return 1\n").unwrap();
     assert_eq!(code.text, "def f():\n    return 1");
     let json = parse("a.json", b"{\n  \"a\": 1\n}").unwrap();
@@ -122,6 +133,18 @@ fn whole_files() -> Vec<(&'static str, Vec<u8>)> {
                 .to_vec(),
         ),
         ("m.txt", "Ein Text mit Umlauten: äöü. 日本語。".as_bytes().to_vec()),
+        ("m.zip", zipped(&[("a/b.md", b"# x\n\ny"), ("c.csv", b"1,2\n3,4")])),
+        ("m.epub", contained::epub()),
+        ("m.msg", office_files::outlook()),
+        ("m.odt", contained::odt("<text:h>a</text:h><text:p>b</text:p>")),
+        ("m.eml", contained::MAIL.as_bytes().to_vec()),
+        ("m.ipynb", br#"{"cells":[{"cell_type":"code","source":["a"],"outputs":[]}]}"#.to_vec()),
+        (
+            "m.rss",
+            b"<rss><channel><title>a</title><item><title>b</title></item></channel></rss>".to_vec(),
+        ),
+        ("m.csv", b"a;b\n\"c\nd\";e\n".to_vec()),
+        ("m.json", br#"{"a": [1, {"b": "c"}]}"#.to_vec()),
     ]
 }
 
@@ -130,7 +153,7 @@ proptest! {
 
     #[test]
     fn damaged_files_are_read_or_refused_and_never_panic(
-        which in 0_usize..5,
+        which in 0_usize..14,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..24),
         cut in proptest::option::of(any::<prop::sample::Index>()),
     ) {
@@ -155,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), name in "[a-z]{1,3}\\.(pdf|docx|html|md|txt|bin)") {
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), name in "[a-z]{1,3}\\.(pdf|docx|html|md|txt|bin|eml|msg|zip|epub|odt|csv|json|ipynb|xml|png)") {
         if let Err(error) = parse(&name, &bytes) {
             prop_assert!(matches!(error.kind(), Kind::Unprocessable | Kind::Unsupported));
         }

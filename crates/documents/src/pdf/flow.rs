@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use super::PageText;
-use super::lines::Line;
+use super::furniture::Furniture;
+use super::lines::{CELL_JOINT, Line};
 use crate::builder::Builder;
 use crate::document::BlockKind;
 
@@ -19,14 +20,18 @@ enum Joint {
     Line(usize),
 }
 
-/// Writes all pages.
-pub(super) fn write(pages: &[PageText], builder: &mut Builder) {
+/// Writes all pages. The words of running lines come before the first block that
+/// starts on their page, so that they part no sentence.
+pub(super) fn write(pages: &[PageText], furniture: &Furniture, builder: &mut Builder) {
     let words = vocabulary(pages);
     let mut last: Option<&Line> = None;
+    let mut waiting: Vec<&str> = Vec::new();
     for (number, page) in pages.iter().enumerate() {
         builder.page(u32::try_from(number + 1).unwrap_or(u32::MAX));
+        waiting.extend(furniture.of(number));
         match page {
             PageText::Ready(text) => {
+                release(&mut waiting, builder);
                 ready(text, builder);
                 last = None;
             }
@@ -35,11 +40,30 @@ pub(super) fn write(pages: &[PageText], builder: &mut Builder) {
                 for (at, line) in lines.iter().enumerate() {
                     let next = lines.get(at + 1);
                     let joint = joint(last.map(|last| (last, at == 0)), line, next, leading);
+                    if matches!(joint, Joint::Block(_)) {
+                        release(&mut waiting, builder);
+                    }
                     put(joint, line, &words, builder);
                     last = Some(line);
                 }
             }
         }
+    }
+    release(&mut waiting, builder);
+}
+
+fn release(waiting: &mut Vec<&str>, builder: &mut Builder) {
+    for text in waiting.drain(..) {
+        builder.block(BlockKind::Paragraph, &shown(text));
+    }
+}
+
+/// A line's text, its cells parted as in a table.
+pub(super) fn row_text(line: &Line) -> String {
+    let text = shown(&line.text);
+    match line.cells {
+        0 | 1 => text,
+        _ => format!("| {} |", text.split(CELL_JOINT).collect::<Vec<_>>().join(" | ")),
     }
 }
 
@@ -52,6 +76,7 @@ fn ready(text: &str, builder: &mut Builder) {
 
 fn put(joint: Joint, line: &Line, words: &HashSet<String>, builder: &mut Builder) {
     match joint {
+        Joint::Block(BlockKind::TableRow) => builder.block(BlockKind::TableRow, &row_text(line)),
         Joint::Block(kind) => builder.block(kind, &shown(&line.text)),
         Joint::Line(indent) => {
             let joint = format!("\n{}", " ".repeat(indent));

@@ -1,6 +1,7 @@
-//! Running heads, running feet and page numbers: dropped only where pages agree.
+//! Running heads, running feet and page numbers: taken out only where pages agree.
+//! The words of each are kept once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::lines::Line;
 
@@ -9,21 +10,45 @@ const PAGES_MIN: usize = 3;
 /// Lines looked at on either end of a page.
 const EDGE_LINES: usize = 2;
 
-/// Removes running lines; returns how many.
-pub(super) fn remove(pages: &mut [Vec<Line>]) -> usize {
+/// Running lines that were taken out of the pages.
+#[derive(Debug, Default)]
+pub(super) struct Furniture {
+    /// How many lines.
+    pub(super) removed: usize,
+    /// Their words, each with the first page (from 0) that shows them.
+    pub(super) kept: Vec<(usize, String)>,
+    known: HashSet<String>,
+}
+
+impl Furniture {
+    /// Keeps the words of a running line, unless they were kept before or are only a number.
+    pub(super) fn keep(&mut self, page: usize, text: &str) {
+        self.removed += 1;
+        let words = words(text);
+        if words.chars().any(char::is_alphabetic) && self.known.insert(words) {
+            self.kept.push((page, text.to_owned()));
+        }
+    }
+
+    /// What was kept from `page`.
+    pub(super) fn of(&self, page: usize) -> impl Iterator<Item = &str> {
+        self.kept.iter().filter(move |(at, _)| *at == page).map(|(_, text)| text.as_str())
+    }
+}
+
+/// Takes running lines out of the pages.
+pub(super) fn remove(pages: &mut [Vec<Line>], furniture: &mut Furniture) {
     let filled = pages.iter().filter(|page| !page.is_empty()).count();
     if filled < PAGES_MIN {
-        return 0;
+        return;
     }
-    let mut removed = 0;
     for _ in 0..EDGE_LINES {
-        let round = remove_edge(pages, filled, true) + remove_edge(pages, filled, false);
+        let round = remove_edge(pages, filled, true, furniture)
+            + remove_edge(pages, filled, false, furniture);
         if round == 0 {
             break;
         }
-        removed += round;
     }
-    removed
 }
 
 /// What running lines have in common from page to page.
@@ -35,7 +60,12 @@ enum Sign {
     Number(i64, i32),
 }
 
-fn remove_edge(pages: &mut [Vec<Line>], filled: usize, top: bool) -> usize {
+fn remove_edge(
+    pages: &mut [Vec<Line>],
+    filled: usize,
+    top: bool,
+    furniture: &mut Furniture,
+) -> usize {
     let mut seen: HashMap<Sign, usize> = HashMap::new();
     for (number, page) in pages.iter().enumerate() {
         for sign in edge(page, top).map(|at| signs(&page[at], number)).unwrap_or_default() {
@@ -54,7 +84,8 @@ fn remove_edge(pages: &mut [Vec<Line>], filled: usize, top: bool) -> usize {
     for (number, page) in pages.iter_mut().enumerate() {
         let Some(at) = edge(page, top) else { continue };
         if page.len() > 1 && signs(&page[at], number).iter().any(&sure) {
-            page.remove(at);
+            let line = page.remove(at);
+            furniture.keep(number, &line.text);
             removed += 1;
         }
     }
@@ -74,11 +105,15 @@ fn edge(page: &[Line], top: bool) -> Option<usize> {
     (next > 1.2 * line.size && line.text.chars().count() < 120).then_some(at)
 }
 
+/// The text without what changes from page to page.
+fn words(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit() && !c.is_whitespace()).collect()
+}
+
 fn signs(line: &Line, page: usize) -> Vec<Sign> {
     let height = (line.y / 4.0).round() as i32;
     let mut signs = Vec::new();
-    let words: String =
-        line.text.chars().filter(|c| !c.is_ascii_digit() && !c.is_whitespace()).collect();
+    let words = words(&line.text);
     if words.chars().any(char::is_alphabetic) {
         signs.push(Sign::Words(words, height));
     }

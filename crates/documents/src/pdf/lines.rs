@@ -7,6 +7,9 @@ const CELL_GAP: f32 = 1.3;
 /// A gap of this many ems is a space.
 const WORD_GAP: f32 = 0.16;
 
+/// What parts the cells in a line's text; within cells white space is single.
+pub(super) const CELL_JOINT: &str = "  ";
+
 /// Glyphs drawn together. Coordinates are points, y grows upwards.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
@@ -21,7 +24,7 @@ pub(super) struct Run {
 
 /// One line (or one cell of a row, before cells are joined).
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pub(super) text: String,
     pub(super) x0: f32,
     pub(super) x1: f32,
@@ -182,7 +185,7 @@ pub(super) fn join(pieces: Vec<Line>) -> Option<Line> {
     let mut pieces = pieces.into_iter();
     let mut line = pieces.next()?;
     for piece in pieces {
-        line.text.push_str("  ");
+        line.text.push_str(CELL_JOINT);
         line.text.push_str(&piece.text);
         line.x1 = line.x1.max(piece.x1);
         line.bold &= piece.bold;

@@ -104,7 +104,10 @@ fn rows_of_a_table_are_read_across() {
         + &row(685, "Bolt", "3.50", "12")
         + &row(670, "Nut", "1.20", "40");
     let document = read(&[page]);
-    assert_eq!(document.text, "Name  Price  Stock\nBolt  3.50  12\nNut  1.20  40");
+    assert_eq!(
+        document.text,
+        "| Name | Price | Stock |\n| Bolt | 3.50 | 12 |\n| Nut | 1.20 | 40 |"
+    );
     assert!(document.blocks.iter().all(|block| block.kind == BlockKind::TableRow));
 }
 
@@ -124,7 +127,8 @@ fn running_heads_go_and_sentences_cross_pages() {
         })
         .collect();
     let document = read(&pages);
-    assert!(!document.text.contains("The Book of Foxes\n\nPage text 2"), "{}", document.text);
+    assert_eq!(document.text.matches("The Book of Foxes").count(), 1, "{}", document.text);
+    assert!(document.text.starts_with("The Book of Foxes\n\nPage text 1"), "{}", document.text);
     assert!(!document.text.contains("11"), "{}", document.text);
     assert_eq!(document.pages.len(), 5);
     assert_eq!(document.page_at(document.text.find("text 3").unwrap()), Some(3));
@@ -137,13 +141,17 @@ fn pages_without_text_are_named_and_a_scan_is_refused() {
     let image = "q 100 0 0 100 72 600 cm 0.5 g 0 0 1 1 re f Q".to_owned();
     let document = read(&[text, image.clone()]);
     assert!(
-        document.notes.iter().any(|note| note.contains("text layer") && note.ends_with(": 2")),
+        document.notes.iter().any(|note| note.contains("text layer: 2; ")),
         "{:?}",
         document.notes
     );
     let error = parse("scan.pdf", &pdf(&[image])).unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Unprocessable, Some("invalid_file")));
-    assert!(error.message().contains("pages have no text layer; OCR is not available"), "{error}");
+    assert!(
+        error.message().contains("pages have no text layer")
+            && error.message().contains("models pull"),
+        "{error}"
+    );
 }
 
 fn encrypted(user: &str) -> Vec<u8> {

@@ -17,6 +17,8 @@ pub enum AssetKind {
     Tokenizer,
     /// A library that runs models.
     Library,
+    /// A model that reads text in pictures.
+    Ocr,
 }
 
 /// One file and where it can be had.

@@ -19,6 +19,13 @@ pub const EMBEDDING: &str = "all-minilm-l6-v2";
 /// The name of its tokenizer.
 pub const EMBEDDING_TOKENIZER: &str = "all-minilm-l6-v2-tokenizer";
 
+/// The name of the model that finds text in pictures.
+pub const OCR_DETECTION: &str = "pp-ocrv6-detection";
+/// The name of the model that reads it.
+pub const OCR_RECOGNITION: &str = "pp-ocrv6-recognition";
+/// The name of the model that tells which way up it stands.
+pub const OCR_DIRECTION: &str = "pp-ocr-direction";
+
 /// The name of the ONNX Runtime library, which runs the tensor models that rten cannot.
 pub const ONNX_RUNTIME: &str = "onnxruntime";
 

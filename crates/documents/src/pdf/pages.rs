@@ -1,0 +1,211 @@
+//! The content of each page: its text layer, and by OCR what only pictures show.
+
+use cairn_kernel::Result;
+use pdf_oxide::PdfDocument;
+use pdf_oxide::extractors::text::ArtifactType;
+use pdf_oxide::layout::TextSpan;
+
+use super::furniture::Furniture;
+use super::lines::{self, Line, Run};
+use super::scan::Scanner;
+use super::{PageText, columns};
+use crate::builder::Builder;
+use crate::document::Document;
+use crate::invalid_file;
+use crate::parts::Context;
+use crate::picture;
+
+/// Pages named in a note; the rest are counted.
+const PAGES_NAMED: usize = 12;
+
+/// All pages in order, and what could not be had of them.
+pub(super) struct Pages {
+    pub(super) texts: Vec<PageText>,
+    pub(super) missing: Missing,
+}
+
+/// Pages, from 1, of which something is missing or uncertain.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    /// No text layer and no OCR.
+    empty: Vec<usize>,
+    failed: Vec<usize>,
+    /// Read by OCR, in part or in whole.
+    read: Vec<usize>,
+    /// Left out because there were too many pictures.
+    left_out: Vec<usize>,
+}
+
+/// Reads every page.
+pub(super) fn read(
+    pdf: &PdfDocument,
+    count: usize,
+    context: Context<'_>,
+    furniture: &mut Furniture,
+) -> Result<Pages> {
+    let mut texts = Vec::new();
+    let mut missing = Missing::default();
+    let mut scanner = Scanner::new(context);
+    for page in 0..count {
+        let spans = match pdf.extract_spans(page) {
+            Ok(spans) => spans,
+            Err(error) => {
+                tracing::debug!(page = page + 1, %error, "a PDF page could not be read");
+                missing.failed.push(page + 1);
+                texts.push(PageText::Lines(Vec::new()));
+                continue;
+            }
+        };
+        let text = text_layer(pdf, page, &spans, furniture)?;
+        let blank = matches!(&text, PageText::Lines(lines) if lines.is_empty());
+        let text = if blank || is_garbled(&spans) {
+            match scanner.page(pdf, page)? {
+                Some(lines) => PageText::Lines(lines),
+                None => {
+                    missing.empty.extend(blank.then_some(page + 1));
+                    text
+                }
+            }
+        } else {
+            with_pictures(text, scanner.pictures(pdf, page, &spans)?)
+        };
+        texts.push(text);
+    }
+    missing.read = scanner.read;
+    missing.left_out = scanner.left_out;
+    Ok(Pages { texts, missing })
+}
+
+/// The words of a page's pictures follow its text, as a column of their own.
+fn with_pictures(text: PageText, pictures: Vec<Line>) -> PageText {
+    match text {
+        PageText::Lines(mut lines) => {
+            let after = lines.iter().map(|line| line.column + 1).max().unwrap_or(0);
+            lines.extend(
+                pictures.into_iter().map(|line| Line { column: line.column + after, ..line }),
+            );
+            PageText::Lines(lines)
+        }
+        PageText::Ready(mut text) => {
+            for line in pictures {
+                text.push_str("\n\n");
+                text.push_str(&line.text);
+            }
+            PageText::Ready(text)
+        }
+    }
+}
+
+fn text_layer(
+    pdf: &PdfDocument,
+    page: usize,
+    spans: &[TextSpan],
+    furniture: &mut Furniture,
+) -> Result<PageText> {
+    let (mut all, mut unusual) = (0, 0);
+    for span in spans {
+        let chars = span.text.chars().filter(|c| !c.is_whitespace()).count();
+        all += chars;
+        if span.rotation_degrees != 0.0 || span.wmode != 0 {
+            unusual += chars;
+        } else {
+            unusual += span.text.chars().filter(|&c| is_right_to_left(c)).count();
+        }
+    }
+    if unusual * 5 > all
+        && let Ok(text) = pdf.extract_text(page)
+    {
+        return Ok(PageText::Ready(text));
+    }
+    let (running, body): (Vec<&TextSpan>, Vec<&TextSpan>) =
+        spans.iter().partition(|span| is_furniture(span));
+    for line in columns::lines(running.into_iter().filter_map(run).collect()) {
+        furniture.keep(page, &line.text);
+    }
+    Ok(PageText::Lines(columns::lines(body.into_iter().filter_map(run).collect())))
+}
+
+/// Whether the text layer does not say which characters it shows.
+fn is_garbled(spans: &[TextSpan]) -> bool {
+    let (mut all, mut unknown) = (0, 0);
+    for c in spans.iter().flat_map(|span| span.text.chars()).filter(|c| !c.is_whitespace()) {
+        all += 1;
+        unknown += usize::from(matches!(c, '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\0'..='\u{1f}'));
+    }
+    unknown * 3 > all
+}
+
+fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
+}
+
+fn is_furniture(span: &TextSpan) -> bool {
+    matches!(span.artifact_type, Some(ArtifactType::Pagination(_)))
+}
+
+fn run(span: &TextSpan) -> Option<Run> {
+    let text = lines::readable(&span.text);
+    let place = [span.bbox.x, span.bbox.y, span.bbox.width, span.font_size];
+    if text.is_empty()
+        || place.iter().any(|value| !value.is_finite())
+        || span.rotation_degrees != 0.0
+    {
+        return None;
+    }
+    let name = span.font_name.to_ascii_lowercase();
+    Some(Run {
+        text,
+        x0: span.bbox.x,
+        x1: span.bbox.x + span.bbox.width.max(0.0),
+        y: span.bbox.y,
+        size: span.font_size.abs().clamp(1.0, 400.0),
+        bold: span.font_weight.is_bold() || name.contains("bold") || name.contains("cmbx"),
+        mono: span.is_monospace,
+    })
+}
+
+impl Missing {
+    /// The document with notes on what is missing, or why there is none.
+    pub(super) fn report(self, name: &str, count: usize, mut builder: Builder) -> Result<Document> {
+        if builder.text().trim().is_empty() {
+            if count > 0 && self.failed.len() == count {
+                return Err(invalid_file(format!(
+                    "'{name}' is a damaged PDF: none of its {count} pages can be read"
+                )));
+            }
+            if !self.empty.is_empty() {
+                return Err(invalid_file(format!(
+                    "'{name}': its pages have no text layer (they are pictures); {}",
+                    picture::REMEDY
+                )));
+            }
+        }
+        if !self.empty.is_empty() {
+            let pages = list(&self.empty);
+            builder.note(format!("pages without a text layer: {pages}; {}", picture::REMEDY));
+        }
+        if !self.read.is_empty() {
+            let pages = list(&self.read);
+            builder.note(format!("read from pictures (OCR), and may hold errors: pages {pages}"));
+        }
+        if !self.left_out.is_empty() {
+            let pages = list(&self.left_out);
+            builder.note(format!(
+                "pictures not read because there are too many: pages {pages}; split the file"
+            ));
+        }
+        if !self.failed.is_empty() {
+            builder.note(format!("pages that could not be read: {}", list(&self.failed)));
+        }
+        Ok(builder.finish())
+    }
+}
+
+fn list(pages: &[usize]) -> String {
+    let named: Vec<String> = pages.iter().take(PAGES_NAMED).map(usize::to_string).collect();
+    let named = named.join(", ");
+    match pages.len().saturating_sub(PAGES_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
