@@ -15,10 +15,8 @@
 //! assert!(readable.matches(&attributes));
 //! ```
 
+pub use cairn_kernel::PUBLIC;
 use serde_json::{Map, Value};
-
-/// The principal that every caller is.
-pub const PUBLIC: &str = "public";
 
 /// Key in a point's attributes that holds the list of its principals. Only a list of
 /// strings counts; users' attributes are never lists, so they cannot forge one.

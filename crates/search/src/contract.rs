@@ -56,6 +56,7 @@ pub(crate) async fn all(index: &dyn Index) {
     hits_explain_themselves(index).await;
     candidates_are_what_the_legs_found(index).await;
     each_store_has_its_language(index).await;
+    a_rewrite_keeps_what_is_alive(index).await;
     nonsense_is_refused(index).await;
     readers_and_a_writer_go_together(index).await;
 }
@@ -69,6 +70,7 @@ pub(crate) async fn an_unknown_store_is_empty(index: &dyn Index) {
     index.delete_file("unknown", "f").await.unwrap();
     index.flush("unknown").await.unwrap();
     index.optimise("unknown").await.unwrap();
+    index.rewrite("unknown").await.unwrap();
     index.drop_store("unknown").await.unwrap();
     assert!(!index.stores().await.unwrap().contains(&"unknown".to_owned()));
 }
@@ -425,6 +427,51 @@ pub(crate) async fn each_store_has_its_language(index: &dyn Index) {
     index.upsert("house", vec![point(1, "f", "short")]).await.unwrap();
     assert_eq!(index.language("house").await.unwrap(), Some(Language::English));
     assert_eq!(index.language("unknown").await.unwrap(), None);
+}
+
+/// A rewrite keeps the points that are alive, with their readers, attributes and language.
+pub(crate) async fn a_rewrite_keeps_what_is_alive(index: &dyn Index) {
+    index.create("anew", Language::German).await.unwrap();
+    let points = (0..60).map(|id| {
+        let mut point = point(id, &format!("f{}", id % 3), "Häuser der Stadt");
+        point.attributes.insert("half".into(), (id % 2).into());
+        if id % 5 == 0 {
+            Principals::new(["user:ada"]).write(&mut point.attributes);
+        }
+        point
+    });
+    index.upsert("anew", points.collect()).await.unwrap();
+    index.delete_file("anew", "f1").await.unwrap();
+    index.delete("anew", &[2]).await.unwrap();
+    let half = Filter::In("half".into(), vec![Operand::Number(1.0)]);
+    let queries = [
+        None,
+        Some(half.clone()),
+        Some(Filter::readable_by(None, Principals::public())),
+        Some(Filter::readable_by(Some(half), Principals::new(["user:ada"]))),
+    ]
+    .map(|filter| Query { filter, limit: 100, ..words("Haus") });
+    let mut before = Vec::new();
+    for query in &queries {
+        let mut found = ids(&index.query("anew", query.clone()).await.unwrap());
+        found.sort_unstable();
+        assert!(!found.is_empty(), "{query:?}");
+        before.push(found);
+    }
+    for _ in 0..2 {
+        index.rewrite("anew").await.unwrap();
+        assert_eq!(index.count("anew").await.unwrap(), 39);
+        assert_eq!(index.language("anew").await.unwrap(), Some(Language::German));
+        for (query, before) in queries.iter().zip(&before) {
+            let mut found = ids(&index.query("anew", query.clone()).await.unwrap());
+            found.sort_unstable();
+            assert_eq!(&found, before, "{query:?}");
+        }
+    }
+    let dense = Query { dense: Some(vector(3)), limit: 1, ..Query::default() };
+    assert_eq!(ids(&index.query("anew", dense).await.unwrap()), [3]);
+    index.upsert("anew", vec![point(60, "f", "Dächer")]).await.unwrap();
+    assert_eq!(ids(&index.query("anew", words("Dach")).await.unwrap()), [60]);
 }
 
 /// Wrong input is the caller's fault, is said to be, and changes nothing.

@@ -180,6 +180,10 @@ pub trait Index: Send + Sync {
     /// Rebuilds what has grown slow: worth calling after a bulk ingest.
     /// Queries go on meanwhile, changes to the same store wait. Implies a flush.
     async fn optimise(&self, store: &str) -> Result<()>;
+    /// Writes the store's files anew with what is alive in it, so that nothing of removed
+    /// points is left on disk. Queries go on meanwhile, changes to the same store wait.
+    /// Implies a flush.
+    async fn rewrite(&self, store: &str) -> Result<()>;
     /// The stores that exist, sorted, to find those that the records do not know.
     async fn stores(&self) -> Result<Vec<String>>;
     /// Flushes and closes every store; later calls open them again.

@@ -14,6 +14,7 @@ mod engine;
 mod fields;
 mod ingest;
 mod ledger;
+mod rewrite;
 mod search;
 mod store;
 #[cfg(test)]
@@ -314,6 +315,16 @@ impl Index for Embedded {
     async fn optimise(&self, store: &str) -> Result<()> {
         self.on_store(store, |inner, store| {
             ingest::optimise(&store.turn())?;
+            inner.report();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn rewrite(&self, store: &str) -> Result<()> {
+        let name = store.to_owned();
+        self.on_store(store, move |inner, store| {
+            rewrite::rewrite(&store.turn(), &inner.trash(&name), &inner.trash(&name))?;
             inner.report();
             Ok(())
         })

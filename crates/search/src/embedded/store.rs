@@ -256,6 +256,25 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Puts the folder `fresh` in the place of the store's, whose files go by way of
+    /// `trash`; both are paths beside it. Queries wait meanwhile.
+    pub(super) fn replace(&self, fresh: &Path, trash: &Path) -> Result<()> {
+        let mut state = self.store.exclusive();
+        self.store.shut(&mut state)?;
+        fs::rename(&self.store.path, trash).or_internal("setting an old index aside")?;
+        if let Err(error) = fs::rename(fresh, &self.store.path) {
+            // Better the old one than none.
+            let _ = fs::rename(trash, &self.store.path);
+            return Err(error).or_internal("putting a new index in place");
+        }
+        if let Some(root) = self.store.path.parent() {
+            let synced = fs::File::open(root).and_then(|root| root.sync_all());
+            synced.or_internal("putting a new index in place")?;
+        }
+        drop(state);
+        remove_folder(trash).or_internal("removing an old index")
+    }
+
     /// Removes the store, whatever state it is in. `trash` is a path beside it.
     pub(super) fn remove(&self, trash: &Path) -> Result<()> {
         let mut state = self.store.exclusive();
@@ -272,7 +291,8 @@ impl Turn<'_> {
 }
 
 impl Open {
-    fn create(path: &Path, dimensions: usize, language: Language) -> Result<Self> {
+    /// Makes an empty shard in the folder `path`.
+    pub(super) fn create(path: &Path, dimensions: usize, language: Language) -> Result<Self> {
         let shard = EdgeShard::new(path, engine::config(dimensions))
             .map_err(|error| engine::failed("being created", &error))?;
         let ledger = Ledger::new(dimensions, language);

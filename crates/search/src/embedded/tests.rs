@@ -260,3 +260,47 @@ async fn what_was_flushed_survives_a_kill() {
     }
     assert!(reached > 0, "no child ever flushed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewrite_leaves_nothing_of_what_was_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Embedded::open(folder.path(), options()).unwrap();
+    let points = (0..40).map(|id| {
+        let mut point = point(id, &format!("f{id}"), "common thread");
+        let word = if id % 4 == 0 { "zanzibarquartz" } else { "granite" };
+        point.attributes.insert("stone".into(), word.into());
+        point
+    });
+    index.upsert("stones", points.collect()).await.unwrap();
+    index.flush("stones").await.unwrap();
+    let before = index.query("stones", words("thread")).await.unwrap();
+    let removed: Vec<u64> = (0..40).filter(|id| id % 4 == 0).collect();
+    index.delete("stones", &removed).await.unwrap();
+    index.rewrite("stones").await.unwrap();
+    assert_eq!(index.count("stones").await.unwrap(), 30);
+    let after = index.query("stones", words("thread")).await.unwrap();
+    assert_eq!(after.len(), before.len() - removed.len());
+    index.upsert("stones", vec![point(99, "f", "a late thread")]).await.unwrap();
+    index.rewrite("unknown").await.unwrap();
+    index.close_all().await.unwrap();
+    drop(index);
+    assert_eq!(holding(folder.path(), b"zanzibarquartz"), Vec::<PathBuf>::new());
+    assert!(!holding(folder.path(), b"granite").is_empty(), "attributes are in the files");
+    let again = Embedded::open(folder.path(), options()).unwrap();
+    assert_eq!(again.stores().await.unwrap(), ["stones"]);
+    assert_eq!(again.count("stones").await.unwrap(), 31);
+}
+
+/// The files below `folder` that have `bytes` in them.
+fn holding(folder: &std::path::Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(holding(&path, bytes));
+        } else if fs::read(&path).unwrap().windows(bytes.len()).any(|some| some == bytes) {
+            found.push(path);
+        }
+    }
+    found
+}

@@ -1,0 +1,46 @@
+//! Writing a store anew, so that what was removed is in no file any more.
+//!
+//! The engine marks points as removed and drops them when it merges segments, some time;
+//! its log keeps what was written. Here everything alive is copied into a new shard, which
+//! then takes the old one's place. Both the new one, while it is made, and the old one,
+//! while it goes, have names that the next start clears away; between the two renames a
+//! store has no index, and is then rebuilt from the records.
+
+use std::fs;
+use std::path::Path;
+
+use cairn_kernel::{Result, ResultExt};
+
+use super::engine;
+use super::store::{Open, Turn, remove_folder};
+
+/// Most points in memory at once.
+const BATCH: usize = 256;
+
+/// Writes the store anew; one that does not exist needs nothing. `fresh` and `trash` are
+/// paths beside it.
+pub(super) fn rewrite(turn: &Turn<'_>, fresh: &Path, trash: &Path) -> Result<()> {
+    let copied = turn.alter(|open| copy(open, fresh)).inspect_err(|_| {
+        let _ = remove_folder(fresh);
+    })?;
+    match copied {
+        Some(()) => turn.replace(fresh, trash),
+        None => Ok(()),
+    }
+}
+
+fn copy(from: &Open, fresh: &Path) -> Result<()> {
+    fs::create_dir_all(fresh).or_internal("making a folder for a new index")?;
+    let mut ledger = from.ledger().clone();
+    let to = Open::create(fresh, ledger.dimensions, ledger.language)?;
+    engine::ensure_fields(&to.shard, &ledger.fields)?;
+    let ids = engine::ids(&from.shard)?;
+    for some in ids.chunks(BATCH) {
+        engine::upsert(&to.shard, engine::entries(&from.shard, some)?)?;
+    }
+    to.shard.optimize().map_err(|error| engine::failed("being written anew", &error))?;
+    engine::ensure_fields(&to.shard, &ledger.fields)?;
+    ledger.since_rebuild = 0;
+    *to.ledger() = ledger;
+    to.flush()
+}
