@@ -56,7 +56,9 @@ pub(crate) enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(Keys),
-    /// Compare the search index with the records
+    /// Delete a file, a store or a tenant for good, and print the signed certificate
+    Erase(Erase),
+    /// Compare the search index, the vectors and the stored bytes with the records
     Verify(Verify),
     /// Finish pending physical deletes now
     Purge(Json),
@@ -289,6 +291,9 @@ pub(crate) enum Keys {
         /// What to call it
         #[arg(long)]
         name: Option<String>,
+        /// A user or group it speaks for, such as user:ada; may be given several times
+        #[arg(long = "principal", value_name = "NAME")]
+        principals: Vec<String>,
         #[command(flatten)]
         json: Json,
     },
@@ -301,6 +306,30 @@ pub(crate) enum Keys {
         #[command(flatten)]
         json: Json,
     },
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// What is to be erased: one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Subject {
+    /// A file, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) file: Option<String>,
+    /// A vector store, by its id; its files remain
+    #[arg(long, value_name = "ID")]
+    pub(crate) store: Option<String>,
+    /// A tenant, by its name, with everything that is its own
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -368,6 +397,9 @@ mod tests {
             "cairn models rollback m --reason slow",
             "cairn models promote m 2",
             "cairn keys create --tenant t --role editor --json",
+            "cairn keys create --tenant t --role viewer --principal user:ada --principal group:x",
+            "cairn erase --file file-1 --json",
+            "cairn erase --tenant t",
             "cairn verify --json --data d",
             "cairn purge",
         ] {
@@ -378,6 +410,8 @@ mod tests {
             "cairn models add m f --asset a",
             "cairn models add m --base a",
             "cairn models add m --provider p",
+            "cairn erase",
+            "cairn erase --file file-1 --store vs_1",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -1,6 +1,8 @@
 //! What has no standard: `/cairn/v1`.
 
+pub(crate) mod access;
 pub(crate) mod datasets;
+pub(crate) mod erasures;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod rollouts;
@@ -24,6 +26,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/purge", post(status::purge))
         .route("/cairn/v1/keys", get(keys::list).post(keys::create))
         .route("/cairn/v1/keys/{id}", delete(keys::revoke))
+        .route("/cairn/v1/tenants", get(erasures::tenants))
+        .route("/cairn/v1/tenants/{name}", delete(erasures::delete_tenant))
+        .route("/cairn/v1/erasures", get(erasures::list))
+        .route("/cairn/v1/erasures/{id}", get(erasures::show))
+        .route("/cairn/v1/erasure_key", get(erasures::key))
         // An upload counts its own bytes, so that it can say which limit it met.
         .route(
             "/cairn/v1/datasets",
@@ -54,6 +61,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/models/{name}/feedback", post(rollouts::feedback))
         .route("/cairn/v1/predict", post(models::predict))
         .route("/cairn/v1/files/{id}/text", get(text::text))
+        .route("/cairn/v1/files/{id}/access", get(access::show).put(access::set))
         .route("/cairn/v1/vector_stores/resolve", get(text::resolve_store))
 }
 

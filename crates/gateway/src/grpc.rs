@@ -85,7 +85,7 @@ impl GrpcInferenceService for Door {
         &self,
         request: Request<proto::ModelReadyRequest>,
     ) -> Answer<proto::ModelReadyResponse> {
-        self.attend("ModelReady", request, model_ready).await
+        Box::pin(self.attend("ModelReady", request, model_ready)).await
     }
 
     async fn model_metadata(

@@ -9,6 +9,7 @@ mod console;
 mod error;
 mod extract;
 mod grpc;
+mod idempotency;
 mod measures;
 mod middleware;
 mod oip;
@@ -25,6 +26,8 @@ use cairn_monitor::Metrics;
 use cairn_services::Services;
 use tokio::sync::Semaphore;
 
+use openai::responses::Live;
+
 pub use grpc::serve_grpc;
 pub use routes::router;
 pub use serve::{serve, serve_metrics};
@@ -35,6 +38,7 @@ pub struct App {
     services: Services,
     metrics: Metrics,
     metrics_compat: bool,
+    live: Live,
     admission: Arc<Semaphore>,
     deadline: Duration,
 }
@@ -44,7 +48,8 @@ impl App {
     pub fn new(services: Services, metrics: Metrics) -> Self {
         let admission = Arc::new(Semaphore::new(services.limits.concurrent_requests));
         let deadline = Duration::from_secs(services.limits.request_seconds);
-        Self { services, metrics, metrics_compat: false, admission, deadline }
+        let live = Live::default();
+        Self { services, metrics, metrics_compat: false, live, admission, deadline }
     }
 
     /// Whether metrics are also given under the names of Triton and vLLM.
@@ -57,5 +62,11 @@ impl App {
 impl FromRef<App> for Services {
     fn from_ref(app: &App) -> Self {
         app.services.clone()
+    }
+}
+
+impl FromRef<App> for Live {
+    fn from_ref(app: &App) -> Self {
+        app.live.clone()
     }
 }

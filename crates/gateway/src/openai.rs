@@ -1,18 +1,22 @@
-//! OpenAI's surface: files, vector stores, search, chat, responses, embeddings, models.
+//! OpenAI's surface: files, uploads, vector stores, search, chat, responses,
+//! conversations, embeddings, models.
 //!
 //! Handlers convert and call one service. What a request asks for and is not done
 //! here is refused with a 400 that names the field, never left out silently.
 
 pub(crate) mod chat;
-mod convert;
+pub(crate) mod conversations;
+pub(crate) mod convert;
 pub(crate) mod embeddings;
 pub(crate) mod files;
+mod form;
 pub(crate) mod models;
 pub(crate) mod rerank;
 pub(crate) mod responses;
 pub(crate) mod search;
 pub(crate) mod sse;
 pub(crate) mod stores;
+pub(crate) mod uploads;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -26,10 +30,19 @@ pub(crate) fn routes() -> Router<App> {
     let store_file = get(stores::file).post(stores::update_file).delete(stores::detach);
     // An upload counts its own bytes, so that one over the limit is answered cleanly.
     let files = post(files::upload).layer(DefaultBodyLimit::disable()).get(files::list);
+    let parts = post(uploads::add_part).layer(DefaultBodyLimit::disable());
+    let conversation =
+        get(conversations::retrieve).post(conversations::update).delete(conversations::delete);
+    let items = get(conversations::list_items).post(conversations::add_items);
+    let item = get(conversations::retrieve_item).delete(conversations::delete_item);
     Router::new()
         .route("/v1/files", files)
         .route("/v1/files/{id}", get(files::retrieve).delete(files::delete))
         .route("/v1/files/{id}/content", get(files::content))
+        .route("/v1/uploads", post(uploads::create))
+        .route("/v1/uploads/{id}/parts", parts)
+        .route("/v1/uploads/{id}/complete", post(uploads::complete))
+        .route("/v1/uploads/{id}/cancel", post(uploads::cancel))
         .route("/v1/vector_stores", get(stores::list).post(stores::create))
         .route(
             "/v1/vector_stores/{id}",
@@ -51,5 +64,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/models/{*id}", get(models::retrieve))
         .route("/v1/responses", post(responses::create))
         .route("/v1/responses/{id}", get(responses::retrieve).delete(responses::delete))
+        .route("/v1/responses/input_tokens", post(responses::input_tokens))
+        .route("/v1/responses/{id}/cancel", post(responses::cancel))
         .route("/v1/responses/{id}/input_items", get(responses::input_items))
+        .route("/v1/conversations", post(conversations::create))
+        .route("/v1/conversations/{id}", conversation)
+        .route("/v1/conversations/{id}/items", items)
+        .route("/v1/conversations/{id}/items/{item_id}", item)
 }

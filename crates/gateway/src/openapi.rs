@@ -3,10 +3,11 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::cairn::{datasets, keys, models, rollouts, status, text, training};
+use crate::cairn::{access, datasets, erasures, keys, models, rollouts, status, text, training};
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
-    chat, embeddings, files, models as openai_models, rerank, responses, search, stores,
+    chat, conversations, embeddings, files, models as openai_models, rerank, responses, search,
+    stores, uploads,
 };
 
 #[derive(OpenApi)]
@@ -14,6 +15,7 @@ use crate::openai::{
     info(title = "Cairn", description = "The typical AI system, whole, in one program."),
     paths(
         files::upload, files::list, files::retrieve, files::delete, files::content,
+        uploads::create, uploads::add_part, uploads::complete, uploads::cancel,
         stores::create, stores::list, stores::retrieve, stores::update, stores::delete,
         stores::attach, stores::list_files, stores::file, stores::update_file, stores::detach,
         stores::file_content, stores::create_batch, stores::batch, stores::cancel_batch,
@@ -21,11 +23,16 @@ use crate::openai::{
         chat::create, embeddings::create, openai_models::list, openai_models::retrieve,
         rerank::v1, rerank::v2,
         responses::create, responses::retrieve, responses::delete, responses::input_items,
+        responses::input_tokens, responses::cancel,
+        conversations::create, conversations::retrieve, conversations::update,
+        conversations::delete, conversations::add_items, conversations::list_items,
+        conversations::retrieve_item, conversations::delete_item,
         oip::server, oip::live, oip::ready, oip::metadata, oip::model_ready, oip::infer, oip::config,
         statistics::all, statistics::one, generate::whole, generate::streamed,
         repository::index, repository::load, repository::unload,
         status::whoami, status::status, status::verify, status::purge,
         keys::create, keys::list, keys::revoke,
+        erasures::tenants, erasures::delete_tenant, erasures::list, erasures::show, erasures::key,
         datasets::create, datasets::list, datasets::show, datasets::delete, datasets::rows,
         datasets::query,
         training::create, training::list, training::show, training::cancel,
@@ -33,7 +40,7 @@ use crate::openai::{
         models::register, models::set_alias, models::delete_alias,
         rollouts::set, rollouts::show, rollouts::roll_back, rollouts::promote, rollouts::feedback,
         rollouts::history,
-        text::text, text::resolve_store,
+        text::text, text::resolve_store, access::show, access::set,
     ),
     modifiers(&Security)
 )]
@@ -58,6 +65,32 @@ pub(crate) async fn document() -> axum::Json<utoipa::openapi::OpenApi> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the routers say, in their own words.
+    const ROUTERS: [&str; 3] =
+        [include_str!("openai.rs"), include_str!("oip.rs"), include_str!("cairn.rs")];
+
+    /// The paths of `.route("…", …)`, wherever the line is broken.
+    fn routes(source: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for after in source.split(".route(").skip(1) {
+            let path = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+            found.extend(path.map(str::to_owned));
+        }
+        found
+    }
+
+    #[test]
+    fn every_route_is_in_the_document() {
+        let document = Document::openapi();
+        let routes: Vec<String> = ROUTERS.iter().flat_map(|source| routes(source)).collect();
+        assert!(routes.len() > 60, "{routes:?}");
+        for path in routes {
+            // A wildcard is an ordinary parameter there.
+            let path = path.replace("{*", "{");
+            assert!(document.paths.paths.contains_key(&path), "{path} is not documented");
+        }
+    }
 
     #[test]
     fn every_protocol_is_in_the_document() {

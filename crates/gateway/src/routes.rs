@@ -12,7 +12,7 @@ use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::{ApiError, of_panic, of_path};
-use crate::{App, cairn, console, measures, middleware, oip, openai, openapi};
+use crate::{App, cairn, console, idempotency, measures, middleware, oip, openai, openapi};
 
 /// Everything the program answers.
 pub fn router(app: App) -> Router {
@@ -30,6 +30,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(body))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), middleware::attend))
         .with_state(app)
 }

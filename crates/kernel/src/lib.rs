@@ -16,6 +16,6 @@ pub use clock::{Clock, Timestamp};
 pub use error::{Error, Kind, Result, ResultExt};
 pub use id::Id;
 pub use limits::Limits;
-pub use scope::{Role, Scope};
+pub use scope::{PUBLIC, Role, Scope};
 pub use secret::Secret;
 pub use tasks::{Shutdown, Tasks};

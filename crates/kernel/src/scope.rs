@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,10 @@ impl FromStr for Role {
     }
 }
 
-/// An authenticated caller: tenant, key and role.
+/// The principal that everybody in the tenant is.
+pub const PUBLIC: &str = "public";
+
+/// An authenticated caller: tenant, key and role, and for whom the key speaks.
 ///
 /// Only authentication (and the job runner, for work that an authenticated
 /// caller enqueued) may make one; `clippy.toml` bans [`Scope::grant`] elsewhere.
@@ -61,12 +65,25 @@ pub struct Scope {
     tenant: Id,
     principal: Id,
     role: Role,
+    principals: Arc<[String]>,
 }
 
 impl Scope {
     /// Makes a scope out of proven credentials.
     pub fn grant(tenant: Id, principal: Id, role: Role) -> Self {
-        Self { tenant, principal, role }
+        Self { tenant, principal, role, principals: Arc::default() }
+    }
+
+    /// The same caller, speaking for these users and groups as well.
+    #[must_use]
+    pub fn with_principals(self, principals: Vec<String>) -> Self {
+        Self { principals: principals.into(), ..self }
+    }
+
+    /// The users and groups the caller speaks for, without [`PUBLIC`], which everybody is.
+    /// A document with an access list answers only to one of those on it.
+    pub fn principals(&self) -> &[String] {
+        &self.principals
     }
 
     /// The tenant whose rows this caller may see.

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cairn_guard::ApiKey;
-use cairn_kernel::{Error, Id, Kind, Result, Role, Scope, Secret};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Secret};
 use cairn_store::Records;
-use cairn_store::records::{KeyRow, RolloutRow};
+use cairn_store::records::{KeyRow, NewKeyRow, RolloutRow};
 use sha2::{Digest, Sha256};
+
+use crate::access;
 
 /// The tenant that exists from the first start.
 pub const DEFAULT_TENANT: &str = "default";
@@ -47,6 +49,21 @@ pub struct NewKey {
     pub role: Role,
     /// What the admin called it.
     pub name: String,
+    /// The users and groups it speaks for.
+    pub principals: Vec<String>,
+}
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct KeyWish<'a> {
+    /// The tenant's name; it is made if it is new.
+    pub tenant: &'a str,
+    /// What the key may do.
+    pub role: Role,
+    /// What to call it.
+    pub name: &'a str,
+    /// The users and groups it speaks for.
+    pub principals: Vec<String>,
 }
 
 /// Shortest admin key accepted from the configuration.
@@ -69,7 +86,7 @@ impl Accounts {
                      make one with `openssl rand -hex 32`"
                 )));
             }
-            let scope = grant(&tenant.id, "key_admin", Role::Admin);
+            let scope = grant(&tenant.id, "key_admin", Role::Admin, Vec::new());
             fixed.insert(digest(key.expose()), scope);
         }
         Ok(Self { records, fixed: Arc::new(fixed), seen: Arc::default() })
@@ -96,7 +113,9 @@ impl Accounts {
         if !key.matches(&row.hash) {
             return Err(ApiKey::refusal());
         }
-        let scope = grant(&row.tenant_id, &row.id, row.role.parse()?);
+        let principals =
+            serde_json::from_str(&row.principals).or_internal("reading a key's principals")?;
+        let scope = grant(&row.tenant_id, &row.id, row.role.parse()?, principals);
         if let Some(revision) = revision {
             self.remember(digest, Seen { scope: scope.clone(), revision, since: Instant::now() });
         }
@@ -125,15 +144,9 @@ impl Accounts {
     ///
     /// # Errors
     /// `Forbidden` unless the caller is an admin; `Invalid` for an unusable name.
-    pub async fn create_key(
-        &self,
-        scope: &Scope,
-        tenant: &str,
-        role: Role,
-        name: &str,
-    ) -> Result<NewKey> {
+    pub async fn create_key(&self, scope: &Scope, wish: KeyWish<'_>) -> Result<NewKey> {
         scope.require(Role::Admin)?;
-        self.issue(tenant, role, name).await
+        self.issue(wish).await
     }
 
     /// Makes the first admin key when there is no key yet, for a first start.
@@ -144,10 +157,17 @@ impl Accounts {
         if self.records.has_keys().await? {
             return Ok(None);
         }
-        self.issue(DEFAULT_TENANT, Role::Admin, "first admin key").await.map(Some)
+        let wish = KeyWish {
+            tenant: DEFAULT_TENANT,
+            role: Role::Admin,
+            name: "first admin key",
+            principals: Vec::new(),
+        };
+        self.issue(wish).await.map(Some)
     }
 
-    async fn issue(&self, tenant: &str, role: Role, name: &str) -> Result<NewKey> {
+    async fn issue(&self, wish: KeyWish<'_>) -> Result<NewKey> {
+        let KeyWish { tenant, role, name, principals } = wish;
         let usable = !tenant.is_empty()
             && tenant.len() <= 64
             && tenant.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
@@ -157,10 +177,20 @@ impl Accounts {
             ))
             .with_param("tenant"));
         }
+        let principals = access::principals(principals)?;
         let row = self.records.ensure_tenant(tenant).await?;
         let key = ApiKey::generate();
         let tenant_id = Id::from_raw(row.id);
-        self.records.insert_key(key.id(), &tenant_id, role, name, &key.hash()).await?;
+        let hash = key.hash();
+        let new = NewKeyRow {
+            id: key.id(),
+            tenant: &tenant_id,
+            role,
+            name,
+            principals: &principals,
+            hash: &hash,
+        };
+        self.records.insert_key(&new).await?;
         tracing::info!(key = %key.id(), tenant, %role, "key created");
         Ok(NewKey {
             id: key.id().clone(),
@@ -168,6 +198,7 @@ impl Accounts {
             tenant: row.name,
             role,
             name: name.to_owned(),
+            principals,
         })
     }
 
@@ -203,8 +234,17 @@ fn digest(text: &str) -> [u8; 32] {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is authentication")]
-fn grant(tenant: &str, principal: &str, role: Role) -> Scope {
-    Scope::grant(Id::from_raw(tenant), Id::from_raw(principal), role)
+fn grant(tenant: &str, principal: &str, role: Role, principals: Vec<String>) -> Scope {
+    Scope::grant(Id::from_raw(tenant), Id::from_raw(principal), role).with_principals(principals)
+}
+
+/// The scope in which the program itself looks after a tenant's things.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "upkeep acts for nobody and shows nothing to anybody"
+)]
+pub(crate) fn scope_of_program(tenant: &str) -> Scope {
+    Scope::grant(Id::from_raw(tenant), Id::from_raw("program"), Role::Editor)
 }
 
 /// The scope of the caller who enqueued a job.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::embed::{Embedder, Embeddings, Priority};
+use cairn_serving::gguf::EncoderInput;
+use futures::StreamExt as _;
 
 use crate::llms::{ALIAS, Llms};
 use crate::models::registry::address;
@@ -108,22 +110,43 @@ impl Inference {
         Ok(Chat { model: model.name().to_owned(), identity: model.identity().to_owned(), events })
     }
 
-    /// Embeds texts.
+    /// How many tokens the model of that name reads for these turns, its template
+    /// included. A local model tells when it begins, so it is asked and stopped; another
+    /// is asked for one token.
     ///
     /// # Errors
-    /// `NotFound` for another model, `Invalid` for no or too many texts.
-    pub async fn embed(&self, _: &Scope, model: &str, texts: Vec<String>) -> Result<Embeddings> {
-        if !model.eq_ignore_ascii_case(&self.embedding_model) {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!(
-                    "the embedding model '{model}' does not exist here; use '{}'",
-                    self.embedding_model
-                ),
-            )
-            .with_code("model_not_found")
-            .with_param("model"));
+    /// As [`Inference::chat`]; `Unavailable` when the model does not say.
+    pub async fn count_tokens(
+        &self,
+        scope: &Scope,
+        model: &str,
+        request: ChatRequest,
+    ) -> Result<u32> {
+        let request = ChatRequest { max_tokens: Some(1), choices: 1, ..request };
+        let mut events = self.chat(scope, model, request).await?.events;
+        while let Some(event) = events.next().await {
+            match event? {
+                ChatEvent::Started { prompt_tokens, .. } if prompt_tokens > 0 => {
+                    return Ok(prompt_tokens);
+                }
+                ChatEvent::Done(usage) => return Ok(usage.prompt_tokens),
+                _ => {}
+            }
         }
+        Err(Error::unavailable("the model did not say how many tokens it read; try again"))
+    }
+
+    /// Embeds texts with an encoder of the tenant, or with the program's own embedding model.
+    ///
+    /// # Errors
+    /// `NotFound` for another model, `Invalid` for no or too many texts, for a model that is no
+    /// encoder, and for a text longer than an encoder of the tenant reads at once.
+    pub async fn embed(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        texts: Vec<String>,
+    ) -> Result<Embeddings> {
         if texts.is_empty() || texts.len() > TEXTS_MAX {
             return Err(Error::invalid(format!(
                 "input has {} texts; send between 1 and {TEXTS_MAX}",
@@ -134,7 +157,25 @@ impl Inference {
         if texts.iter().any(|text| text.is_empty()) {
             return Err(Error::invalid("input has an empty text; leave it out").with_param("input"));
         }
-        self.embedder.embed(texts, Priority::Interactive).await
+        let model = &target.name;
+        if model.eq_ignore_ascii_case(&self.embedding_model) {
+            return self.embedder.embed(texts, Priority::Interactive).await;
+        }
+        let inputs = |_| texts.into_iter().map(EncoderInput::Text).collect();
+        let Some(made) = self.models.encode(scope, target, inputs).await? else {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!(
+                    "the embedding model '{model}' does not exist here; use '{}'",
+                    self.embedding_model
+                ),
+            )
+            .with_code("model_not_found")
+            .with_param("model"));
+        };
+        let windows = vec![1; made.vectors.len()];
+        let tokens = made.tokens.into_iter().map(|count| count as usize).collect();
+        Ok(Embeddings { vectors: made.vectors, tokens, windows })
     }
 
     /// The name of the embedding model.

@@ -1,68 +1,100 @@
 //! Uploaded files: bytes as blobs, facts as records.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
-use cairn_kernel::{Error, Id, Kind, Limits, Result, ResultExt, Role, Scope};
+use cairn_kernel::{Error, Id, Kind, Limits, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_store::records::{FileRow, TextRow};
 use cairn_store::{BlobPath, Blobs, Page, Records};
 use futures::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
-use crate::projection::Projection;
-
 /// The purposes OpenAI knows.
 const PURPOSES: [&str; 6] = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
+/// How long a file may be asked to live, in seconds: an hour to 30 days.
+const LIFE: RangeInclusive<i64> = 3600..=2_592_000;
 
-/// Uploads, downloads and deletes.
-#[derive(Clone)]
-pub struct Files {
-    records: Records,
-    blobs: Blobs,
-    limits: Limits,
-    projection: Projection,
+/// What a file shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileWish {
+    /// Its name, perhaps with a path in front.
+    pub filename: String,
+    /// One of OpenAI's purposes.
+    pub purpose: String,
+    /// How long it shall live, in seconds.
+    pub expires_after: Option<i64>,
 }
 
-impl Files {
-    /// Files in `records` and `blobs`.
-    pub fn new(records: Records, blobs: Blobs, limits: Limits, projection: Projection) -> Self {
-        Self { records, blobs, limits, projection }
-    }
-
-    /// Keeps an upload. When this returns, it survives a crash.
+impl FileWish {
+    /// The wish with a plain name, if it can be granted.
     ///
     /// # Errors
-    /// `Invalid` for an unknown purpose or no name, `TooLarge` over the limit.
-    pub async fn upload(
-        &self,
-        scope: &Scope,
-        filename: &str,
-        purpose: &str,
-        bytes: Bytes,
-    ) -> Result<FileRow> {
-        scope.require(Role::Editor)?;
-        if !PURPOSES.contains(&purpose) {
+    /// `Invalid` for an unknown purpose, no name, or an expiry out of bounds.
+    pub(crate) fn checked(self) -> Result<Self> {
+        let purpose = &self.purpose;
+        if !PURPOSES.contains(&purpose.as_str()) {
             return Err(Error::invalid(format!(
                 "unknown purpose '{purpose}'; use one of {}",
                 PURPOSES.join(", ")
             ))
             .with_param("purpose"));
         }
-        let filename = plain_name(filename)?;
-        if bytes.len() as u64 > self.limits.upload_bytes {
-            return Err(too_large(&filename, self.limits.upload_bytes));
+        if let Some(seconds) = self.expires_after.filter(|seconds| !LIFE.contains(seconds)) {
+            return Err(Error::invalid(format!(
+                "expires_after.seconds is {seconds}; it must be between {} and {}",
+                LIFE.start(),
+                LIFE.end()
+            ))
+            .with_param("expires_after"));
         }
+        Ok(Self { filename: plain_name(&self.filename)?, ..self })
+    }
+
+    /// The record of the file, whose bytes these are, made at `now`.
+    pub(crate) async fn row(self, bytes: &Bytes, now: Timestamp) -> Result<FileRow> {
         let hashed = bytes.clone();
         let sha256 = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&hashed)))
             .await
             .or_internal("hashing an upload")?;
-        let id = Id::generate("file-");
-        let row = FileRow {
-            id: id.to_string(),
-            filename,
-            purpose: purpose.to_owned(),
+        Ok(FileRow {
+            id: Id::generate("file-").to_string(),
+            filename: self.filename,
+            purpose: self.purpose,
             bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
             sha256,
-            created_at: self.records.clock().now(),
-        };
+            created_at: now,
+            expires_at: self.expires_after.map(|seconds| now + seconds * 1000),
+            restricted: 0,
+        })
+    }
+}
+
+/// Uploads and downloads.
+#[derive(Clone)]
+pub struct Files {
+    records: Records,
+    blobs: Blobs,
+    limits: Limits,
+}
+
+impl Files {
+    /// Files in `records` and `blobs`.
+    pub fn new(records: Records, blobs: Blobs, limits: Limits) -> Self {
+        Self { records, blobs, limits }
+    }
+
+    /// Keeps an upload. When this returns, it survives a crash.
+    ///
+    /// # Errors
+    /// `Invalid` for what the file cannot be, `TooLarge` over the limit.
+    pub async fn upload(&self, scope: &Scope, wish: FileWish, bytes: Bytes) -> Result<FileRow> {
+        scope.require(Role::Editor)?;
+        let wish = wish.checked()?;
+        if bytes.len() as u64 > self.limits.upload_bytes {
+            return Err(too_large(&wish.filename, self.limits.upload_bytes));
+        }
+        let row = wish.row(&bytes, self.records.clock().now()).await?;
+        let id = Id::from_raw(row.id.as_str());
         let path = BlobPath::file(scope, &id);
         self.blobs.put(&path, bytes).await?;
         if let Err(error) = self.records.insert_file(scope, &row).await {
@@ -116,18 +148,6 @@ impl Files {
         let text = self.records.file_text(scope, id).await?;
         Ok((row, text))
     }
-
-    /// Deletes a file everywhere: from this moment no search, answer or stored
-    /// response returns a word of it.
-    ///
-    /// # Errors
-    /// `NotFound`, `Forbidden`.
-    pub async fn delete(&self, scope: &Scope, id: &Id) -> Result<()> {
-        scope.require(Role::Editor)?;
-        self.records.delete_file(scope, id).await?;
-        self.projection.wake();
-        Ok(())
-    }
 }
 
 /// The error for an upload over the limit.
@@ -166,5 +186,21 @@ mod tests {
         assert_eq!(plain_name("C:\\docs\\a.pdf")?, "a.pdf");
         assert!(plain_name("dir/").is_err());
         Ok(())
+    }
+
+    #[test]
+    fn a_file_lives_from_an_hour_to_thirty_days() {
+        let wish = |purpose: &str, expires_after| FileWish {
+            filename: "a.md".to_owned(),
+            purpose: purpose.to_owned(),
+            expires_after,
+        };
+        for seconds in [0, 3599, 2_592_001, -1] {
+            let refused = wish("assistants", Some(seconds)).checked().err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some("expires_after"));
+        }
+        assert!(wish("assistants", Some(3600)).checked().is_ok());
+        assert!(wish("assistants", None).checked().is_ok());
+        assert!(wish("secrets", None).checked().is_err());
     }
 }

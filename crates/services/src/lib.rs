@@ -4,12 +4,17 @@
 //! Every method that touches data takes a [`Scope`](cairn_kernel::Scope), which only
 //! [`Accounts`](accounts::Accounts) makes.
 
+pub mod access;
 pub mod accounts;
 pub mod answer;
 pub mod chat;
+pub mod conversations;
 pub mod datasets;
+pub mod erase;
 pub mod files;
+pub mod idempotency;
 pub mod ingest;
+pub mod integrity;
 pub mod llms;
 pub mod models;
 pub mod projection;
@@ -19,6 +24,7 @@ pub mod retrieve;
 pub mod rollouts;
 pub mod stores;
 pub mod training;
+pub mod uploads;
 pub mod usage;
 
 use std::collections::BTreeMap;
@@ -28,7 +34,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cairn_automl::Trainer;
-use cairn_documents::Parser;
+use cairn_guard::Signer;
 use cairn_isolate::Isolate;
 use cairn_kernel::{Clock, Limits, Result, ResultExt, Secret, Shutdown, Tasks};
 use cairn_pipelines::{Depth, Queue};
@@ -81,6 +87,16 @@ pub struct Services {
     pub accounts: accounts::Accounts,
     /// Uploaded files.
     pub files: files::Files,
+    /// Files that come in parts.
+    pub uploads: uploads::Uploads,
+    /// Who may read which file.
+    pub access: access::AccessLists,
+    /// Deletes, with certificates.
+    pub erase: erase::Erase,
+    /// Whether what belongs together is together.
+    pub integrity: integrity::Integrity,
+    /// Retries that get the same answer.
+    pub idempotency: idempotency::Idempotency,
     /// Vector stores.
     pub stores: stores::VectorStores,
     /// Search.
@@ -95,6 +111,8 @@ pub struct Services {
     pub rerank: rerank::Rerank,
     /// Stored answers.
     pub responses: responses::Responses,
+    /// Conversations.
+    pub conversations: conversations::Conversations,
     /// Tables.
     pub datasets: datasets::Datasets,
     /// Training runs.
@@ -109,6 +127,8 @@ pub struct Services {
     pub projection: projection::Projection,
     /// The bounds.
     pub limits: Limits,
+    /// The background work, among it answers nobody waits for.
+    pub tasks: Tasks,
     records: Records,
     queue: Queue,
     ready: Arc<AtomicBool>,
@@ -129,15 +149,16 @@ impl Services {
         let records = Records::open(&data.join("records.db"), Clock::system()).await?;
         let blobs = Blobs::directory(&data.join("blobs"))?;
         let queue = Queue::new(records.clone());
-        let index: Arc<dyn Index> =
-            Arc::new(Embedded::open(data.join("index"), EmbeddedOptions::default())?);
+        let index = EmbeddedOptions::default();
+        let dimensions = index.dimensions;
+        let index: Arc<dyn Index> = Arc::new(Embedded::open(data.join("index"), index)?);
         let projection = projection::Projection::new(records.clone(), blobs.clone(), index);
-        let models = Arc::new(ModelStore::new(&models));
+        let assets = Arc::new(ModelStore::new(&models));
         let embedder =
-            Arc::new(Embedder::new(EmbedConfig { threads, ..EmbedConfig::from_store(&models)? }));
+            Arc::new(Embedder::new(EmbedConfig { threads, ..EmbedConfig::from_store(&assets)? }));
         let embedding_model = EMBEDDING.to_owned();
-        let engines = OnnxEngines::new(isolate.clone(), tasks.clone(), Arc::clone(&models));
-        let llms = llms::Llms::new(isolate.clone(), tasks.clone(), models, llm);
+        let engines = OnnxEngines::new(isolate.clone(), tasks.clone(), Arc::clone(&assets));
+        let llms = llms::Llms::new(isolate.clone(), tasks.clone(), Arc::clone(&assets), llm);
         let retrieve =
             retrieve::Retrieve::new(records.clone(), projection.clone(), Arc::clone(&embedder));
         let datasets = datasets::Datasets::new(
@@ -172,12 +193,25 @@ impl Services {
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
         let services = Self {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
-            files: files::Files::new(
+            files: files::Files::new(records.clone(), blobs.clone(), limits.clone()),
+            uploads: uploads::Uploads::new(records.clone(), blobs.clone(), limits.clone()),
+            access: access::AccessLists::new(records.clone(), projection.clone()),
+            erase: erase::Erase::new(erase::Parts {
+                records: records.clone(),
+                blobs: blobs.clone(),
+                projection: projection.clone(),
+                usage: usage.clone(),
+                signer: Signer::open(&data.join("erasure.key"))?,
+                tables: data.join("tables"),
+            }),
+            integrity: integrity::Integrity::new(
                 records.clone(),
-                blobs.clone(),
-                limits.clone(),
+                (blobs.clone(), Blobs::directory(&data.join("tables"))?),
                 projection.clone(),
+                queue.clone(),
+                dimensions,
             ),
+            idempotency: idempotency::Idempotency::new(records.clone()),
             stores: stores::VectorStores::new(
                 records.clone(),
                 queue.clone(),
@@ -187,8 +221,9 @@ impl Services {
             answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
             inference,
             providers,
-            rerank: rerank::Rerank::new(reranker, usage.clone()),
+            rerank: rerank::Rerank::new(reranker, models.clone(), usage.clone()),
             responses: responses::Responses::new(records.clone()),
+            conversations: conversations::Conversations::new(records.clone()),
             training: training::Training::new(records.clone(), queue.clone()),
             models,
             rollouts,
@@ -197,6 +232,7 @@ impl Services {
             datasets: datasets.clone(),
             projection: projection.clone(),
             limits: limits.clone(),
+            tasks: tasks.clone(),
             records: records.clone(),
             queue: queue.clone(),
             ready: Arc::default(),
@@ -207,16 +243,14 @@ impl Services {
         if freed > 0 {
             tracing::info!(jobs = freed, "taking up interrupted work");
         }
-        let parse_deadline = Duration::from_secs(limits.parse_seconds);
+        let ended = services.responses.recover().await?;
+        if ended > 0 {
+            tracing::info!(responses = ended, "answers that a stop interrupted are failed");
+        }
         let ingest = ingest::Ingest {
             records: records.clone(),
             blobs: blobs.clone(),
-            parser: Parser::new(
-                isolate.clone(),
-                limits.parse_memory_bytes,
-                parse_deadline,
-                threads,
-            ),
+            parser: ingest::parser(isolate.clone(), &limits, threads, &assets),
             embedder,
             projection,
             concurrency: threads + 1,
@@ -237,8 +271,8 @@ impl Services {
         let (also, shutdown) = (tasks.clone(), tasks.shutdown());
         // The index is compared with the records before anything is answered from it.
         tasks.spawn("recovery", async move {
-            if let Err(error) = this.projection.verify(true).await {
-                tracing::error!(error = %error.detail(), "the index could not be checked");
+            if let Err(error) = this.integrity.verify(true).await {
+                tracing::error!(error = %error.detail(), "the data could not be checked");
             }
             this.ready.store(true, Ordering::SeqCst);
             let handlers: [Arc<dyn cairn_pipelines::Handler>; 2] =
@@ -247,8 +281,8 @@ impl Services {
                 cairn_pipelines::run(&also, &queue, handler);
             }
         });
-        let projection = self.projection.clone();
-        tasks.spawn("removals", async move { projection.upkeep(shutdown).await });
+        let erase = self.erase.clone();
+        tasks.spawn("removals", async move { erase.upkeep(shutdown).await });
         let (llms, shutdown) = (self.inference.llms().clone(), tasks.shutdown());
         tasks.spawn("idle models", async move { llms.upkeep(shutdown).await });
         let (rollouts, shutdown) = (self.rollouts.clone(), tasks.shutdown());
@@ -283,17 +317,6 @@ impl Services {
     /// The time, in seconds since 1970.
     pub fn now_seconds(&self) -> i64 {
         self.records.clock().now_seconds()
-    }
-
-    /// Finishes pending physical deletes: index entries, blobs, and the record
-    /// store's log. Returns how many points and blobs went.
-    ///
-    /// # Errors
-    /// `Unavailable` when the index refuses; what was not removed stays listed.
-    pub async fn purge(&self) -> Result<(usize, usize)> {
-        let gone = self.projection.purge().await?;
-        self.records.checkpoint().await?;
-        Ok(gone)
     }
 
     /// Jobs by state.

@@ -1,15 +1,17 @@
 //! The search index as a projection of the records: written from them, checked
 //! against them, rebuilt from them. Nothing else writes to the index.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Shutdown};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_search::{Index, Point};
 use cairn_store::records::decode_vector;
 use cairn_store::{Blobs, Records};
 use serde::Serialize;
 use tokio::sync::Notify;
+
+use crate::access;
 
 /// Writes the index from the records.
 #[derive(Clone)]
@@ -56,12 +58,40 @@ impl Projection {
         file: &Id,
         attributes: &str,
     ) -> Result<()> {
-        let rows = self.records.chunks_with_vectors(scope, store, file).await?;
-        let mut points = Vec::with_capacity(rows.len());
-        for (seq, _, text, vector) in rows {
-            points.push(point(seq, file.as_str(), attributes, text, &vector)?);
+        loop {
+            let rows = self.records.chunks_with_vectors(scope, store, file).await?;
+            let list = self.records.readers_of(scope, file).await?;
+            let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
+            let mut points = Vec::with_capacity(rows.len());
+            for (seq, _, text, vector) in rows {
+                let of = (file.as_str(), attributes, list.as_deref());
+                points.push(point(seq, of, text, &vector)?);
+            }
+            self.index.upsert(store.as_str(), points).await?;
+            self.take_back(scope, store, &seqs).await?;
+            // A list that was set meanwhile may have been written before this one.
+            if self.records.readers_of(scope, file).await? == list {
+                return Ok(());
+            }
         }
-        self.index.upsert(store.as_str(), points).await
+    }
+
+    /// What was deleted while it was written was perhaps removed before it was there.
+    async fn take_back(&self, scope: &Scope, store: &Id, seqs: &[i64]) -> Result<()> {
+        let dead = self.records.dead_points(store, seqs).await?;
+        if dead.is_empty() {
+            return Ok(());
+        }
+        match self.records.store(scope, store).await {
+            Err(gone) if gone.kind() == Kind::NotFound => {
+                self.index.drop_store(store.as_str()).await
+            }
+            found => {
+                found?;
+                self.index.delete(store.as_str(), &ids(&dead)).await?;
+                self.index.flush(store.as_str()).await
+            }
+        }
     }
 
     /// Tells the upkeep that there is something to remove.
@@ -69,21 +99,25 @@ impl Projection {
         self.removals.notify_one();
     }
 
-    /// Removes from index and blobs what the records no longer have, until a stop.
-    pub async fn upkeep(&self, shutdown: Shutdown) {
-        loop {
-            if let Err(error) = self.purge().await {
-                tracing::warn!(error = %error.detail(), "pending removals will be tried again");
+    /// Waits until [`Projection::wake`] is called.
+    pub(crate) async fn woken(&self) {
+        self.removals.notified().await;
+    }
+
+    /// Writes a store's index anew, so that removed points are in no file any more.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index refuses.
+    pub(crate) async fn rewrite(&self, store: &str) -> Result<()> {
+        match self.index.rewrite(store).await {
+            Err(damaged) if damaged.code() == Some("index_damaged") => {
+                self.verify_store(store, true).await.map(|_| ())
             }
-            tokio::select! {
-                () = shutdown.requested() => return,
-                () = self.removals.notified() => {}
-                () = tokio::time::sleep(std::time::Duration::from_secs(30)) => {}
-            }
+            rewritten => rewritten,
         }
     }
 
-    /// Finishes pending physical deletes now; returns how many points and blobs went.
+    /// Takes listed points and blobs away; returns how many of each went.
     ///
     /// # Errors
     /// `Unavailable` when the index refuses; what was not removed stays listed.
@@ -104,12 +138,17 @@ impl Projection {
                 self.records.points_removed(&seqs).await?;
             }
         }
-        for path in self.records.pending_blob_removals(REMOVAL_BATCH).await? {
-            self.blobs.delete(&path).await?;
-            self.records.blob_removed(&path).await?;
-            blobs_gone += 1;
+        loop {
+            let pending = self.records.pending_blob_removals(REMOVAL_BATCH).await?;
+            if pending.is_empty() {
+                return Ok((points_gone, blobs_gone));
+            }
+            for path in pending {
+                self.blobs.delete(&path).await?;
+                self.records.blob_removed(&path).await?;
+                blobs_gone += 1;
+            }
         }
-        Ok((points_gone, blobs_gone))
     }
 
     /// Compares every store's index with the records and, if asked, repairs it.
@@ -168,6 +207,10 @@ impl Projection {
     }
 
     async fn restore(&self, store: &str, missing: &HashSet<u64>) -> Result<()> {
+        let mut lists: HashMap<String, Vec<String>> = HashMap::new();
+        for (file, principal) in self.records.restricted_in(store).await? {
+            lists.entry(file).or_default().extend(principal);
+        }
         let mut after = 0;
         while !missing.is_empty() {
             let rows = self.records.points_to_rebuild(store, after, REBUILD_BATCH).await?;
@@ -176,7 +219,13 @@ impl Projection {
             let mut points = Vec::new();
             for (seq, file, attributes, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
-                    points.push(point(seq, &file, &attributes, text, &vector)?);
+                    let list = lists.get(&file).map(Vec::as_slice);
+                    points.push(point(
+                        seq,
+                        (file.as_str(), attributes.as_str(), list),
+                        text,
+                        &vector,
+                    )?);
                 }
             }
             self.index.upsert(store, points).await?;
@@ -185,8 +234,15 @@ impl Projection {
     }
 }
 
-fn point(seq: i64, file: &str, attributes: &str, text: String, vector: &[u8]) -> Result<Point> {
-    let attributes = serde_json::from_str(attributes).or_internal("reading attributes")?;
+/// A point of a file with these attributes and access list.
+fn point(
+    seq: i64,
+    (file, attributes, list): (&str, &str, Option<&[String]>),
+    text: String,
+    vector: &[u8],
+) -> Result<Point> {
+    let mut attributes = serde_json::from_str(attributes).or_internal("reading attributes")?;
+    access::mark(&mut attributes, list);
     let id = u64::try_from(seq).map_err(|_| Error::internal("a point id below zero"))?;
     Ok(Point { id, file: file.to_owned(), text, vector: decode_vector(vector), attributes })
 }

@@ -1,10 +1,11 @@
 //! Stored answers.
 
-use cairn_kernel::{Error, Id, Kind, Result, Scope};
+use cairn_kernel::{Id, Result, ResultExt, Scope};
 use cairn_store::Records;
-use cairn_store::records::ResponseRow;
+use cairn_store::records::{Append, Keeping, ResponseRow};
+use serde_json::{Value, json};
 
-/// Keeps answers for later turns; they go with the files they quote.
+/// Keeps answers for later turns. A delete scrubs them of what rested on the file.
 #[derive(Clone, Debug)]
 pub struct Responses {
     records: Records,
@@ -16,36 +17,51 @@ impl Responses {
         Self { records }
     }
 
-    /// Keeps an answer that rests on the files `sources`.
+    /// Keeps an answer that rests on the files `sources`, and adds it to its conversation.
     ///
     /// # Errors
-    /// `Conflict` when one of them was deleted while the answer was made: then nothing
-    /// is kept. `Internal` when the records refuse.
-    pub async fn keep(&self, scope: &Scope, row: &ResponseRow, sources: &[String]) -> Result<()> {
-        self.records.insert_response(scope, row, sources).await?;
-        // A file deleted from here on takes the answer with it; one that went before did not.
-        for file in sources {
-            match self.records.file(scope, &Id::from_raw(file.as_str())).await {
-                Err(gone) if gone.kind() == Kind::NotFound => {
-                    let _ =
-                        self.records.delete_response(scope, &Id::from_raw(row.id.as_str())).await;
-                    return Err(Error::new(
-                        Kind::Conflict,
-                        format!("file '{file}' was deleted while it was quoted; ask again"),
-                    ));
-                }
-                found => found.map(|_| ())?,
-            }
-        }
-        Ok(())
+    /// `Conflict` when one of the files was deleted while the answer was made, or the
+    /// answer was; `NotFound` when its conversation is gone: then nothing is kept.
+    pub async fn keep(
+        &self,
+        scope: &Scope,
+        keeping: Keeping<'_>,
+        sources: &[String],
+        append: Option<&Append>,
+    ) -> Result<()> {
+        self.records.keep_response(scope, keeping, sources, append).await
     }
 
-    /// A kept answer.
+    /// Notes how an answer under way goes on or ended. Says whether it still was under way.
     ///
     /// # Errors
-    /// `NotFound`, also after a file it quoted was deleted.
+    /// `Internal` when the records refuse.
+    pub async fn update(&self, scope: &Scope, id: &Id, status: &str, body: &str) -> Result<bool> {
+        self.records.update_response(scope, id, status, body).await
+    }
+
+    /// A kept answer whose sources the caller may read.
+    ///
+    /// # Errors
+    /// `NotFound`.
     pub async fn get(&self, scope: &Scope, id: &Id) -> Result<ResponseRow> {
         self.records.response(scope, id).await
+    }
+
+    /// The files that a kept answer rests on, those of earlier turns included.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub async fn sources(&self, scope: &Scope, id: &Id) -> Result<Vec<String>> {
+        self.records.response_sources(scope, id).await
+    }
+
+    /// Those of the given ids that are files of the tenant.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub async fn files_among(&self, scope: &Scope, ids: &[String]) -> Result<Vec<String>> {
+        self.records.files_among(scope, ids).await
     }
 
     /// Deletes a kept answer.
@@ -54,5 +70,24 @@ impl Responses {
     /// `NotFound`.
     pub async fn delete(&self, scope: &Scope, id: &Id) -> Result<()> {
         self.records.delete_response(scope, id).await
+    }
+
+    /// Ends the answers that a process which is gone left under way. Returns how many.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub(crate) async fn recover(&self) -> Result<usize> {
+        let interrupted = self.records.interrupted_responses().await?;
+        for row in &interrupted {
+            let mut body: Value =
+                serde_json::from_str(&row.body).or_internal("reading a kept response")?;
+            body["status"] = json!("failed");
+            body["error"] = json!({
+                "code": "server_error",
+                "message": "the server stopped while this was answered; ask again",
+            });
+            self.records.end_interrupted(&row.id, &body.to_string()).await?;
+        }
+        Ok(interrupted.len())
     }
 }

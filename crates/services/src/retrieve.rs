@@ -4,13 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
-use cairn_search::{Filter, Fusion, Query};
+use cairn_search::{Analyzer, Filter, Fusion, Query};
 use cairn_serving::embed::{Embedder, Priority};
 use cairn_store::Records;
 use cairn_store::records::ChunkRow;
 use serde_json::Value;
 
+use crate::access;
 use crate::projection::Projection;
+use crate::stores::require_alive;
+
+/// How long a store's last use may lie behind before it is noted again.
+const TOUCH_MS: i64 = 60_000;
 
 /// A passage that answers a query, alive when it was read.
 #[derive(Clone, Debug)]
@@ -83,7 +88,7 @@ impl Retrieve {
             return Err(Error::invalid("the query is empty; ask something").with_param("query"));
         }
         for store in &request.stores {
-            self.records.store(scope, store).await?;
+            self.use_store(scope, store).await?;
         }
         let vectors =
             self.embedder.embed(request.queries.clone(), Priority::Interactive).await?.vectors;
@@ -105,6 +110,34 @@ impl Retrieve {
         Ok(found)
     }
 
+    /// The analysis of the stores' texts: in their language where they share one.
+    ///
+    /// # Errors
+    /// `Unavailable` when an index cannot be asked.
+    pub(crate) async fn analyzer(&self, stores: &[Id]) -> Result<Analyzer> {
+        let mut shared = None;
+        for store in stores {
+            let found = self.projection.index().language(store.as_str()).await?;
+            if shared.is_some() && shared != found {
+                return Ok(Analyzer::default());
+            }
+            shared = found;
+        }
+        Ok(shared.map_or_else(Analyzer::default, Analyzer::new))
+    }
+
+    /// Fails when there is no such store or it has expired; else it is in use, which puts
+    /// an expiry off.
+    async fn use_store(&self, scope: &Scope, store: &Id) -> Result<()> {
+        let row = self.records.store(scope, store).await?;
+        let now = self.records.clock().now();
+        require_alive(&row, now)?;
+        if row.expires_after_days.is_some() && now - row.last_active_at > TOUCH_MS {
+            self.records.touch_store(scope, store).await?;
+        }
+        Ok(())
+    }
+
     /// Asks for more than wanted, since points of deleted rows do not count; asks
     /// again for all there could be if still too few are alive.
     async fn search_store(
@@ -115,6 +148,12 @@ impl Retrieve {
         text: &str,
         vector: &[f32],
     ) -> Result<Vec<Passage>> {
+        // Without any list there is nobody to tell apart, and the index need not look.
+        let filter = if self.records.has_access_lists(scope).await? {
+            Some(access::narrow(scope, request.filter.clone()))
+        } else {
+            request.filter.clone()
+        };
         let mut limit = request.limit * 2 + 10;
         loop {
             let query = Query {
@@ -122,7 +161,7 @@ impl Retrieve {
                 text: Some(text.to_owned()),
                 limit,
                 candidates: limit.max(100),
-                filter: request.filter.clone(),
+                filter: filter.clone(),
                 fusion: request
                     .dense_weight
                     .map_or_else(Fusion::default, |dense_weight| Fusion { dense_weight }),

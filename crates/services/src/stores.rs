@@ -9,6 +9,8 @@ use cairn_store::{Page, Records};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::access::{ATTRIBUTE, Access, AccessLists};
+use crate::conversations::metadata_text;
 use crate::ingest;
 use crate::projection::Projection;
 
@@ -97,6 +99,7 @@ pub struct VectorStores {
     queue: Queue,
     embedding_model: String,
     projection: Projection,
+    access: AccessLists,
 }
 
 impl VectorStores {
@@ -107,7 +110,8 @@ impl VectorStores {
         embedding_model: String,
         projection: Projection,
     ) -> Self {
-        Self { records, queue, embedding_model, projection }
+        let access = AccessLists::new(records.clone(), projection.clone());
+        Self { records, queue, embedding_model, projection, access }
     }
 
     /// Makes a store and attaches `files`.
@@ -121,6 +125,7 @@ impl VectorStores {
         files: &[NewAttachment],
     ) -> Result<StoreRow> {
         scope.require(Role::Editor)?;
+        check_days(settings.expires_after_days)?;
         let now = self.records.clock().now();
         let id = Id::generate("vs_");
         let row = StoreRow {
@@ -190,6 +195,7 @@ impl VectorStores {
         settings: StoreSettings,
     ) -> Result<StoreRow> {
         scope.require(Role::Editor)?;
+        check_days(settings.expires_after_days)?;
         let mut row = self.records.store(scope, id).await?;
         if let Some(name) = settings.name {
             row.name = name;
@@ -202,21 +208,6 @@ impl VectorStores {
         }
         self.records.update_store(scope, &row).await?;
         Ok(row)
-    }
-
-    /// Deletes a store; the files remain.
-    ///
-    /// # Errors
-    /// `NotFound`, `Forbidden`.
-    pub async fn delete(&self, scope: &Scope, id: &Id) -> Result<()> {
-        scope.require(Role::Editor)?;
-        self.records.delete_store(scope, id).await?;
-        // A store's rows are gone by now; if dropping its index fails, nothing can
-        // reach it, and the next start removes it.
-        if let Err(error) = self.projection.index().drop_store(id.as_str()).await {
-            tracing::warn!(store = %id, error = %error.detail(), "the index of a deleted store remains for now");
-        }
-        Ok(())
     }
 
     /// Attaches a file and enqueues its reading, in one transaction. Attaching the
@@ -258,16 +249,24 @@ impl VectorStores {
         batch: Option<&Id>,
         files: &[NewAttachment],
     ) -> Result<()> {
+        require_alive(&self.records.store(scope, store).await?, self.records.clock().now())?;
         let mut tx = self.records.begin().await?;
         if let Some(batch) = batch {
             self.records.insert_batch(&mut tx, scope, store, batch).await?;
         }
+        let mut opened = Vec::new();
         for file in files {
             let chunking = file.chunking.checked()?;
+            let (attributes, access) = split(&file.attributes)?;
+            if let Some(access) = access {
+                let list = access.list();
+                self.records.set_access_within(&mut tx, scope, &file.file, list).await?;
+                opened.push(&file.file);
+            }
             let wanted = Attachment {
                 file: file.file.clone(),
                 batch: batch.cloned(),
-                attributes: attributes_text(&file.attributes)?,
+                attributes: attributes_text(&attributes)?,
                 chunk_tokens: chunking.max_tokens,
                 overlap_tokens: chunking.overlap_tokens,
             };
@@ -279,7 +278,10 @@ impl VectorStores {
         }
         tx.commit().await.or_internal("attaching files")?;
         self.queue.wake();
-        Ok(())
+        for file in opened {
+            self.access.project(scope, file).await?;
+        }
+        self.touch(scope, store).await
     }
 
     /// A batch with its files by state.
@@ -348,10 +350,22 @@ impl VectorStores {
         attributes: &Attributes,
     ) -> Result<StoreFileRow> {
         scope.require(Role::Editor)?;
-        let text = attributes_text(attributes)?;
+        let (attributes, access) = split(attributes)?;
+        let text = attributes_text(&attributes)?;
         self.records.set_attributes(scope, store, file, &text).await?;
+        if let Some(access) = access {
+            self.access.set(scope, file, &access).await?;
+        }
         self.projection.push_file(scope, store, file, &text).await?;
         self.records.store_file(scope, store, file).await
+    }
+
+    /// Notes that a store which may expire is in use.
+    async fn touch(&self, scope: &Scope, store: &Id) -> Result<()> {
+        match self.records.store(scope, store).await?.expires_after_days {
+            Some(_) => self.records.touch_store(scope, store).await,
+            None => Ok(()),
+        }
     }
 
     /// Takes a file out of a store; the file remains.
@@ -366,16 +380,45 @@ impl VectorStores {
     }
 }
 
-fn metadata_text(metadata: &BTreeMap<String, String>) -> Result<String> {
-    let fits = metadata.len() <= 16
-        && metadata.iter().all(|(k, v)| k.chars().count() <= 64 && v.chars().count() <= 512);
-    if !fits {
-        return Err(Error::invalid(
-            "metadata takes up to 16 entries with keys of 64 and values of 512 characters",
-        )
-        .with_param("metadata"));
+/// Fails when a store has expired.
+///
+/// # Errors
+/// `Invalid`.
+pub(crate) fn require_alive(store: &StoreRow, now: Timestamp) -> Result<()> {
+    if store.expires_at().is_none_or(|at| at > now) {
+        return Ok(());
     }
-    serde_json::to_string(metadata).or_internal("writing metadata")
+    Err(Error::invalid(format!(
+        "vector store '{}' expired for want of use; make a new one from its files",
+        store.id
+    ))
+    .with_code("vector_store_expired"))
+}
+
+fn check_days(days: Option<i64>) -> Result<()> {
+    match days {
+        None | Some(1..=365) => Ok(()),
+        Some(days) => Err(Error::invalid(format!(
+            "expires_after.days is {days}; it must be between 1 and 365"
+        ))
+        .with_param("expires_after")),
+    }
+}
+
+/// The attributes proper, and the access list that one of them sets.
+fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
+    let mut attributes = attributes.clone();
+    let access = match attributes.remove(ATTRIBUTE) {
+        None => None,
+        Some(Value::String(text)) => Some(Access::of_attribute(&text)?),
+        Some(_) => {
+            return Err(Error::invalid(format!(
+                "the attribute '{ATTRIBUTE}' must be a text of principals separated by commas"
+            ))
+            .with_param("attributes"));
+        }
+    };
+    Ok((attributes, access))
 }
 
 fn attributes_text(attributes: &Attributes) -> Result<String> {
@@ -407,5 +450,24 @@ mod tests {
             assert!(Chunking { max_tokens, overlap_tokens }.checked().is_err());
         }
         assert!(Chunking::default().checked().is_ok());
+    }
+
+    #[test]
+    fn an_access_list_is_no_attribute() -> Result<()> {
+        let attributes = |access: Value| {
+            Attributes::from([("year".to_owned(), 2024.into()), (ATTRIBUTE.to_owned(), access)])
+        };
+        let (left, access) = split(&attributes("user:ada".into()))?;
+        assert_eq!(left.keys().collect::<Vec<_>>(), ["year"]);
+        assert_eq!(access, Some(Access::Only(vec!["user:ada".to_owned()])));
+        assert_eq!(split(&left)?.1, None);
+        assert!(split(&attributes(5.into())).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_store_lives_from_a_day_to_a_year() {
+        assert!(check_days(None).is_ok() && check_days(Some(365)).is_ok());
+        assert!(check_days(Some(0)).is_err() && check_days(Some(366)).is_err());
     }
 }

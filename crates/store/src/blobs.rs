@@ -2,6 +2,7 @@
 
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
@@ -24,6 +25,16 @@ impl BlobPath {
     /// The blob of a trained model, named by its hash.
     pub fn model(scope: &Scope, sha256: &str) -> Self {
         Self(Path::from_iter(["tenants", scope.tenant().as_str(), "models", sha256]))
+    }
+
+    /// The blob of a part of an upload.
+    pub fn part(scope: &Scope, upload: &Id, part: &Id) -> Self {
+        Self::part_of(scope.tenant(), upload, part)
+    }
+
+    pub(crate) fn part_of(tenant: &Id, upload: &Id, part: &Id) -> Self {
+        let path = ["tenants", tenant.as_str(), "uploads", upload.as_str(), part.as_str()];
+        Self(Path::from_iter(path))
     }
 
     /// A path kept in the records for later removal.
@@ -100,6 +111,45 @@ impl Blobs {
         Ok(Box::pin(pieces))
     }
 
+    /// Every blob older than `age`, with the bytes it takes, for the program's own upkeep.
+    /// What a killed process left half written is among them.
+    ///
+    /// # Errors
+    /// `Internal` when the folder cannot be read.
+    pub async fn older_than(&self, age: Duration) -> Result<Vec<(String, u64)>> {
+        let root = Arc::clone(&self.root);
+        tokio::task::spawn_blocking(move || {
+            let mut found = Vec::new();
+            walk(&root, &root, age, &mut found)?;
+            found.sort();
+            Ok::<_, std::io::Error>(found)
+        })
+        .await
+        .or_internal("listing blobs")?
+        .or_internal("listing blobs")
+    }
+
+    /// Removes a blob that no record owns, by its path among all blobs.
+    ///
+    /// # Errors
+    /// `Internal` when the folder refuses.
+    pub async fn remove_orphan(&self, path: &str) -> Result<()> {
+        match tokio::fs::remove_file(self.root.join(path)).await {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::internal("deleting a blob").with_source(cause))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes everything of a tenant that is no more.
+    ///
+    /// # Errors
+    /// `Internal` when the folder refuses.
+    pub async fn remove_tenant(&self, tenant: &str) -> Result<()> {
+        remove_folder(self.root.join("tenants").join(tenant)).await
+    }
+
     /// Removes a blob; one that is not there is no error.
     ///
     /// # Errors
@@ -110,6 +160,42 @@ impl Blobs {
             Err(cause) => Err(Error::internal("deleting a blob").with_source(cause)),
         }
     }
+}
+
+/// Removes a folder with everything in it; one that is not there is no error.
+async fn remove_folder(folder: PathBuf) -> Result<()> {
+    match tokio::fs::remove_dir_all(&folder).await {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::internal(format!("removing {}", folder.display())).with_source(cause))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gathers the files below `folder`, by their paths below `root`.
+fn walk(
+    root: &FsPath,
+    folder: &FsPath,
+    age: Duration,
+    found: &mut Vec<(String, u64)>,
+) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // What goes away meanwhile is not there.
+        let Ok(about) = entry.metadata() else { continue };
+        let path = entry.path();
+        if about.is_dir() {
+            match walk(root, &path, age, found) {
+                Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => {}
+                walked => walked?,
+            }
+        } else if about.modified()?.elapsed().unwrap_or_default() >= age
+            && let Ok(below) = path.strip_prefix(root)
+        {
+            found.push((below.to_string_lossy().into_owned(), about.len()));
+        }
+    }
+    Ok(())
 }
 
 /// `object_store` renames into place but leaves the flush to the kernel.

@@ -1,16 +1,23 @@
 //! The record store: connections, transactions, and one module for each noun.
 
+mod access;
 mod accounts;
+mod batches;
 mod chunks;
+mod conversations;
 mod datasets;
+mod erasures;
 mod files;
 mod models;
+mod remembered;
 mod responses;
 mod revision;
 mod rollouts;
 mod runs;
 mod stores;
+mod tenants;
 mod upkeep;
+mod uploads;
 mod usage;
 
 use std::path::Path;
@@ -21,15 +28,19 @@ use cairn_kernel::{Clock, Id, Kind, Result, ResultExt};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-pub use accounts::{KeyRow, TenantRow};
+pub use accounts::{KeyRow, NewKeyRow, TenantRow};
 pub use chunks::{ChunkRow, NewChunk, decode_vector};
+pub use conversations::{ConversationRow, ItemRow, NewItem};
 pub use datasets::DatasetRow;
+pub use erasures::{ErasureRow, NewErasure};
 pub use files::{FileRow, TextRow};
 pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
-pub use responses::ResponseRow;
+pub use remembered::RememberedRow;
+pub use responses::{Append, Keeping, ResponseRow};
 pub use rollouts::{NewRolloutEvent, RolloutChange, RolloutEventRow, RolloutRow};
 pub use runs::RunRow;
 pub use stores::{Attachment, FileCounts, StoreFileRow, StoreRow};
+pub use uploads::{PartRow, UploadRow};
 pub use usage::{UsageEntry, UsageRow};
 
 use revision::Revision;
@@ -130,7 +141,17 @@ pub enum Order {
     Descending,
 }
 
-/// A cursor page: `limit` items after the item `after`, in `order`.
+impl Order {
+    fn reversed(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
+}
+
+/// A cursor page in `order`: the `limit` items behind `after`, or the `limit` items
+/// in front of `before`.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// Most items to return.
@@ -139,29 +160,50 @@ pub struct Page {
     pub order: Order,
     /// The id the page starts behind.
     pub after: Option<Id>,
+    /// The id the page ends in front of; counts only without `after`.
+    pub before: Option<Id>,
 }
 
 impl Page {
     /// The first `limit` items, newest first.
     pub fn first(limit: i64) -> Self {
-        Self { limit, order: Order::Descending, after: None }
+        Self { limit, order: Order::Descending, after: None, before: None }
+    }
+
+    /// Whether the page is read from its end: what is in front of a cursor is nearest to it
+    /// in the other order.
+    pub fn is_backward(&self) -> bool {
+        self.after.is_none() && self.before.is_some()
     }
 
     fn cursor(&self) -> &str {
-        self.after.as_ref().map_or("", Id::as_str)
+        self.after.as_ref().or(self.before.as_ref()).map_or("", Id::as_str)
+    }
+
+    /// The order to read rows in.
+    fn reading(&self) -> Order {
+        if self.is_backward() { self.order.reversed() } else { self.order }
+    }
+
+    /// Rows as they were read, in the page's order.
+    fn arrange<T>(&self, mut rows: Vec<T>) -> Vec<T> {
+        if self.is_backward() {
+            rows.reverse();
+        }
+        rows
     }
 }
 
 /// Picks the query for the page's order. Both take `$1` tenant, `$2` cursor, `$3` limit.
 macro_rules! paged {
-    ($page:expr, $row:ty, $select:literal) => {
-        match $page.order {
+    ($page:expr, $row:ty, $($select:tt)+) => {
+        match $page.reading() {
             $crate::records::Order::Ascending => sqlx::query_as::<_, $row>(concat!(
-                $select,
+                $($select)+,
                 " AND ($2 = '' OR id > $2) ORDER BY id ASC LIMIT $3"
             )),
             $crate::records::Order::Descending => sqlx::query_as::<_, $row>(concat!(
-                $select,
+                $($select)+,
                 " AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3"
             )),
         }

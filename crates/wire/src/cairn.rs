@@ -1,5 +1,6 @@
 //! What has no standard: `/cairn/v1`.
 
+mod erasure;
 mod models;
 mod rollouts;
 
@@ -9,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use erasure::{
+    AccessList, Certificate, Erasure, ErasureKey, Purged, SetAccess, Tenant, Verification,
+};
 pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlias};
 pub use rollouts::{
     Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,
@@ -25,6 +29,8 @@ pub struct WhoAmI {
     pub role: String,
     /// The key's id.
     pub key_id: String,
+    /// The users and groups it speaks for.
+    pub principals: Vec<String>,
     /// The program's version.
     pub version: &'static str,
 }
@@ -38,6 +44,9 @@ pub struct CreateKey {
     pub role: String,
     /// What to call it.
     pub name: Option<String>,
+    /// The users and groups it speaks for, such as `user:ada`: documents with an access
+    /// list answer only to those on it.
+    pub principals: Option<Vec<String>>,
 }
 
 /// A key; `key` only right after it was made.
@@ -54,6 +63,8 @@ pub struct Key {
     pub role: String,
     /// What it is called.
     pub name: String,
+    /// The users and groups it speaks for.
+    pub principals: Vec<String>,
     /// When it was made.
     pub created_at: i64,
     /// When it was revoked.
@@ -288,25 +299,4 @@ pub struct RowRange {
     pub offset: Option<u64>,
     /// How many, 50 by default and at most 10,000.
     pub limit: Option<u64>,
-}
-
-/// What a check of the index found.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Verification {
-    /// Whether index and records agree.
-    pub clean: bool,
-    /// The stores where they did not.
-    #[schema(value_type = Vec<Object>)]
-    pub findings: Vec<Value>,
-    /// Whether it was repaired.
-    pub repaired: bool,
-}
-
-/// What a purge removed.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub struct Purged {
-    /// Points of the index.
-    pub points: usize,
-    /// Blobs.
-    pub blobs: usize,
 }

@@ -1,21 +1,25 @@
 //! OpenAI's objects, as its official clients send and read them.
 
 mod chat;
+mod conversations;
 mod embeddings;
 mod files;
 mod rerank;
 mod responses;
 mod stores;
+mod uploads;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use chat::*;
+pub use conversations::*;
 pub use embeddings::*;
 pub use files::*;
 pub use rerank::*;
 pub use responses::*;
 pub use stores::*;
+pub use uploads::*;
 
 /// A page of a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -74,7 +78,7 @@ pub struct ListQuery {
     pub order: Option<String>,
     /// The id to start behind.
     pub after: Option<String>,
-    /// Not supported; named to be refused.
+    /// The id to end in front of; not together with `after`.
     pub before: Option<String>,
     /// Files only: their purpose.
     pub purpose: Option<String>,

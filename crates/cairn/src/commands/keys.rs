@@ -16,8 +16,9 @@ const KEYS: [&str; 3] = ["cairn", "v1", "keys"];
 /// `Forbidden` unless the key in use is an admin's, and what the server says.
 pub(super) async fn run(client: &Client, asked: Keys) -> Result<Outcome> {
     match asked {
-        Keys::Create { tenant, role, name, json } => {
-            let body = json!({"tenant": tenant, "role": role, "name": name});
+        Keys::Create { tenant, role, name, principals, json } => {
+            let body =
+                json!({"tenant": tenant, "role": role, "name": name, "principals": principals});
             let made = client.post(&KEYS, &body).await?;
             if json.json {
                 output::json(&made)?;

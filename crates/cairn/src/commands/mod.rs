@@ -75,6 +75,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Outcome> {
         Command::Predict(predict) => predict::run(&context.client()?, &predict).await,
         Command::Models(models) => Box::pin(models::run(&context, models)).await,
         Command::Keys(keys) => keys::run(&context.client()?, keys).await,
+        Command::Erase(erase) => upkeep::erase(&context.client()?, &erase).await,
         Command::Verify(verify) => upkeep::verify(&context.client()?, &verify).await,
         Command::Purge(json) => upkeep::purge(&context.client()?, json.json).await,
         Command::Doctor(json) => doctor::run(&context, json.json).await,

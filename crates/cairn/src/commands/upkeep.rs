@@ -1,10 +1,11 @@
-//! `cairn verify` and `cairn purge`: the index against the records, and what waits to go.
+//! `cairn verify`, `cairn purge` and `cairn erase`: the data against the records, and what
+//! is to go for good.
 
 use cairn_kernel::Result;
 use serde_json::{Value, json};
 
 use super::{Outcome, items, text};
-use crate::cli::Verify;
+use crate::cli::{Erase, Verify};
 use crate::client::Client;
 use crate::output;
 
@@ -33,16 +34,47 @@ pub(super) async fn purge(client: &Client, json: bool) -> Result<Outcome> {
         output::json(&purged)?;
     } else {
         output::line(format_args!(
-            "{} points of the index and {} blobs removed",
-            purged["points"], purged["blobs"]
+            "{} points, {} indexes and {} blobs removed, {} certificates signed",
+            purged["points"], purged["indexes"], purged["blobs"], purged["certificates"]
         ))?;
     }
     Ok(Outcome::Done)
 }
 
+/// Deletes, waits until the bytes are gone too, and prints the certificate.
+///
+/// # Errors
+/// What the server says.
+pub(super) async fn erase(client: &Client, asked: &Erase) -> Result<Outcome> {
+    let subject = &asked.subject;
+    let deleted = match (&subject.file, &subject.store, &subject.tenant) {
+        (Some(file), _, _) => client.delete(&["v1", "files", file]).await?,
+        (_, Some(store), _) => client.delete(&["v1", "vector_stores", store]).await?,
+        (_, _, Some(tenant)) => client.delete(&["cairn", "v1", "tenants", tenant]).await?,
+        (None, None, None) => return Ok(Outcome::Failed),
+    };
+    let id = match text(&deleted, "/cairn/erasure") {
+        "" => text(&deleted, "/id"),
+        erasure => erasure,
+    };
+    client.post(&["cairn", "v1", "purge"], &json!({})).await?;
+    let erasure = client.get(&["cairn", "v1", "erasures", id], &[]).await?;
+    if asked.json.json {
+        output::json(&erasure)?;
+    } else {
+        output::line(text(&erasure, "/certificate/statement"))?;
+        output::note(format_args!(
+            "signed with ed25519: {} (public key {})",
+            text(&erasure, "/certificate/signature"),
+            text(&erasure, "/certificate/public_key")
+        ));
+    }
+    Ok(if erasure["status"] == "completed" { Outcome::Done } else { Outcome::Failed })
+}
+
 fn render(found: &Value) -> String {
     if found["clean"] == true {
-        return "The index agrees with the records.".to_owned();
+        return "Indexes, vectors and bytes agree with the records.".to_owned();
     }
     let mut lines: Vec<String> = items(found, "/findings")
         .iter()
@@ -55,6 +87,17 @@ fn render(found: &Value) -> String {
             )
         })
         .collect();
+    for document in items(found, "/without_vectors") {
+        let (store, file) = (text(document, "/store"), text(document, "/file"));
+        lines.push(format!("{store}: {file} has chunks without a vector"));
+    }
+    for (pointer, what) in [
+        ("/orphaned_blobs", "belongs to nothing"),
+        ("/missing_blobs", "is missing; upload the file again"),
+    ] {
+        let paths = items(found, pointer).iter().filter_map(Value::as_str);
+        lines.extend(paths.map(|path| format!("{path} {what}")));
+    }
     lines.push(
         match found["repaired"] == true {
             true => "Repaired.",
@@ -77,6 +120,12 @@ mod tests {
             render(&found),
             "vs_1: 2 points missing, 0 too many\nRepair it with `cairn verify --repair`."
         );
-        assert!(render(&json!({"clean": true})).contains("agrees"));
+        let bytes = json!({"clean": false, "repaired": true, "orphaned_blobs": ["a"],
+            "without_vectors": [{"store": "vs_1", "file": "file-1"}]});
+        assert_eq!(
+            render(&bytes),
+            "vs_1: file-1 has chunks without a vector\na belongs to nothing\nRepaired."
+        );
+        assert!(render(&json!({"clean": true})).contains("agree"));
     }
 }

@@ -42,8 +42,9 @@ async fn every_bad_input_names_the_thing_and_the_server_goes_on() -> Result<()> 
     ensure!(status == StatusCode::BAD_REQUEST && body.to_string().contains("a, b"), "{body}");
 
     let store = caller.store("bad").await?;
-    let bad: [(&str, &[u8], &str); 4] = [
-        ("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "unsupported_file"),
+    let bad: [(&str, &[u8], &str); 5] = [
+        ("program.exe", b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0", "unsupported_file"),
+        ("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "invalid_file"),
         ("empty.md", b"", "invalid_file"),
         ("cut.docx", b"PK\x03\x04\x14\0\0\0\x08\0word/document.xml", "invalid_file"),
         ("broken.pdf", b"%PDF-1.7\nnothing more", "invalid_file"),

@@ -35,8 +35,9 @@ async fn a_document_is_found_cited_and_gone_when_deleted() -> Result<()> {
     let id = answer["id"].as_str().context("an id")?;
     ensure!(caller.get(&format!("/v1/responses/{id}")).await?.0 == StatusCode::OK);
     ensure!(caller.delete(&format!("/v1/files/{lighthouse}")).await? == StatusCode::OK);
-    let (status, _) = caller.get(&format!("/v1/responses/{id}")).await?;
-    ensure!(status == StatusCode::NOT_FOUND, "an answer that quotes a deleted file is kept");
+    let (status, kept) = caller.get(&format!("/v1/responses/{id}")).await?;
+    ensure!(status == StatusCode::OK && kept["cairn"]["scrubbed"] == true, "{kept}");
+    ensure!(!kept.to_string().contains("Ida Thorvald"), "a deleted file is still quoted: {kept}");
     let search = format!("/v1/vector_stores/{store}/search");
     let found =
         caller.json(Method::POST, &search, &json!({"query": "keeper Ida Thorvald"})).await?;
@@ -46,6 +47,22 @@ async fn a_document_is_found_cited_and_gone_when_deleted() -> Result<()> {
     ensure!(verified["points"].is_number(), "{verified}");
     let verified = scene.admin().json(Method::POST, "/cairn/v1/verify", &json!({})).await?;
     ensure!(verified["clean"] == true, "{verified}");
+    scene.stop().await
+}
+
+#[tokio::test]
+async fn a_scanned_page_is_found_by_its_words() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("office", "editor").await?;
+    let store = caller.store("scans").await?;
+    let page = include_bytes!("../../../documents/tests/scan.pdf");
+    let (file, state) = caller.ingest(&store, "invoice.pdf", page).await?;
+    ensure!(state["status"] == "completed", "{state}");
+    let search = format!("/v1/vector_stores/{store}/search");
+    let query = json!({"query": "What do the brass screws cost?"});
+    let found = caller.json(Method::POST, &search, &query).await?;
+    ensure!(found["data"][0]["file_id"] == file.as_str(), "{found}");
+    ensure!(found.to_string().contains("Brass screws | 3.20"), "{found}");
     scene.stop().await
 }
 

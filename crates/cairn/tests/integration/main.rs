@@ -4,9 +4,12 @@
 
 #![expect(clippy::expect_used, reason = "a broken scene ends the test")]
 
+mod access;
 mod bad_input;
 mod documents;
+mod erasure;
 mod rollouts;
 mod scene;
+mod surface;
 mod tables;
 mod tenancy;

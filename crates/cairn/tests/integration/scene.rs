@@ -107,17 +107,52 @@ impl Scene {
 
     /// A caller of another tenant.
     pub(crate) async fn tenant(&self, tenant: &str, role: &str) -> Result<Caller> {
-        let made = self
-            .admin()
-            .json(Method::POST, "/cairn/v1/keys", &json!({"tenant": tenant, "role": role}))
-            .await?;
+        self.speaking_for(tenant, role, &[]).await
+    }
+
+    /// A caller of another tenant that speaks for these users and groups.
+    pub(crate) async fn speaking_for(
+        &self,
+        tenant: &str,
+        role: &str,
+        principals: &[&str],
+    ) -> Result<Caller> {
+        let wish = json!({"tenant": tenant, "role": role, "principals": principals});
+        let made = self.admin().json(Method::POST, "/cairn/v1/keys", &wish).await?;
         Ok(self.with_key(made["key"].as_str().context("a key")?))
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// The files of the data folder that have `bytes` in them.
+    pub(crate) fn holding(&self, bytes: &str) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        search(self.data.path(), bytes.as_bytes(), &mut found)?;
+        Ok(found)
     }
 
     /// Stops everything; fails when a task does not end.
     pub(crate) async fn stop(self) -> Result<()> {
         end(self.services, &self.tasks).await
     }
+}
+
+fn search(folder: &std::path::Path, bytes: &[u8], found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            search(&path, bytes, found)?;
+        } else if let Ok(held) = std::fs::read(&path)
+            && held.windows(bytes.len()).any(|some| some == bytes)
+        {
+            // What goes away while it is read holds nothing.
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 async fn end(services: Services, tasks: &Tasks) -> Result<()> {
@@ -224,7 +259,7 @@ impl Caller {
     }
 }
 
-async fn read(answer: Response) -> Result<(StatusCode, Value)> {
+pub(crate) async fn read(answer: Response) -> Result<(StatusCode, Value)> {
     let status = answer.status();
     let text = answer.text().await?;
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

@@ -1,7 +1,10 @@
 //! API keys, for admins.
 
 use axum::extract::{Path, State};
+use cairn_kernel::{Result, ResultExt};
 use cairn_services::Services;
+use cairn_services::accounts::KeyWish;
+use cairn_services::records::KeyRow;
 use cairn_wire::cairn::{CreateKey, Key};
 use cairn_wire::openai::{Deleted, List};
 
@@ -17,13 +20,16 @@ pub(crate) async fn create(
 ) -> ApiResult<axum::Json<Key>> {
     let role = wanted.role.parse()?;
     let name = wanted.name.unwrap_or_default();
-    let made = services.accounts.create_key(&scope, &wanted.tenant, role, &name).await?;
+    let principals = wanted.principals.unwrap_or_default();
+    let wish = KeyWish { tenant: &wanted.tenant, role, name: &name, principals };
+    let made = services.accounts.create_key(&scope, wish).await?;
     Ok(axum::Json(Key {
         id: made.id.to_string(),
         key: Some(made.key.expose().to_owned()),
         tenant: made.tenant,
         role: made.role.to_string(),
         name: made.name,
+        principals: made.principals,
         created_at: services.now_seconds(),
         revoked_at: None,
     }))
@@ -36,19 +42,22 @@ pub(crate) async fn list(
     Caller(scope): Caller,
 ) -> ApiResult<axum::Json<List<Key>>> {
     let rows = services.accounts.list_keys(&scope).await?;
-    let keys = rows
-        .into_iter()
-        .map(|row| Key {
-            id: row.id,
-            key: None,
-            tenant: row.tenant_name,
-            role: row.role,
-            name: row.name,
-            created_at: row.created_at / 1000,
-            revoked_at: row.revoked_at.map(|at| at / 1000),
-        })
-        .collect();
-    Ok(axum::Json(super::whole(keys, |key| &key.id)))
+    let keys = rows.into_iter().map(key).collect::<Result<Vec<_>>>()?;
+    Ok(axum::Json(super::whole(keys, |key: &Key| &key.id)))
+}
+
+fn key(row: KeyRow) -> Result<Key> {
+    Ok(Key {
+        id: row.id,
+        key: None,
+        tenant: row.tenant_name,
+        role: row.role,
+        name: row.name,
+        principals: serde_json::from_str(&row.principals)
+            .or_internal("reading a key's principals")?,
+        created_at: row.created_at / 1000,
+        revoked_at: row.revoked_at.map(|at| at / 1000),
+    })
 }
 
 /// Ends a key at once.

@@ -22,6 +22,7 @@ pub(crate) async fn whoami(
         tenant: services.accounts.tenant_name(&scope).await?,
         role: scope.role().to_string(),
         key_id: scope.principal().to_string(),
+        principals: scope.principals().to_vec(),
         version: VERSION,
     }))
 }
@@ -99,7 +100,7 @@ pub(crate) struct VerifyRequest {
     repair: bool,
 }
 
-/// Compares the index with the records.
+/// Compares indexes, vectors and bytes with the records.
 #[utoipa::path(post, path = "/cairn/v1/verify", tag = "operate", request_body = VerifyRequest, responses((status = 200, body = Verification)))]
 pub(crate) async fn verify(
     State(services): State<Services>,
@@ -107,21 +108,26 @@ pub(crate) async fn verify(
     Json(wanted): Json<VerifyRequest>,
 ) -> ApiResult<axum::Json<Verification>> {
     scope.require(Role::Admin)?;
-    let findings = services.projection.verify(wanted.repair).await?;
+    let report = services.integrity.verify(wanted.repair).await?;
+    let clean = report.is_clean();
     Ok(axum::Json(Verification {
-        clean: findings.is_empty(),
-        findings: findings.iter().map(|finding| json!(finding)).collect(),
-        repaired: wanted.repair && !findings.is_empty(),
+        clean,
+        findings: report.indexes.iter().map(|finding| json!(finding)).collect(),
+        without_vectors: report.without_vectors.iter().map(|found| json!(found)).collect(),
+        repaired: wanted.repair && !clean && report.missing_blobs.is_empty(),
+        orphaned_blobs: report.orphaned_blobs,
+        missing_blobs: report.missing_blobs,
     }))
 }
 
-/// Finishes pending physical deletes now.
+/// Finishes pending physical deletes now, and signs their certificates.
 #[utoipa::path(post, path = "/cairn/v1/purge", tag = "operate", responses((status = 200, body = Purged)))]
 pub(crate) async fn purge(
     State(services): State<Services>,
     Caller(scope): Caller,
 ) -> ApiResult<axum::Json<Purged>> {
     scope.require(Role::Admin)?;
-    let (points, blobs) = services.purge().await?;
-    Ok(axum::Json(Purged { points, blobs }))
+    let cairn_services::erase::Purged { points, blobs, indexes, certificates } =
+        services.erase.purge().await?;
+    Ok(axum::Json(Purged { points, blobs, indexes, certificates }))
 }

@@ -20,8 +20,14 @@ use crate::error::ApiError;
 pub(super) const POLL_AFTER: [(&str, &str); 1] = [("openai-poll-after-ms", "200")];
 
 /// Seconds of a record's milliseconds.
-pub(super) fn seconds(millis: i64) -> i64 {
+pub(crate) fn seconds(millis: i64) -> i64 {
     millis.div_euclid(1000)
+}
+
+/// A number by way of its shortest decimal form: widened as it is, 0.03 would be sent with 18
+/// digits.
+pub(super) fn decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
 
 /// The query string of a list.
@@ -39,21 +45,43 @@ impl<S: Send + Sync> FromRequestParts<S> for Listing {
     }
 }
 
+/// What a request wants to see besides, of OpenAI's `include[]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Included {
+    /// The results of searches.
+    pub(super) results: bool,
+}
+
+/// What `include` names for the results of searches.
+pub(super) const RESULTS: &str = "file_search_call.results";
+
+impl<S: Send + Sync> FromRequestParts<S> for Included {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Query(pairs) =
+            Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|rejection| {
+                Error::invalid(format!("the query string does not fit: {}", rejection.body_text()))
+            })?;
+        let named = |name: &str| matches!(name, "include" | "include[]");
+        let results = pairs.iter().any(|(name, value)| named(name) && value == RESULTS);
+        Ok(Self { results })
+    }
+}
+
 /// A page asked for, and one item more, which says whether there is a next page.
 #[derive(Debug)]
-pub(super) struct Paging {
-    pub(super) page: Page,
+pub(crate) struct Paging {
+    pub(crate) page: Page,
     limit: usize,
 }
 
 impl Paging {
     /// Checks `query`: its limit is at most `most`, and `default` when absent.
-    pub(super) fn of(query: &ListQuery, most: i64, default: i64) -> Result<Self> {
-        if query.before.is_some() {
-            return Err(Error::invalid(
-                "'before' is not supported; list in the other 'order' and use 'after'",
-            )
-            .with_param("before"));
+    pub(crate) fn of(query: &ListQuery, most: i64, default: i64) -> Result<Self> {
+        if query.before.is_some() && query.after.is_some() {
+            return Err(Error::invalid("'before' and 'after' are two cursors; send one of them")
+                .with_param("before"));
         }
         let limit = query.limit.unwrap_or(default);
         if !(1..=most).contains(&limit) {
@@ -71,16 +99,21 @@ impl Paging {
             }
         };
         let after = query.after.as_deref().map(Id::from_raw);
+        let before = query.before.as_deref().map(Id::from_raw);
         let limit_and_one = limit + 1;
         Ok(Self {
-            page: Page { limit: limit_and_one, order, after },
+            page: Page { limit: limit_and_one, order, after, before },
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
         })
     }
 
     /// The page out of up to one item more than it holds.
-    pub(super) fn list<T>(&self, mut data: Vec<T>, id: impl Fn(&T) -> String) -> List<T> {
+    pub(crate) fn list<T>(&self, mut data: Vec<T>, id: impl Fn(&T) -> String) -> List<T> {
         let has_more = data.len() > self.limit;
+        if has_more && self.page.is_backward() {
+            // What goes on in front of the page is the one item more.
+            data.drain(..data.len() - self.limit);
+        }
         data.truncate(self.limit);
         List {
             object: "list",
@@ -98,6 +131,15 @@ pub(super) fn refuse_rest(rest: &BTreeMap<String, Value>, harmless: &[&str]) -> 
         Some((name, _)) => Err(unsupported(name)),
         None => Ok(()),
     }
+}
+
+/// Seconds a file shall live, of OpenAI's `expires_after`.
+pub(super) fn file_expiry(anchor: &str, seconds: i64) -> Result<i64> {
+    if anchor == "created_at" {
+        return Ok(seconds);
+    }
+    Err(Error::invalid(format!("the anchor of expires_after is '{anchor}'; use created_at"))
+        .with_param("expires_after"))
 }
 
 /// The end user that OpenAI's fields name, whose requests keep their version of a model.
@@ -292,8 +334,9 @@ mod tests {
     }
 
     #[test]
-    fn before_and_unknown_orders_are_refused_by_name() {
-        let before = ListQuery { before: Some("x".into()), ..ListQuery::default() };
+    fn two_cursors_and_unknown_orders_are_refused_by_name() {
+        let before =
+            ListQuery { before: Some("x".into()), after: Some("y".into()), ..ListQuery::default() };
         let order = ListQuery { order: Some("up".into()), ..ListQuery::default() };
         for (query, name) in [(before, "before"), (order, "order")] {
             let refused = Paging::of(&query, 100, 20).err();
@@ -312,6 +355,10 @@ mod tests {
         assert_eq!((last.data.len(), last.has_more), (2, false));
         let none = paging.list(Vec::<&str>::new(), |id| (*id).to_owned());
         assert_eq!((none.first_id, none.has_more), (None, false));
+        let before = ListQuery { before: Some("d".into()), ..query(2) };
+        let back = Paging::of(&before, 100, 20)?;
+        let page = back.list(vec!["a", "b", "c"], |id| (*id).to_owned());
+        assert_eq!((page.data, page.has_more), (vec!["b", "c"], true));
         Ok(())
     }
 

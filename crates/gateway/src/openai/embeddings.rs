@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cairn_kernel::{Error, Result};
 use cairn_services::Services;
+use cairn_services::models::Target;
 use cairn_wire::openai::{Embedding, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage};
 use serde_json::Value;
 
@@ -29,7 +30,9 @@ pub(crate) async fn create(
 ) -> ApiResult<Json<EmbeddingsResponse>> {
     let base64 = is_base64(request.encoding_format.as_deref())?;
     let texts = texts(&request.input)?;
-    let made = services.inference.embed(&scope, &request.model, texts).await?;
+    let target =
+        Target { name: request.model.clone(), request_id: id.clone(), ..Target::default() };
+    let made = services.inference.embed(&scope, &target, texts).await?;
     let own = made.vectors.first().map_or(0, Vec::len);
     if let Some(wanted) = request.dimensions.filter(|wanted| *wanted != own) {
         return Err(Error::invalid(format!(
@@ -93,8 +96,7 @@ fn encode(vector: &[f32], base64: bool) -> Value {
         let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
         return Value::String(STANDARD.encode(bytes));
     }
-    // By way of its shortest decimal form: widened as it is, 0.03 would be sent with 18 digits.
-    vector.iter().map(|number| Value::from(number.to_string().parse::<f64>().ok())).collect()
+    vector.iter().map(|number| Value::from(convert::decimal(*number))).collect()
 }
 
 #[cfg(test)]

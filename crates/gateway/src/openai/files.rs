@@ -1,7 +1,5 @@
 //! `/v1/files`: uploads, lists, downloads, deletes.
 
-mod form;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -10,9 +8,10 @@ use axum::response::{IntoResponse, Response};
 use cairn_kernel::Id;
 use cairn_services::Services;
 use cairn_services::records::FileRow;
-use cairn_wire::openai::{Deleted, FileObject, List, ListQuery, UploadForm};
+use cairn_wire::openai::{Erased, ErasedExtra, FileExtra, FileObject, List, ListQuery, UploadForm};
 
 use super::convert::{Listing, Paging, seconds};
+use super::form;
 use crate::error::ApiResult;
 use crate::extract::Caller;
 
@@ -29,9 +28,8 @@ pub(crate) async fn upload(
     Caller(scope): Caller,
     request: Request,
 ) -> ApiResult<Json<FileObject>> {
-    let form::Upload { filename, purpose, bytes } =
-        form::read(request, services.limits.upload_bytes).await?;
-    let row = services.files.upload(&scope, &filename, &purpose, bytes).await?;
+    let (wish, bytes) = form::file(request, services.limits.upload_bytes).await?;
+    let row = services.files.upload(&scope, wish, bytes).await?;
     Ok(Json(object(row)))
 }
 
@@ -71,21 +69,22 @@ pub(crate) async fn retrieve(
     Ok(Json(object(services.files.get(&scope, &Id::from_raw(id)).await?)))
 }
 
-/// Deletes a file everywhere.
+/// Deletes a file everywhere, stored answers and conversations included.
 #[utoipa::path(
     delete,
     path = "/v1/files/{id}",
     tag = "files",
     params(("id" = String, Path)),
-    responses((status = 200, body = Deleted))
+    responses((status = 200, body = Erased))
 )]
 pub(crate) async fn delete(
     State(services): State<Services>,
     Caller(scope): Caller,
     Path(id): Path<String>,
-) -> ApiResult<Json<Deleted>> {
-    services.files.delete(&scope, &Id::from_raw(id.as_str())).await?;
-    Ok(Json(Deleted { id, object: "file", deleted: true }))
+) -> ApiResult<Json<Erased>> {
+    let erased = services.erase.file(&scope, &Id::from_raw(id.as_str())).await?;
+    let cairn = ErasedExtra { erasure: erased.id };
+    Ok(Json(Erased { id, object: "file", deleted: true, cairn }))
 }
 
 /// The bytes of a file.
@@ -110,7 +109,8 @@ pub(crate) async fn content(
     Ok((headers, Body::from_stream(bytes)).into_response())
 }
 
-fn object(row: FileRow) -> FileObject {
+/// A file for the wire.
+pub(super) fn object(row: FileRow) -> FileObject {
     FileObject {
         id: row.id,
         object: "file",
@@ -119,6 +119,8 @@ fn object(row: FileRow) -> FileObject {
         filename: row.filename,
         purpose: row.purpose,
         status: "processed",
+        expires_at: row.expires_at.map(seconds),
+        cairn: FileExtra { restricted: row.restricted != 0 },
     }
 }
 

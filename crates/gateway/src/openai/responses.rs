@@ -1,12 +1,17 @@
 //! `/v1/responses`: answers over files with citations, or plain ones.
 
-mod history;
-mod input;
+mod background;
+pub(super) mod history;
+pub(super) mod input;
+mod keeper;
+mod live;
+mod replay;
 mod request;
 mod script;
 mod source;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_stream::stream;
@@ -15,17 +20,21 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cairn_kernel::{Clock, Error, Id, Result, ResultExt, Scope};
-use cairn_services::Services;
+use cairn_services::chat::ChatRequest;
 use cairn_services::records::ResponseRow;
-use cairn_wire::openai::{self as wire, List, ListQuery, ResponseRequest};
+use cairn_services::{ChatMessage, Services};
+use cairn_wire::openai::{self as wire, InputTokens, List, ListQuery, ResponseRequest};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::convert::{self, Listing, Paging, unsupported};
+use super::convert::{Listing, Paging};
 use super::sse;
 use crate::error::{self, ApiResult};
 use crate::extract::{Caller, Json as Body, RequestId, Sticky};
+use keeper::Keeper;
+pub(crate) use live::Live;
+use request::Asked;
 use script::{Beat, Script};
 
 /// Answers a question.
@@ -42,6 +51,7 @@ use script::{Beat, Script};
 )]
 pub(crate) async fn create(
     State(services): State<Services>,
+    State(live): State<Live>,
     Caller(scope): Caller,
     RequestId(trace): RequestId,
     Sticky(sticky): Sticky,
@@ -51,23 +61,72 @@ pub(crate) async fn create(
     let now = Clock::system().now();
     let mut asked = request::read(request, now)?;
     asked.sticky = sticky.or(asked.sticky);
-    let mut sources = Vec::new();
-    if let Some(previous) = &asked.previous {
-        let earlier = history::load(&services, &scope, previous).await?;
-        asked.input.precede(earlier.turns);
-        sources = earlier.sources;
-    }
-    let input = serde_json::to_string(&asked.input.items).or_internal("writing input items")?;
-    let (streamed, store) = (asked.stream, asked.shell.store);
+    let sources = remember(&services, &scope, &mut asked).await?;
     let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results);
-    let beats = source::beats(&services, &scope, asked, &trace, started).await?;
+    let keeper = Keeper {
+        services: services.clone(),
+        scope: scope.clone(),
+        trace,
+        store: asked.shell.store,
+        begun: asked.shell.background,
+        items: asked.input.items.clone(),
+        sources,
+        conversation: asked.conversation.clone(),
+        created_at: now,
+    };
+    if asked.shell.background {
+        return begin(&live, asked, script, keeper).await;
+    }
+    let streamed = asked.stream;
+    let beats = source::beats(&services, &scope, asked, &keeper.trace, started).await?;
     // The search is over before anything is sent, so what fails until then has a status.
     let beats = sse::read_ahead(beats, |beat| !matches!(beat, Beat::Searching)).await?;
-    let keeper = Keeper { services, scope, trace, store, input, sources, created_at: now };
     if streamed {
         return Ok(play(script, beats, keeper));
     }
     Ok(Json(whole(script, beats, &keeper).await?).into_response())
+}
+
+/// Puts what was said before in front of the question, and lets the search look for what
+/// the question means there. Returns the files that all of it rests on.
+async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Result<Vec<String>> {
+    let earlier = match (&asked.previous, &asked.conversation) {
+        (Some(previous), _) => history::load(services, scope, previous).await?,
+        (None, Some(id)) => history::of_conversation(services, scope, id).await?,
+        (None, None) => history::Earlier::default(),
+    };
+    asked.input.precede(earlier.turns);
+    if let Some(search) = &mut asked.search {
+        let input = &asked.input;
+        search.queries = services.answers.wordings(&input.question, &input.history);
+    }
+    let mut named = Vec::new();
+    for item in &asked.input.items {
+        history::collect_files(item, &mut named);
+    }
+    // A client may name what is not there, or is another's.
+    let mut sources = services.responses.files_among(scope, &named).await?;
+    sources.extend(earlier.sources);
+    sources.sort();
+    sources.dedup();
+    Ok(sources)
+}
+
+/// Begins an answer that nobody waits for; with `stream`, its events are followed.
+async fn begin(live: &Live, asked: Asked, script: Script, keeper: Keeper) -> ApiResult<Response> {
+    let shell = asked.shell.clone();
+    let streamed = asked.stream;
+    let listed = live.list(&keeper.scope, &shell.id)?;
+    keeper.begin(&shell).await?;
+    let running = Arc::clone(&listed.running);
+    let tasks = keeper.services.tasks.clone();
+    let shutdown = tasks.shutdown();
+    tasks.spawn("background response", background::run(listed, asked, script, keeper, shutdown));
+    if streamed {
+        let events = running.follow(0).map(|event| sse::named(&event));
+        return Ok(sse::respond(events));
+    }
+    Ok(Json(shell).into_response())
 }
 
 async fn whole(
@@ -78,7 +137,7 @@ async fn whole(
     while let Some(beat) = beats.next().await {
         script.step(beat?);
         if let Some(response) = script.finished() {
-            keeper.keep(response).await?;
+            keeper.keep(&script).await?;
             return Ok(response.clone());
         }
     }
@@ -102,9 +161,7 @@ fn play(
             };
             let events = script.step(beat);
             // What is announced as complete is kept already.
-            if let Some(response) = script.finished()
-                && let Err(failure) = keeper.keep(response).await
-            {
+            if let Err(failure) = keeper.keep(&script).await {
                 break failure;
             }
             for event in events {
@@ -119,64 +176,114 @@ fn play(
     })
 }
 
-/// What is done with a finished answer.
-struct Keeper {
-    services: Services,
-    scope: Scope,
-    trace: String,
-    store: bool,
-    input: String,
-    /// Files that earlier turns rest on.
-    sources: Vec<String>,
-    created_at: i64,
+/// How many tokens a question would read, with the turns before it.
+#[utoipa::path(
+    post,
+    path = "/v1/responses/input_tokens",
+    tag = "responses",
+    request_body = ResponseRequest,
+    responses((status = 200, body = InputTokens))
+)]
+pub(crate) async fn input_tokens(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    RequestId(trace): RequestId,
+    Body(request): Body<ResponseRequest>,
+) -> ApiResult<Json<InputTokens>> {
+    let mut asked = request::read(request, Clock::system().now())?;
+    remember(&services, &scope, &mut asked).await?;
+    let instructions = asked.input.instructions(asked.shell.instructions.as_deref());
+    let system = instructions.map(|text| ChatMessage::new("system", text));
+    let question = ChatMessage::new("user", asked.input.question);
+    let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
+    let request = ChatRequest { messages, trace, ..ChatRequest::default() };
+    let input_tokens = services.inference.count_tokens(&scope, &asked.model, request).await?;
+    Ok(Json(InputTokens { object: "response.input_tokens", input_tokens }))
 }
 
-impl Keeper {
-    async fn keep(&self, response: &wire::Response) -> Result<()> {
-        let (read, written) =
-            response.usage.map_or((0, 0), |usage| (usage.input_tokens, usage.output_tokens));
-        let tokens = (i64::from(read), i64::from(written));
-        let entry = convert::usage("responses", &response.model, tokens, &self.trace);
-        self.services.usage.record(&self.scope, entry).await;
-        if !self.store {
-            return Ok(());
-        }
-        let body = serde_json::to_value(response).or_internal("writing a response")?;
-        let mut sources = self.sources.clone();
-        history::collect_files(&body, &mut sources);
-        let row = ResponseRow {
-            id: response.id.clone(),
-            body: serde_json::to_string(response).or_internal("writing a response")?,
-            input: self.input.clone(),
-            created_at: self.created_at,
-        };
-        self.services.responses.keep(&self.scope, &row, &sources).await
-    }
-}
-
-/// A kept answer.
+/// A kept answer, or with `stream` its events.
 #[utoipa::path(
     get,
     path = "/v1/responses/{id}",
     tag = "responses",
-    params(("id" = String, Path)),
+    params(
+        ("id" = String, Path),
+        ("stream" = Option<bool>, Query, description = "the events instead of the object"),
+        ("starting_after" = Option<u64>, Query, description = "number of the last event seen")
+    ),
     responses((status = 200, body = wire::Response))
 )]
 pub(crate) async fn retrieve(
     State(services): State<Services>,
+    State(live): State<Live>,
     Caller(scope): Caller,
     Path(id): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,
-) -> ApiResult<Json<Value>> {
-    let asked = |name: &str| query.get(name).is_some_and(|value| value != "false");
-    if let Some(name) = ["stream", "starting_after"].into_iter().find(|name| asked(name)) {
-        return Err(unsupported(name).into());
+) -> ApiResult<Response> {
+    let row = services.responses.get(&scope, &Id::from_raw(id.as_str())).await?;
+    let streamed = query.get("stream").is_some_and(|value| value != "false");
+    let next = starting_after(query.get("starting_after").map(String::as_str))?;
+    if !streamed {
+        return Ok(Json(body(&row)?).into_response());
     }
+    if let Some(running) = live.find(&scope, &id) {
+        let events = running.follow(next).map(|event| sse::named(&event));
+        return Ok(sse::respond(events));
+    }
+    // It may have ended since it was read.
     let row = services.responses.get(&scope, &Id::from_raw(id)).await?;
-    Ok(Json(serde_json::from_str(&row.body).or_internal("reading a kept response")?))
+    let pieces: Vec<usize> = serde_json::from_str(&row.pieces).or_internal("reading a response")?;
+    let events = replay::events(&body(&row)?, &pieces).into_iter().skip(next);
+    let events: Vec<_> = events.map(|event| sse::named(&event)).collect();
+    Ok(sse::respond(futures::stream::iter(events)))
 }
 
-/// Deletes a kept answer.
+/// The number of the event to begin with.
+fn starting_after(given: Option<&str>) -> Result<usize> {
+    let Some(given) = given else { return Ok(0) };
+    let last: usize = given.parse().map_err(|_| {
+        refused("starting_after", format!("starting_after is '{given}' and no event's number"))
+    })?;
+    Ok(last.saturating_add(1))
+}
+
+fn body(row: &ResponseRow) -> Result<Value> {
+    serde_json::from_str(&row.body).or_internal("reading a kept response")
+}
+
+/// Stops an answer that nobody waits for.
+#[utoipa::path(
+    post,
+    path = "/v1/responses/{id}/cancel",
+    tag = "responses",
+    params(("id" = String, Path)),
+    responses((status = 200, body = wire::Response))
+)]
+pub(crate) async fn cancel(
+    State(services): State<Services>,
+    State(live): State<Live>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+) -> ApiResult<Json<Value>> {
+    let id = Id::from_raw(id);
+    let row = services.responses.get(&scope, &id).await?;
+    let mut cancelled = body(&row)?;
+    if cancelled["background"] != true {
+        return Err(refused("id", "only a background response can be cancelled").into());
+    }
+    cancelled["status"] = json!("cancelled");
+    let text = cancelled.to_string();
+    if services.responses.update(&scope, &id, "cancelled", &text).await? {
+        if let Some(running) = live.find(&scope, id.as_str()) {
+            running.stop();
+        }
+        return Ok(Json(cancelled));
+    }
+    // It ended before; asking again changes nothing.
+    Ok(Json(body(&services.responses.get(&scope, &id).await?)?))
+}
+
+/// Deletes a kept answer; one under way stops.
 #[utoipa::path(
     delete,
     path = "/v1/responses/{id}",
@@ -186,10 +293,14 @@ pub(crate) async fn retrieve(
 )]
 pub(crate) async fn delete(
     State(services): State<Services>,
+    State(live): State<Live>,
     Caller(scope): Caller,
     Path(id): Path<String>,
 ) -> ApiResult<(StatusCode, Json<wire::Deleted>)> {
     services.responses.delete(&scope, &Id::from_raw(id.as_str())).await?;
+    if let Some(running) = live.find(&scope, &id) {
+        running.stop();
+    }
     Ok((StatusCode::OK, Json(wire::Deleted { id, object: "response", deleted: true })))
 }
 

@@ -29,7 +29,12 @@ pub(crate) async fn search(
     Path(id): Path<String>,
     Body(request): Body<SearchRequest>,
 ) -> ApiResult<Json<SearchResults>> {
-    let asked = asked(&id, request)?;
+    let rewrite = request.rewrite_query == Some(true);
+    let mut asked = asked(&id, request)?;
+    if rewrite {
+        let words = asked.queries.iter().flat_map(|query| services.answers.keywords(query));
+        asked.queries = words.collect();
+    }
     let found = services.retrieve.search(&scope, &asked).await?;
     Ok(Json(SearchResults {
         object: "vector_store.search_results.page",
@@ -41,9 +46,6 @@ pub(crate) async fn search(
 }
 
 fn asked(store: &str, request: SearchRequest) -> Result<Request> {
-    if request.rewrite_query == Some(true) {
-        return Err(convert::unsupported("rewrite_query"));
-    }
     let queries = match request.query {
         OneOrMany::One(query) => vec![query],
         OneOrMany::Many(queries) => queries,
@@ -94,7 +96,6 @@ mod tests {
         for body in [
             json!({"query": []}),
             json!({"query": ["a", " "]}),
-            json!({"query": "a", "rewrite_query": true}),
             json!({"query": "a", "max_num_results": 51}),
             json!({"query": "a", "ranking_options": {"ranker": "other"}}),
             json!({"query": "a", "filters": {"type": "like", "key": "k", "value": 1}}),

@@ -7,8 +7,9 @@ use axum::extract::{Path, State};
 use cairn_kernel::{Id, Scope};
 use cairn_services::Services;
 use cairn_wire::openai::{
-    AttachFile, CreateFileBatch, CreateVectorStore, Deleted, FileBatch, FileContentPage, List,
-    ListQuery, TextContent, UpdateAttributes, UpdateVectorStore, VectorStore, VectorStoreFile,
+    AttachFile, CreateFileBatch, CreateVectorStore, Deleted, Erased, ErasedExtra, FileBatch,
+    FileContentPage, List, ListQuery, TextContent, UpdateAttributes, UpdateVectorStore,
+    VectorStore, VectorStoreFile,
 };
 
 use super::convert::{Listing, POLL_AFTER, Paging};
@@ -24,7 +25,7 @@ fn polled<T>(value: T) -> Polled<T> {
 
 async fn store(services: &Services, scope: &Scope, id: &Id) -> ApiResult<Polled<VectorStore>> {
     let (row, counts) = services.stores.get(scope, id).await?;
-    Ok(polled(objects::store(row, &counts)?))
+    Ok(polled(objects::store(row, &counts, services.now_seconds())?))
 }
 
 /// Makes a vector store.
@@ -60,8 +61,9 @@ pub(crate) async fn list(
 ) -> ApiResult<Json<List<VectorStore>>> {
     let paging = Paging::of(&query, 100, 20)?;
     let found = services.stores.list(&scope, &paging.page).await?;
+    let now = services.now_seconds();
     let data: Result<Vec<_>, _> =
-        found.into_iter().map(|(row, counts)| objects::store(row, &counts)).collect();
+        found.into_iter().map(|(row, counts)| objects::store(row, &counts, now)).collect();
     Ok(Json(paging.list(data?, |store| store.id.clone())))
 }
 
@@ -107,15 +109,16 @@ pub(crate) async fn update(
     path = "/v1/vector_stores/{id}",
     tag = "vector stores",
     params(("id" = String, Path)),
-    responses((status = 200, body = Deleted))
+    responses((status = 200, body = Erased))
 )]
 pub(crate) async fn delete(
     State(services): State<Services>,
     Caller(scope): Caller,
     Path(id): Path<String>,
-) -> ApiResult<Json<Deleted>> {
-    services.stores.delete(&scope, &Id::from_raw(id.as_str())).await?;
-    Ok(Json(Deleted { id, object: "vector_store.deleted", deleted: true }))
+) -> ApiResult<Json<Erased>> {
+    let erased = services.erase.store(&scope, &Id::from_raw(id.as_str())).await?;
+    let cairn = ErasedExtra { erasure: erased.id };
+    Ok(Json(Erased { id, object: "vector_store.deleted", deleted: true, cairn }))
 }
 
 /// Attaches a file; it is read in the background.

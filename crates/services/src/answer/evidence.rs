@@ -18,6 +18,11 @@ const ASKING: [&str; 24] = [
     "can", "should",
 ];
 
+/// Whether a term asks, and says nothing of what is asked about.
+pub(crate) fn is_asking(term: &str) -> bool {
+    ASKING.contains(&term)
+}
+
 /// The content words of `text`, stemmed, each once.
 pub(crate) fn terms(analyzer: &Analyzer, text: &str) -> HashSet<String> {
     analyzer.terms(text).into_iter().collect()
@@ -80,6 +85,19 @@ impl Confidence {
     pub fn suffices(&self) -> bool {
         self.score() >= Self::THRESHOLD
     }
+}
+
+/// Which of the wordings of a question the passages answer best.
+pub(crate) fn clearest<'w>(
+    analyzer: &Analyzer,
+    wordings: &'w [String],
+    passages: &[Passage],
+) -> Option<&'w str> {
+    let score = |wording: &str| Confidence::of(analyzer, wording, passages).score();
+    let mut scored = wordings.iter().map(|wording| (score(wording), wording.as_str()));
+    let first = scored.next()?;
+    let best = scored.fold(first, |best, next| if next.0 > best.0 { next } else { best });
+    Some(best.1)
 }
 
 /// Puts the passages first that say most of what is asked in two neighbouring

@@ -13,6 +13,7 @@ mod evidence;
 mod extract;
 mod markers;
 mod prompt;
+mod rewrite;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +29,7 @@ use futures::{Stream, StreamExt};
 
 pub use cite::{Citation, Unsupported};
 pub use evidence::Confidence;
+pub(crate) use prompt::SILENT;
 
 use crate::chat::Inference;
 use crate::models::Target;
@@ -50,7 +52,8 @@ pub struct Question {
     pub history: Vec<ChatMessage>,
     /// More instructions for the writer.
     pub instructions: Option<String>,
-    /// Where and how to search; its query is `text`.
+    /// Where and how to search; its queries are wordings of `text`, as
+    /// [`Answers::wordings`] gives them.
     pub search: Request,
     /// The model asked for.
     pub model: String,
@@ -144,6 +147,17 @@ impl Answers {
         Self { records, retrieve, inference, analyzer: Arc::new(Analyzer::default()) }
     }
 
+    /// What to search for when `question` is asked after these turns, oldest first: the
+    /// question, and where it leans on what was said before, what it means.
+    pub fn wordings(&self, question: &str, history: &[ChatMessage]) -> Vec<String> {
+        rewrite::wordings(&self.analyzer, question, history)
+    }
+
+    /// A query in prose with its content words beside it.
+    pub fn keywords(&self, query: &str) -> Vec<String> {
+        rewrite::keywords(&self.analyzer, query)
+    }
+
     /// Answers a question step by step. Dropping the stream stops the work.
     pub fn answer(&self, scope: Scope, question: Question) -> BoxStream<'static, Result<Step>> {
         let this = self.clone();
@@ -156,12 +170,16 @@ impl Answers {
             };
             let writer = this.inference.writer(&scope, &target).await?;
             yield Step::Searching;
+            let analyzer = this.retrieve.analyzer(&question.search.stores).await?;
             let searching = Instant::now();
             let wide = Request { limit: question.search.limit.max(CANDIDATES), ..question.search.clone() };
             let mut found = this.retrieve.search(&scope, &wide).await?;
-            evidence::rerank(&this.analyzer, &question.text, &mut found);
+            let wordings = &question.search.queries;
+            let about = evidence::clearest(&analyzer, wordings, &found);
+            let about = about.unwrap_or(question.text.as_str()).to_owned();
+            evidence::rerank(&analyzer, &about, &mut found);
             found.truncate(question.search.limit);
-            let mut draft = Draft::new(&this.analyzer, &question.text, &found);
+            let mut draft = Draft::new(&analyzer, &about, &found);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
             yield Step::Found(found.clone());
@@ -172,7 +190,7 @@ impl Answers {
                 draft.refuse(reason);
             } else if let Some(writer) = writer {
                 let messages = prompt::grounded(
-                    &this.analyzer, &question.text, question.instructions.as_deref(),
+                    &analyzer, (question.text.as_str(), about.as_str()), question.instructions.as_deref(),
                     &question.history, &shown,
                 );
                 let request = ChatRequest {
@@ -193,16 +211,16 @@ impl Answers {
                             draft.answer.text.push_str(&text);
                             yield Step::Text(text);
                         }
-                        Piece::End(end, markers) => draft.written(&this.analyzer, &end, &markers, &shown),
+                        Piece::End(end, markers) => draft.written(&analyzer, &end, &markers, &shown),
                     }
                 }
                 // A model that has nothing to say does not keep the documents from it.
                 if draft.answer.text.trim().is_empty() {
-                    draft.extract(&this.analyzer, &question.text, &shown);
+                    draft.extract(&analyzer, &about, &shown);
                     yield Step::Text(draft.answer.text.clone());
                 }
             } else {
-                draft.extract(&this.analyzer, &question.text, &shown);
+                draft.extract(&analyzer, &about, &shown);
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);

@@ -40,15 +40,16 @@ pub(crate) fn distinct(passages: &[Passage], most: usize) -> Vec<Passage> {
     kept
 }
 
-/// The chat that asks for a grounded answer.
+/// The chat that asks for a grounded answer. The question comes as it was asked, and as
+/// what it is about.
 pub(crate) fn grounded(
     analyzer: &Analyzer,
-    question: &str,
+    (question, about): (&str, &str),
     instructions: Option<&str>,
     history: &[ChatMessage],
     passages: &[Passage],
 ) -> Vec<ChatMessage> {
-    let wanted = super::evidence::subject(analyzer, question);
+    let wanted = super::evidence::subject(analyzer, about);
     let mut sources = String::new();
     for (number, passage) in passages.iter().enumerate() {
         let excerpt = excerpt(analyzer, &wanted, &passage.chunk.text);

@@ -26,12 +26,31 @@ pub struct KeyRow {
     pub role: String,
     /// What the admin called it.
     pub name: String,
+    /// The users and groups it speaks for: a JSON list.
+    pub principals: String,
     /// SHA-256 of the secret, hex.
     pub hash: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it stopped to work.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// A key to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKeyRow<'a> {
+    /// The part of the key that is not secret.
+    pub id: &'a Id,
+    /// Whose key it is.
+    pub tenant: &'a Id,
+    /// What it may do.
+    pub role: Role,
+    /// What the admin calls it.
+    pub name: &'a str,
+    /// For whom it speaks.
+    pub principals: &'a [String],
+    /// SHA-256 of the secret, hex.
+    pub hash: &'a str,
 }
 
 impl Records {
@@ -68,28 +87,23 @@ impl Records {
             .ok_or_else(|| Error::not_found("the tenant of this key"))
     }
 
-    /// Stores a new key for `tenant`.
+    /// Stores a new key.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn insert_key(
-        &self,
-        id: &Id,
-        tenant: &Id,
-        role: Role,
-        name: &str,
-        hash: &str,
-    ) -> Result<()> {
+    pub async fn insert_key(&self, key: &NewKeyRow<'_>) -> Result<()> {
+        let principals = serde_json::to_string(key.principals).or_internal("writing principals")?;
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO api_keys (id, tenant_id, role, name, hash, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO api_keys (id, tenant_id, role, name, principals, hash, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
-        .bind(id.as_str())
-        .bind(tenant.as_str())
-        .bind(role.as_str())
-        .bind(name)
-        .bind(hash)
+        .bind(key.id.as_str())
+        .bind(key.tenant.as_str())
+        .bind(key.role.as_str())
+        .bind(key.name)
+        .bind(principals)
+        .bind(key.hash)
         .bind(self.clock.now())
         .execute(&mut *tx)
         .await
@@ -103,8 +117,8 @@ impl Records {
     /// `Internal` when the database refuses.
     pub async fn key_by_id(&self, id: &str) -> Result<Option<KeyRow>> {
         sqlx::query_as(
-            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.hash, k.created_at, \
-             k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id WHERE k.id = $1",
+            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.principals, k.hash, \
+             k.created_at, k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id WHERE k.id = $1",
         )
         .bind(id)
         .fetch_optional(&self.read)
@@ -119,8 +133,8 @@ impl Records {
     pub async fn list_keys(&self, scope: &Scope) -> Result<Vec<KeyRow>> {
         scope.require(Role::Admin)?;
         sqlx::query_as(
-            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.hash, k.created_at, \
-             k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id ORDER BY k.id DESC",
+            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.principals, k.hash, \
+             k.created_at, k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id ORDER BY k.id DESC",
         )
         .fetch_all(&self.read)
         .await

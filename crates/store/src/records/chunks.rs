@@ -3,6 +3,7 @@
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use sqlx::QueryBuilder;
 
+use super::access::{asker, manager, readable};
 use super::{Records, Tx};
 
 /// A passage of a document, alive as long as its row is.
@@ -68,6 +69,9 @@ pub fn decode_vector(bytes: &[u8]) -> Vec<f32> {
         .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
         .collect()
 }
+
+/// Points looked up in one statement.
+const POINTS_AT_ONCE: usize = 500;
 
 impl Records {
     /// Stores the chunks of one attachment within a transaction, replacing those of
@@ -140,7 +144,8 @@ impl Records {
     }
 
     /// Those of the given points that are alive now, in completed attachments of
-    /// the stores named. What was deleted is not among them, whatever the index says.
+    /// the stores named, and that the caller's key may be answered from. What was deleted
+    /// or is kept from the caller is not among them, whatever the index says.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -160,7 +165,15 @@ impl Records {
              JOIN files f ON f.id = c.file_id \
              WHERE sf.status = 'completed' AND sf.revision = c.revision AND c.tenant_id = ",
         );
-        query.push_bind(scope.tenant().as_str()).push(" AND c.store_id = ");
+        let who = asker(scope);
+        query.push_bind(scope.tenant().as_str());
+        query.push(" AND (f.expires_at IS NULL OR f.expires_at > ").push_bind(self.clock.now());
+        query.push(
+            ") AND (f.restricted = 0 OR EXISTS (SELECT 1 FROM file_access fa \
+             WHERE fa.file_id = f.id AND replace(",
+        );
+        query.push_bind(who.clone()).push(", '|' || fa.principal || '|', '') <> ").push_bind(who);
+        query.push(")) AND c.store_id = ");
         query.push_bind(store.as_str()).push(" AND c.seq IN (");
         let mut list = query.separated(", ");
         for point in points {
@@ -168,6 +181,32 @@ impl Records {
         }
         query.push(")");
         query.build_query_as().fetch_all(&self.read).await.or_internal("reading hits")
+    }
+
+    /// Those of the given points whose rows are gone.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn dead_points(&self, store: &Id, points: &[i64]) -> Result<Vec<i64>> {
+        let mut dead = Vec::new();
+        for some in points.chunks(POINTS_AT_ONCE) {
+            let mut query =
+                QueryBuilder::<sqlx::Sqlite>::new("SELECT seq FROM chunks WHERE store_id = ");
+            query.push_bind(store.as_str()).push(" AND seq IN (");
+            let mut list = query.separated(", ");
+            for point in some {
+                list.push_bind(*point);
+            }
+            query.push(")");
+            let alive: Vec<i64> = query
+                .build_query_scalar()
+                .persistent(false)
+                .fetch_all(&self.read)
+                .await
+                .or_internal("looking up points")?;
+            dead.extend(some.iter().copied().filter(|point| !alive.contains(point)));
+        }
+        Ok(dead)
     }
 
     /// The text of an attached file as stored, in order of its chunks.
@@ -204,14 +243,16 @@ impl Records {
     /// # Errors
     /// `NotFound` when the tenant has no such chunk.
     pub async fn chunk_of(&self, scope: &Scope, id: &str) -> Result<ChunkRow> {
-        sqlx::query_as(
+        sqlx::query_as(concat!(
             "SELECT c.seq, c.id, c.file_id, f.filename, sf.attributes, c.revision, c.ordinal, c.text, \
              c.heading, c.page, c.char_start, c.char_end, c.tokens FROM chunks c \
              JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
-             JOIN files f ON f.id = c.file_id WHERE c.tenant_id = $1 AND c.id = $2",
-        )
+             JOIN files f ON f.id = c.file_id WHERE c.tenant_id = $1 AND c.id = $2 AND ",
+            readable!("f", "$3")
+        ))
         .bind(scope.tenant().as_str())
         .bind(id)
+        .bind(manager(scope))
         .fetch_optional(&self.read)
         .await
         .or_internal("reading a chunk")?

@@ -87,6 +87,18 @@ impl Records {
         .or_internal("listing datasets")
     }
 
+    /// The snapshots that datasets of any tenant need, as paths below the folder of
+    /// tables; for upkeep.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn snapshot_files(&self) -> Result<Vec<String>> {
+        sqlx::query_scalar("SELECT DISTINCT tenant_id || '/' || sha256 || '.parquet' FROM datasets")
+            .fetch_all(&self.read)
+            .await
+            .or_internal("listing snapshots")
+    }
+
     /// The newest version of a dataset.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
+use super::access::{manager, readable};
 use super::{Page, Records, Tx, commit, paged};
 use crate::BlobPath;
 
@@ -20,6 +21,10 @@ pub struct FileRow {
     pub sha256: String,
     /// When it was uploaded.
     pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// 1 when it has an access list.
+    pub restricted: i64,
 }
 
 /// A document's text and its structure (pages, headings) as JSON.
@@ -38,9 +43,23 @@ impl Records {
     /// `Internal` when the database refuses.
     pub async fn insert_file(&self, scope: &Scope, file: &FileRow) -> Result<()> {
         let mut tx = self.begin().await?;
+        self.insert_file_within(&mut tx, scope, file).await?;
+        commit(tx).await
+    }
+
+    /// As [`Records::insert_file`], within a transaction.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn insert_file_within(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        file: &FileRow,
+    ) -> Result<()> {
         sqlx::query(
-            "INSERT INTO files (id, tenant_id, filename, purpose, bytes, sha256, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO files (id, tenant_id, filename, purpose, bytes, sha256, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(&file.id)
         .bind(scope.tenant().as_str())
@@ -49,30 +68,35 @@ impl Records {
         .bind(file.bytes)
         .bind(&file.sha256)
         .bind(file.created_at)
-        .execute(&mut *tx)
+        .bind(file.expires_at)
+        .execute(&mut **tx)
         .await
         .or_internal("recording a file")?;
-        commit(tx).await
+        Ok(())
     }
 
-    /// One file of the caller's tenant.
+    /// One file of the caller's tenant that the caller may read.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has no such file.
+    /// `NotFound` when there is no such file for this caller.
     pub async fn file(&self, scope: &Scope, id: &Id) -> Result<FileRow> {
-        sqlx::query_as(
-            "SELECT id, filename, purpose, bytes, sha256, created_at FROM files \
-             WHERE tenant_id = $1 AND id = $2",
-        )
+        sqlx::query_as(concat!(
+            "SELECT f.id, f.filename, f.purpose, f.bytes, f.sha256, f.created_at, f.expires_at, \
+             f.restricted FROM files f WHERE f.tenant_id = $1 AND f.id = $2 \
+             AND (f.expires_at IS NULL OR f.expires_at > $4) AND ",
+            readable!("f", "$3")
+        ))
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
+        .bind(manager(scope))
+        .bind(self.clock.now())
         .fetch_optional(&self.read)
         .await
         .or_internal("reading a file's record")?
         .ok_or_else(|| Error::not_found(format!("file '{id}'")))
     }
 
-    /// The tenant's files, of one purpose if given.
+    /// The tenant's files that the caller may read, of one purpose if given.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -82,58 +106,112 @@ impl Records {
         purpose: Option<&str>,
         page: &Page,
     ) -> Result<Vec<FileRow>> {
-        paged!(
+        let rows = paged!(
             page,
             FileRow,
-            "SELECT id, filename, purpose, bytes, sha256, created_at FROM files \
-             WHERE tenant_id = $1 AND ($4 = '' OR purpose = $4)"
+            "SELECT f.id, f.filename, f.purpose, f.bytes, f.sha256, f.created_at, f.expires_at, \
+             f.restricted FROM files f WHERE f.tenant_id = $1 AND ($4 = '' OR f.purpose = $4) \
+             AND (f.expires_at IS NULL OR f.expires_at > $6) AND ",
+            readable!("f", "$5")
         )
         .bind(scope.tenant().as_str())
         .bind(page.cursor())
         .bind(page.limit)
         .bind(purpose.unwrap_or(""))
+        .bind(manager(scope))
+        .bind(self.clock.now())
         .fetch_all(&self.read)
         .await
-        .or_internal("listing files")
+        .or_internal("listing files")?;
+        Ok(page.arrange(rows))
     }
 
-    /// Deletes a file everywhere: its record, text, chunks in every store, and the
-    /// stored responses that quote it, in one transaction. Index entries and the
-    /// blob follow through the removal lists.
+    /// Those of the given ids that are files of the tenant.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn files_among(&self, scope: &Scope, ids: &[String]) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for id in ids {
+            let there: Option<String> =
+                sqlx::query_scalar("SELECT id FROM files WHERE tenant_id = $1 AND id = $2")
+                    .bind(scope.tenant().as_str())
+                    .bind(id)
+                    .fetch_optional(&self.read)
+                    .await
+                    .or_internal("looking up a file")?;
+            found.extend(there);
+        }
+        Ok(found)
+    }
+
+    /// Files whose time is over, of every tenant, with their tenants; for upkeep.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn expired_files(&self, limit: i64) -> Result<Vec<(String, String)>> {
+        sqlx::query_as(
+            "SELECT tenant_id, id FROM files WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+             ORDER BY expires_at LIMIT $2",
+        )
+        .bind(self.clock.now())
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("looking up expired files")
+    }
+
+    /// Hash and size of a file that is about to be deleted, expired or not.
     ///
     /// # Errors
     /// `NotFound` when the tenant has no such file.
-    pub async fn delete_file(&self, scope: &Scope, id: &Id) -> Result<()> {
-        let mut tx = self.begin().await?;
-        list_point_removals(&mut tx, scope, None, id).await?;
-        for statement in [
-            "DELETE FROM responses WHERE tenant_id = $1 AND id IN \
-             (SELECT response_id FROM response_sources WHERE file_id = $2)",
-            "DELETE FROM chunks WHERE tenant_id = $1 AND file_id = $2",
-            "DELETE FROM store_files WHERE tenant_id = $1 AND file_id = $2",
-        ] {
-            sqlx::query(statement)
-                .bind(scope.tenant().as_str())
-                .bind(id.as_str())
-                .execute(&mut *tx)
-                .await
-                .or_internal("deleting a file's rows")?;
-        }
-        let gone = sqlx::query("DELETE FROM files WHERE tenant_id = $1 AND id = $2")
+    pub async fn file_facts(&self, tx: &mut Tx, scope: &Scope, id: &Id) -> Result<(String, i64)> {
+        sqlx::query_as("SELECT sha256, bytes FROM files WHERE tenant_id = $1 AND id = $2")
             .bind(scope.tenant().as_str())
             .bind(id.as_str())
-            .execute(&mut *tx)
+            .fetch_optional(&mut **tx)
             .await
-            .or_internal("deleting a file")?;
-        if gone.rows_affected() == 0 {
+            .or_internal("reading a file's record")?
+            .ok_or_else(|| Error::not_found(format!("file '{id}'")))
+    }
+
+    /// Deletes a file everywhere within a transaction: its record, text and chunks in
+    /// every store. Index entries and the blob follow through the removal lists. What was
+    /// answered from it is the caller's to scrub in the same transaction. Returns what
+    /// there was, by name.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such file.
+    pub async fn delete_file(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        id: &Id,
+    ) -> Result<Vec<(&'static str, u64)>> {
+        list_point_removals(tx, scope, None, id).await?;
+        let mut gone = Vec::new();
+        for (what, statement) in [
+            ("chunks with vectors", "DELETE FROM chunks WHERE tenant_id = $1 AND file_id = $2"),
+            ("attachments", "DELETE FROM store_files WHERE tenant_id = $1 AND file_id = $2"),
+            ("document texts", "DELETE FROM file_texts WHERE tenant_id = $1 AND file_id = $2"),
+            ("access entries", "DELETE FROM file_access WHERE tenant_id = $1 AND file_id = $2"),
+            ("uploads", "DELETE FROM uploads WHERE tenant_id = $1 AND file_id = $2"),
+            ("file records", "DELETE FROM files WHERE tenant_id = $1 AND id = $2"),
+        ] {
+            let done = sqlx::query(statement)
+                .bind(scope.tenant().as_str())
+                .bind(id.as_str())
+                .execute(&mut **tx)
+                .await
+                .or_internal("deleting a file's rows")?;
+            gone.push((what, done.rows_affected()));
+        }
+        if gone.last().is_none_or(|(_, files)| *files == 0) {
             return Err(Error::not_found(format!("file '{id}'")));
         }
-        sqlx::query("INSERT INTO blob_removals (path) VALUES ($1) ON CONFLICT (path) DO NOTHING")
-            .bind(BlobPath::file(scope, id).as_str())
-            .execute(&mut *tx)
-            .await
-            .or_internal("listing a blob for removal")?;
-        commit(tx).await
+        list_blob_removal(tx, &BlobPath::file(scope, id)).await?;
+        gone.push(("blobs", 1));
+        Ok(gone)
     }
 
     /// The text of a file that was read.
@@ -141,6 +219,7 @@ impl Records {
     /// # Errors
     /// `NotFound` when it was not read (yet), or is not the tenant's.
     pub async fn file_text(&self, scope: &Scope, id: &Id) -> Result<TextRow> {
+        self.file(scope, id).await?;
         sqlx::query_as(
             "SELECT text, structure FROM file_texts WHERE tenant_id = $1 AND file_id = $2",
         )
@@ -172,23 +251,39 @@ impl Records {
     }
 }
 
-/// Puts the points of a file (in one store or in all) on the removal list.
+/// Puts the points of a file (in one store or in all) on the removal list, and the stores
+/// on the list of those whose index is to be written anew.
 pub(super) async fn list_point_removals(
     tx: &mut Tx,
     scope: &Scope,
     store: Option<&Id>,
     file: &Id,
 ) -> Result<()> {
-    sqlx::query(
+    for statement in [
         "INSERT INTO index_removals (seq, store_id) SELECT seq, store_id FROM chunks \
          WHERE tenant_id = $1 AND file_id = $2 AND ($3 = '' OR store_id = $3) \
          ON CONFLICT (seq) DO NOTHING",
-    )
-    .bind(scope.tenant().as_str())
-    .bind(file.as_str())
-    .bind(store.map_or("", Id::as_str))
-    .execute(&mut **tx)
-    .await
-    .or_internal("listing index entries for removal")?;
+        "INSERT INTO index_rewrites (store_id) SELECT DISTINCT store_id FROM chunks \
+         WHERE tenant_id = $1 AND file_id = $2 AND ($3 = '' OR store_id = $3) \
+         ON CONFLICT (store_id) DO UPDATE SET marks = index_rewrites.marks + 1",
+    ] {
+        sqlx::query(statement)
+            .bind(scope.tenant().as_str())
+            .bind(file.as_str())
+            .bind(store.map_or("", Id::as_str))
+            .execute(&mut **tx)
+            .await
+            .or_internal("listing index entries for removal")?;
+    }
+    Ok(())
+}
+
+/// Puts a blob on the removal list.
+pub(super) async fn list_blob_removal(tx: &mut Tx, path: &BlobPath) -> Result<()> {
+    sqlx::query("INSERT INTO blob_removals (path) VALUES ($1) ON CONFLICT (path) DO NOTHING")
+        .bind(path.as_str())
+        .execute(&mut **tx)
+        .await
+        .or_internal("listing a blob for removal")?;
     Ok(())
 }

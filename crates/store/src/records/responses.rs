@@ -1,82 +1,166 @@
 //! Stored answers.
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
-use super::{Records, commit};
+use super::access::{manager, readable};
+use super::{NewItem, Records, Tx, commit};
 
 /// An answer as it was sent, and what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ResponseRow {
     /// `resp_…`
     pub id: String,
+    /// `queued`, `in_progress`, or how it ended.
+    pub status: String,
     /// The response object as JSON.
     pub body: String,
     /// The input items as JSON.
     pub input: String,
+    /// Characters of each piece in which its text was streamed: a JSON list.
+    pub pieces: String,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
+/// What an answer adds to a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// The conversation.
+    pub conversation: Id,
+    /// What was asked and answered.
+    pub items: Vec<NewItem>,
+}
+
+/// What is kept of an answer that ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Keeping<'a> {
+    /// Nothing, except in its conversation.
+    Nothing,
+    /// All of it.
+    New(&'a ResponseRow),
+    /// The end of one that is kept already and was under way.
+    Begun(&'a ResponseRow),
+}
+
 impl Records {
-    /// Keeps an answer and notes which files it quotes.
+    /// Keeps an answer, notes which files it rests on, and adds it to its conversation, in
+    /// one transaction.
     ///
     /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn insert_response(
+    /// `Conflict` when one of the files is gone, or an answer under way was deleted;
+    /// `NotFound` when the conversation is. Then nothing is kept.
+    pub async fn keep_response(
         &self,
         scope: &Scope,
-        row: &ResponseRow,
+        keeping: Keeping<'_>,
         sources: &[String],
+        append: Option<&Append>,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO responses (id, tenant_id, body, input, created_at) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(&row.id)
-        .bind(scope.tenant().as_str())
-        .bind(&row.body)
-        .bind(&row.input)
-        .bind(row.created_at)
-        .execute(&mut *tx)
-        .await
-        .or_internal("keeping a response")?;
         for file in sources {
-            sqlx::query(
-                "INSERT INTO response_sources (response_id, file_id) \
-                 SELECT $1, id FROM files WHERE tenant_id = $2 AND id = $3 \
-                 ON CONFLICT (response_id, file_id) DO NOTHING",
-            )
-            .bind(&row.id)
-            .bind(scope.tenant().as_str())
-            .bind(file)
-            .execute(&mut *tx)
-            .await
-            .or_internal("noting a response's sources")?;
+            require_file(&mut tx, scope, file).await?;
+        }
+        let row = match keeping {
+            Keeping::Nothing => None,
+            Keeping::New(row) => {
+                insert(&mut tx, scope, row).await?;
+                Some(row)
+            }
+            Keeping::Begun(row) => {
+                finish(&mut tx, scope, row).await?;
+                Some(row)
+            }
+        };
+        if let Some(row) = row {
+            for file in sources {
+                sqlx::query(
+                    "INSERT INTO response_sources (response_id, file_id) VALUES ($1, $2) \
+                     ON CONFLICT (response_id, file_id) DO NOTHING",
+                )
+                .bind(&row.id)
+                .bind(file)
+                .execute(&mut *tx)
+                .await
+                .or_internal("noting a response's sources")?;
+            }
+        }
+        if let Some(append) = append {
+            self.append_items(&mut tx, scope, &append.conversation, &append.items).await?;
         }
         commit(tx).await
     }
 
-    /// A stored answer.
+    /// Notes how an answer under way goes on or ended, unless it was deleted. Says whether
+    /// it is still there and was still under way.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has none of that id.
-    pub async fn response(&self, scope: &Scope, id: &Id) -> Result<ResponseRow> {
-        sqlx::query_as(
-            "SELECT id, body, input, created_at FROM responses WHERE tenant_id = $1 AND id = $2",
+    /// `Internal` when the database refuses.
+    pub async fn update_response(
+        &self,
+        scope: &Scope,
+        id: &Id,
+        status: &str,
+        body: &str,
+    ) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE responses SET status = $3, body = $4 WHERE tenant_id = $1 AND id = $2 \
+             AND status IN ('queued', 'in_progress')",
         )
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
+        .bind(status)
+        .bind(body)
+        .execute(&mut *tx)
+        .await
+        .or_internal("noting how a response goes on")?;
+        commit(tx).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// A stored answer whose sources the caller may read.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none of that id for this caller.
+    pub async fn response(&self, scope: &Scope, id: &Id) -> Result<ResponseRow> {
+        sqlx::query_as(concat!(
+            "SELECT r.id, r.status, r.body, r.input, r.pieces, r.created_at FROM responses r \
+             WHERE r.tenant_id = $1 AND r.id = $2 AND NOT EXISTS (SELECT 1 FROM response_sources s \
+             JOIN files f ON f.id = s.file_id WHERE s.response_id = r.id AND NOT ",
+            readable!("f", "$3"),
+            ")"
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .bind(manager(scope))
         .fetch_optional(&self.read)
         .await
         .or_internal("reading a response")?
-        .ok_or_else(|| Error::not_found(format!("response '{id}'")))
+        .ok_or_else(|| missing(id))
     }
 
-    /// Deletes a stored answer.
+    /// The files that a stored answer rests on.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has none of that id.
+    /// `Internal` when the database refuses.
+    pub async fn response_sources(&self, scope: &Scope, id: &Id) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT s.file_id FROM response_sources s JOIN responses r ON r.id = s.response_id \
+             WHERE r.tenant_id = $1 AND r.id = $2 ORDER BY s.file_id",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading what a response rests on")
+    }
+
+    /// Deletes a stored answer that the caller may read.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none of that id for this caller.
     pub async fn delete_response(&self, scope: &Scope, id: &Id) -> Result<()> {
+        self.response(scope, id).await?;
         let mut tx = self.begin().await?;
         let done = sqlx::query("DELETE FROM responses WHERE tenant_id = $1 AND id = $2")
             .bind(scope.tenant().as_str())
@@ -85,8 +169,142 @@ impl Records {
             .await
             .or_internal("deleting a response")?;
         if done.rows_affected() == 0 {
-            return Err(Error::not_found(format!("response '{id}'")));
+            return Err(missing(id));
         }
+        self.forget_naming(&mut tx, scope, id).await?;
         commit(tx).await
     }
+
+    /// The answers that rest on a file, to be scrubbed within a transaction.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn responses_resting_on(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        file: &Id,
+    ) -> Result<Vec<ResponseRow>> {
+        sqlx::query_as(
+            "SELECT r.id, r.status, r.body, r.input, r.pieces, r.created_at FROM responses r \
+             JOIN response_sources s ON s.response_id = r.id WHERE r.tenant_id = $1 AND s.file_id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(file.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .or_internal("looking up responses to scrub")
+    }
+
+    /// Writes a scrubbed answer, which rests on `file` no more.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn rewrite_response(&self, tx: &mut Tx, row: &ResponseRow, file: &Id) -> Result<()> {
+        sqlx::query("UPDATE responses SET body = $2, input = $3, pieces = $4 WHERE id = $1")
+            .bind(&row.id)
+            .bind(&row.body)
+            .bind(&row.input)
+            .bind(&row.pieces)
+            .execute(&mut **tx)
+            .await
+            .or_internal("scrubbing a response")?;
+        sqlx::query("DELETE FROM response_sources WHERE response_id = $1 AND file_id = $2")
+            .bind(&row.id)
+            .bind(file.as_str())
+            .execute(&mut **tx)
+            .await
+            .or_internal("scrubbing a response")?;
+        Ok(())
+    }
+
+    /// The answers that a process which is gone left under way, of every tenant.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn interrupted_responses(&self) -> Result<Vec<ResponseRow>> {
+        sqlx::query_as(
+            "SELECT id, status, body, input, pieces, created_at FROM responses \
+             WHERE status IN ('queued', 'in_progress')",
+        )
+        .fetch_all(&self.read)
+        .await
+        .or_internal("looking up interrupted responses")
+    }
+
+    /// Ends an answer that a process which is gone left under way.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn end_interrupted(&self, id: &str, body: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE responses SET status = 'failed', body = $2 WHERE id = $1")
+            .bind(id)
+            .bind(body)
+            .execute(&mut *tx)
+            .await
+            .or_internal("ending an interrupted response")?;
+        commit(tx).await
+    }
+}
+
+async fn insert(tx: &mut Tx, scope: &Scope, row: &ResponseRow) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO responses (id, tenant_id, status, body, input, pieces, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&row.id)
+    .bind(scope.tenant().as_str())
+    .bind(&row.status)
+    .bind(&row.body)
+    .bind(&row.input)
+    .bind(&row.pieces)
+    .bind(row.created_at)
+    .execute(&mut **tx)
+    .await
+    .or_internal("keeping a response")?;
+    Ok(())
+}
+
+async fn finish(tx: &mut Tx, scope: &Scope, row: &ResponseRow) -> Result<()> {
+    let done = sqlx::query(
+        "UPDATE responses SET status = $3, body = $4, pieces = $5 WHERE tenant_id = $1 AND id = $2 \
+         AND status IN ('queued', 'in_progress')",
+    )
+    .bind(scope.tenant().as_str())
+    .bind(&row.id)
+    .bind(&row.status)
+    .bind(&row.body)
+    .bind(&row.pieces)
+    .execute(&mut **tx)
+    .await
+    .or_internal("keeping a response")?;
+    if done.rows_affected() > 0 {
+        return Ok(());
+    }
+    let gone = format!("response '{}' was deleted or cancelled while it was made", row.id);
+    Err(Error::new(Kind::Conflict, gone))
+}
+
+/// Fails when a file that is quoted is gone: a delete that comes later reaches the quotes,
+/// one that came before did not.
+pub(super) async fn require_file(tx: &mut Tx, scope: &Scope, file: &str) -> Result<()> {
+    let there: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM files WHERE tenant_id = $1 AND id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(file)
+            .fetch_one(&mut **tx)
+            .await
+            .or_internal("looking up a quoted file")?;
+    if there > 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Conflict,
+        format!("file '{file}' was deleted while it was quoted; ask again"),
+    ))
+}
+
+fn missing(id: &Id) -> Error {
+    Error::not_found(format!("response '{id}'"))
 }

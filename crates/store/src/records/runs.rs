@@ -94,7 +94,7 @@ impl Records {
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn list_runs(&self, scope: &Scope, page: &Page) -> Result<Vec<RunRow>> {
-        paged!(
+        let rows = paged!(
             page,
             RunRow,
             "SELECT id, dataset, dataset_version, dataset_sha256, target, model, budget_seconds, seed, \
@@ -106,7 +106,8 @@ impl Records {
         .bind(page.limit)
         .fetch_all(&self.read)
         .await
-        .or_internal("listing training runs")
+        .or_internal("listing training runs")?;
+        Ok(page.arrange(rows))
     }
 
     /// Notes how far a run is. A run that ended is not touched.

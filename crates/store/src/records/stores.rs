@@ -2,6 +2,7 @@
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
+use super::access::{manager, readable};
 use super::files::list_point_removals;
 use super::{Page, Records, Tx, commit, paged};
 
@@ -94,10 +95,25 @@ impl FileCounts {
     }
 }
 
-const STORE_FILE: &str = "SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, \
-     sf.error_code, sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, \
-     sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf \
-     JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3";
+impl StoreRow {
+    /// When it expires by itself, if it does.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let days = self.expires_after_days?;
+        Some(self.last_active_at.saturating_add(days.saturating_mul(DAY)))
+    }
+}
+
+/// Milliseconds.
+const DAY: i64 = 86_400_000;
+
+const STORE_FILE: &str = concat!(
+    "SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, sf.error_code, \
+     sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, sf.usage_bytes, \
+     sf.revision, sf.created_at FROM store_files sf JOIN files f ON f.id = sf.file_id \
+     WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3 \
+     AND (f.expires_at IS NULL OR f.expires_at > $5) AND ",
+    readable!("f", "$4")
+);
 
 impl Records {
     /// Makes a vector store.
@@ -147,7 +163,7 @@ impl Records {
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn list_stores(&self, scope: &Scope, page: &Page) -> Result<Vec<StoreRow>> {
-        paged!(
+        let rows = paged!(
             page,
             StoreRow,
             "SELECT id, name, description, metadata, embedding_model, expires_after_days, created_at, \
@@ -158,7 +174,47 @@ impl Records {
         .bind(page.limit)
         .fetch_all(&self.read)
         .await
-        .or_internal("listing vector stores")
+        .or_internal("listing vector stores")?;
+        Ok(page.arrange(rows))
+    }
+
+    /// Notes that a store is in use, which puts its expiry off.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn touch_store(&self, scope: &Scope, id: &Id) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE vector_stores SET last_active_at = $3 WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .bind(self.clock.now())
+        .execute(&mut *tx)
+        .await
+        .or_internal("noting that a vector store is in use")?;
+        commit(tx).await
+    }
+
+    /// Files of stores whose time is over, of every tenant: tenant, store, file; for upkeep.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn files_of_expired_stores(
+        &self,
+        limit: i64,
+    ) -> Result<Vec<(String, String, String)>> {
+        sqlx::query_as(
+            "SELECT sf.tenant_id, sf.store_id, sf.file_id FROM store_files sf \
+             JOIN vector_stores v ON v.id = sf.store_id WHERE v.expires_after_days IS NOT NULL \
+             AND v.last_active_at + v.expires_after_days * $2 <= $1 LIMIT $3",
+        )
+        .bind(self.clock.now())
+        .bind(DAY)
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("looking up expired stores")
     }
 
     /// Changes name, metadata and expiry.
@@ -186,22 +242,49 @@ impl Records {
         commit(tx).await
     }
 
-    /// Deletes a store with all that is attached; the files themselves remain.
+    /// Deletes a store with all that is attached, within a transaction; the files
+    /// themselves remain. Its index follows through a removal list. Returns what there
+    /// was, by name.
     ///
     /// # Errors
     /// `NotFound` when the tenant has no such store.
-    pub async fn delete_store(&self, scope: &Scope, id: &Id) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query("DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2")
-            .bind(scope.tenant().as_str())
-            .bind(id.as_str())
-            .execute(&mut *tx)
-            .await
-            .or_internal("deleting a vector store")?;
-        if done.rows_affected() == 0 {
+    pub async fn delete_store(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        id: &Id,
+    ) -> Result<Vec<(&'static str, u64)>> {
+        let mut gone = Vec::new();
+        for (what, statement) in [
+            ("chunks with vectors", "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2"),
+            ("attachments", "DELETE FROM store_files WHERE tenant_id = $1 AND store_id = $2"),
+            ("file batches", "DELETE FROM file_batches WHERE tenant_id = $1 AND store_id = $2"),
+            ("store records", "DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2"),
+        ] {
+            let done = sqlx::query(statement)
+                .bind(scope.tenant().as_str())
+                .bind(id.as_str())
+                .execute(&mut **tx)
+                .await
+                .or_internal("deleting a vector store")?;
+            gone.push((what, done.rows_affected()));
+        }
+        if gone.last().is_none_or(|(_, stores)| *stores == 0) {
             return Err(Error::not_found(format!("vector store '{id}'")));
         }
-        commit(tx).await
+        for statement in [
+            "INSERT INTO index_drops (store_id) VALUES ($1) ON CONFLICT (store_id) DO NOTHING",
+            "DELETE FROM index_removals WHERE store_id = $1",
+            "DELETE FROM index_rewrites WHERE store_id = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(id.as_str())
+                .execute(&mut **tx)
+                .await
+                .or_internal("listing an index for removal")?;
+        }
+        gone.push(("indexes", 1));
+        Ok(gone)
     }
 
     /// Attaches a file, within the caller's transaction, so that the job that reads
@@ -272,6 +355,31 @@ impl Records {
         Ok(Some(revision))
     }
 
+    /// Lets a completed attachment be read again, within a transaction; its new revision,
+    /// or `None` when it is not there.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn reopen_file(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+    ) -> Result<Option<i64>> {
+        sqlx::query_scalar(
+            "UPDATE store_files SET status = 'in_progress', revision = revision + 1 \
+             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND status = 'completed' \
+             RETURNING revision",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .fetch_optional(&mut **tx)
+        .await
+        .or_internal("reopening an attached file")
+    }
+
     /// One attached file.
     ///
     /// # Errors
@@ -281,6 +389,8 @@ impl Records {
             .bind(scope.tenant().as_str())
             .bind(store.as_str())
             .bind(file.as_str())
+            .bind(manager(scope))
+            .bind(self.clock.now())
             .fetch_optional(&self.read)
             .await
             .or_internal("reading an attached file")?
@@ -299,14 +409,17 @@ impl Records {
         status: Option<&str>,
         page: &Page,
     ) -> Result<Vec<StoreFileRow>> {
-        paged!(
+        let rows = paged!(
             page,
             StoreFileRow,
             "SELECT * FROM (SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, \
              sf.error_code, sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, \
              sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf \
              JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $4 \
-             AND ($5 = '' OR sf.status = $5) AND ($6 = '' OR sf.batch_id = $6)) AS listed WHERE 1 = 1"
+             AND ($5 = '' OR sf.status = $5) AND ($6 = '' OR sf.batch_id = $6) \
+             AND (f.expires_at IS NULL OR f.expires_at > $8) AND ",
+            readable!("f", "$7"),
+            ") AS listed WHERE 1 = 1"
         )
         .bind(scope.tenant().as_str())
         .bind(page.cursor())
@@ -314,9 +427,12 @@ impl Records {
         .bind(store.as_str())
         .bind(status.unwrap_or(""))
         .bind(batch.map_or("", Id::as_str))
+        .bind(manager(scope))
+        .bind(self.clock.now())
         .fetch_all(&self.read)
         .await
-        .or_internal("listing attached files")
+        .or_internal("listing attached files")?;
+        Ok(page.arrange(rows))
     }
 
     /// How many files of the store, or of one batch, are in which state.
@@ -436,67 +552,6 @@ impl Records {
         .await
         .or_internal("settling an attached file")?;
         Ok(done.rows_affected() > 0)
-    }
-
-    /// Makes a batch within a transaction.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn insert_batch(
-        &self,
-        tx: &mut Tx,
-        scope: &Scope,
-        store: &Id,
-        id: &Id,
-    ) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO file_batches (id, tenant_id, store_id, created_at) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(id.as_str())
-        .bind(scope.tenant().as_str())
-        .bind(store.as_str())
-        .bind(self.clock.now())
-        .execute(&mut **tx)
-        .await
-        .or_internal("making a file batch")?;
-        Ok(())
-    }
-
-    /// When a batch was made.
-    ///
-    /// # Errors
-    /// `NotFound` when the store of the tenant has no such batch.
-    pub async fn batch_created_at(&self, scope: &Scope, store: &Id, id: &Id) -> Result<Timestamp> {
-        sqlx::query_scalar(
-            "SELECT created_at FROM file_batches WHERE tenant_id = $1 AND store_id = $2 AND id = $3",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(store.as_str())
-        .bind(id.as_str())
-        .fetch_optional(&self.read)
-        .await
-        .or_internal("reading a file batch")?
-        .ok_or_else(|| Error::not_found(format!("file batch '{id}'")))
-    }
-
-    /// Cancels what a batch has not read yet; returns how many files that were.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn cancel_batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE store_files SET status = 'cancelled' WHERE tenant_id = $1 AND store_id = $2 \
-             AND batch_id = $3 AND status = 'in_progress'",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(store.as_str())
-        .bind(id.as_str())
-        .execute(&mut *tx)
-        .await
-        .or_internal("cancelling a file batch")?;
-        commit(tx).await?;
-        Ok(done.rows_affected())
     }
 
     /// Finds a store by name; the command line uses names.

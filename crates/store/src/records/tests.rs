@@ -4,6 +4,8 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
 
 use super::*;
 
+mod surface;
+
 struct Fixture {
     records: Records,
     _dir: tempfile::TempDir,
@@ -29,6 +31,8 @@ async fn file(records: &Records, scope: &Scope, name: &str) -> Result<Id> {
         bytes: 3,
         sha256: "00".to_owned(),
         created_at: records.clock().now(),
+        expires_at: None,
+        restricted: 0,
     };
     records.insert_file(scope, &row).await?;
     Ok(id)
@@ -84,6 +88,18 @@ async fn ingest(records: &Records, scope: &Scope, store: &Id, file: &Id) -> Resu
     Ok(points.into_iter().map(|row| row.0).collect())
 }
 
+async fn delete_file(records: &Records, scope: &Scope, file: &Id) -> Result<()> {
+    let mut tx = records.begin().await?;
+    records.delete_file(&mut tx, scope, file).await?;
+    commit(tx).await
+}
+
+async fn delete_store(records: &Records, scope: &Scope, store: &Id) -> Result<()> {
+    let mut tx = records.begin().await?;
+    records.delete_store(&mut tx, scope, store).await?;
+    commit(tx).await
+}
+
 #[tokio::test]
 async fn a_tenant_sees_nothing_of_another() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;
@@ -96,8 +112,8 @@ async fn a_tenant_sees_nothing_of_another() -> Result<()> {
         records.file(&theirs, &file).await.map(|_| ()),
         records.store(&theirs, &store).await.map(|_| ()),
         records.store_file(&theirs, &store, &file).await.map(|_| ()),
-        records.delete_file(&theirs, &file).await,
-        records.delete_store(&theirs, &store).await,
+        delete_file(&records, &theirs, &file).await,
+        delete_store(&records, &theirs, &store).await,
         records.detach_file(&theirs, &store, &file).await,
     ] {
         assert_eq!(outcome.map_err(|e| e.kind()), Err(Kind::NotFound));
@@ -112,11 +128,12 @@ async fn a_deleted_file_is_gone_at_commit_and_its_points_are_listed() -> Result<
     let scope = tenant(&records, "t").await?;
     let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
     let points = ingest(&records, &scope, &store, &file).await?;
-    records.delete_file(&scope, &file).await?;
+    delete_file(&records, &scope, &file).await?;
     assert!(records.live_chunks(&scope, &store, &points).await?.is_empty());
     let pending = records.pending_point_removals(10).await?;
     assert_eq!(pending.iter().map(|row| row.1).collect::<Vec<_>>(), points);
     assert_eq!(records.pending_blob_removals(10).await?.len(), 1);
+    assert_eq!(records.pending_index_rewrites().await?, [(store.to_string(), 1)]);
     records.points_removed(&points).await?;
     assert!(records.pending_point_removals(10).await?.is_empty());
     Ok(())
@@ -156,7 +173,7 @@ async fn pages_follow_each_other_without_gap_or_repeat() -> Result<()> {
     for n in 0..5 {
         file(&records, &scope, &format!("{n}.md")).await?;
     }
-    let mut page = Page { limit: 2, order: Order::Ascending, after: None };
+    let mut page = Page { limit: 2, order: Order::Ascending, after: None, before: None };
     let mut names = Vec::new();
     loop {
         let rows = records.list_files(&scope, None, &page).await?;
@@ -165,6 +182,15 @@ async fn pages_follow_each_other_without_gap_or_repeat() -> Result<()> {
         names.extend(rows.into_iter().map(|row| row.filename));
     }
     assert_eq!(names, ["0.md", "1.md", "2.md", "3.md", "4.md"]);
+    for order in [Order::Ascending, Order::Descending] {
+        let all = records.list_files(&scope, None, &Page { order, ..Page::first(9) }).await?;
+        let last = Id::from_raw(all[4].id.as_str());
+        let back = Page { order, before: Some(last), ..Page::first(2) };
+        assert_eq!(records.list_files(&scope, None, &back).await?, all[2..4]);
+        let first = Id::from_raw(all[0].id.as_str());
+        let none = Page { order, before: Some(first), ..Page::first(2) };
+        assert!(records.list_files(&scope, None, &none).await?.is_empty());
+    }
     Ok(())
 }
 

@@ -1,10 +1,17 @@
 //! What the program itself must know across tenants: pending physical deletes,
 //! and the whole truth about an index. No request handler calls these.
 
-use cairn_kernel::{Result, ResultExt};
+use std::collections::HashSet;
+use std::time::Duration;
+
+use cairn_kernel::{Error, Result, ResultExt};
 
 use super::{Records, commit};
 use crate::BlobPath;
+
+/// How often, and how long apart, emptying the log is tried.
+const CHECKPOINT_TRIES: u32 = 5;
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(250);
 
 impl Records {
     /// Points whose rows are gone, with their store, up to `limit`.
@@ -112,15 +119,151 @@ impl Records {
         .or_internal("reading points to rebuild")
     }
 
-    /// Moves the write-ahead log into the database file and empties it.
+    /// Stores whose rows are gone and whose index must still go.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
+    pub async fn pending_index_drops(&self) -> Result<Vec<String>> {
+        sqlx::query_scalar("SELECT store_id FROM index_drops ORDER BY store_id")
+            .fetch_all(&self.read)
+            .await
+            .or_internal("reading pending removals of indexes")
+    }
+
+    /// Stores whose index still has removed points in its files, each with how often that
+    /// was noted.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn pending_index_rewrites(&self) -> Result<Vec<(String, i64)>> {
+        sqlx::query_as("SELECT store_id, marks FROM index_rewrites ORDER BY store_id")
+            .fetch_all(&self.read)
+            .await
+            .or_internal("reading which indexes to write anew")
+    }
+
+    /// Notes that a store's index is gone.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn index_dropped(&self, store: &str) -> Result<()> {
+        self.unlist("DELETE FROM index_drops WHERE store_id = $1", store).await
+    }
+
+    /// Notes that a store's index was written anew, unless more was removed since the
+    /// list was read with `marks`.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn index_rewritten(&self, store: &str, marks: i64) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM index_rewrites WHERE store_id = $1 AND marks = $2")
+            .bind(store)
+            .bind(marks)
+            .execute(&mut *tx)
+            .await
+            .or_internal("noting that an index was written anew")?;
+        commit(tx).await
+    }
+
+    /// Notes that the folders of a tenant are gone.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn tenant_removed(&self, tenant: &str) -> Result<()> {
+        self.unlist("DELETE FROM tenant_removals WHERE tenant_id = $1", tenant).await
+    }
+
+    async fn unlist(&self, statement: &'static str, id: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(statement).bind(id).execute(&mut *tx).await.or_internal("noting a removal")?;
+        commit(tx).await
+    }
+
+    /// Which of the given blobs no record owns: neither a file, nor a part of an upload,
+    /// nor a version of a model.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn orphans_among(&self, paths: Vec<String>) -> Result<Vec<String>> {
+        let owned: Vec<String> = sqlx::query_scalar(
+            "SELECT 'tenants/' || tenant_id || '/files/' || id FROM files \
+             UNION ALL SELECT 'tenants/' || tenant_id || '/uploads/' || upload_id || '/' || id \
+             FROM upload_parts \
+             UNION ALL SELECT 'tenants/' || tenant_id || '/models/' || sha256 FROM model_versions \
+             WHERE sha256 <> '' UNION ALL SELECT path FROM blob_removals",
+        )
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing the owners of blobs")?;
+        let owned: HashSet<String> = owned.into_iter().collect();
+        Ok(paths.into_iter().filter(|path| !owned.contains(path)).collect())
+    }
+
+    /// The blobs of files, of every tenant: which must be there.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn blobs_of_files(&self) -> Result<Vec<BlobPath>> {
+        let paths: Vec<String> =
+            sqlx::query_scalar("SELECT 'tenants/' || tenant_id || '/files/' || id FROM files")
+                .fetch_all(&self.read)
+                .await
+                .or_internal("listing files")?;
+        Ok(paths.iter().map(|path| BlobPath::from_record(path)).collect())
+    }
+
+    /// Completed attachments with a chunk whose vector is not `bytes` long: tenant,
+    /// store, file.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn attachments_without_vectors(
+        &self,
+        bytes: i64,
+    ) -> Result<Vec<(String, String, String)>> {
+        sqlx::query_as(
+            "SELECT DISTINCT c.tenant_id, c.store_id, c.file_id FROM chunks c \
+             JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
+             WHERE sf.status = 'completed' AND length(c.vector) <> $1 ORDER BY c.store_id, c.file_id",
+        )
+        .bind(bytes)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("looking for chunks without a vector")
+    }
+
+    /// Moves the write-ahead log into the database file and empties it.
+    ///
+    /// # Errors
+    /// `Unavailable` when somebody reads for so long that the log cannot be emptied now.
     pub async fn checkpoint(&self) -> Result<()> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        for _ in 0..CHECKPOINT_TRIES {
+            let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(&self.write)
+                .await
+                .or_internal("checkpointing the records")?;
+            if busy == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(CHECKPOINT_WAIT).await;
+        }
+        Err(Error::unavailable(
+            "the log of the record store could not be emptied while it is read; try again",
+        ))
+    }
+
+    /// Writes the database file anew, without anything that was deleted, and empties the
+    /// log. Writers wait as long as it takes, readers do not.
+    ///
+    /// # Errors
+    /// `Unavailable` as for [`Records::checkpoint`], `Internal` when the disk is full.
+    pub async fn compact(&self) -> Result<()> {
+        self.checkpoint().await?;
+        sqlx::query("VACUUM")
             .execute(&self.write)
             .await
-            .or_internal("checkpointing the records")?;
-        Ok(())
+            .or_internal("writing the record store anew")?;
+        self.checkpoint().await
     }
 }

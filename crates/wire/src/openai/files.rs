@@ -1,4 +1,4 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An uploaded file.
@@ -18,6 +18,47 @@ pub struct FileObject {
     pub purpose: String,
     /// Always `processed`: the bytes are safe once the upload returns.
     pub status: &'static str,
+    /// When it ends by itself.
+    pub expires_at: Option<i64>,
+    /// Our extra fields.
+    pub cairn: FileExtra,
+}
+
+/// Our extra fields of a file.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct FileExtra {
+    /// Whether it has an access list.
+    pub restricted: bool,
+}
+
+/// When a file ends by itself.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileExpiry {
+    /// Always `created_at`.
+    pub anchor: String,
+    /// Seconds after it, from an hour to 30 days.
+    pub seconds: i64,
+}
+
+/// A file that was deleted for good.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Erased {
+    /// What was deleted.
+    pub id: String,
+    /// `file` or `vector_store.deleted`.
+    pub object: &'static str,
+    /// Always true.
+    pub deleted: bool,
+    /// Our extra fields.
+    pub cairn: ErasedExtra,
+}
+
+/// Where the certificate of a delete will be.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErasedExtra {
+    /// The id under `/cairn/v1/erasures`.
+    pub erasure: String,
 }
 
 /// The form of an upload.
@@ -28,4 +69,10 @@ pub struct UploadForm {
     pub file: Vec<u8>,
     /// `assistants`, `batch`, `fine-tune`, `vision`, `user_data` or `evals`.
     pub purpose: String,
+    /// Only `created_at`.
+    #[schema(rename = "expires_after[anchor]")]
+    pub expires_anchor: Option<String>,
+    /// Seconds after it, from an hour to 30 days.
+    #[schema(rename = "expires_after[seconds]")]
+    pub expires_seconds: Option<i64>,
 }

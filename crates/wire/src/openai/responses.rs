@@ -10,6 +10,7 @@ pub struct ResponseRequest {
     /// The model, or `cairn` for the default one.
     pub model: Option<String>,
     /// A text, or items with roles.
+    #[serde(default)]
     #[schema(value_type = Object)]
     pub input: Value,
     /// For the writer.
@@ -38,9 +39,9 @@ pub struct ResponseRequest {
     pub metadata: Option<BTreeMap<String, String>>,
     /// Only the text format.
     pub text: Option<Value>,
-    /// Not supported; named to be refused.
+    /// Answers at once and goes on without the client; it asks again by the id.
     pub background: Option<bool>,
-    /// Not supported; named to be refused.
+    /// The conversation it belongs to: an id, or an object with one.
     pub conversation: Option<Value>,
     /// All other fields: refused by name, unless they change nothing.
     #[serde(flatten)]
@@ -74,9 +75,9 @@ pub struct Response {
     pub object: &'static str,
     /// When it was asked for.
     pub created_at: i64,
-    /// `in_progress`, `completed`, `incomplete` or `failed`.
+    /// `queued`, `in_progress`, `completed`, `incomplete`, `failed` or `cancelled`.
     pub status: &'static str,
-    /// Always null here; failures are HTTP errors or an `error` event.
+    /// Why a background response failed; others fail with an HTTP error or an `error` event.
     pub error: Option<Value>,
     /// Why it is incomplete.
     pub incomplete_details: Option<Value>,
@@ -93,6 +94,8 @@ pub struct Response {
     pub parallel_tool_calls: bool,
     /// As asked.
     pub previous_response_id: Option<String>,
+    /// The conversation it belongs to.
+    pub conversation: Option<super::ConversationRef>,
     /// As asked.
     pub temperature: f64,
     /// As asked.
@@ -108,16 +111,16 @@ pub struct Response {
     /// The text format.
     #[schema(value_type = Object)]
     pub text: Value,
-    /// Always false.
+    /// As asked.
     pub background: bool,
     /// Always `default`.
     pub service_tier: &'static str,
     /// As kept or not.
     pub store: bool,
     /// Always 0.
-    pub presence_penalty: f32,
+    pub presence_penalty: f64,
     /// Always 0.
-    pub frequency_penalty: f32,
+    pub frequency_penalty: f64,
     /// Always 0.
     pub top_logprobs: u32,
     /// Tokens, at the end.
@@ -170,11 +173,11 @@ pub struct ResponseExtra {
     pub mode: &'static str,
     /// 0 to 1: how well the passages cover the question; absent without a search.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<f32>,
+    pub confidence: Option<f64>,
     /// Cosine of the closest passage, one of the two signs behind `confidence`.
-    pub similarity: Option<f32>,
+    pub similarity: Option<f64>,
     /// Share of the question's content words in one passage, the other sign.
-    pub coverage: Option<f32>,
+    pub coverage: Option<f64>,
     /// Where the time went.
     pub milliseconds: ResponseTimes,
     /// SHA-256 of the model that wrote.
@@ -243,7 +246,16 @@ pub struct CitationExtra {
     /// One past its last character.
     pub sentence_end: usize,
     /// Share of the sentence's content words in the quote.
-    pub support: f32,
+    pub support: f64,
     /// Whether that is enough.
     pub supported: bool,
+}
+
+/// How many tokens a request would read.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct InputTokens {
+    /// Always `response.input_tokens`.
+    pub object: &'static str,
+    /// Tokens of the turns and instructions. Passages that a search adds are not among them.
+    pub input_tokens: u32,
 }

@@ -83,14 +83,16 @@ pub struct VectorStore {
     pub description: Option<String>,
     /// Bytes of its chunks and vectors.
     pub usage_bytes: i64,
-    /// `in_progress` while files are read, else `completed`.
+    /// `in_progress` while files are read, `expired`, else `completed`.
     pub status: &'static str,
     /// Its files by state.
     pub file_counts: FileCounts,
-    /// When it was last changed.
+    /// When it was last used.
     pub last_active_at: i64,
-    /// When it expires.
+    /// How it expires.
     pub expires_after: Option<ExpiresAfter>,
+    /// When it expires, unless it is used before.
+    pub expires_at: Option<i64>,
     /// Up to 16 strings.
     pub metadata: BTreeMap<String, String>,
 }
@@ -224,7 +226,7 @@ pub struct SearchRequest {
     pub max_num_results: Option<usize>,
     /// Ranking.
     pub ranking_options: Option<RankingOptions>,
-    /// Only false: queries are searched as they are.
+    /// Whether the content words of each query are searched for beside it.
     pub rewrite_query: Option<bool>,
 }
 

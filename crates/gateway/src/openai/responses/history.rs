@@ -1,13 +1,15 @@
-//! Earlier turns of a conversation, out of kept answers.
+//! Earlier turns, out of kept answers or of a conversation.
 
 use cairn_kernel::{Id, Kind, Result, ResultExt, Scope};
-use cairn_services::{ChatMessage, Services};
+use cairn_services::{ChatMessage, Order, Page, Services};
 use serde_json::Value;
 
 use super::{input, refused};
 
-/// Most answers in one conversation.
+/// Most answers that follow each other.
 const TURNS_MAX: usize = 100;
+/// Most items of a conversation that is gone on with.
+const ITEMS_MAX: i64 = 400;
 
 /// What came before a question.
 #[derive(Debug, Default)]
@@ -18,12 +20,12 @@ pub(super) struct Earlier {
     pub(super) sources: Vec<String>,
 }
 
-/// The conversation that ends with the answer `previous`.
+/// The answers that end with the answer `previous`.
 ///
 /// # Errors
-/// `NotFound` when that answer is not kept (any more), `Invalid` for an endless talk.
+/// `NotFound` when that answer is not kept (any more), `Invalid` when it is under way, and
+/// for an endless talk.
 pub(super) async fn load(services: &Services, scope: &Scope, previous: &Id) -> Result<Earlier> {
-    let mut earlier = Earlier::default();
     let mut answers: Vec<Vec<ChatMessage>> = Vec::new();
     let mut next = Some(previous.clone());
     while let Some(id) = next {
@@ -33,21 +35,54 @@ pub(super) async fn load(services: &Services, scope: &Scope, previous: &Id) -> R
             Err(gone) if gone.kind() == Kind::NotFound && !answers.is_empty() => break,
             Err(error) => return Err(error.with_param("previous_response_id")),
         };
+        if matches!(row.status.as_str(), "queued" | "in_progress") {
+            return Err(refused(
+                "previous_response_id",
+                format!("response '{id}' is under way; wait until it is complete"),
+            ));
+        }
         if answers.len() == TURNS_MAX {
             return Err(refused(
                 "previous_response_id",
-                format!("the conversation has more than {TURNS_MAX} answers; begin a new one"),
+                format!("more than {TURNS_MAX} answers follow each other; begin a new talk"),
             ));
         }
         let body: Value = serde_json::from_str(&row.body).or_internal("reading a kept response")?;
         let asked: Vec<Value> =
             serde_json::from_str(&row.input).or_internal("reading input items")?;
         answers.push(turns(&asked, &body)?);
-        collect_files(&body, &mut earlier.sources);
         next = body.get("previous_response_id").and_then(Value::as_str).map(Id::from_raw);
     }
-    earlier.turns = answers.into_iter().rev().flatten().collect();
-    Ok(earlier)
+    // An answer rests on what those before it rested on, and says so.
+    let sources = services.responses.sources(scope, previous).await?;
+    Ok(Earlier { turns: answers.into_iter().rev().flatten().collect(), sources })
+}
+
+/// What was said in a conversation so far.
+///
+/// # Errors
+/// `NotFound`, `Invalid` for an endless talk.
+pub(super) async fn of_conversation(
+    services: &Services,
+    scope: &Scope,
+    id: &Id,
+) -> Result<Earlier> {
+    let page = Page { order: Order::Ascending, ..Page::first(ITEMS_MAX + 1) };
+    let rows = services.conversations.items(scope, id, &page).await;
+    let rows = rows.map_err(|error| error.with_param("conversation"))?;
+    if i64::try_from(rows.len()).is_ok_and(|count| count > ITEMS_MAX) {
+        return Err(refused(
+            "conversation",
+            format!("the conversation has more than {ITEMS_MAX} items; begin a new one"),
+        ));
+    }
+    let mut turns = Vec::new();
+    for row in rows {
+        let item: Value = serde_json::from_str(&row.body).or_internal("reading an item")?;
+        turns.extend(input::turn(&item, "item")?);
+    }
+    let sources = services.conversations.sources(scope, id).await?;
+    Ok(Earlier { turns, sources })
 }
 
 /// What was asked and answered in one turn.
@@ -61,7 +96,7 @@ fn turns(asked: &[Value], body: &Value) -> Result<Vec<ChatMessage>> {
 }
 
 /// Adds every file that `value` names to `files`, each once.
-pub(super) fn collect_files(value: &Value, files: &mut Vec<String>) {
+pub(in crate::openai) fn collect_files(value: &Value, files: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {

@@ -24,18 +24,21 @@ pub(super) struct Input {
 impl Input {
     /// Reads the `input` of a request.
     pub(super) fn read(input: &Value) -> Result<Self> {
-        let (mut turns, mut items) = (Vec::new(), Vec::new());
+        let mut items = Vec::new();
         match input {
-            Value::String(text) => turns.push(ChatMessage::new("user", text)),
+            Value::String(text) => {
+                items.push(keep(&json!({"role": "user", "content": text}), "input")?);
+            }
             Value::Array(given) => {
                 for (number, item) in given.iter().enumerate() {
-                    turns.extend(turn(item, &format!("input[{number}]"))?);
+                    items.push(keep(item, &format!("input[{number}]"))?);
                 }
             }
             _ => return Err(refused("input", "input must be a text or a list of messages")),
         }
-        for turn in &turns {
-            items.push(kept(turn));
+        let mut turns = Vec::new();
+        for (number, item) in items.iter().enumerate() {
+            turns.extend(turn(item, &format!("input[{number}]"))?);
         }
         let (system, mut spoken) = split(turns);
         let question = spoken.pop().filter(|last| last.role == "user");
@@ -74,48 +77,94 @@ fn split(turns: Vec<ChatMessage>) -> (Vec<String>, Vec<ChatMessage>) {
 /// The turn of an input item; `None` for the record of an earlier search, whose
 /// answer follows as a message.
 pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
-    match item.get("type").and_then(Value::as_str) {
-        None | Some("message") => {}
-        Some("file_search_call") => return Ok(None),
-        Some(other) => {
-            let message = format!("{place} is of type '{other}'; only messages are supported");
-            return Err(Error::invalid(message).with_param(format!("{place}.type")));
-        }
+    if kind(item, place)? == Kind::Search {
+        return Ok(None);
     }
-    let role = match item.get("role").and_then(Value::as_str).unwrap_or("") {
-        "system" | "developer" => "system",
-        "user" => "user",
-        "assistant" => "assistant",
-        other => {
-            let message =
-                format!("{place} has the role '{other}'; use user, assistant, system or developer");
-            return Err(Error::invalid(message).with_param(format!("{place}.role")));
-        }
+    let role = match role(item, place)? {
+        "developer" => "system",
+        other => other,
     };
     let content = item.get("content").unwrap_or(&Value::Null);
-    let kinds = ["input_text", "output_text", "text"];
-    let text = text_of(content, &format!("{place}.content"), &kinds)?;
+    let text = text_of(content, &format!("{place}.content"), &TEXTS)?;
     Ok(Some(ChatMessage::new(role, text)))
 }
 
-/// A turn as an item that can be listed.
-fn kept(turn: &ChatMessage) -> Value {
-    let part = if turn.role == "assistant" {
-        json!({"type": "output_text", "text": turn.content, "annotations": [], "logprobs": []})
-    } else {
-        json!({"type": "input_text", "text": turn.content})
+/// The parts of content that are texts.
+const TEXTS: [&str; 3] = ["input_text", "output_text", "text"];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Message,
+    Search,
+}
+
+fn kind(item: &Value, place: &str) -> Result<Kind> {
+    match item.get("type").and_then(Value::as_str) {
+        None | Some("message") => Ok(Kind::Message),
+        Some("file_search_call") => Ok(Kind::Search),
+        Some(other) => {
+            let message = format!("{place} is of type '{other}'; only messages are supported");
+            Err(Error::invalid(message).with_param(format!("{place}.type")))
+        }
+    }
+}
+
+fn role<'i>(item: &'i Value, place: &str) -> Result<&'i str> {
+    match item.get("role").and_then(Value::as_str).unwrap_or("") {
+        known @ ("system" | "developer" | "user" | "assistant") => Ok(known),
+        other => {
+            let message =
+                format!("{place} has the role '{other}'; use user, assistant, system or developer");
+            Err(Error::invalid(message).with_param(format!("{place}.role")))
+        }
+    }
+}
+
+/// An item as it is kept and listed: complete, with an id of its own, and with what it says
+/// of the files that an answer rests on.
+///
+/// # Errors
+/// `Invalid` naming the place of what is not supported.
+pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
+    if kind(item, place)? == Kind::Search {
+        let list = |name: &str| item.get(name).filter(|value| value.is_array()).cloned();
+        return Ok(json!({
+            "id": Id::generate("fs_"),
+            "type": "file_search_call",
+            "status": "completed",
+            "queries": list("queries").unwrap_or_else(|| json!([])),
+            "results": list("results"),
+        }));
+    }
+    let role = role(item, place)?;
+    let content = item.get("content").unwrap_or(&Value::Null);
+    // Checks every part; what is kept are the parts.
+    text_of(content, &format!("{place}.content"), &TEXTS)?;
+    let parts: Vec<Value> = match content {
+        Value::Array(parts) => parts.iter().map(|part| text_part(part, role)).collect(),
+        text => vec![text_part(&json!({"text": text}), role)],
     };
-    json!({
+    Ok(json!({
         "id": Id::generate("msg_"),
         "type": "message",
-        "role": turn.role,
+        "role": role,
         "status": "completed",
-        "content": [part],
-    })
+        "content": parts,
+    }))
+}
+
+fn text_part(part: &Value, role: &str) -> Value {
+    let text = &part["text"];
+    if role != "assistant" {
+        return json!({"type": "input_text", "text": text});
+    }
+    let annotations = part.get("annotations").filter(|notes| notes.is_array()).cloned();
+    let annotations = annotations.unwrap_or_else(|| json!([]));
+    json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": []})
 }
 
 /// The id of an item.
-pub(super) fn id(item: &Value) -> String {
+pub(in crate::openai) fn id(item: &Value) -> String {
     item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -124,17 +173,24 @@ pub(super) fn page(mut items: Vec<Value>, page: &Page) -> Result<Vec<Value>> {
     if page.order == Order::Descending {
         items.reverse();
     }
-    if let Some(after) = &page.after {
-        let Some(place) = items.iter().position(|item| id(item) == after.as_str()) else {
-            return Err(refused(
-                "after",
-                format!("the item '{after}' is not among the input items"),
-            ));
-        };
-        items.drain(..=place);
-    }
-    items.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
-    Ok(items)
+    let place = |name: &str, cursor: &Id| {
+        items.iter().position(|item| id(item) == cursor.as_str()).ok_or_else(|| {
+            refused(name, format!("the item '{cursor}' is not among the input items"))
+        })
+    };
+    let most = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let range = match (&page.after, &page.before) {
+        (Some(after), _) => {
+            let start = place("after", after)? + 1;
+            start..items.len().min(start.saturating_add(most))
+        }
+        (None, Some(before)) => {
+            let end = place("before", before)?;
+            end.saturating_sub(most)..end
+        }
+        (None, None) => 0..items.len().min(most),
+    };
+    Ok(items.drain(range).collect())
 }
 
 #[cfg(test)]
@@ -164,7 +220,8 @@ mod tests {
         let history: Vec<&str> = read.history.iter().map(|turn| turn.content.as_str()).collect();
         assert_eq!(history, ["Who?", "Ada."]);
         assert_eq!(read.instructions(Some("Cite.")).as_deref(), Some("Cite.\nBe brief."));
-        assert_eq!(read.items.len(), 4);
+        assert_eq!(read.items.len(), 5);
+        assert_eq!(read.items[0]["role"], "developer");
         Ok(())
     }
 
@@ -187,11 +244,14 @@ mod tests {
     #[test]
     fn items_are_paged_in_both_orders() -> Result<()> {
         let items: Vec<Value> = ["a", "b", "c"].iter().map(|id| json!({"id": id})).collect();
-        let newest = Page { limit: 2, order: Order::Descending, after: None };
+        let newest = Page::first(2);
         let ids = |items: Vec<Value>| items.iter().map(id).collect::<Vec<_>>();
         assert_eq!(ids(page(items.clone(), &newest)?), ["c", "b"]);
-        let after = Page { limit: 9, order: Order::Ascending, after: Some(Id::from_raw("a")) };
+        let after =
+            Page { order: Order::Ascending, after: Some(Id::from_raw("a")), ..Page::first(9) };
         assert_eq!(ids(page(items.clone(), &after)?), ["b", "c"]);
+        let before = Page { before: Some(Id::from_raw("a")), ..Page::first(1) };
+        assert_eq!(ids(page(items.clone(), &before)?), ["b"]);
         let unknown = Page { after: Some(Id::from_raw("x")), ..after };
         assert!(page(items, &unknown).is_err());
         Ok(())

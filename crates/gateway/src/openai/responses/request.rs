@@ -1,25 +1,22 @@
 //! What a request for a response asks for, checked.
 
-use std::collections::BTreeMap;
-
-use cairn_kernel::{Error, Id, Result};
+use cairn_kernel::{Id, Result};
+use cairn_services::conversations::check_metadata;
 use cairn_services::llms::ALIAS;
 use cairn_services::retrieve::Request;
 use cairn_services::{Filter, Sampling};
-use cairn_wire::openai::{FileSearchTool, Response, ResponseRequest};
+use cairn_wire::openai::{ConversationRef, FileSearchTool, Response, ResponseRequest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::Input;
 use super::refused;
 use crate::openai::convert::{
-    neutral, ranking, refuse_rest, results, sampling, seconds, sticky, tokens, unsupported,
+    RESULTS, neutral, ranking, refuse_rest, results, sampling, seconds, sticky, tokens, unsupported,
 };
 
 /// Most stores of one search.
 const STORES_MAX: usize = 16;
-/// What `include` may name.
-const RESULTS: &str = "file_search_call.results";
 
 /// Fields that change nothing here: there is one search and one answer, always.
 const HARMLESS: [&str; 9] = [
@@ -51,6 +48,7 @@ pub(super) struct Asked {
     pub(super) stream: bool,
     pub(super) include_results: bool,
     pub(super) previous: Option<Id>,
+    pub(super) conversation: Option<Id>,
 }
 
 impl Asked {
@@ -66,7 +64,18 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     let input = Input::read(&request.input)?;
     let search = search(&request, &input.question)?;
     let include_results = include(request.include.as_deref())?;
-    check_metadata(request.metadata.as_ref())?;
+    request.metadata.as_ref().map_or(Ok(()), check_metadata)?;
+    let conversation = conversation(request.conversation.as_ref())?;
+    let background = request.background.unwrap_or(false);
+    if background && request.store == Some(false) {
+        return Err(refused("background", "a background response must be stored; leave out store"));
+    }
+    if conversation.is_some() && request.previous_response_id.is_some() {
+        return Err(refused(
+            "previous_response_id",
+            "a response follows another one or belongs to a conversation; send one of them",
+        ));
+    }
     // An answer over files shall be the same each time; a plain one need not.
     let temperature = request.temperature.unwrap_or(if search.is_some() { 0.0 } else { 1.0 });
     let top_p = request.top_p.unwrap_or(1.0);
@@ -79,7 +88,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         id: Id::generate("resp_").to_string(),
         object: "response",
         created_at: seconds(now),
-        status: "in_progress",
+        status: if background { "queued" } else { "in_progress" },
         error: None,
         incomplete_details: None,
         instructions: request.instructions,
@@ -88,13 +97,14 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         output: Vec::new(),
         parallel_tool_calls: false,
         previous_response_id: request.previous_response_id.clone(),
+        conversation: conversation.as_ref().map(|id| ConversationRef { id: id.to_string() }),
         temperature,
         top_p,
         tool_choice: request.tool_choice.unwrap_or_else(|| json!("auto")),
         tools: request.tools,
         truncation: "disabled",
         text: json!({"format": {"type": "text"}}),
-        background: false,
+        background,
         service_tier: "default",
         store: request.store.unwrap_or(true),
         presence_penalty: 0.0,
@@ -114,19 +124,23 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         stream: request.stream,
         include_results,
         previous: request.previous_response_id.map(Id::from_raw),
+        conversation,
     })
 }
 
+/// The conversation named by its id, or by an object with it.
+fn conversation(given: Option<&Value>) -> Result<Option<Id>> {
+    let id = match given {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(id)) => Some(id.as_str()),
+        Some(object) => object.get("id").and_then(Value::as_str),
+    };
+    let id = id.filter(|id| !id.is_empty());
+    id.map(|id| Some(Id::from_raw(id)))
+        .ok_or_else(|| refused("conversation", "conversation must be an id, or an object with one"))
+}
+
 fn refuse(request: &ResponseRequest) -> Result<()> {
-    if request.background == Some(true) {
-        return Err(unsupported("background"));
-    }
-    if request.conversation.as_ref().is_some_and(|value| !neutral(value)) {
-        return Err(refused(
-            "conversation",
-            "'conversation' is not supported here; use previous_response_id",
-        ));
-    }
     if let Some(text) = request.text.as_ref().and_then(Value::as_object) {
         let plain = |format: &Value| neutral(format) || format.get("type") == Some(&json!("text"));
         if text.get("format").is_some_and(|format| !plain(format)) {
@@ -221,21 +235,10 @@ fn include(include: Option<&[String]>) -> Result<bool> {
     }
 }
 
-fn check_metadata(metadata: Option<&BTreeMap<String, String>>) -> Result<()> {
-    let fits = |(key, value): (&String, &String)| {
-        key.chars().count() <= 64 && value.chars().count() <= 512
-    };
-    if metadata.is_none_or(|entries| entries.len() <= 16 && entries.iter().all(fits)) {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "metadata takes up to 16 entries with keys of 64 and values of 512 characters",
-    )
-    .with_param("metadata"))
-}
-
 #[cfg(test)]
 mod tests {
+    use cairn_kernel::Error;
+
     use super::*;
 
     fn asked(more: &Value) -> Result<Asked> {
@@ -293,8 +296,14 @@ mod tests {
     #[test]
     fn what_is_not_done_is_refused_by_name() {
         for (more, name) in [
-            (json!({"background": true}), "background"),
-            (json!({"conversation": "conv_1"}), "conversation"),
+            (json!({"background": true, "store": false}), "background"),
+            (json!({"conversation": 5}), "conversation"),
+            (json!({"conversation": {}}), "conversation"),
+            (
+                json!({"conversation": "conv_1", "previous_response_id": "resp_1"}),
+                "previous_response_id",
+            ),
+            (json!({"metadata": {"k": "x".repeat(513)}}), "metadata"),
             (json!({"text": {"format": {"type": "json_schema"}}}), "text.format"),
             (json!({"truncation": "auto"}), "truncation"),
             (json!({"reasoning": {"effort": "low"}}), "reasoning"),
@@ -311,6 +320,18 @@ mod tests {
             let refused = asked(&more).err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name), "{more}");
         }
+    }
+
+    #[test]
+    fn a_conversation_is_named_by_its_id_or_an_object() -> Result<()> {
+        for given in [json!("conv_1"), json!({"id": "conv_1"})] {
+            let read = asked(&json!({"conversation": given}))?;
+            assert_eq!(read.conversation, Some(Id::from_raw("conv_1")));
+            assert_eq!(read.shell.conversation.map(|named| named.id).as_deref(), Some("conv_1"));
+        }
+        let read = asked(&json!({"background": true}))?;
+        assert_eq!((read.shell.status, read.shell.background), ("queued", true));
+        Ok(())
     }
 
     #[test]

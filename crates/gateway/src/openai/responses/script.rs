@@ -1,7 +1,7 @@
 //! The events of a response, in the order that OpenAI's clients expect, and the
 //! finished object.
 
-use cairn_kernel::{Error, Id};
+use cairn_kernel::{Error, Id, Kind};
 use cairn_services::retrieve::Passage;
 use cairn_wire::openai::{FileCitation, Response, ResponseExtra, ResponseUsage};
 use serde_json::{Map, Value, json};
@@ -48,6 +48,10 @@ pub(super) struct Script {
     message_id: String,
     speaking: bool,
     nearest: Vec<Passage>,
+    /// The files of all passages that were found.
+    files: Vec<String>,
+    /// Characters of each delta.
+    pieces: Vec<usize>,
     next: u64,
     finished: bool,
 }
@@ -67,6 +71,8 @@ impl Script {
             message_id: Id::generate("msg_").to_string(),
             speaking: false,
             nearest: Vec::new(),
+            files: Vec::new(),
+            pieces: Vec::new(),
             next: 0,
             finished: false,
         }
@@ -74,7 +80,13 @@ impl Script {
 
     /// The first events.
     pub(super) fn begin(&mut self) -> Vec<Value> {
-        vec![self.lifecycle("response.created"), self.lifecycle("response.in_progress")]
+        let mut events = vec![self.lifecycle("response.created")];
+        if self.response.background {
+            events.push(self.lifecycle("response.queued"));
+            self.response.status = "in_progress";
+        }
+        events.push(self.lifecycle("response.in_progress"));
+        events
     }
 
     /// The events of a beat.
@@ -84,6 +96,7 @@ impl Script {
             Beat::Found(passages) => self.found(passages),
             Beat::Text(text) => {
                 let mut events = self.open_message();
+                self.pieces.push(text.chars().count());
                 let delta = json!({"delta": text, "logprobs": []});
                 events.push(self.on_part("response.output_text.delta", delta));
                 events
@@ -95,6 +108,37 @@ impl Script {
     /// The response, once it is finished.
     pub(super) fn finished(&self) -> Option<&Response> {
         self.finished.then_some(&self.response)
+    }
+
+    /// The response as it stands.
+    pub(super) fn response(&self) -> &Response {
+        &self.response
+    }
+
+    /// The files of all passages that were found, whether the answer names them or not.
+    pub(super) fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Characters of each delta of the text so far.
+    pub(super) fn pieces(&self) -> &[usize] {
+        &self.pieces
+    }
+
+    /// Ends a response that nobody waits for, and the event of it.
+    pub(super) fn fail(&mut self, failure: &Error) -> Value {
+        let code = match failure.kind() {
+            Kind::Exhausted => "rate_limit_exceeded",
+            Kind::Invalid | Kind::TooLarge => "invalid_prompt",
+            _ => "server_error",
+        };
+        // What was written may be what could not be kept, for its document is gone.
+        self.response.output.clear();
+        self.response.cairn = None;
+        self.finished = false;
+        self.response.status = "failed";
+        self.response.error = Some(json!({"code": code, "message": error::message(failure)}));
+        self.lifecycle("response.failed")
     }
 
     /// The event of a failure after the first event was sent. It has the fields of
@@ -171,6 +215,11 @@ impl Script {
         } else {
             Value::Null
         };
+        for passage in &passages {
+            if !self.files.contains(&passage.chunk.file_id) {
+                self.files.push(passage.chunk.file_id.clone());
+            }
+        }
         self.nearest = passages;
         self.nearest.truncate(NEAREST);
         let call = self.call("completed", &results);

@@ -17,6 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::request::Asked;
 use super::script::{Beat, Ending};
+use crate::openai::convert::decimal;
 
 /// The beats of the answer to what was asked. Dropping the stream stops the work.
 ///
@@ -88,9 +89,9 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
             refused: answer.refused.is_some(),
             reason: answer.refused,
             mode: answer.mode.name(),
-            confidence: Some(answer.confidence.score()),
-            similarity: Some(answer.confidence.dense),
-            coverage: Some(answer.confidence.coverage),
+            confidence: Some(decimal(answer.confidence.score())),
+            similarity: Some(decimal(answer.confidence.dense)),
+            coverage: Some(decimal(answer.confidence.coverage)),
             milliseconds: ResponseTimes {
                 search: answer.search_ms,
                 generate: answer.write_ms,
@@ -119,7 +120,7 @@ fn annotation(citation: Citation) -> FileCitation {
             chunk_id: citation.chunk_id,
             sentence_start: citation.sentence_start,
             sentence_end: citation.sentence_end,
-            support: citation.support,
+            support: decimal(citation.support),
             supported: citation.supported,
         },
     }

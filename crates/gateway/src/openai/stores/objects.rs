@@ -12,14 +12,14 @@ use cairn_wire::openai::{
 };
 use serde_json::Value;
 
-use crate::openai::convert::{seconds, unsupported};
+use crate::openai::convert::seconds;
 
 /// Most files attached at once, as at OpenAI.
 const FILES_MAX: usize = 2000;
 
 /// What a new store shall be, and the files it begins with.
 pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Vec<NewAttachment>)> {
-    no_expiry(request.expires_after.as_ref())?;
+    let expires_after_days = expiry(request.expires_after.as_ref())?;
     let chunking = chunking(request.chunking_strategy.as_ref())?;
     if request.file_ids.len() > FILES_MAX {
         return Err(too_many("file_ids"));
@@ -29,20 +29,32 @@ pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Ve
         name: request.name,
         description: request.description,
         metadata: request.metadata,
-        expires_after_days: None,
+        expires_after_days,
     };
     Ok((settings, files))
 }
 
 /// What shall change.
 pub(super) fn changes(request: UpdateVectorStore) -> Result<StoreSettings> {
-    no_expiry(request.expires_after.as_ref())?;
-    Ok(StoreSettings { name: request.name, metadata: request.metadata, ..StoreSettings::default() })
+    Ok(StoreSettings {
+        expires_after_days: expiry(request.expires_after.as_ref())?,
+        name: request.name,
+        metadata: request.metadata,
+        description: None,
+    })
 }
 
-/// Nothing deletes or closes a store by itself here, so none may be promised.
-fn no_expiry(expires_after: Option<&ExpiresAfter>) -> Result<()> {
-    expires_after.map_or(Ok(()), |_| Err(unsupported("expires_after")))
+/// Days without use after which a store expires.
+fn expiry(expires_after: Option<&ExpiresAfter>) -> Result<Option<i64>> {
+    match expires_after {
+        None => Ok(None),
+        Some(expiry) if expiry.anchor == "last_active_at" => Ok(Some(expiry.days)),
+        Some(expiry) => Err(Error::invalid(format!(
+            "the anchor of expires_after is '{}'; use last_active_at",
+            expiry.anchor
+        ))
+        .with_param("expires_after")),
+    }
 }
 
 fn chunking(strategy: Option<&ChunkingStrategy>) -> Result<Chunking> {
@@ -132,11 +144,12 @@ pub(super) fn status_filter(filter: Option<&str>) -> Result<Option<&str>> {
     }
 }
 
-/// A store for the wire.
-pub(super) fn store(row: StoreRow, counts: &Counts) -> Result<VectorStore> {
+/// A store for the wire, as it is at `now` (seconds).
+pub(super) fn store(row: StoreRow, counts: &Counts, now: i64) -> Result<VectorStore> {
     let metadata: BTreeMap<String, String> =
         serde_json::from_str(&row.metadata).or_internal("reading a store's metadata")?;
     let anchor = "last_active_at".to_owned();
+    let expires_at = row.expires_at().map(seconds);
     Ok(VectorStore {
         id: row.id,
         object: "vector_store",
@@ -144,10 +157,15 @@ pub(super) fn store(row: StoreRow, counts: &Counts) -> Result<VectorStore> {
         name: row.name,
         description: row.description,
         usage_bytes: counts.usage_bytes,
-        status: if counts.in_progress > 0 { "in_progress" } else { "completed" },
+        status: match expires_at {
+            Some(at) if at <= now => "expired",
+            _ if counts.in_progress > 0 => "in_progress",
+            _ => "completed",
+        },
         file_counts: file_counts(counts),
         last_active_at: seconds(row.last_active_at),
         expires_after: row.expires_after_days.map(|days| ExpiresAfter { anchor, days }),
+        expires_at,
         metadata,
     })
 }
@@ -269,13 +287,33 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_refused_by_name() {
-        let request = CreateVectorStore {
-            expires_after: Some(ExpiresAfter { anchor: "last_active_at".into(), days: 7 }),
+    fn an_expiry_counts_from_the_last_use() -> Result<()> {
+        let request = |anchor: &str| CreateVectorStore {
+            expires_after: Some(ExpiresAfter { anchor: anchor.into(), days: 7 }),
             ..CreateVectorStore::default()
         };
-        let refused = new_store(request).err();
+        assert_eq!(new_store(request("last_active_at"))?.0.expires_after_days, Some(7));
+        let refused = new_store(request("created_at")).err();
         assert_eq!(refused.as_ref().and_then(Error::param), Some("expires_after"));
         assert!(status_filter(Some("done")).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_store_whose_time_is_over_says_so() -> Result<()> {
+        let row = StoreRow {
+            id: "vs_1".to_owned(),
+            name: String::new(),
+            description: None,
+            metadata: "{}".to_owned(),
+            embedding_model: "m".to_owned(),
+            expires_after_days: Some(1),
+            created_at: 0,
+            last_active_at: 5_000,
+        };
+        let shown = |now| store(row.clone(), &Counts::default(), now);
+        assert_eq!((shown(86_404)?.status, shown(86_404)?.expires_at), ("completed", Some(86_405)));
+        assert_eq!(shown(86_405)?.status, "expired");
+        Ok(())
     }
 }

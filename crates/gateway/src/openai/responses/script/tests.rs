@@ -4,7 +4,7 @@ use cairn_services::answer::{Answer, Citation, Confidence, Mode, Step};
 use cairn_services::records::ChunkRow;
 
 use super::*;
-use crate::openai::responses::{request, source};
+use crate::openai::responses::{replay, request, source};
 
 fn passage(number: i64) -> Passage {
     Passage {
@@ -218,4 +218,57 @@ fn a_failure_on_the_way_is_an_error_event_with_the_next_number() {
     assert_eq!(event["sequence_number"], 2);
     assert_eq!(event["code"], "engine_restarting");
     assert_eq!(event["error"]["message"], "the engine is starting again");
+}
+
+#[test]
+fn a_kept_answer_is_played_again_event_by_event() {
+    for cut_off in [false, true] {
+        let mut script = script(true);
+        let steps = vec![
+            Step::Searching,
+            Step::Found(vec![passage(1), passage(2)]),
+            Step::Text("It is ".into()),
+            Step::Text("828 m high.".into()),
+            answer("It is 828 m high.", None, cut_off),
+        ];
+        let mut events = play(&mut script, steps);
+        assert_eq!(script.pieces(), [6, 11]);
+        assert_eq!(script.files(), ["file-1", "file-2"]);
+        // What is kept names the model that wrote, which is not known at the beginning.
+        for event in &mut events[..2] {
+            event["response"]["model"] = "writer".into();
+        }
+        let kept = json!(script.finished().expect("an end"));
+        assert_eq!(replay::events(&kept, script.pieces()), events);
+    }
+}
+
+#[test]
+fn a_background_answer_is_queued_first_and_may_fail() {
+    let body = json!({"model": "cairn", "input": "How high?", "background": true});
+    let asked =
+        request::read(serde_json::from_value(body).expect("a request"), 1000).expect("valid");
+    let mut script = Script::new(asked.shell, None, false);
+    let events = script.begin();
+    assert_eq!(kinds(&events), ["response.created", "response.queued", "response.in_progress"]);
+    assert_eq!(events[0]["response"]["status"], "queued");
+    let failure = Error::unavailable("the engine is starting again");
+    let event = script.fail(&failure);
+    assert_eq!((&event["type"], &event["sequence_number"]), (&json!("response.failed"), &json!(3)));
+    assert_eq!(event["response"]["error"]["code"], "server_error");
+    assert_eq!(script.response().status, "failed");
+}
+
+#[test]
+fn an_answer_that_could_not_be_kept_leaves_no_word() {
+    let mut script = script(true);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1)]),
+        Step::Text("It is 828 m high.".into()),
+        answer("It is 828 m high.", None, false),
+    ];
+    play(&mut script, steps);
+    let event = script.fail(&Error::new(Kind::Conflict, "file 'file-1' was deleted"));
+    assert!(!event.to_string().contains("828") && script.finished().is_none(), "{event}");
 }

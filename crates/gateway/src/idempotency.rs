@@ -1,0 +1,305 @@
+//! The header `Idempotency-Key`: a retry under the same key gets the same answer.
+//!
+//! The `openai` package sends POSTs again by itself, without a key, when no answer came in
+//! time. Where that would make things twice, a try with `x-stainless-retry-count` above 0
+//! gets the answer that the try before could not deliver.
+//!
+//! The request is read whole and recognised by its content, whatever boundary its form has
+//! this time. It is then answered to the end even if its client goes away, for that client
+//! will ask again. An answer is remembered before it is given, a stream when it has ended.
+
+use std::collections::BTreeMap;
+
+use async_stream::stream;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use cairn_kernel::{Error, Kind, Result, ResultExt as _};
+use cairn_services::idempotency::{Begun, Claim};
+use cairn_services::records::RememberedRow;
+use futures::StreamExt as _;
+use tokio::sync::oneshot;
+
+use crate::App;
+use crate::error::{self, ApiError};
+use crate::extract::presented;
+
+/// What a form has besides its file.
+const OVERHEAD: u64 = 1 << 20;
+/// Largest answer that is remembered.
+const ANSWER_MAX: usize = 16 << 20;
+/// Headers of an answer that are given again with it.
+const REPEATED: [&str; 2] = ["content-type", "openai-poll-after-ms"];
+/// Says that an answer was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Largest request that is recognised without a key.
+const KEYLESS_MAX: u64 = 16 << 20;
+/// What makes things: its POSTs are recognised without a key.
+const MAKING: [&str; 4] = ["/v1/files", "/v1/uploads", "/v1/vector_stores", "/v1/conversations"];
+
+/// How a request may be recognised.
+enum Mark {
+    /// By its key.
+    Key(String),
+    /// By itself; so often was it sent before.
+    Tries(u32),
+}
+
+/// Answers requests that may come again once; others go on as they are.
+pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
+    match mark(&request) {
+        Some(mark) => {
+            let answered = attend(&app, &mark, request, next).await;
+            answered.unwrap_or_else(|refused| ApiError(refused).into_response())
+        }
+        None => next.run(request).await,
+    }
+}
+
+fn mark(request: &Request) -> Option<Mark> {
+    let path = request.uri().path();
+    // Keys show a secret in their answer, and other routes have their own protocols.
+    if request.method() != Method::POST || !path.starts_with("/v1/") {
+        return None;
+    }
+    let header = |name: &str| request.headers().get(name);
+    if let Some(key) = header("idempotency-key") {
+        return Some(Mark::Key(key.to_str().unwrap_or_default().to_owned()));
+    }
+    let tries = header("x-stainless-retry-count")?.to_str().ok()?.parse().ok()?;
+    let making = MAKING.iter().any(|start| path.starts_with(start)) && !path.ends_with("/search");
+    making.then_some(Mark::Tries(tries))
+}
+
+async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<Response> {
+    let (parts, body) = request.into_parts();
+    let credentials = presented(|name| parts.headers.get(name)?.to_str().ok());
+    // Who is unknown is told so by the route itself.
+    let Ok(scope) = app.services.accounts.authenticate(credentials).await else {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    };
+    let limits = &app.services.limits;
+    let most = match mark {
+        Mark::Key(_) => limits.upload_bytes.max(limits.body_bytes) + OVERHEAD,
+        Mark::Tries(_) => KEYLESS_MAX,
+    };
+    let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
+        Whole::All(bytes) => bytes,
+        // It is worth no memory: one with a key is refused for its size anyway.
+        Whole::TooMuch(body) => return Ok(next.run(Request::from_parts(parts, body)).await),
+    };
+    let path = parts.uri.path().to_owned();
+    let print = fingerprint(&parts, &bytes).await?;
+    let keys = &app.services.idempotency;
+    let begun = match mark {
+        Mark::Key(key) => Some(keys.begin(&scope, key, &path, print).await?),
+        Mark::Tries(tries) => keys.retry(&scope, &path, print, *tries).await?,
+    };
+    let request = Request::from_parts(parts, Body::from(bytes));
+    match begun {
+        Some(Begun::Known(known)) => replay(known),
+        Some(Begun::New(claim)) => {
+            let always = matches!(mark, Mark::Key(_));
+            finish(app, request, next, (claim, always)).await
+        }
+        None => Ok(next.run(request).await),
+    }
+}
+
+enum Whole {
+    All(Bytes),
+    TooMuch(Body),
+}
+
+async fn read(body: Body, most: usize) -> Result<Whole> {
+    let mut rest = body.into_data_stream();
+    let mut held = BytesMut::new();
+    while let Some(piece) = rest.next().await {
+        let piece = piece.map_err(|cause| {
+            Error::new(Kind::Invalid, "the body could not be read").with_source(cause)
+        })?;
+        held.extend_from_slice(&piece);
+        if held.len() > most {
+            let begin = futures::stream::iter([Ok(held.freeze())]);
+            return Ok(Whole::TooMuch(Body::from_stream(begin.chain(rest))));
+        }
+    }
+    Ok(Whole::All(held.freeze()))
+}
+
+/// What tells this request from another one: method, place and content. A form's boundary
+/// is made anew for every try, so it is taken out.
+async fn fingerprint(parts: &Parts, body: &Bytes) -> Result<String> {
+    let place = format!("{} {}", parts.method, parts.uri);
+    let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let boundary = kind.and_then(|kind| kind.split_once("boundary=")).map(|(_, rest)| {
+        rest.split(';').next().unwrap_or_default().trim().trim_matches('"').to_owned()
+    });
+    let body = body.clone();
+    let hash = move || {
+        let mut pieces = vec![place.as_bytes()];
+        pieces.extend(between(&body, boundary.as_deref().unwrap_or_default().as_bytes()));
+        cairn_services::idempotency::fingerprint(&pieces)
+    };
+    tokio::task::spawn_blocking(hash).await.or_internal("hashing a request")
+}
+
+/// What stands between the boundaries.
+fn between<'b>(body: &'b [u8], boundary: &[u8]) -> Vec<&'b [u8]> {
+    let (mut pieces, mut rest) = (Vec::new(), body);
+    if !boundary.is_empty() {
+        while let Some(at) = rest.windows(boundary.len()).position(|some| some == boundary) {
+            pieces.push(&rest[..at]);
+            rest = &rest[at + boundary.len()..];
+        }
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// Answers among the program's tasks, so that a client that goes away changes nothing. The
+/// answer is remembered `always`, or only when nobody takes it.
+async fn finish(
+    app: &App,
+    request: Request,
+    next: Next,
+    (claim, always): (Claim, bool),
+) -> Result<Response> {
+    let (tell, told) = oneshot::channel();
+    let deadline = app.deadline;
+    app.services.tasks.spawn("request that may come again", async move {
+        let answer = match tokio::time::timeout(deadline, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                let late = format!("no answer within {} s", deadline.as_secs());
+                ApiError(Error::new(Kind::Timeout, late)).into_response()
+            }
+        };
+        if always {
+            // Nobody may be there to hear it.
+            let _ = tell.send(remember(answer, claim).await);
+        } else if let Err(Ok(untaken)) = tell.send(Ok(answer))
+            && let Err(lost) = remember(untaken, claim).await
+        {
+            error::note(&lost);
+        }
+    });
+    told.await.map_err(|_| Error::internal("a request that may come again was lost"))?
+}
+
+async fn remember(response: Response, claim: Claim) -> Result<Response> {
+    if !response.status().is_success() {
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let status = parts.status.as_u16();
+    let headers = repeated(&parts.headers);
+    let streamed = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    if streamed {
+        return Ok(Response::from_parts(parts, overhear(body, claim, status, headers)));
+    }
+    let bytes = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .map_err(|cause| Error::internal("reading an answer").with_source(cause))?;
+    if bytes.len() <= ANSWER_MAX {
+        keep(claim, status, headers, bytes.to_vec()).await;
+    } else {
+        tracing::warn!(bytes = bytes.len(), "an answer is too large to be remembered");
+    }
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Gives a stream on, and remembers it if it came to its end.
+fn overhear(body: Body, claim: Claim, status: u16, headers: String) -> Body {
+    let mut pieces = body.into_data_stream();
+    Body::from_stream(stream! {
+        let mut heard = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            if let Ok(piece) = &piece && heard.len() <= ANSWER_MAX {
+                heard.extend_from_slice(piece);
+            }
+            let broken = piece.is_err();
+            yield piece;
+            if broken {
+                return;
+            }
+        }
+        if heard.len() <= ANSWER_MAX && !failed(&heard) {
+            keep(claim, status, headers, heard).await;
+        }
+    })
+}
+
+/// Whether a stream ended with an error, which is not the answer.
+fn failed(heard: &[u8]) -> bool {
+    const ERROR: &[u8] = b"event: error\n";
+    heard.windows(ERROR.len()).any(|some| some == ERROR)
+}
+
+/// An answer that cannot be remembered is given all the same.
+async fn keep(claim: Claim, status: u16, headers: String, body: Vec<u8>) {
+    if let Err(unkept) = claim.answered(status, headers, body).await {
+        error::note(&unkept);
+    }
+}
+
+fn repeated(headers: &axum::http::HeaderMap) -> String {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
+    let kept: BTreeMap<&str, String> =
+        REPEATED.iter().filter_map(|name| Some((*name, text(name)?))).collect();
+    serde_json::json!(kept).to_string()
+}
+
+fn replay(known: RememberedRow) -> Result<Response> {
+    let headers: BTreeMap<String, String> = serde_json::from_str(&known.headers)
+        .map_err(|cause| Error::internal("reading a remembered answer").with_source(cause))?;
+    let mut response = Response::new(Body::from(known.body));
+    let status = u16::try_from(known.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    *response.status_mut() = status.unwrap_or(StatusCode::OK);
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn print(boundary: &str, text: &str) -> Result<String> {
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let request =
+            Request::post("/v1/files").header("content-type", kind).body(()).expect("one");
+        let body = format!("--{boundary}\r\n\r\n{text}\r\n--{boundary}--\r\n");
+        fingerprint(&request.into_parts().0, &Bytes::from(body)).await
+    }
+
+    #[tokio::test]
+    async fn a_form_is_the_same_under_another_boundary() -> Result<()> {
+        assert_eq!(print("aaaa", "hello").await?, print("bbbbbb", "hello").await?);
+        assert_ne!(print("aaaa", "hello").await?, print("aaaa", "hullo").await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_loses_nothing() -> Result<()> {
+        let pieces = ["abc", "def", "ghi"].map(Ok::<_, std::io::Error>);
+        let body = Body::from_stream(futures::stream::iter(pieces));
+        let Whole::TooMuch(body) = read(body, 4).await? else { panic!("it is over the limit") };
+        let bytes = axum::body::to_bytes(body, 100).await.expect("all of it");
+        assert_eq!(bytes.as_ref(), b"abcdefghi");
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! `/v1/conversations`: what was said, to be gone on from.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use cairn_kernel::{Id, Result, ResultExt};
+use cairn_services::Services;
+use cairn_services::records::{ConversationRow, ItemRow, NewItem};
+use cairn_wire::openai::{
+    Conversation, CreateConversation, CreateItems, Deleted, List, ListQuery, UpdateConversation,
+};
+use serde_json::Value;
+
+use super::convert::{Included, Listing, Paging, seconds};
+use super::responses::{history, input};
+use crate::error::ApiResult;
+use crate::extract::{Caller, Json as Body};
+
+/// Makes a conversation.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations",
+    tag = "conversations",
+    request_body = CreateConversation,
+    responses((status = 200, body = Conversation))
+)]
+pub(crate) async fn create(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Body(request): Body<CreateConversation>,
+) -> ApiResult<Json<Conversation>> {
+    let items = new_items(&request.items.unwrap_or_default())?;
+    let metadata = request.metadata.unwrap_or_default();
+    Ok(Json(object(services.conversations.create(&scope, &metadata, items).await?)?))
+}
+
+/// One conversation.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{id}",
+    tag = "conversations",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Conversation))
+)]
+pub(crate) async fn retrieve(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+) -> ApiResult<Json<Conversation>> {
+    Ok(Json(object(services.conversations.get(&scope, &Id::from_raw(id)).await?)?))
+}
+
+/// Changes a conversation's metadata.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}",
+    tag = "conversations",
+    params(("id" = String, Path)),
+    request_body = UpdateConversation,
+    responses((status = 200, body = Conversation))
+)]
+pub(crate) async fn update(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+    Body(request): Body<UpdateConversation>,
+) -> ApiResult<Json<Conversation>> {
+    let metadata = request.metadata.unwrap_or_default();
+    let id = Id::from_raw(id);
+    Ok(Json(object(services.conversations.update(&scope, &id, &metadata).await?)?))
+}
+
+/// Deletes a conversation with its items.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{id}",
+    tag = "conversations",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Deleted))
+)]
+pub(crate) async fn delete(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+) -> ApiResult<Json<Deleted>> {
+    services.conversations.delete(&scope, &Id::from_raw(id.as_str())).await?;
+    Ok(Json(Deleted { id, object: "conversation.deleted", deleted: true }))
+}
+
+/// Adds items at the end.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/items",
+    tag = "conversations",
+    params(("id" = String, Path)),
+    request_body = CreateItems,
+    responses((status = 200, body = List<Object>))
+)]
+pub(crate) async fn add_items(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+    included: Included,
+    Body(request): Body<CreateItems>,
+) -> ApiResult<Json<List<Value>>> {
+    let items = new_items(&request.items)?;
+    let added: Result<Vec<Value>> = items.iter().map(|item| shown(&item.body, &included)).collect();
+    services.conversations.add(&scope, &Id::from_raw(id), items).await?;
+    let data = added?;
+    Ok(Json(List {
+        object: "list",
+        first_id: data.first().map(input::id),
+        last_id: data.last().map(input::id),
+        data,
+        has_more: false,
+    }))
+}
+
+/// Lists a conversation.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{id}/items",
+    tag = "conversations",
+    params(("id" = String, Path), ListQuery),
+    responses((status = 200, body = List<Object>))
+)]
+pub(crate) async fn list_items(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+    included: Included,
+    Listing(query): Listing,
+) -> ApiResult<Json<List<Value>>> {
+    let paging = Paging::of(&query, 100, 20)?;
+    let rows = services.conversations.items(&scope, &Id::from_raw(id), &paging.page).await?;
+    let data: Result<Vec<Value>> = rows.iter().map(|row| shown(&row.body, &included)).collect();
+    Ok(Json(paging.list(data?, input::id)))
+}
+
+/// One item.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{id}/items/{item_id}",
+    tag = "conversations",
+    params(("id" = String, Path), ("item_id" = String, Path)),
+    responses((status = 200, description = "The item"))
+)]
+pub(crate) async fn retrieve_item(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path((id, item_id)): Path<(String, String)>,
+    included: Included,
+) -> ApiResult<Json<Value>> {
+    let (id, item) = (Id::from_raw(id), Id::from_raw(item_id));
+    let ItemRow { body, .. } = services.conversations.item(&scope, &id, &item).await?;
+    Ok(Json(shown(&body, &included)?))
+}
+
+/// Deletes one item; what is left is the answer.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{id}/items/{item_id}",
+    tag = "conversations",
+    params(("id" = String, Path), ("item_id" = String, Path)),
+    responses((status = 200, body = Conversation))
+)]
+pub(crate) async fn delete_item(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path((id, item_id)): Path<(String, String)>,
+) -> ApiResult<Json<Conversation>> {
+    let (id, item) = (Id::from_raw(id), Id::from_raw(item_id));
+    services.conversations.delete_item(&scope, &id, &item).await?;
+    Ok(Json(object(services.conversations.get(&scope, &id).await?)?))
+}
+
+fn object(row: ConversationRow) -> Result<Conversation> {
+    Ok(Conversation {
+        id: row.id,
+        object: "conversation",
+        created_at: seconds(row.created_at),
+        metadata: serde_json::from_str(&row.metadata)
+            .or_internal("reading a conversation's metadata")?,
+    })
+}
+
+/// Items that a client brings, as they are kept, each with the files it names.
+fn new_items(given: &[Value]) -> Result<Vec<NewItem>> {
+    let mut items = Vec::new();
+    for (number, item) in given.iter().enumerate() {
+        let body = input::keep(item, &format!("items[{number}]"))?;
+        let mut sources = Vec::new();
+        history::collect_files(&body, &mut sources);
+        items.push(NewItem { id: input::id(&body), body: body.to_string(), sources });
+    }
+    Ok(items)
+}
+
+/// An item as it is shown: results of a search only to those who ask for them.
+fn shown(body: &str, included: &Included) -> Result<Value> {
+    let mut item: Value = serde_json::from_str(body).or_internal("reading an item")?;
+    if item["type"] == "file_search_call" && !included.results {
+        item["results"] = Value::Null;
+    }
+    Ok(item)
+}
+
+#[cfg(test)]
+mod tests {
+    use cairn_kernel::Error;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn items_are_kept_in_full_and_shown_without_results() -> Result<()> {
+        let given = [
+            json!({"role": "user", "content": "Who?"}),
+            json!({"type": "file_search_call", "id": "fs_1", "queries": ["Who?"],
+                "results": [{"file_id": "file-1", "text": "Ada."}]}),
+            json!({"type": "message", "role": "assistant", "content": [{"type": "output_text",
+                "text": "Ada.", "annotations": [{"type": "file_citation", "file_id": "file-2"}]}]}),
+        ];
+        let items = new_items(&given)?;
+        assert_eq!(items.len(), 3);
+        assert!(items[0].id.starts_with("msg_") && items[1].id.starts_with("fs_"));
+        assert_eq!(
+            (&items[1].sources, &items[2].sources),
+            (&vec!["file-1".to_owned()], &vec!["file-2".to_owned()])
+        );
+        assert!(shown(&items[1].body, &Included { results: false })?["results"].is_null());
+        assert!(shown(&items[1].body, &Included { results: true })?["results"].is_array());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_item_is_refused_by_its_place() {
+        for (item, place) in [
+            (json!({"type": "computer_call"}), "items[0].type"),
+            (json!({"role": "king", "content": "x"}), "items[0].role"),
+            (json!({"role": "user", "content": 5}), "items[0].content"),
+        ] {
+            let refused = new_items(&[item]).err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some(place));
+        }
+    }
+}

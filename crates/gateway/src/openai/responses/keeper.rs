@@ -1,0 +1,110 @@
+//! What is done with a finished answer: it is counted, kept, and added to its conversation.
+
+use cairn_kernel::{Id, Result, ResultExt, Scope};
+use cairn_services::Services;
+use cairn_services::records::{Append, Keeping, NewItem, ResponseRow};
+use cairn_wire::openai::Response;
+use serde_json::Value;
+
+use super::script::Script;
+use super::{history, input};
+use crate::openai::convert;
+
+/// Keeps one answer.
+pub(super) struct Keeper {
+    pub(super) services: Services,
+    pub(super) scope: Scope,
+    pub(super) trace: String,
+    /// Whether the answer is kept.
+    pub(super) store: bool,
+    /// Whether it is kept already, as one under way.
+    pub(super) begun: bool,
+    /// The items that were asked.
+    pub(super) items: Vec<Value>,
+    /// Files that the question and earlier turns rest on.
+    pub(super) sources: Vec<String>,
+    pub(super) conversation: Option<Id>,
+    pub(super) created_at: i64,
+}
+
+impl Keeper {
+    /// Keeps the answer that `script` has finished.
+    ///
+    /// # Errors
+    /// `Conflict` when a file it rests on was deleted meanwhile, `NotFound` when its
+    /// conversation was; `Internal` when it cannot be kept.
+    pub(super) async fn keep(&self, script: &Script) -> Result<()> {
+        let Some(response) = script.finished() else { return Ok(()) };
+        let (read, written) =
+            response.usage.map_or((0, 0), |usage| (usage.input_tokens, usage.output_tokens));
+        let tokens = (i64::from(read), i64::from(written));
+        let entry = convert::usage("responses", &response.model, tokens, &self.trace);
+        self.services.usage.record(&self.scope, entry).await;
+        if !self.store && self.conversation.is_none() {
+            return Ok(());
+        }
+        let mut sources = self.sources.clone();
+        // What was found may stand in the answer without being named there.
+        for file in script.files() {
+            if !sources.contains(file) {
+                sources.push(file.clone());
+            }
+        }
+        let row = self.row(response, script.pieces())?;
+        let keeping = match (self.store, self.begun) {
+            (false, _) => Keeping::Nothing,
+            (true, false) => Keeping::New(&row),
+            (true, true) => Keeping::Begun(&row),
+        };
+        let append = self.append(response, &sources);
+        let responses = &self.services.responses;
+        responses.keep(&self.scope, keeping, &sources, append.as_ref()).await
+    }
+
+    /// Keeps an answer that nobody waits for before it is made.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be kept.
+    pub(super) async fn begin(&self, response: &Response) -> Result<()> {
+        let row = self.row(response, &[])?;
+        let keeping = Keeping::New(&row);
+        self.services.responses.keep(&self.scope, keeping, &self.sources, None).await
+    }
+
+    /// Notes how an answer that nobody waits for goes on. Says whether it is still wanted.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub(super) async fn note(&self, response: &Response) -> Result<bool> {
+        let body = serde_json::to_string(response).or_internal("writing a response")?;
+        let id = Id::from_raw(response.id.as_str());
+        self.services.responses.update(&self.scope, &id, response.status, &body).await
+    }
+
+    fn row(&self, response: &Response, pieces: &[usize]) -> Result<ResponseRow> {
+        Ok(ResponseRow {
+            id: response.id.clone(),
+            status: response.status.to_owned(),
+            body: serde_json::to_string(response).or_internal("writing a response")?,
+            input: serde_json::to_string(&self.items).or_internal("writing input items")?,
+            pieces: serde_json::to_string(pieces).or_internal("writing a response")?,
+            created_at: self.created_at,
+        })
+    }
+
+    fn append(&self, response: &Response, sources: &[String]) -> Option<Append> {
+        let asked = self.items.iter().map(|item| {
+            let mut named = Vec::new();
+            history::collect_files(item, &mut named);
+            named.retain(|file| sources.contains(file));
+            new_item(item, named)
+        });
+        let answered = response.output.iter().map(|item| new_item(item, sources.to_vec()));
+        let items = asked.chain(answered).collect();
+        self.conversation.clone().map(|conversation| Append { conversation, items })
+    }
+}
+
+fn new_item(item: &Value, sources: Vec<String>) -> NewItem {
+    NewItem { id: input::id(item), body: item.to_string(), sources }
+}

@@ -1,0 +1,235 @@
+//! Takes the words of a deleted file out of what was answered from it.
+//!
+//! Answers are kept as items in OpenAI's form. A search result, a citation and a nearest
+//! passage name their file, so those of the deleted one go. A sentence of the answer stays
+//! only if another file supports it and the deleted one does not: what nobody vouches for
+//! may well be the deleted file's. The others are replaced by a notice.
+
+use std::ops::Range;
+
+use serde_json::{Value, json};
+
+use crate::answer::SILENT;
+
+/// Stands where sentences stood.
+pub(crate) const NOTICE: &str = "[Removed: the source was deleted.]";
+
+/// Scrubs a kept response.
+pub(super) fn response(body: &mut Value, file: &str) {
+    items(body.get_mut("output"), file);
+    if let Some(extra) = body.get_mut("cairn").filter(|extra| extra.is_object()) {
+        forget_hits(extra.get_mut("nearest"), file);
+        // Sentences without support are gone, with those that rested on the file.
+        extra["unsupported"] = json!([]);
+        extra["scrubbed"] = json!(true);
+    }
+}
+
+/// Scrubs a list of items.
+pub(super) fn items(items: Option<&mut Value>, file: &str) {
+    for entry in items.and_then(Value::as_array_mut).into_iter().flatten() {
+        item(entry, file);
+    }
+}
+
+/// Scrubs one item.
+pub(super) fn item(item: &mut Value, file: &str) {
+    if item.get("type").and_then(Value::as_str) == Some("file_search_call") {
+        forget_hits(item.get_mut("results"), file);
+        return;
+    }
+    // What people said is theirs.
+    if item.get("role").and_then(Value::as_str) != Some("assistant") {
+        return;
+    }
+    match item.get_mut("content") {
+        Some(Value::String(text)) if text.as_str() != SILENT => NOTICE.clone_into(text),
+        Some(Value::Array(parts)) => parts.iter_mut().for_each(|text| part(text, file)),
+        _ => {}
+    }
+}
+
+fn forget_hits(hits: Option<&mut Value>, file: &str) {
+    if let Some(hits) = hits.and_then(Value::as_array_mut) {
+        hits.retain(|hit| !names(hit, file));
+    }
+}
+
+fn names(value: &Value, file: &str) -> bool {
+    value.get("file_id").and_then(Value::as_str) == Some(file)
+}
+
+fn part(part: &mut Value, file: &str) {
+    let Some(text) = part.get("text").and_then(Value::as_str).map(str::to_owned) else { return };
+    if text == SILENT {
+        return;
+    }
+    let annotations = part.get_mut("annotations").and_then(Value::as_array_mut);
+    let annotations = annotations.map(std::mem::take).unwrap_or_default();
+    let marks: Vec<Mark> = annotations.iter().map(|note| Mark::read(note, file)).collect();
+    let rewritten = rewrite(&text, &marks);
+    let moved = annotations.into_iter().zip(&marks).filter(|(_, mark)| !mark.gone);
+    let moved: Vec<Value> = moved.filter_map(|(note, mark)| rewritten.moved(note, mark)).collect();
+    part["text"] = rewritten.text.into();
+    part["annotations"] = moved.into();
+}
+
+/// What an annotation says of the text.
+struct Mark {
+    /// Whether it is of the deleted file.
+    gone: bool,
+    /// The characters it speaks of.
+    range: Option<Range<usize>>,
+    /// Whether it is enough to vouch for them.
+    supported: bool,
+}
+
+impl Mark {
+    fn read(annotation: &Value, file: &str) -> Self {
+        let ours = annotation.get("cairn");
+        let number =
+            |name: &str| ours?.get(name)?.as_u64().and_then(|number| usize::try_from(number).ok());
+        let range = number("sentence_start").zip(number("sentence_end"));
+        let supported = ours.and_then(|ours| ours.get("supported")).and_then(Value::as_bool);
+        Self {
+            gone: names(annotation, file),
+            range: range.map(|(start, end)| start..end),
+            supported: supported.unwrap_or(false),
+        }
+    }
+
+    fn touches(&self, sentence: &Range<usize>) -> bool {
+        // One that does not say where it stands may stand anywhere.
+        self.range
+            .as_ref()
+            .map_or(self.gone, |range| range.start < sentence.end && sentence.start < range.end)
+    }
+}
+
+/// A text with some sentences replaced.
+struct Rewritten {
+    text: String,
+    /// Where the kept sentences stood, in characters, and where they begin now.
+    kept: Vec<(Range<usize>, usize)>,
+}
+
+fn rewrite(text: &str, marks: &[Mark]) -> Rewritten {
+    let mut rewritten = Rewritten { text: String::new(), kept: Vec::new() };
+    let mut before: Option<(usize, bool)> = None;
+    for bytes in cairn_documents::sentences(text) {
+        let start = text[..bytes.start].chars().count();
+        let sentence = start..start + text[bytes.clone()].chars().count();
+        let touching: Vec<&Mark> = marks.iter().filter(|mark| mark.touches(&sentence)).collect();
+        let keep = touching.iter().any(|mark| !mark.gone && mark.supported)
+            && !touching.iter().any(|mark| mark.gone);
+        if let Some((end, kept)) = before
+            && (kept || keep)
+        {
+            let gap = &text[end..bytes.start];
+            rewritten.text.push_str(if gap.trim().is_empty() { gap } else { " " });
+        }
+        if keep {
+            rewritten.kept.push((sentence, rewritten.text.chars().count()));
+            rewritten.text.push_str(&text[bytes.clone()]);
+        } else if before.is_none_or(|(_, kept)| kept) {
+            rewritten.text.push_str(NOTICE);
+        }
+        before = Some((bytes.end, keep));
+    }
+    rewritten
+}
+
+impl Rewritten {
+    /// An annotation in its new place; `None` when what it spoke of is gone.
+    fn moved(&self, mut annotation: Value, mark: &Mark) -> Option<Value> {
+        let range = mark.range.as_ref()?;
+        let (old, new) = self.kept.iter().find(|(old, _)| old.contains(&range.start))?;
+        let start = new + (range.start - old.start);
+        let end = start + (range.end.min(old.end) - range.start);
+        annotation["index"] = end.into();
+        annotation["cairn"]["sentence_start"] = start.into();
+        annotation["cairn"]["sentence_end"] = end.into();
+        Some(annotation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(file: &str, range: Range<usize>, supported: bool) -> Value {
+        json!({"type": "file_citation", "file_id": file, "index": range.end, "cairn": {
+            "quote": format!("the words of {file}"), "supported": supported,
+            "sentence_start": range.start, "sentence_end": range.end,
+        }})
+    }
+
+    const TEXT: &str = "The lamp is electric. Ida left in 1989. Nobody knows why. It turns slowly.";
+
+    fn answer(annotations: &[Value]) -> Value {
+        json!({"type": "message", "role": "assistant", "content": [
+            {"type": "output_text", "text": TEXT, "annotations": annotations, "logprobs": []},
+        ]})
+    }
+
+    #[test]
+    fn what_another_file_supports_stays_in_its_place() {
+        let mut said = answer(&[
+            note("file-1", 0..21, true),
+            note("file-2", 22..39, true),
+            note("file-1", 58..74, true),
+        ]);
+        item(&mut said, "file-1");
+        let part = &said["content"][0];
+        assert_eq!(part["text"], format!("{NOTICE} Ida left in 1989. {NOTICE}"));
+        let kept = part["annotations"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(kept.len(), 1);
+        let start = NOTICE.chars().count() + 1;
+        assert_eq!(kept[0]["cairn"]["sentence_start"], start);
+        assert_eq!(kept[0]["cairn"]["sentence_end"], start + 17);
+        assert_eq!(kept[0]["index"], start + 17);
+        assert!(!said.to_string().contains("file-1"));
+    }
+
+    #[test]
+    fn a_sentence_of_both_files_goes_and_so_does_one_of_neither() {
+        let both = [note("file-1", 0..21, false), note("file-2", 0..21, true)];
+        let mut said = answer(&both);
+        item(&mut said, "file-1");
+        assert_eq!(said["content"][0]["text"], NOTICE);
+        let mut unsure = answer(&[note("file-2", 0..21, false)]);
+        item(&mut unsure, "file-1");
+        assert_eq!(unsure["content"][0]["text"], NOTICE);
+    }
+
+    #[test]
+    fn a_citation_without_a_place_takes_the_whole_text() {
+        let bare = json!({"type": "file_citation", "file_id": "file-1", "index": 3});
+        let mut said = answer(&[bare, note("file-2", 0..21, true)]);
+        item(&mut said, "file-1");
+        assert_eq!(said["content"][0]["text"], NOTICE);
+    }
+
+    #[test]
+    fn results_and_nearest_passages_go_and_what_people_said_stays() {
+        let hits = json!([{"file_id": "file-1", "text": "a"}, {"file_id": "file-2", "text": "b"}]);
+        let mut body = json!({
+            "output": [{"type": "file_search_call", "queries": ["q"], "results": hits}],
+            "cairn": {"refused": true, "nearest": hits, "unsupported": [{"start": 0, "end": 2}]},
+        });
+        response(&mut body, "file-1");
+        assert_eq!(body["output"][0]["results"], json!([{"file_id": "file-2", "text": "b"}]));
+        assert_eq!(body["cairn"]["nearest"], body["output"][0]["results"]);
+        assert_eq!(body["cairn"]["scrubbed"], true);
+        let mut asked = json!([
+            {"role": "user", "content": "What does it say?"},
+            {"role": "assistant", "content": "It says so."},
+            {"type": "message", "role": "assistant",
+                "content": [{"type": "output_text", "text": SILENT, "annotations": []}]},
+        ]);
+        items(Some(&mut asked), "file-1");
+        assert_eq!(asked[0]["content"], "What does it say?");
+        assert_eq!(asked[1]["content"], NOTICE);
+        assert_eq!(asked[2]["content"][0]["text"], SILENT);
+    }
+}

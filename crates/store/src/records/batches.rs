@@ -1,0 +1,68 @@
+//! Batches of files that are attached to a vector store together.
+
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
+
+use super::{Records, Tx, commit};
+
+impl Records {
+    /// Makes a batch within a transaction.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn insert_batch(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        id: &Id,
+    ) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO file_batches (id, tenant_id, store_id, created_at) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(id.as_str())
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(self.clock.now())
+        .execute(&mut **tx)
+        .await
+        .or_internal("making a file batch")?;
+        Ok(())
+    }
+
+    /// When a batch was made.
+    ///
+    /// # Errors
+    /// `NotFound` when the store of the tenant has no such batch.
+    pub async fn batch_created_at(&self, scope: &Scope, store: &Id, id: &Id) -> Result<Timestamp> {
+        sqlx::query_scalar(
+            "SELECT created_at FROM file_batches WHERE tenant_id = $1 AND store_id = $2 AND id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(id.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a file batch")?
+        .ok_or_else(|| Error::not_found(format!("file batch '{id}'")))
+    }
+
+    /// Cancels what a batch has not read yet; returns how many files that were.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn cancel_batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE store_files SET status = 'cancelled' WHERE tenant_id = $1 AND store_id = $2 \
+             AND batch_id = $3 AND status = 'in_progress'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(id.as_str())
+        .execute(&mut *tx)
+        .await
+        .or_internal("cancelling a file batch")?;
+        commit(tx).await?;
+        Ok(done.rows_affected())
+    }
+}

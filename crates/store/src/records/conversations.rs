@@ -1,0 +1,360 @@
+//! Conversations: items in order, each with the files it rests on.
+
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
+
+use super::access::{manager, readable};
+use super::{Order, Page, Records, Tx, commit};
+
+/// A conversation.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ConversationRow {
+    /// `conv_…`
+    pub id: String,
+    /// The client's metadata, a JSON object.
+    pub metadata: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// An item of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ItemRow {
+    /// Its place; only grows.
+    pub seq: i64,
+    /// `msg_…` and so on.
+    pub id: String,
+    /// The item as JSON.
+    pub body: String,
+}
+
+/// An item to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewItem {
+    /// `msg_…` and so on.
+    pub id: String,
+    /// The item as JSON.
+    pub body: String,
+    /// The files it rests on.
+    pub sources: Vec<String>,
+}
+
+/// The condition that the caller may read every file that the item `i` rests on.
+macro_rules! open_item {
+    ($who:literal) => {
+        concat!(
+            "NOT EXISTS (SELECT 1 FROM item_sources s JOIN files f ON f.id = s.file_id \
+             WHERE s.item_seq = i.seq AND NOT ",
+            readable!("f", $who),
+            ")"
+        )
+    };
+}
+
+impl Records {
+    /// Makes a conversation with its first items.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn insert_conversation(
+        &self,
+        scope: &Scope,
+        row: &ConversationRow,
+        items: &[NewItem],
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO conversations (id, tenant_id, metadata, created_at) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(&row.id)
+        .bind(scope.tenant().as_str())
+        .bind(&row.metadata)
+        .bind(row.created_at)
+        .execute(&mut *tx)
+        .await
+        .or_internal("making a conversation")?;
+        self.append_items(&mut tx, scope, &Id::from_raw(row.id.as_str()), items).await?;
+        commit(tx).await
+    }
+
+    /// One conversation of the caller's tenant.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such conversation.
+    pub async fn conversation(&self, scope: &Scope, id: &Id) -> Result<ConversationRow> {
+        sqlx::query_as(
+            "SELECT id, metadata, created_at FROM conversations WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a conversation")?
+        .ok_or_else(|| missing(id))
+    }
+
+    /// Replaces a conversation's metadata.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such conversation.
+    pub async fn update_conversation(&self, scope: &Scope, id: &Id, metadata: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let done =
+            sqlx::query("UPDATE conversations SET metadata = $3 WHERE tenant_id = $1 AND id = $2")
+                .bind(scope.tenant().as_str())
+                .bind(id.as_str())
+                .bind(metadata)
+                .execute(&mut *tx)
+                .await
+                .or_internal("changing a conversation")?;
+        if done.rows_affected() == 0 {
+            return Err(missing(id));
+        }
+        commit(tx).await
+    }
+
+    /// Deletes a conversation with its items.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such conversation.
+    pub async fn delete_conversation(&self, scope: &Scope, id: &Id) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query("DELETE FROM conversations WHERE tenant_id = $1 AND id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(id.as_str())
+            .execute(&mut *tx)
+            .await
+            .or_internal("deleting a conversation")?;
+        if done.rows_affected() == 0 {
+            return Err(missing(id));
+        }
+        self.forget_naming(&mut tx, scope, id).await?;
+        commit(tx).await
+    }
+
+    /// Appends items within a transaction and notes the files they rest on.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such conversation (any more), `Conflict` when a
+    /// file they rest on was deleted meanwhile.
+    pub async fn append_items(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        conversation: &Id,
+        items: &[NewItem],
+    ) -> Result<()> {
+        let known: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM conversations WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(conversation.as_str())
+        .fetch_one(&mut **tx)
+        .await
+        .or_internal("looking up a conversation")?;
+        if known == 0 {
+            return Err(missing(conversation));
+        }
+        for item in items {
+            let seq: i64 = sqlx::query_scalar(
+                "INSERT INTO conversation_items (id, tenant_id, conversation_id, body, created_at) \
+                 VALUES ($1, $2, $3, $4, $5) RETURNING seq",
+            )
+            .bind(&item.id)
+            .bind(scope.tenant().as_str())
+            .bind(conversation.as_str())
+            .bind(&item.body)
+            .bind(self.clock.now())
+            .fetch_one(&mut **tx)
+            .await
+            .or_internal("appending to a conversation")?;
+            for file in &item.sources {
+                super::responses::require_file(tx, scope, file).await?;
+                sqlx::query(
+                    "INSERT INTO item_sources (item_seq, file_id) VALUES ($1, $2) \
+                     ON CONFLICT (item_seq, file_id) DO NOTHING",
+                )
+                .bind(seq)
+                .bind(file)
+                .execute(&mut **tx)
+                .await
+                .or_internal("noting what an item rests on")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Records::append_items`], in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`Records::append_items`].
+    pub async fn insert_items(
+        &self,
+        scope: &Scope,
+        conversation: &Id,
+        items: &[NewItem],
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        self.append_items(&mut tx, scope, conversation, items).await?;
+        commit(tx).await
+    }
+
+    /// The items of a conversation that the caller may read. A cursor that is not among
+    /// them is passed over.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such conversation.
+    pub async fn conversation_items(
+        &self,
+        scope: &Scope,
+        conversation: &Id,
+        page: &Page,
+    ) -> Result<Vec<ItemRow>> {
+        self.conversation(scope, conversation).await?;
+        let query = match page.reading() {
+            Order::Ascending => concat!(
+                "SELECT i.seq, i.id, i.body FROM conversation_items i WHERE i.tenant_id = $1 \
+                 AND i.conversation_id = $2 AND i.seq > COALESCE((SELECT c.seq FROM conversation_items c \
+                 WHERE c.tenant_id = $1 AND c.conversation_id = $2 AND c.id = $3), 0) AND ",
+                open_item!("$4"),
+                " ORDER BY i.seq ASC LIMIT $5"
+            ),
+            Order::Descending => concat!(
+                "SELECT i.seq, i.id, i.body FROM conversation_items i WHERE i.tenant_id = $1 \
+                 AND i.conversation_id = $2 AND i.seq < COALESCE((SELECT c.seq FROM conversation_items c \
+                 WHERE c.tenant_id = $1 AND c.conversation_id = $2 AND c.id = $3), 9223372036854775807) AND ",
+                open_item!("$4"),
+                " ORDER BY i.seq DESC LIMIT $5"
+            ),
+        };
+        let rows = sqlx::query_as(query)
+            .bind(scope.tenant().as_str())
+            .bind(conversation.as_str())
+            .bind(page.cursor())
+            .bind(manager(scope))
+            .bind(page.limit)
+            .fetch_all(&self.read)
+            .await
+            .or_internal("listing a conversation")?;
+        Ok(page.arrange(rows))
+    }
+
+    /// One item that the caller may read.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none for this caller.
+    pub async fn conversation_item(
+        &self,
+        scope: &Scope,
+        conversation: &Id,
+        id: &Id,
+    ) -> Result<ItemRow> {
+        sqlx::query_as(concat!(
+            "SELECT i.seq, i.id, i.body FROM conversation_items i WHERE i.tenant_id = $1 \
+             AND i.conversation_id = $2 AND i.id = $3 AND ",
+            open_item!("$4")
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(conversation.as_str())
+        .bind(id.as_str())
+        .bind(manager(scope))
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading an item")?
+        .ok_or_else(|| missing_item(conversation, id))
+    }
+
+    /// Deletes one item that the caller may read.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none for this caller.
+    pub async fn delete_item(&self, scope: &Scope, conversation: &Id, id: &Id) -> Result<()> {
+        self.conversation_item(scope, conversation, id).await?;
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "DELETE FROM conversation_items WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(conversation.as_str())
+        .bind(id.as_str())
+        .execute(&mut *tx)
+        .await
+        .or_internal("deleting an item")?;
+        if done.rows_affected() == 0 {
+            return Err(missing_item(conversation, id));
+        }
+        self.forget_naming(&mut tx, scope, id).await?;
+        commit(tx).await
+    }
+
+    /// The files that those items of a conversation rest on that the caller may read.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn conversation_sources(
+        &self,
+        scope: &Scope,
+        conversation: &Id,
+    ) -> Result<Vec<String>> {
+        sqlx::query_scalar(concat!(
+            "SELECT DISTINCT r.file_id FROM item_sources r JOIN conversation_items i \
+             ON i.seq = r.item_seq WHERE i.tenant_id = $1 AND i.conversation_id = $2 AND ",
+            open_item!("$3"),
+            " ORDER BY r.file_id"
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(conversation.as_str())
+        .bind(manager(scope))
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading what a conversation rests on")
+    }
+
+    /// The items that rest on a file, to be scrubbed within a transaction.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn items_resting_on(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        file: &Id,
+    ) -> Result<Vec<ItemRow>> {
+        sqlx::query_as(
+            "SELECT i.seq, i.id, i.body FROM conversation_items i \
+             JOIN item_sources s ON s.item_seq = i.seq WHERE i.tenant_id = $1 AND s.file_id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(file.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .or_internal("looking up items to scrub")
+    }
+
+    /// Writes a scrubbed item, which rests on `file` no more.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn rewrite_item(&self, tx: &mut Tx, item: &ItemRow, file: &Id) -> Result<()> {
+        sqlx::query("UPDATE conversation_items SET body = $2 WHERE seq = $1")
+            .bind(item.seq)
+            .bind(&item.body)
+            .execute(&mut **tx)
+            .await
+            .or_internal("scrubbing an item")?;
+        sqlx::query("DELETE FROM item_sources WHERE item_seq = $1 AND file_id = $2")
+            .bind(item.seq)
+            .bind(file.as_str())
+            .execute(&mut **tx)
+            .await
+            .or_internal("scrubbing an item")?;
+        Ok(())
+    }
+}
+
+fn missing(id: &Id) -> Error {
+    Error::not_found(format!("conversation '{id}'"))
+}
+
+fn missing_item(conversation: &Id, id: &Id) -> Error {
+    Error::not_found(format!("item '{id}' in conversation '{conversation}'"))
+}
