@@ -20,6 +20,14 @@ use crate::gguf::request::Pooling;
 /// Tokens of one step: bounds how long a prompt can hold up a cancellation.
 pub(super) const BATCH: u32 = 512;
 
+/// llama.cpp's flash attention, switched off. On processors it halves the speed of writing behind
+/// a long context: 57 ms a token at 1,000 against 43 ms, and 400 ms against 160 ms for the twelve
+/// tokens that follow a cached prompt. It reads fresh prompts a tenth faster.
+const NO_FLASH_ATTENTION: i32 = 0;
+/// What it is good for: without it one step holds the scores of every token with every other. Up to
+/// so many bytes of them they are held.
+const SCORES_BYTES: u64 = 256 << 20;
+
 /// Texts that an encoder reads at once.
 pub(super) const TOGETHER: u32 = 32;
 
@@ -71,6 +79,11 @@ impl Loading {
             .with_n_ubatch(BATCH)
             .with_n_threads(threads)
             .with_n_threads_batch(threads);
+        let scores = u64::from(size / slots)
+            .saturating_mul(u64::from(BATCH) * u64::from(model.n_head()) * 4);
+        if load.pooling.is_none() && scores <= SCORES_BYTES {
+            parameters = parameters.with_flash_attention_policy(NO_FLASH_ATTENTION);
+        }
         if let Some(pooling) = load.pooling {
             // A text is read whole, and all its tokens look at each other.
             parameters = parameters
