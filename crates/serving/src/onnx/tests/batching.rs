@@ -191,8 +191,13 @@ async fn the_queue_is_bounded_in_length_and_in_time() {
     let timeouts = kinds.iter().filter(|kind| **kind == Kind::Timeout).count();
     assert_eq!((timeouts, kinds.contains(&Kind::Exhausted)), (2, true), "{kinds:?}");
     assert!(kinds.iter().all(|kind| kind.retryable()));
-    // Those that were given up are not computed after all.
-    assert!(batcher.submit(request(1, 2, 1.0, &[0])).await.is_ok());
+    // Those that were given up are not computed after all. On a machine that is short of cores the
+    // next one may have to wait too long, too.
+    let mut served = false;
+    for _ in 0..10 {
+        served = served || batcher.submit(request(1, 2, 1.0, &[0])).await.is_ok();
+    }
+    assert!(served);
     assert_eq!(*engine.batches.lock().unwrap(), [1, 1]);
 }
 
