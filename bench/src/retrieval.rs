@@ -217,7 +217,7 @@ async fn report(collection: &Collection, index: &Embedded, vectors: &[Vec<f32>])
         ("bm25", false, true, default),
         ("dense", true, false, default),
         ("fused", true, true, Ranking { spread: 0.0, ..default }),
-        ("fused and spread, the default", true, true, default),
+        ("the default ranking", true, true, default),
     ];
     let mut quality: BTreeMap<&str, f64> = BTreeMap::new();
     let mut took: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
