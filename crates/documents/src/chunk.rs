@@ -7,8 +7,11 @@
 //! piece of the document's text.
 
 mod pack;
+mod strategies;
 mod units;
 
+#[cfg(test)]
+mod strategy_tests;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::document::Document;
 use crate::offsets::CharIndex;
 use units::{Tokens, Unit};
+
+pub use strategies::{Piece, Pieces, Strategy, cut};
 
 /// Finds the tokens of a text: their **byte** ranges, in order.
 ///
@@ -79,7 +84,7 @@ pub fn chunk(
     let tokens = Tokens::new(counter.tokens(&document.text));
     let max = options.max_tokens.max(1);
     let overlap = options.overlap_tokens.min(max / 2);
-    let units = units::units(document, &index, &tokens, max);
+    let units = units::units(document, &index, &tokens, (max, false));
     let ranges = pack::pack(&units, &tokens, max, overlap);
     ranges
         .into_iter()

@@ -8,7 +8,10 @@
 //! * [`Parser`] does the same in confined children of this executable with a
 //!   deadline and a memory ceiling; [`child_main`] is the child's side.
 //! * [`chunk`] cuts a [`Document`] along its structure into pieces of bounded
-//!   token count that are exact substrings of its text.
+//!   token count that are exact substrings of its text; [`cut`] does it by any
+//!   [`Strategy`].
+//! * [`Document::structure`] is what is kept beside a document's text, and
+//!   [`Document::from_kept`] makes the document of both again.
 //! * [`sentences`] finds sentence borders, for citations and extracts.
 //!
 //! Positions are counts of Unicode scalar values into [`Document::text`], unless
@@ -26,6 +29,7 @@ mod flow;
 mod format;
 mod html;
 mod json;
+mod kept;
 mod mail;
 mod markdown;
 mod notebook;
@@ -45,7 +49,7 @@ mod sentences;
 mod xml;
 
 pub use child::{CHILD_ROLE, child_main};
-pub use chunk::{Chunk, ChunkOptions, TokenCounter, chunk};
+pub use chunk::{Chunk, ChunkOptions, Piece, Pieces, Strategy, TokenCounter, chunk, cut};
 pub use document::{Block, BlockKind, Document, Heading, Page};
 pub use format::Format;
 pub use ocr::OcrModels;

@@ -56,6 +56,7 @@ pub(crate) async fn all(index: &dyn Index) {
     hits_explain_themselves(index).await;
     candidates_are_what_the_legs_found(index).await;
     each_store_has_its_language(index).await;
+    each_store_has_its_dimensions(index).await;
     a_rewrite_keeps_what_is_alive(index).await;
     nonsense_is_refused(index).await;
     readers_and_a_writer_go_together(index).await;
@@ -417,21 +418,47 @@ pub(crate) async fn each_store_has_its_language(index: &dyn Index) {
     assert_eq!(ids(&index.query("stadt", words("Haus")).await.unwrap()), [1]);
     assert_eq!(ids(&index.query("stadt", words("das Dach")).await.unwrap()), [1]);
     assert_eq!(index.query("stadt", words("das der")).await.unwrap(), Vec::new());
-    index.create("casa", Language::Spanish).await.unwrap();
+    index.create("casa", Language::Spanish, None).await.unwrap();
     index.upsert("casa", vec![point(1, "f", "canciones")]).await.unwrap();
     assert_eq!(index.language("casa").await.unwrap(), Some(Language::Spanish));
     assert_eq!(ids(&index.query("casa", words("la canción")).await.unwrap()), [1]);
-    index.create("casa", Language::Spanish).await.unwrap();
-    let error = index.create("casa", Language::English).await.unwrap_err();
+    index.create("casa", Language::Spanish, None).await.unwrap();
+    let error = index.create("casa", Language::English, None).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict, "{error}");
     index.upsert("house", vec![point(1, "f", "short")]).await.unwrap();
     assert_eq!(index.language("house").await.unwrap(), Some(Language::English));
     assert_eq!(index.language("unknown").await.unwrap(), None);
 }
 
+/// A store's vectors are as long as its first ones, or as it was made for; each store has
+/// its own length, and vectors of another are refused there, in writing and in asking.
+pub(crate) async fn each_store_has_its_dimensions(index: &dyn Index) {
+    let short = |id: u64, x: f32| Point { vector: vec![x, 1.0, 0.0], ..point(id, "f", "a stone") };
+    index.upsert("three", vec![short(1, 0.1), short(2, 0.9)]).await.unwrap();
+    index.upsert("usual", vec![point(1, "f", "a stone")]).await.unwrap();
+    let near = |vector: Vec<f32>| Query { dense: Some(vector), ..words("stone") };
+    let hits = index.query("three", near(vec![1.0, 1.0, 0.0])).await.unwrap();
+    assert_eq!(ids(&hits), [2, 1]);
+    assert_eq!(ids(&index.query("usual", near(vector(1))).await.unwrap()), [1]);
+    for (store, vector) in [("three", vector(1)), ("usual", vec![1.0, 1.0, 0.0])] {
+        let refused = index.query(store, near(vector.clone())).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Invalid, "{store}: {refused}");
+        let point = Point { vector, ..point(3, "f", "a stone") };
+        let refused = index.upsert(store, vec![point]).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Invalid, "{store}: {refused}");
+    }
+    index.rewrite("three").await.unwrap();
+    index.upsert("three", vec![short(3, 0.5)]).await.unwrap();
+    assert_eq!(index.count("three").await.unwrap(), 3);
+    index.create("two", Language::English, Some(2)).await.unwrap();
+    assert!(index.upsert("two", vec![short(1, 0.1)]).await.is_err());
+    let error = index.create("two", Language::English, Some(3)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+}
+
 /// A rewrite keeps the points that are alive, with their readers, attributes and language.
 pub(crate) async fn a_rewrite_keeps_what_is_alive(index: &dyn Index) {
-    index.create("anew", Language::German).await.unwrap();
+    index.create("anew", Language::German, None).await.unwrap();
     let points = (0..60).map(|id| {
         let mut point = point(id, &format!("f{}", id % 3), "Häuser der Stadt");
         point.attributes.insert("half".into(), (id % 2).into());

@@ -58,15 +58,20 @@ impl Default for Query {
 }
 
 impl Query {
-    /// Fails unless the query can be answered by an index of `dimensions`.
-    pub(crate) fn check(&self, dimensions: usize) -> Result<()> {
+    /// Fails unless the query can be answered by any index.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.dense.is_none() && self.text.is_none() {
             return Err(Error::invalid("a search needs a text or a vector to look for"));
         }
-        if let Some(vector) = &self.dense {
-            check_vector(vector, dimensions, "the query's vector")?;
-        }
         self.fusion.check()
+    }
+
+    /// Fails unless the query can be answered by an index of `dimensions`.
+    pub(crate) fn fits(&self, dimensions: usize) -> Result<()> {
+        match &self.dense {
+            Some(vector) => check_vector(vector, dimensions, "the query's vector"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -146,13 +151,20 @@ pub struct Found {
 /// after may be missing, so it replays everything after the last flush.
 #[async_trait]
 pub trait Index: Send + Sync {
-    /// Makes a store for texts in `language`, unless it is there. Fails with
-    /// `Kind::Conflict` if it is there for another language.
-    async fn create(&self, store: &str, language: Language) -> Result<()>;
+    /// Makes a store for texts in `language` with vectors of `dimensions` numbers (the
+    /// index's usual ones when absent), unless it is there. Fails with `Kind::Conflict` if it
+    /// is there for another language or other dimensions.
+    async fn create(
+        &self,
+        store: &str,
+        language: Language,
+        dimensions: Option<usize>,
+    ) -> Result<()>;
     /// The language that a store's texts are analysed in; none if there is no store.
     async fn language(&self, store: &str) -> Result<Option<Language>>;
     /// Adds or replaces points by id. Creates the store if it does not exist, for texts
-    /// in the language that these points' texts seem to be in.
+    /// in the language that these points' texts seem to be in and for vectors as long as
+    /// theirs. Each store has its own length of vectors.
     async fn upsert(&self, store: &str, points: Vec<Point>) -> Result<()>;
     /// Removes points by id; ids that are not there are passed over.
     async fn delete(&self, store: &str, ids: &[u64]) -> Result<()>;

@@ -1,12 +1,13 @@
 //! Chunks keep their promises on real and on random documents.
 
 use proptest::prelude::*;
+use proptest::strategy::Strategy;
 
 use super::*;
 use crate::document::BlockKind;
 
 /// Words and punctuation marks, as a simple tokenizer has them.
-fn words(text: &str) -> Vec<(usize, usize)> {
+pub(super) fn words(text: &str) -> Vec<(usize, usize)> {
     let mut tokens = Vec::new();
     let mut start = None;
     for (at, c) in text.char_indices() {
@@ -25,7 +26,7 @@ fn words(text: &str) -> Vec<(usize, usize)> {
     tokens
 }
 
-fn markdown(source: &str) -> Document {
+pub(super) fn markdown(source: &str) -> Document {
     crate::markdown::read(source, crate::builder::Builder::new("text/markdown"))
 }
 
@@ -33,7 +34,7 @@ fn cut(document: &Document, max_tokens: usize, overlap_tokens: usize) -> Vec<Chu
     chunk(document, &ChunkOptions { max_tokens, overlap_tokens }, &words)
 }
 
-fn sentence(word: &str, count: usize) -> String {
+pub(super) fn sentence(word: &str, count: usize) -> String {
     format!("The {}.", vec![word; count].join(" "))
 }
 
@@ -137,7 +138,7 @@ fn check(document: &Document, max: usize, overlap: usize) -> Result<(), TestCase
     Ok(())
 }
 
-fn source() -> impl Strategy<Value = String> {
+pub(super) fn source() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         "#{1,4} [a-zé]{1,8}\n\n",
         "([a-z]{1,6} ){1,30}[a-z]+\\. ([A-Zä][a-z]{1,6} ){1,9}[a-z]+[.!?]\n\n",

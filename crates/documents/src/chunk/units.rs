@@ -46,18 +46,22 @@ pub(super) struct Unit {
     pub(super) heading: Option<u8>,
     /// Whether a block starts with it (a chunk rather ends before it).
     pub(super) opens: bool,
+    /// Whether it is a row of a table.
+    pub(super) row: bool,
     /// A char position at which the heading path of the unit's section holds.
     pub(super) path: usize,
 }
 
-/// Takes the document apart. The units cover all text but white space.
+/// Takes the document apart into units of at most `max` tokens, but for rows of tables where
+/// those stay whole. The units cover all text but white space.
 pub(super) fn units(
     document: &Document,
     index: &CharIndex<'_>,
     tokens: &Tokens,
-    max: usize,
+    (max, whole_rows): (usize, bool),
 ) -> Vec<Unit> {
-    let mut cut = Cut { text: &document.text, tokens, max, units: Vec::new(), path: 0 };
+    let (text, units) = (document.text.as_str(), Vec::new());
+    let mut cut = Cut { text, tokens, max, whole_rows, units, path: 0 };
     let mut at = 0;
     for block in &document.blocks {
         let range = index.byte_of(block.start)..index.byte_of(block.end);
@@ -79,6 +83,7 @@ struct Cut<'a> {
     text: &'a str,
     tokens: &'a Tokens,
     max: usize,
+    whole_rows: bool,
     units: Vec<Unit>,
     path: usize,
 }
@@ -95,6 +100,11 @@ impl Cut<'_> {
     fn block(&mut self, block: &Block, range: Range<usize>) {
         match block.kind {
             BlockKind::Heading(level) => self.unit(range, Some(level), true),
+            BlockKind::TableRow if self.whole_rows => {
+                let Range { start, end } = range;
+                let path = self.path;
+                self.units.push(Unit { start, end, heading: None, opens: true, row: true, path });
+            }
             BlockKind::TableRow => self.unit(range, None, true),
             BlockKind::Code => self.lines(range),
             BlockKind::ListItem if self.tokens.count(range.start, range.end) * 4 <= self.max => {
@@ -130,7 +140,7 @@ impl Cut<'_> {
         let tokens = self.tokens.count(range.start, range.end);
         if tokens <= self.max {
             let Range { start, end } = range;
-            self.units.push(Unit { start, end, heading, opens, path: self.path });
+            self.units.push(Unit { start, end, heading, opens, row: false, path: self.path });
             return;
         }
         // Pieces well below the bound pack and overlap better than full ones.
@@ -150,6 +160,7 @@ impl Cut<'_> {
                     end: to,
                     heading: None,
                     opens: first,
+                    row: false,
                     path: self.path,
                 });
                 first = false;

@@ -36,8 +36,12 @@ struct Prepared {
     attributes: Map<String, Value>,
 }
 
-/// Checks points; fails before anything is written.
-pub(super) fn check(points: Vec<Point>, dimensions: usize) -> Result<Vec<Checked>> {
+/// Checks points, whose vectors must be equally long; fails before anything is written.
+pub(super) fn check(points: Vec<Point>) -> Result<Vec<Checked>> {
+    let dimensions = points.first().map_or(0, |point| point.vector.len());
+    if dimensions == 0 {
+        return Err(Error::invalid("a point needs a vector"));
+    }
     let check = |point: Point| {
         check_vector(&point.vector, dimensions, &format!("the vector of chunk {}", point.id))?;
         Ok(Checked {
@@ -56,13 +60,23 @@ pub(super) fn language(points: &[Checked]) -> Language {
     Language::detect(points.iter().map(|point| point.text.as_str()))
 }
 
+/// The length of the points' vectors, which [`check`] found equal.
+pub(super) fn dimensions(points: &[Checked]) -> usize {
+    points.first().map_or(0, |point| point.vector.len())
+}
+
 fn prepare(analyzer: &Analyzer, point: Checked) -> Prepared {
     let Checked { id, file, text, vector, attributes } = point;
     Prepared { id, file, vector, counts: analyzer.counts(&text), attributes }
 }
 
-/// Analyses and writes points; the fields they bring get their indexes first.
+/// Analyses and writes points, if their vectors are as long as the store's; the fields they
+/// bring get their indexes first.
 pub(super) fn write(open: &Open, points: Vec<Checked>) -> Result<()> {
+    for point in points.iter().take(1) {
+        let what = format!("the vector of chunk {}", point.id);
+        check_vector(&point.vector, open.dimensions(), &what)?;
+    }
     let points: Vec<Prepared> =
         points.into_iter().map(|point| prepare(&open.analyzer, point)).collect();
     admit_fields(open, &points)?;

@@ -31,13 +31,14 @@ use async_trait::async_trait;
 use cairn_kernel::{Error, Kind, Result, ResultExt};
 use metrics::{counter, gauge, histogram};
 
-use self::store::Store;
+use self::store::{Making, Store};
 use crate::{Candidate, Found, Index, Language, Point, Query, Ranking};
 
 /// What the embedded index may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddedOptions {
-    /// Length of every vector; the embedding model decides it.
+    /// Length of the vectors of a store that is made without saying; the embedding model
+    /// decides it.
     pub dimensions: usize,
     /// How many stores may be open at once; each holds files and some memory.
     pub open_stores: usize,
@@ -89,7 +90,7 @@ impl Embedded {
             if name.starts_with(TRASH) {
                 store::remove_folder(&entry.path()).or_kind(Kind::Unavailable, what.clone())?;
             } else if entry.path().is_dir() && check_name(&name).is_ok() {
-                let store = Store::new(&root, &name, options.dimensions);
+                let store = Store::new(&root, &name);
                 if !store.exists() {
                     // Its creation was interrupted, so nothing in it was acknowledged.
                     store::remove_folder(&entry.path()).or_kind(Kind::Unavailable, what.clone())?;
@@ -147,9 +148,8 @@ impl Inner {
     fn store(&self, name: &str) -> Result<Arc<Store>> {
         check_name(name)?;
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
-        let store = stores
-            .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(Store::new(&self.root, name, self.options.dimensions)));
+        let store =
+            stores.entry(name.to_owned()).or_insert_with(|| Arc::new(Store::new(&self.root, name)));
         store.used.store(self.ticks.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         Ok(Arc::clone(store))
     }
@@ -194,19 +194,30 @@ impl Inner {
 
 #[async_trait]
 impl Index for Embedded {
-    async fn create(&self, store: &str, language: Language) -> Result<()> {
+    async fn create(
+        &self,
+        store: &str,
+        language: Language,
+        dimensions: Option<usize>,
+    ) -> Result<()> {
         let name = store.to_owned();
-        self.on_store(store, move |_, store| {
-            let held = store.turn().change(language, |open| Ok(open.analyzer.language()))?;
-            if held == language {
+        self.on_store(store, move |inner, store| {
+            let dimensions = dimensions.unwrap_or(inner.options.dimensions);
+            let making = Making { language, dimensions };
+            let held = store.turn().change(making, |open| {
+                let language = open.analyzer.language();
+                Ok(Making { language, dimensions: open.dimensions() })
+            })?;
+            if held == making {
                 return Ok(());
             }
             Err(Error::new(
                 Kind::Conflict,
                 format!(
-                    "the index of '{name}' is for texts in '{}' and not '{}'; drop it and build \
-                     it again to change that",
-                    held.code(),
+                    "the index of '{name}' is for texts in '{}' and vectors of {} numbers, and not \
+                     for '{}' and {dimensions}; drop it and build it again to change that",
+                    held.language.code(),
+                    held.dimensions,
                     language.code()
                 ),
             ))
@@ -224,10 +235,13 @@ impl Index for Embedded {
             return Ok(());
         }
         self.on_store(store, move |inner, store| {
-            let points = ingest::check(points, inner.options.dimensions)?;
-            let language = inner.options.language.unwrap_or_else(|| ingest::language(&points));
+            let points = ingest::check(points)?;
+            let making = Making {
+                language: inner.options.language.unwrap_or_else(|| ingest::language(&points)),
+                dimensions: ingest::dimensions(&points),
+            };
             let turn = store.turn();
-            let due = turn.change(language, |open| {
+            let due = turn.change(making, |open| {
                 ingest::write(open, points)?;
                 Ok(ingest::is_due(open, inner.options.optimise_every))
             })?;
@@ -261,12 +275,15 @@ impl Index for Embedded {
     }
 
     async fn search(&self, store: &str, query: Query, ranking: Ranking) -> Result<Found> {
-        query.check(self.inner.options.dimensions)?;
+        query.check()?;
         ranking.check()?;
         let begun = Instant::now();
         counter!("cairn_index_queries_total").increment(1);
         let found = self.on_store(store, move |_, store| {
-            store.read(|open| search::search(&open.shard, &open.analyzer, &query, &ranking))
+            store.read(|open| {
+                query.fits(open.dimensions())?;
+                search::search(&open.shard, &open.analyzer, &query, &ranking)
+            })
         });
         let mut found = found.await?.unwrap_or_default();
         let spent = begun.elapsed().as_secs_f64();
@@ -276,9 +293,12 @@ impl Index for Embedded {
     }
 
     async fn candidates(&self, store: &str, query: Query) -> Result<Vec<Candidate>> {
-        query.check(self.inner.options.dimensions)?;
+        query.check()?;
         let found = self.on_store(store, move |_, store| {
-            store.read(|open| search::candidates(&open.shard, &open.analyzer, &query))
+            store.read(|open| {
+                query.fits(open.dimensions())?;
+                search::candidates(&open.shard, &open.analyzer, &query)
+            })
         });
         found.await.map(Option::unwrap_or_default)
     }

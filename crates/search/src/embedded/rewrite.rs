@@ -12,7 +12,7 @@ use std::path::Path;
 use cairn_kernel::{Result, ResultExt};
 
 use super::engine;
-use super::store::{Open, Turn, remove_folder};
+use super::store::{Making, Open, Turn, remove_folder};
 
 /// Most points in memory at once.
 const BATCH: usize = 256;
@@ -32,7 +32,8 @@ pub(super) fn rewrite(turn: &Turn<'_>, fresh: &Path, trash: &Path) -> Result<()>
 fn copy(from: &Open, fresh: &Path) -> Result<()> {
     fs::create_dir_all(fresh).or_internal("making a folder for a new index")?;
     let mut ledger = from.ledger().clone();
-    let to = Open::create(fresh, ledger.dimensions, ledger.language)?;
+    let making = Making { language: ledger.language, dimensions: ledger.dimensions };
+    let to = Open::create(fresh, making)?;
     engine::ensure_fields(&to.shard, &ledger.fields)?;
     let ids = engine::ids(&from.shard)?;
     for some in ids.chunks(BATCH) {

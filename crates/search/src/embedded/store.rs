@@ -40,11 +40,19 @@ enum State {
     Damaged(String),
 }
 
+/// What a store is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Making {
+    /// The language its texts are analysed in.
+    pub(super) language: Language,
+    /// The length of its vectors.
+    pub(super) dimensions: usize,
+}
+
 /// A store, on disk or not yet.
 pub(super) struct Store {
     name: String,
     path: PathBuf,
-    dimensions: usize,
     turn: Mutex<()>,
     state: RwLock<State>,
     /// Points when last counted.
@@ -61,13 +69,12 @@ pub(super) struct Turn<'a> {
 
 impl Store {
     /// The store `name` under `root`; nothing is read yet but its ledger.
-    pub(super) fn new(root: &Path, name: &str, dimensions: usize) -> Self {
+    pub(super) fn new(root: &Path, name: &str) -> Self {
         let path = root.join(name);
         let points = Ledger::load(&path).ok().flatten().map_or(0, |ledger| ledger.points);
         Self {
             name: name.to_owned(),
             path,
-            dimensions,
             turn: Mutex::new(()),
             state: RwLock::new(State::Closed),
             points: AtomicU64::new(points),
@@ -108,7 +115,7 @@ impl Store {
 
     fn with<R>(
         &self,
-        create: Option<Language>,
+        create: Option<Making>,
         work: impl FnOnce(&Open) -> Result<R>,
     ) -> Result<Option<R>> {
         loop {
@@ -131,26 +138,25 @@ impl Store {
         }
     }
 
-    /// Opens the shard if it is closed, and makes it for texts in `create` if it is not
-    /// there; returns whether there is one.
-    fn open(&self, create: Option<Language>) -> Result<bool> {
+    /// Opens the shard if it is closed, and makes it as `create` says if it is not there;
+    /// returns whether there is one.
+    fn open(&self, create: Option<Making>) -> Result<bool> {
         let mut state = self.exclusive();
         if !matches!(*state, State::Closed) {
             return Ok(true);
         }
         if !self.exists() {
-            let Some(language) = create else { return Ok(false) };
-            *state = State::Open(Box::new(self.create(language)?));
+            let Some(making) = create else { return Ok(false) };
+            *state = State::Open(Box::new(self.create(making)?));
             return Ok(true);
         }
         let begun = Instant::now();
-        match caught(|| Open::load(&self.path, self.dimensions)) {
+        match caught(|| Open::load(&self.path)) {
             Ok(open) => {
                 tracing::debug!(store = %self.name, seconds = begun.elapsed().as_secs_f64(), "index opened");
                 *state = State::Open(Box::new(open));
                 Ok(true)
             }
-            Err(error) if error.kind() == Kind::Conflict => Err(error),
             Err(error) => {
                 let why = error.detail();
                 tracing::error!(store = %self.name, why, "index cannot be read");
@@ -161,12 +167,11 @@ impl Store {
     }
 
     /// Makes an empty store, clearing what an interrupted creation left behind.
-    fn create(&self, language: Language) -> Result<Open> {
+    fn create(&self, making: Making) -> Result<Open> {
         let what = format!("cannot create the index of '{}'", self.name);
         remove_folder(&self.path).or_kind(Kind::Unavailable, what.clone())?;
         fs::create_dir_all(&self.path).or_kind(Kind::Unavailable, what.clone())?;
-        caught(|| Open::create(&self.path, self.dimensions, language))
-            .or_kind(Kind::Unavailable, what)
+        caught(|| Open::create(&self.path, making)).or_kind(Kind::Unavailable, what)
     }
 
     /// Closes the shard. What it held is on disk afterwards.
@@ -211,14 +216,13 @@ impl Store {
 }
 
 impl Turn<'_> {
-    /// Runs `work` on the shard; creates the store, for texts in `language`, if it is
-    /// not there.
+    /// Runs `work` on the shard; creates the store as `making` says if it is not there.
     pub(super) fn change<R>(
         &self,
-        language: Language,
+        making: Making,
         work: impl FnOnce(&Open) -> Result<R>,
     ) -> Result<R> {
-        let outcome = self.store.with(Some(language), work)?;
+        let outcome = self.store.with(Some(making), work)?;
         outcome.ok_or_else(|| Error::internal("a store vanished while it was being changed"))
     }
 
@@ -292,7 +296,8 @@ impl Turn<'_> {
 
 impl Open {
     /// Makes an empty shard in the folder `path`.
-    pub(super) fn create(path: &Path, dimensions: usize, language: Language) -> Result<Self> {
+    pub(super) fn create(path: &Path, making: Making) -> Result<Self> {
+        let Making { language, dimensions } = making;
         let shard = EdgeShard::new(path, engine::config(dimensions))
             .map_err(|error| engine::failed("being created", &error))?;
         let ledger = Ledger::new(dimensions, language);
@@ -307,23 +312,18 @@ impl Open {
         Self { shard, ledger: Mutex::new(ledger), analyzer, path: path.to_owned() }
     }
 
-    fn load(path: &Path, dimensions: usize) -> Result<Self> {
+    fn load(path: &Path) -> Result<Self> {
         let ledger = Ledger::load(path).or_internal("reading the index's ledger")?;
         let ledger = ledger.ok_or_else(|| Error::internal("the index's ledger is gone"))?;
-        if ledger.dimensions != dimensions {
-            return Err(Error::new(
-                Kind::Conflict,
-                format!(
-                    "the index has {} dimensions and the embedding model {dimensions}; \
-                     rebuild it with the new model, or go back to the old one",
-                    ledger.dimensions
-                ),
-            ));
-        }
-        let shard = EdgeShard::load(path, Some(engine::config(dimensions)))
+        let shard = EdgeShard::load(path, Some(engine::config(ledger.dimensions)))
             .map_err(|error| engine::failed("being opened", &error))?;
         engine::ensure_fields(&shard, &ledger.fields)?;
         Ok(Self::new(shard, ledger, path))
+    }
+
+    /// The length of its vectors.
+    pub(super) fn dimensions(&self) -> usize {
+        self.ledger().dimensions
     }
 
     /// The ledger, for as long as the guard is held.

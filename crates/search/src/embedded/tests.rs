@@ -188,7 +188,7 @@ fn damage(path: &std::path::Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_models_index_is_kept_and_refused() {
+async fn a_store_keeps_its_dimensions_whatever_the_usual_ones_are() {
     let folder = tempfile::tempdir().unwrap();
     let index = Embedded::open(folder.path(), options()).unwrap();
     index.upsert("old", vec![point(1, "f", "text")]).await.unwrap();
@@ -196,8 +196,17 @@ async fn another_models_index_is_kept_and_refused() {
     drop(index);
     let index =
         Embedded::open(folder.path(), EmbeddedOptions { dimensions: 4, ..options() }).unwrap();
-    let error = index.query("old", words("text")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert_eq!(index.query("old", words("text")).await.unwrap().len(), 1);
+    let near = Query { dense: Some(vector(1)), ..Query::default() };
+    assert_eq!(index.query("old", near).await.unwrap().len(), 1);
+    let other = Query { dense: Some(vec![0.5; 4]), ..Query::default() };
+    assert_eq!(index.query("old", other).await.unwrap_err().kind(), Kind::Invalid);
+    index.rewrite("old").await.unwrap();
+    index.upsert("old", vec![point(2, "f", "text")]).await.unwrap();
+    index.create("new", Language::English, None).await.unwrap();
+    let short = Point { vector: vec![0.5; 4], ..point(1, "f", "text") };
+    index.upsert("new", vec![short]).await.unwrap();
+    assert!(index.upsert("new", vec![point(2, "f", "text")]).await.is_err());
 }
 
 /// Where the child of the crash test keeps its index.
