@@ -23,7 +23,8 @@ pub struct ChunkRow {
     pub revision: i64,
     /// Position among the file's chunks, from 0.
     pub ordinal: i64,
-    /// Exactly the document's text from `char_start` to `char_end`.
+    /// Exactly the document's text from `char_start` to `char_end`. Where a small chunk was
+    /// found in a large one, the text and everything about it are the large one's.
     pub text: String,
     /// Headings above it, outermost first, as a JSON list.
     pub heading: String,
@@ -35,6 +36,50 @@ pub struct ChunkRow {
     pub char_end: i64,
     /// Its length for the embedding model.
     pub tokens: i64,
+    /// What was embedded and indexed in front of the text: headings that are not part of it,
+    /// the header row of a table it is from. Often empty.
+    pub context: String,
+    /// First character of the small chunk that was found in a large one.
+    pub match_start: Option<i64>,
+    /// One past its last character.
+    pub match_end: Option<i64>,
+}
+
+/// What a [`ChunkRow`] is read from: the chunk `c`, its attachment `sf`, its file `f`, and the
+/// large chunk `p` that it lies in, if it does.
+macro_rules! chunk_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.seq, c.id, c.file_id, f.filename, sf.attributes, c.revision, c.ordinal, \
+             COALESCE(p.text, c.text) AS text, COALESCE(p.heading, c.heading) AS heading, \
+             CASE WHEN p.ordinal IS NULL THEN c.page ELSE p.page END AS page, \
+             COALESCE(p.char_start, c.char_start) AS char_start, \
+             COALESCE(p.char_end, c.char_end) AS char_end, COALESCE(p.tokens, c.tokens) AS tokens, \
+             CASE WHEN p.ordinal IS NULL THEN c.context ELSE '' END AS context, \
+             CASE WHEN p.ordinal IS NULL THEN NULL ELSE c.char_start END AS match_start, \
+             CASE WHEN p.ordinal IS NULL THEN NULL ELSE c.char_end END AS match_end \
+             FROM chunks c JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
+             JOIN files f ON f.id = c.file_id LEFT JOIN chunk_parents p \
+             ON p.tenant_id = c.tenant_id AND p.store_id = c.store_id AND p.file_id = c.file_id \
+             AND p.generation = c.generation AND p.ordinal = c.parent WHERE ",
+            $rest
+        )
+    };
+}
+
+/// Where a chunk lies, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ChunkPlace {
+    /// Point id in the index.
+    pub seq: i64,
+    /// The file it is from.
+    pub file_id: String,
+    /// First character in the document's text.
+    pub char_start: i64,
+    /// One past its last character.
+    pub char_end: i64,
+    /// Its text.
+    pub text: String,
 }
 
 /// A chunk to be stored.
@@ -54,8 +99,45 @@ pub struct NewChunk {
     pub char_end: i64,
     /// Its length for the embedding model.
     pub tokens: i64,
+    /// What was embedded, and is indexed, in front of the text.
+    pub context: String,
+    /// The ordinal of the large chunk it lies in.
+    pub parent: Option<i64>,
     /// Its embedding.
     pub vector: Vec<f32>,
+}
+
+/// A large chunk to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewParent {
+    /// Position among the file's large chunks, from 0.
+    pub ordinal: i64,
+    /// Exactly the document's text from `char_start` to `char_end`.
+    pub text: String,
+    /// Headings above it as a JSON list.
+    pub heading: String,
+    /// Page it starts on, from 1.
+    pub page: Option<i64>,
+    /// First character in the document's text.
+    pub char_start: i64,
+    /// One past its last character.
+    pub char_end: i64,
+    /// Its length for the embedding model.
+    pub tokens: i64,
+}
+
+/// A document as it was cut for one generation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewCut {
+    /// Its chunks.
+    pub chunks: Vec<NewChunk>,
+    /// The large chunks that they lie in, if there are any.
+    pub parents: Vec<NewParent>,
+}
+
+/// What the index reads of a chunk: its context and its text.
+pub fn indexed_text(context: &str, text: String) -> String {
+    if context.is_empty() { text } else { format!("{context}\n{text}") }
 }
 
 fn encode_vector(vector: &[f32]) -> Vec<u8> {
@@ -74,32 +156,79 @@ pub fn decode_vector(bytes: &[u8]) -> Vec<f32> {
 const POINTS_AT_ONCE: usize = 500;
 
 impl Records {
-    /// Stores the chunks of one attachment within a transaction, replacing those of
-    /// earlier attachments of the file, whose points go on the removal list.
+    /// Stores the chunks of one attachment in one generation within a transaction, replacing
+    /// those of earlier attachments of the file there, whose points go on the removal list.
+    /// Changes nothing, and says so, when the generation has ended or the attachment is gone.
     ///
     /// # Errors
-    /// `Internal` when the database refuses (also when the attachment is gone).
+    /// `Internal` when the database refuses.
     pub async fn replace_chunks(
         &self,
         tx: &mut Tx,
         scope: &Scope,
         of: (&Id, &Id, i64),
-        chunks: &[NewChunk],
-    ) -> Result<()> {
+        generation: i64,
+        cut: &NewCut,
+    ) -> Result<bool> {
         let (store, file, revision) = of;
-        super::files::list_point_removals(tx, scope, Some(store), file).await?;
-        sqlx::query("DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3")
+        let wanted: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM store_files sf JOIN index_generations g \
+             ON g.tenant_id = sf.tenant_id AND g.store_id = sf.store_id \
+             WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3 AND sf.revision = $4 \
+             AND g.generation = $5 AND g.state IN ('active', 'building')",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .bind(revision)
+        .bind(generation)
+        .fetch_one(&mut **tx)
+        .await
+        .or_internal("looking up an attachment")?;
+        if wanted == 0 {
+            return Ok(false);
+        }
+        super::files::list_point_removals(tx, scope, (Some(store), file), Some(generation)).await?;
+        for statement in [
+            "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND generation = $4",
+            "DELETE FROM chunk_parents \
+             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND generation = $4",
+        ] {
+            sqlx::query(statement)
+                .bind(scope.tenant().as_str())
+                .bind(store.as_str())
+                .bind(file.as_str())
+                .bind(generation)
+                .execute(&mut **tx)
+                .await
+                .or_internal("replacing chunks")?;
+        }
+        for parent in &cut.parents {
+            sqlx::query(
+                "INSERT INTO chunk_parents (tenant_id, store_id, file_id, generation, ordinal, text, \
+                 heading, page, char_start, char_end, tokens) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            )
             .bind(scope.tenant().as_str())
             .bind(store.as_str())
             .bind(file.as_str())
+            .bind(generation)
+            .bind(parent.ordinal)
+            .bind(&parent.text)
+            .bind(&parent.heading)
+            .bind(parent.page)
+            .bind(parent.char_start)
+            .bind(parent.char_end)
+            .bind(parent.tokens)
             .execute(&mut **tx)
             .await
-            .or_internal("replacing chunks")?;
-        for chunk in chunks {
+            .or_internal("storing a large chunk")?;
+        }
+        for chunk in &cut.chunks {
             sqlx::query(
                 "INSERT INTO chunks (id, tenant_id, store_id, file_id, revision, ordinal, text, heading, \
-                 page, char_start, char_end, tokens, vector) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 page, char_start, char_end, tokens, vector, generation, context, parent) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             )
             .bind(Id::generate("chunk_").as_str())
             .bind(scope.tenant().as_str())
@@ -114,30 +243,34 @@ impl Records {
             .bind(chunk.char_end)
             .bind(chunk.tokens)
             .bind(encode_vector(&chunk.vector))
+            .bind(generation)
+            .bind(&chunk.context)
+            .bind(chunk.parent)
             .execute(&mut **tx)
             .await
             .or_internal("storing a chunk")?;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// The chunks of one attachment with their vectors, in order.
+    /// The chunks of one attachment in one generation, in order: id, context, text, vector.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn chunks_with_vectors(
         &self,
         scope: &Scope,
-        store: &Id,
-        file: &Id,
-    ) -> Result<Vec<(i64, i64, String, Vec<u8>)>> {
+        (store, file): (&Id, &Id),
+        generation: i64,
+    ) -> Result<Vec<(i64, String, String, Vec<u8>)>> {
         sqlx::query_as(
-            "SELECT seq, revision, text, vector FROM chunks \
-             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 ORDER BY ordinal",
+            "SELECT seq, context, text, vector FROM chunks WHERE tenant_id = $1 AND store_id = $2 \
+             AND file_id = $3 AND generation = $4 ORDER BY ordinal",
         )
         .bind(scope.tenant().as_str())
         .bind(store.as_str())
         .bind(file.as_str())
+        .bind(generation)
         .fetch_all(&self.read)
         .await
         .or_internal("reading chunks")
@@ -158,13 +291,9 @@ impl Records {
         if points.is_empty() {
             return Ok(Vec::new());
         }
-        let mut query = QueryBuilder::<sqlx::Sqlite>::new(
-            "SELECT c.seq, c.id, c.file_id, f.filename, sf.attributes, c.revision, c.ordinal, c.text, \
-             c.heading, c.page, c.char_start, c.char_end, c.tokens FROM chunks c \
-             JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
-             JOIN files f ON f.id = c.file_id \
-             WHERE sf.status = 'completed' AND sf.revision = c.revision AND c.tenant_id = ",
-        );
+        let mut query = QueryBuilder::<sqlx::Sqlite>::new(chunk_rows!(
+            "sf.status = 'completed' AND sf.revision = c.revision AND c.tenant_id = "
+        ));
         let who = asker(scope);
         query.push_bind(scope.tenant().as_str());
         query.push(" AND (f.expires_at IS NULL OR f.expires_at > ").push_bind(self.clock.now());
@@ -209,14 +338,49 @@ impl Records {
         Ok(dead)
     }
 
+    /// Where the given points of a store lie, in any generation; those that are gone are not
+    /// among them.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn chunk_places(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        points: &[i64],
+    ) -> Result<Vec<ChunkPlace>> {
+        let mut found = Vec::new();
+        for some in points.chunks(POINTS_AT_ONCE) {
+            let mut query = QueryBuilder::<sqlx::Sqlite>::new(
+                "SELECT seq, file_id, char_start, char_end, text FROM chunks WHERE tenant_id = ",
+            );
+            query.push_bind(scope.tenant().as_str()).push(" AND store_id = ");
+            query.push_bind(store.as_str()).push(" AND seq IN (");
+            let mut list = query.separated(", ");
+            for point in some {
+                list.push_bind(*point);
+            }
+            query.push(")");
+            let rows: Vec<ChunkPlace> = query
+                .build_query_as()
+                .persistent(false)
+                .fetch_all(&self.read)
+                .await
+                .or_internal("reading where chunks lie")?;
+            found.extend(rows);
+        }
+        Ok(found)
+    }
+
     /// The text of an attached file as stored, in order of its chunks.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn chunk_texts(&self, scope: &Scope, store: &Id, file: &Id) -> Result<Vec<String>> {
         sqlx::query_scalar(
-            "SELECT text FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 \
-             ORDER BY ordinal",
+            "SELECT c.text FROM chunks c JOIN index_generations g ON g.tenant_id = c.tenant_id \
+             AND g.store_id = c.store_id AND g.generation = c.generation WHERE c.tenant_id = $1 \
+             AND c.store_id = $2 AND c.file_id = $3 AND g.state = 'active' ORDER BY c.ordinal",
         )
         .bind(scope.tenant().as_str())
         .bind(store.as_str())
@@ -244,10 +408,7 @@ impl Records {
     /// `NotFound` when the tenant has no such chunk.
     pub async fn chunk_of(&self, scope: &Scope, id: &str) -> Result<ChunkRow> {
         sqlx::query_as(concat!(
-            "SELECT c.seq, c.id, c.file_id, f.filename, sf.attributes, c.revision, c.ordinal, c.text, \
-             c.heading, c.page, c.char_start, c.char_end, c.tokens FROM chunks c \
-             JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
-             JOIN files f ON f.id = c.file_id WHERE c.tenant_id = $1 AND c.id = $2 AND ",
+            chunk_rows!("c.tenant_id = $1 AND c.id = $2 AND "),
             readable!("f", "$3")
         ))
         .bind(scope.tenant().as_str())

@@ -188,7 +188,7 @@ impl Records {
         scope: &Scope,
         id: &Id,
     ) -> Result<Vec<(&'static str, u64)>> {
-        list_point_removals(tx, scope, None, id).await?;
+        list_point_removals(tx, scope, (None, id), None).await?;
         let mut gone = Vec::new();
         for (what, statement) in [
             ("chunks with vectors", "DELETE FROM chunks WHERE tenant_id = $1 AND file_id = $2"),
@@ -251,26 +251,31 @@ impl Records {
     }
 }
 
-/// Puts the points of a file (in one store or in all) on the removal list, and the stores
-/// on the list of those whose index is to be written anew.
+/// Puts the points of a file (in one store or in all, in one generation or in all) on the
+/// removal list, and their indexes on the list of those to be written anew.
 pub(super) async fn list_point_removals(
     tx: &mut Tx,
     scope: &Scope,
-    store: Option<&Id>,
-    file: &Id,
+    (store, file): (Option<&Id>, &Id),
+    generation: Option<i64>,
 ) -> Result<()> {
     for statement in [
-        "INSERT INTO index_removals (seq, store_id) SELECT seq, store_id FROM chunks \
-         WHERE tenant_id = $1 AND file_id = $2 AND ($3 = '' OR store_id = $3) \
+        "INSERT INTO index_removals (seq, store_id) SELECT c.seq, g.index_name FROM chunks c \
+         JOIN index_generations g ON g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
+         AND g.generation = c.generation WHERE c.tenant_id = $1 AND c.file_id = $2 \
+         AND ($3 = '' OR c.store_id = $3) AND ($4 = 0 OR c.generation = $4) \
          ON CONFLICT (seq) DO NOTHING",
-        "INSERT INTO index_rewrites (store_id) SELECT DISTINCT store_id FROM chunks \
-         WHERE tenant_id = $1 AND file_id = $2 AND ($3 = '' OR store_id = $3) \
+        "INSERT INTO index_rewrites (store_id) SELECT DISTINCT g.index_name FROM chunks c \
+         JOIN index_generations g ON g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
+         AND g.generation = c.generation WHERE c.tenant_id = $1 AND c.file_id = $2 \
+         AND ($3 = '' OR c.store_id = $3) AND ($4 = 0 OR c.generation = $4) \
          ON CONFLICT (store_id) DO UPDATE SET marks = index_rewrites.marks + 1",
     ] {
         sqlx::query(statement)
             .bind(scope.tenant().as_str())
             .bind(file.as_str())
             .bind(store.map_or("", Id::as_str))
+            .bind(generation.unwrap_or(0))
             .execute(&mut **tx)
             .await
             .or_internal("listing index entries for removal")?;

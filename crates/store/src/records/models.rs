@@ -333,9 +333,11 @@ impl Records {
     /// other version of the tenant has the same bytes.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has no model of that name.
+    /// `NotFound` when the tenant has no model of that name, `Conflict` naming the vector stores
+    /// that it makes the vectors of.
     pub async fn delete_model(&self, scope: &Scope, name: &str) -> Result<()> {
         let mut tx = self.begin().await?;
+        super::generations::require_unused(&mut tx, scope, name).await?;
         let hashes: Vec<String> = sqlx::query_scalar(
             "SELECT DISTINCT sha256 FROM model_versions WHERE tenant_id = $1 AND name = $2 AND source = '{}' \
              AND sha256 NOT IN (SELECT sha256 FROM model_versions \

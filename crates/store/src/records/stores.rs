@@ -4,7 +4,7 @@ use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
 use super::access::{manager, readable};
 use super::files::list_point_removals;
-use super::{Page, Records, Tx, commit, paged};
+use super::{NewGeneration, Page, Records, Tx, commit, paged};
 
 /// A vector store.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -50,6 +50,8 @@ pub struct StoreFileRow {
     pub chunk_tokens: i64,
     /// Tokens a chunk shares with the one before.
     pub overlap_tokens: i64,
+    /// How it is cut where the tokens do not say it: a JSON object.
+    pub chunking: Option<String>,
     /// Bytes of its chunks and vectors.
     pub usage_bytes: i64,
     /// Grows with every attachment of the same file to the same store.
@@ -71,6 +73,8 @@ pub struct Attachment {
     pub chunk_tokens: i64,
     /// Tokens a chunk shares with the one before.
     pub overlap_tokens: i64,
+    /// How it is cut where the tokens do not say it: a JSON object.
+    pub chunking: Option<String>,
 }
 
 /// How many files of a store (or batch) are in which state.
@@ -108,19 +112,38 @@ const DAY: i64 = 86_400_000;
 
 const STORE_FILE: &str = concat!(
     "SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, sf.error_code, \
-     sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, sf.usage_bytes, \
-     sf.revision, sf.created_at FROM store_files sf JOIN files f ON f.id = sf.file_id \
+     sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, sf.chunking, \
+     sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf JOIN files f ON f.id = sf.file_id \
      WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3 \
      AND (f.expires_at IS NULL OR f.expires_at > $5) AND ",
     readable!("f", "$4")
 );
 
 impl Records {
-    /// Makes a vector store.
+    /// Makes a vector store whose vectors are made by the program's own model.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn insert_store(&self, scope: &Scope, row: &StoreRow) -> Result<()> {
+        let first = NewGeneration {
+            embedding_model: row.embedding_model.clone(),
+            embedding_version: None,
+            dimensions: None,
+            chunking: None,
+        };
+        self.insert_store_as(scope, row, &first).await
+    }
+
+    /// Makes a vector store with its first generation.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such version of the embedding model.
+    pub async fn insert_store_as(
+        &self,
+        scope: &Scope,
+        row: &StoreRow,
+        first: &NewGeneration,
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO vector_stores (id, tenant_id, name, description, metadata, embedding_model, \
@@ -138,6 +161,7 @@ impl Records {
         .execute(&mut *tx)
         .await
         .or_internal("making a vector store")?;
+        self.insert_first_generation(&mut tx, scope, &row.id, first).await?;
         commit(tx).await
     }
 
@@ -243,7 +267,7 @@ impl Records {
     }
 
     /// Deletes a store with all that is attached, within a transaction; the files
-    /// themselves remain. Its index follows through a removal list. Returns what there
+    /// themselves remain. Its indexes follow through a removal list. Returns what there
     /// was, by name.
     ///
     /// # Errors
@@ -254,9 +278,27 @@ impl Records {
         scope: &Scope,
         id: &Id,
     ) -> Result<Vec<(&'static str, u64)>> {
+        let mut indexes = 0;
+        for statement in [
+            "DELETE FROM index_removals WHERE store_id IN \
+             (SELECT index_name FROM index_generations WHERE tenant_id = $1 AND store_id = $2)",
+            "DELETE FROM index_rewrites WHERE store_id IN \
+             (SELECT index_name FROM index_generations WHERE tenant_id = $1 AND store_id = $2)",
+            "INSERT INTO index_drops (store_id) SELECT index_name FROM index_generations \
+             WHERE tenant_id = $1 AND store_id = $2 AND swept = 0 ON CONFLICT (store_id) DO NOTHING",
+        ] {
+            indexes = sqlx::query(statement)
+                .bind(scope.tenant().as_str())
+                .bind(id.as_str())
+                .execute(&mut **tx)
+                .await
+                .or_internal("listing indexes for removal")?
+                .rows_affected();
+        }
         let mut gone = Vec::new();
         for (what, statement) in [
             ("chunks with vectors", "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2"),
+            ("large chunks", "DELETE FROM chunk_parents WHERE tenant_id = $1 AND store_id = $2"),
             ("attachments", "DELETE FROM store_files WHERE tenant_id = $1 AND store_id = $2"),
             ("file batches", "DELETE FROM file_batches WHERE tenant_id = $1 AND store_id = $2"),
             ("store records", "DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2"),
@@ -272,18 +314,7 @@ impl Records {
         if gone.last().is_none_or(|(_, stores)| *stores == 0) {
             return Err(Error::not_found(format!("vector store '{id}'")));
         }
-        for statement in [
-            "INSERT INTO index_drops (store_id) VALUES ($1) ON CONFLICT (store_id) DO NOTHING",
-            "DELETE FROM index_removals WHERE store_id = $1",
-            "DELETE FROM index_rewrites WHERE store_id = $1",
-        ] {
-            sqlx::query(statement)
-                .bind(id.as_str())
-                .execute(&mut **tx)
-                .await
-                .or_internal("listing an index for removal")?;
-        }
-        gone.push(("indexes", 1));
+        gone.push(("indexes", indexes));
         Ok(gone)
     }
 
@@ -333,12 +364,12 @@ impl Records {
         };
         sqlx::query(
             "INSERT INTO store_files (store_id, file_id, tenant_id, batch_id, status, attributes, \
-             chunk_tokens, overlap_tokens, revision, created_at) \
-             VALUES ($1, $2, $3, $4, 'in_progress', $5, $6, $7, $8, $9) \
+             chunk_tokens, overlap_tokens, revision, created_at, chunking) \
+             VALUES ($1, $2, $3, $4, 'in_progress', $5, $6, $7, $8, $9, $10) \
              ON CONFLICT (store_id, file_id) DO UPDATE SET status = 'in_progress', error_code = NULL, \
              error_message = NULL, batch_id = excluded.batch_id, attributes = excluded.attributes, \
              chunk_tokens = excluded.chunk_tokens, overlap_tokens = excluded.overlap_tokens, \
-             revision = excluded.revision",
+             revision = excluded.revision, chunking = excluded.chunking",
         )
         .bind(store.as_str())
         .bind(wanted.file.as_str())
@@ -349,6 +380,7 @@ impl Records {
         .bind(wanted.overlap_tokens)
         .bind(revision)
         .bind(self.clock.now())
+        .bind(&wanted.chunking)
         .execute(&mut **tx)
         .await
         .or_internal("attaching a file")?;
@@ -414,7 +446,7 @@ impl Records {
             StoreFileRow,
             "SELECT * FROM (SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, \
              sf.error_code, sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, \
-             sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf \
+             sf.chunking, sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf \
              JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $4 \
              AND ($5 = '' OR sf.status = $5) AND ($6 = '' OR sf.batch_id = $6) \
              AND (f.expires_at IS NULL OR f.expires_at > $8) AND ",
@@ -468,6 +500,29 @@ impl Records {
         Ok(counts)
     }
 
+    /// The attributes of an attached file, a JSON object, for the index; `None` when it is not
+    /// attached any more.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn attributes_of(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+    ) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT attributes FROM store_files \
+             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a file's attributes")
+    }
+
     /// Replaces the attributes of an attached file.
     ///
     /// # Errors
@@ -502,7 +557,7 @@ impl Records {
     /// `NotFound` when it is not attached to that store of the tenant.
     pub async fn detach_file(&self, scope: &Scope, store: &Id, file: &Id) -> Result<()> {
         let mut tx = self.begin().await?;
-        list_point_removals(&mut tx, scope, Some(store), file).await?;
+        list_point_removals(&mut tx, scope, (Some(store), file), None).await?;
         let done = sqlx::query(
             "DELETE FROM store_files WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
         )

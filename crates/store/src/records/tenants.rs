@@ -13,15 +13,18 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 24] = deletes![
+const DELETES: [(&str, &str); 27] = deletes![
     "remembered",
     "forgotten",
     "conversation_items",
     "conversations",
     "responses",
     "chunks",
+    "chunk_parents",
+    "generation_files",
     "store_files",
     "file_batches",
+    "index_generations",
     "vector_stores",
     "upload_parts",
     "uploads",
@@ -87,12 +90,12 @@ impl Records {
             ));
         }
         for statement in [
-            "INSERT INTO index_drops (store_id) SELECT id FROM vector_stores WHERE tenant_id = $1 \
-             ON CONFLICT (store_id) DO NOTHING",
+            "INSERT INTO index_drops (store_id) SELECT index_name FROM index_generations \
+             WHERE tenant_id = $1 AND swept = 0 ON CONFLICT (store_id) DO NOTHING",
             "DELETE FROM index_removals WHERE store_id IN \
-             (SELECT id FROM vector_stores WHERE tenant_id = $1)",
+             (SELECT index_name FROM index_generations WHERE tenant_id = $1)",
             "DELETE FROM index_rewrites WHERE store_id IN \
-             (SELECT id FROM vector_stores WHERE tenant_id = $1)",
+             (SELECT index_name FROM index_generations WHERE tenant_id = $1)",
             "INSERT INTO tenant_removals (tenant_id) VALUES ($1) \
              ON CONFLICT (tenant_id) DO NOTHING",
         ] {

@@ -4,6 +4,7 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
 
 use super::*;
 
+mod generations;
 mod surface;
 
 struct Fixture {
@@ -61,6 +62,7 @@ fn attachment(file: &Id) -> Attachment {
         attributes: "{}".to_owned(),
         chunk_tokens: 800,
         overlap_tokens: 400,
+        chunking: None,
     }
 }
 
@@ -73,6 +75,8 @@ fn chunk(ordinal: i64) -> NewChunk {
         char_start: 0,
         char_end: 7,
         tokens: 2,
+        context: String::new(),
+        parent: None,
         vector: vec![0.5, -1.0],
     }
 }
@@ -81,10 +85,12 @@ async fn ingest(records: &Records, scope: &Scope, store: &Id, file: &Id) -> Resu
     let mut tx = records.begin().await?;
     let revision = records.attach_file(&mut tx, scope, store, &attachment(file)).await?;
     let revision = revision.ok_or_else(|| Error::internal("already attached"))?;
-    records.replace_chunks(&mut tx, scope, (store, file, revision), &[chunk(0), chunk(1)]).await?;
+    let cut = NewCut { chunks: vec![chunk(0), chunk(1)], parents: Vec::new() };
+    let stored = records.replace_chunks(&mut tx, scope, (store, file, revision), 1, &cut).await?;
+    assert!(stored);
     records.settle_file(&mut tx, scope, (store, file, revision), Ok(10)).await?;
     commit(tx).await?;
-    let points = records.chunks_with_vectors(scope, store, file).await?;
+    let points = records.chunks_with_vectors(scope, (store, file), 1).await?;
     Ok(points.into_iter().map(|row| row.0).collect())
 }
 

@@ -69,49 +69,46 @@ impl Records {
         commit(tx).await
     }
 
-    /// The ids of all stores there are.
+    /// The points that an index may have, each with whether it must have it: 1 when the file is
+    /// whole there, 0 while it is being written.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn all_store_ids(&self) -> Result<Vec<String>> {
-        sqlx::query_scalar("SELECT id FROM vector_stores ORDER BY id")
-            .fetch_all(&self.read)
-            .await
-            .or_internal("listing all vector stores")
-    }
-
-    /// The points that the index of a store must have.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn points_of_store(&self, store: &str) -> Result<Vec<i64>> {
-        sqlx::query_scalar(
-            "SELECT c.seq FROM chunks c JOIN store_files sf \
-             ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
-             WHERE c.store_id = $1 AND sf.status = 'completed' ORDER BY c.seq",
+    pub async fn points_of_index(&self, index: &str) -> Result<Vec<(i64, i64)>> {
+        sqlx::query_as(
+            "SELECT c.seq, CASE WHEN (g.state = 'active' AND sf.status = 'completed') \
+             OR (g.state = 'building' AND b.file_id IS NOT NULL) THEN 1 ELSE 0 END \
+             FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
+             AND c.generation = g.generation JOIN store_files sf ON sf.store_id = c.store_id \
+             AND sf.file_id = c.file_id LEFT JOIN generation_files b ON b.tenant_id = g.tenant_id \
+             AND b.store_id = g.store_id AND b.generation = g.generation AND b.file_id = c.file_id \
+             AND b.revision = c.revision WHERE g.index_name = $1 AND g.state IN ('active', 'building') \
+             AND (g.state = 'building' OR sf.status IN ('in_progress', 'completed')) ORDER BY c.seq",
         )
-        .bind(store)
+        .bind(index)
         .fetch_all(&self.read)
         .await
-        .or_internal("listing a store's points")
+        .or_internal("listing the points of an index")
     }
 
-    /// What is needed to rebuild points of a store: id, file, attributes, text, vector.
+    /// What is needed to rebuild points of an index: id, file, attributes, context, text, vector.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn points_to_rebuild(
         &self,
-        store: &str,
+        index: &str,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(i64, String, String, String, Vec<u8>)>> {
+    ) -> Result<Vec<(i64, String, String, String, String, Vec<u8>)>> {
         sqlx::query_as(
-            "SELECT c.seq, c.file_id, sf.attributes, c.text, c.vector FROM chunks c \
-             JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
-             WHERE c.store_id = $1 AND c.seq > $2 AND sf.status = 'completed' ORDER BY c.seq LIMIT $3",
+            "SELECT c.seq, c.file_id, sf.attributes, c.context, c.text, c.vector \
+             FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
+             AND c.generation = g.generation JOIN store_files sf ON sf.store_id = c.store_id \
+             AND sf.file_id = c.file_id WHERE g.index_name = $1 AND c.seq > $2 \
+             AND sf.status = 'completed' ORDER BY c.seq LIMIT $3",
         )
-        .bind(store)
+        .bind(index)
         .bind(after)
         .bind(limit)
         .fetch_all(&self.read)
@@ -213,8 +210,9 @@ impl Records {
         Ok(paths.iter().map(|path| BlobPath::from_record(path)).collect())
     }
 
-    /// Completed attachments with a chunk whose vector is not `bytes` long: tenant,
-    /// store, file.
+    /// Completed attachments with a chunk whose vector is not as long as the embedding model of
+    /// the active generation makes them, for the program's own model `bytes`: tenant, store,
+    /// file.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -225,7 +223,9 @@ impl Records {
         sqlx::query_as(
             "SELECT DISTINCT c.tenant_id, c.store_id, c.file_id FROM chunks c \
              JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
-             WHERE sf.status = 'completed' AND length(c.vector) <> $1 ORDER BY c.store_id, c.file_id",
+             JOIN index_generations g ON g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
+             AND g.generation = c.generation WHERE g.state = 'active' AND sf.status = 'completed' \
+             AND length(c.vector) <> COALESCE(g.dimensions * 4, $1) ORDER BY c.store_id, c.file_id",
         )
         .bind(bytes)
         .fetch_all(&self.read)

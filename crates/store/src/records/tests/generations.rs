@@ -1,0 +1,240 @@
+//! Generations of an index: built beside the one that answers, flipped, ended, swept.
+
+use std::borrow::Cow;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::*;
+
+fn wish() -> NewGeneration {
+    NewGeneration {
+        embedding_model: "m".to_owned(),
+        embedding_version: None,
+        dimensions: None,
+        chunking: None,
+    }
+}
+
+async fn begin(records: &Records, scope: &Scope, store: &Id) -> Result<i64> {
+    let mut tx = records.begin().await?;
+    let generation = records.begin_generation(&mut tx, scope, store, &wish()).await?;
+    commit(tx).await?;
+    Ok(generation)
+}
+
+/// Writes a file's chunks into a generation; whether they were taken.
+async fn write(
+    records: &Records,
+    scope: &Scope,
+    of: (&Id, &Id, i64),
+    generation: i64,
+) -> Result<bool> {
+    let mut tx = records.begin().await?;
+    let parent = NewParent {
+        ordinal: 0,
+        text: "chunk 0 and more".to_owned(),
+        heading: "[\"P\"]".to_owned(),
+        page: Some(2),
+        char_start: 0,
+        char_end: 16,
+        tokens: 4,
+    };
+    let child = NewChunk { parent: Some(0), context: "P".to_owned(), ..chunk(0) };
+    let cut = NewCut { chunks: vec![child], parents: vec![parent] };
+    let stored = records.replace_chunks(&mut tx, scope, of, generation, &cut).await?;
+    commit(tx).await?;
+    Ok(stored)
+}
+
+async fn flip(records: &Records, scope: &Scope, store: &Id, generation: i64) -> Result<Flip> {
+    let mut tx = records.begin().await?;
+    let recut = Recut { chunking: Some("{}".to_owned()), chunk_tokens: 128, overlap_tokens: 0 };
+    let flipped =
+        records.flip(&mut tx, scope, (store, generation), Some(&recut), "{\"files\":1}").await?;
+    commit(tx).await?;
+    Ok(flipped)
+}
+
+#[tokio::test]
+async fn a_generation_answers_only_when_every_file_is_whole_in_it() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (one, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let old = ingest(&records, &scope, &store, &one).await?;
+    let first = records.active_generation(&scope, &store).await?;
+    assert_eq!((first.generation, first.index_name.as_str()), (1, store.as_str()));
+
+    let second = begin(&records, &scope, &store).await?;
+    assert_eq!(second, 2);
+    let again = begin(&records, &scope, &store).await.map_err(|error| error.kind());
+    assert_eq!(again, Err(Kind::Conflict));
+    assert_eq!(records.live_generations(&scope, &store).await?.len(), 2);
+    assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Behind);
+    assert_eq!(records.files_to_build(&scope, &store, second, 10).await?.len(), 1);
+
+    assert!(write(&records, &scope, (&store, &one, 1), second).await?);
+    records.mark_built(&scope, (&store, &one, 1), second, 77).await?;
+    assert!(records.files_to_build(&scope, &store, second, 10).await?.is_empty());
+    let progress = records.build_progress(&scope, &store, second).await?;
+    assert_eq!((progress.files, progress.files_done, progress.bytes_done), (1, 1, 10));
+    // A file that comes meanwhile keeps it back until it is whole, too.
+    let two = file(&records, &scope, "b.md").await?;
+    ingest(&records, &scope, &store, &two).await?;
+    assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Behind);
+    delete_file(&records, &scope, &two).await?;
+
+    assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Done);
+    assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Ended);
+    let active = records.active_generation(&scope, &store).await?;
+    assert_eq!((active.generation, active.index_name), (2, format!("{store}-g2")));
+    let attached = records.store_file(&scope, &store, &one).await?;
+    assert_eq!((attached.usage_bytes, attached.chunk_tokens), (77, 128));
+    assert_eq!(records.chunk_texts(&scope, &store, &one).await?, ["chunk 0"]);
+    assert_eq!(records.pending_index_drops().await?, [store.to_string()]);
+
+    // The old rows go by and by; nothing more is written beside them.
+    assert_eq!(records.live_chunks(&scope, &store, &old).await?.len(), 2);
+    assert!(!write(&records, &scope, (&store, &one, 1), 1).await?);
+    while records.sweep_generations(1).await? > 0 {}
+    assert!(records.live_chunks(&scope, &store, &old).await?.is_empty());
+    assert!(records.points_of_index(store.as_str()).await?.is_empty());
+    assert_eq!(records.points_of_index(&format!("{store}-g2")).await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_found_in_a_large_chunk_has_its_text_and_says_where() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    ingest(&records, &scope, &store, &file).await?;
+    assert!(write(&records, &scope, (&store, &file, 1), 1).await?);
+    let points = records.chunks_with_vectors(&scope, (&store, &file), 1).await?;
+    let [(seq, context, text, _)] = points.as_slice() else {
+        return Err(Error::internal("one chunk"));
+    };
+    assert_eq!((context.as_str(), text.as_str()), ("P", "chunk 0"));
+    let found = records.live_chunks(&scope, &store, &[*seq]).await?;
+    let hit = found.first().ok_or_else(|| Error::internal("no hit"))?;
+    assert_eq!((hit.text.as_str(), hit.page, hit.char_end), ("chunk 0 and more", Some(2), 16));
+    assert_eq!((hit.match_start, hit.match_end), (Some(0), Some(7)));
+    delete_file(&records, &scope, &file).await?;
+    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM chunk_parents")
+        .fetch_one(records.reader())
+        .await
+        .or_internal("counting")?;
+    assert_eq!(left, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancelled_build_leaves_the_old_generation_whole() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let points = ingest(&records, &scope, &store, &file).await?;
+    let second = begin(&records, &scope, &store).await?;
+    assert!(write(&records, &scope, (&store, &file, 1), second).await?);
+    records.mark_built(&scope, (&store, &file, 1), second, 5).await?;
+    // A file of two generations is listed for removal in the indexes of both.
+    let mut tx = records.begin().await?;
+    crate::records::files::list_point_removals(&mut tx, &scope, (Some(&store), &file), None).await?;
+    commit(tx).await?;
+    let rewrites: Vec<String> =
+        records.pending_index_rewrites().await?.into_iter().map(|(index, _)| index).collect();
+    assert_eq!(rewrites, [store.to_string(), format!("{store}-g2")]);
+
+    let mut tx = records.begin().await?;
+    assert!(records.end_build(&mut tx, &scope, &store, "cancelled", None).await?);
+    assert!(!records.end_build(&mut tx, &scope, &store, "cancelled", None).await?);
+    commit(tx).await?;
+    assert!(!write(&records, &scope, (&store, &file, 1), second).await?);
+    assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Ended);
+    while records.sweep_generations(100).await? > 0 {}
+    assert_eq!(records.live_chunks(&scope, &store, &points).await?.len(), 2);
+    assert_eq!(records.pending_index_drops().await?, [format!("{store}-g2")]);
+    assert_eq!(records.newest_generation(&scope, &store).await?.state, "cancelled");
+    assert_eq!(begin(&records, &scope, &store).await?, 3);
+    delete_store(&records, &scope, &store).await?;
+    let drops = records.pending_index_drops().await?;
+    assert!(drops.contains(&store.to_string()) && drops.contains(&format!("{store}-g3")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_model_that_a_store_needs_is_not_deleted() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let store = store(&records, &scope).await?;
+    let new = NewGeneration {
+        embedding_model: "encoder".to_owned(),
+        embedding_version: Some(1),
+        dimensions: Some(4),
+        ..wish()
+    };
+    let mut tx = records.begin().await?;
+    let absent = records.begin_generation(&mut tx, &scope, &store, &new).await;
+    assert_eq!(absent.map_err(|error| error.kind()), Err(Kind::NotFound));
+    drop(tx);
+    let mut tx = records.begin().await?;
+    for statement in [
+        "INSERT INTO models (tenant_id, name, created_at) VALUES ($1, 'encoder', 0)",
+        "INSERT INTO model_versions (tenant_id, name, version, sha256, bytes, run_id, metadata, created_at) \
+         VALUES ($1, 'encoder', 1, 'ab', 1, '', '{}', 0)",
+    ] {
+        let tenant = scope.tenant().as_str();
+        sqlx::query(statement).bind(tenant).execute(&mut *tx).await.or_internal("a model")?;
+    }
+    records.begin_generation(&mut tx, &scope, &store, &new).await?;
+    commit(tx).await?;
+    let refused = records.delete_model(&scope, "encoder").await.err();
+    let refused = refused.ok_or_else(|| Error::internal("it was deleted"))?;
+    assert_eq!(refused.kind(), Kind::Conflict);
+    assert!(refused.message().contains(store.as_str()), "{refused}");
+    delete_store(&records, &scope, &store).await?;
+    records.delete_model(&scope, "encoder").await
+}
+
+#[tokio::test]
+async fn data_of_a_version_without_generations_is_opened_right() -> Result<()> {
+    let dir = tempfile::tempdir().or_internal("a folder")?;
+    let path = dir.path().join("records.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.or_internal("opening")?;
+    let all = sqlx::migrate!("migrations/sqlite");
+    let before: Vec<_> = all.migrations.iter().filter(|one| one.version < 17).cloned().collect();
+    let before = Migrator { migrations: Cow::Owned(before), ..Migrator::DEFAULT };
+    before.run(&pool).await.or_internal("the old schema")?;
+    for statement in [
+        "INSERT INTO tenants (id, name, created_at) VALUES ('ten_1', 't', 0)",
+        "INSERT INTO files (id, tenant_id, filename, purpose, bytes, sha256, created_at) \
+         VALUES ('file-1', 'ten_1', 'a.md', 'assistants', 3, '00', 0)",
+        "INSERT INTO vector_stores (id, tenant_id, name, metadata, embedding_model, created_at, \
+         last_active_at) VALUES ('vs_1', 'ten_1', 's', '{}', 'm', 5, 5)",
+        "INSERT INTO store_files (store_id, file_id, tenant_id, status, attributes, chunk_tokens, \
+         overlap_tokens, revision, created_at) \
+         VALUES ('vs_1', 'file-1', 'ten_1', 'completed', '{}', 800, 400, 1, 0)",
+        "INSERT INTO chunks (id, tenant_id, store_id, file_id, revision, ordinal, text, heading, \
+         char_start, char_end, tokens, vector) \
+         VALUES ('chunk_1', 'ten_1', 'vs_1', 'file-1', 1, 0, 'old words', '[]', 0, 9, 2, x'0000803F')",
+    ] {
+        sqlx::query(statement).execute(&pool).await.or_internal("old rows")?;
+    }
+    pool.close().await;
+
+    let records = Records::open(&path, Clock::system()).await?;
+    let scope = Scope::grant(Id::from_raw("ten_1"), Id::from_raw("key_test"), Role::Editor);
+    let (store, file) = (Id::from_raw("vs_1"), Id::from_raw("file-1"));
+    let active = records.active_generation(&scope, &store).await?;
+    assert_eq!((active.generation, active.index_name.as_str()), (1, "vs_1"));
+    assert_eq!((active.embedding_model.as_str(), active.chunking), ("m", None));
+    let points = records.points_of_index("vs_1").await?;
+    assert_eq!(points, [(1, 1)]);
+    let found = records.live_chunks(&scope, &store, &[1]).await?;
+    assert_eq!(found.first().map(|row| row.text.as_str()), Some("old words"));
+    assert!(records.attachments_without_vectors(4).await?.is_empty());
+    delete_file(&records, &scope, &file).await?;
+    assert_eq!(records.pending_point_removals(10).await?, [("vs_1".to_owned(), 1)]);
+    Ok(())
+}
