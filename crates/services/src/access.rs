@@ -142,9 +142,8 @@ impl AccessLists {
     /// # Errors
     /// `Unavailable` when an index refuses; the list is set all the same.
     pub(crate) async fn project(&self, scope: &Scope, file: &Id) -> Result<()> {
-        for (store, attributes) in self.records.attachments_of(scope, file).await? {
-            let store = Id::from_raw(store);
-            self.projection.push_file(scope, &store, file, &attributes).await?;
+        for (store, _) in self.records.attachments_of(scope, file).await? {
+            self.projection.push_file(scope, &Id::from_raw(store), file).await?;
         }
         Ok(())
     }

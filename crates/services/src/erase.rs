@@ -246,6 +246,7 @@ impl Erase {
     /// Takes what is listed out of indexes, blobs and folders.
     async fn remove(&self) -> Result<Purged> {
         let Parts { records, blobs, projection, tables, .. } = self.parts.as_ref();
+        projection.sweep().await?;
         let (points, blobs_gone) = projection.purge().await?;
         let mut indexes = 0;
         for store in records.pending_index_drops().await? {

@@ -1,29 +1,34 @@
 //! Reading attached files: parse, cut, embed, commit, index.
 //!
 //! The job is enqueued in the transaction that attaches the file. Its steps:
-//! 1. parse in a sandboxed child, cut, embed;
-//! 2. one transaction: text and chunks with their vectors;
-//! 3. the index, idempotently, from the records;
-//! 4. one transaction: the file is `completed` and the job done.
+//! 1. parse in a sandboxed child;
+//! 2. for each generation of the index, the active one and one being built: cut, embed; one
+//!    transaction with text and chunks and their vectors; the index, idempotently, from the
+//!    records;
+//! 3. one transaction: the file is `completed` and the job done, if the file is whole in the
+//!    generation that is active now; else step 2 is done for that one.
 //!
-//! Killed anywhere, it starts again: step 2 replaces what it finds, step 4 counts
+//! Killed anywhere, it starts again: step 2 replaces what it finds, step 3 counts
 //! only for the newest claim and attachment. So every file ends up there once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cairn_documents::{ChunkOptions, Document, OcrModels, Parser};
+use cairn_documents::{Document, OcrModels, Parser};
 use cairn_isolate::Isolate;
 use cairn_kernel::{Error, Id, Kind, Limits, Result, ResultExt, Scope};
 use cairn_pipelines::{Handler, Job, Queue};
-use cairn_serving::embed::{Embedder, Priority};
 use cairn_serving::models::{ModelStore, OCR_DETECTION, OCR_DIRECTION, OCR_RECOGNITION};
-use cairn_store::records::{NewChunk, StoreFileRow, TextRow};
+use cairn_store::records::{GenerationRow, StoreFileRow};
 use cairn_store::{BlobPath, Blobs, Records, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::scope_of;
+use crate::chunking;
+use crate::cutting::{Cutter, text_row};
+use crate::embedding::EmbeddingModel;
 use crate::projection::Projection;
 
 /// The job's kind.
@@ -80,8 +85,8 @@ pub struct Ingest {
     pub blobs: Blobs,
     /// Sandboxed parsers.
     pub parser: Parser,
-    /// The embedding model.
-    pub embedder: Arc<Embedder>,
+    /// What cuts and embeds.
+    pub cutter: Cutter,
     /// The index.
     pub projection: Projection,
     /// Jobs at once.
@@ -100,14 +105,41 @@ impl Handler for Ingest {
 
     async fn run(&self, job: &Job) -> Result<()> {
         let (scope, work) = decode(job)?;
-        let Some(attached) = self.still_wanted(&scope, &work).await? else {
-            return self.complete(job, &scope, &work, None).await;
-        };
-        let bytes = self.read(&scope, &work, &attached).await?;
-        self.projection.push_file(&scope, &work.store, &work.file, &attached.attributes).await?;
-        self.complete(job, &scope, &work, Some(bytes)).await?;
-        metrics::counter!("cairn_ingest_files_total", "outcome" => "completed").increment(1);
-        Ok(())
+        let mut parsed: Option<Arc<Document>> = None;
+        // The bytes that its chunks and vectors take, by generation.
+        let mut whole = BTreeMap::new();
+        loop {
+            let Some(attached) = self.still_wanted(&scope, &work).await? else {
+                return self.drop_work(job).await;
+            };
+            let document = match parsed.take() {
+                Some(document) => document,
+                None => self.parse(&scope, &work, &attached).await?,
+            };
+            for generation in self.records.live_generations(&scope, &work.store).await? {
+                if whole.contains_key(&generation.generation) {
+                    continue;
+                }
+                let first = whole.is_empty();
+                match self.write(&scope, &work, &attached, &generation, (&document, first)).await {
+                    Ok(written) => {
+                        whole.extend(written.map(|bytes| (generation.generation, bytes)));
+                    }
+                    // Its own job goes on with what is missing, or says why it cannot.
+                    Err(error) if generation.is_building() => {
+                        let (store, file, error) = (&work.store, &work.file, error.detail());
+                        tracing::warn!(%store, %file, error, "not in the new generation yet");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if self.complete(job, &scope, &work, &whole).await? {
+                metrics::counter!("cairn_ingest_files_total", "outcome" => "completed")
+                    .increment(1);
+                return Ok(());
+            }
+            parsed = Some(document);
+        }
     }
 
     async fn give_up(&self, job: &Job, error: &Error) -> Result<()> {
@@ -149,94 +181,72 @@ impl Ingest {
         }
     }
 
-    /// Steps 1 and 2; returns the bytes that chunks and vectors take.
-    async fn read(&self, scope: &Scope, work: &Work, attached: &StoreFileRow) -> Result<i64> {
+    async fn parse(
+        &self,
+        scope: &Scope,
+        work: &Work,
+        attached: &StoreFileRow,
+    ) -> Result<Arc<Document>> {
         let bytes = self.blobs.get(&BlobPath::file(scope, &work.file)).await?;
-        let document = self.parser.parse(&attached.filename, &bytes).await?;
-        drop(bytes);
-        let chunks = self.cut(&document, attached).await?;
-        let usage = chunks.iter().map(|c| c.text.len() + c.vector.len() * 4).sum::<usize>();
-        let text = text_row(&document)?;
-        let mut tx = self.records.begin().await?;
-        self.records.put_text(&mut tx, scope, &work.file, &text).await?;
+        self.parser.parse(&attached.filename, &bytes).await.map(Arc::new)
+    }
+
+    /// Step 2 for one generation, with the text where it is the first; the bytes that chunks and
+    /// vectors take, or `None` when the attachment or the generation is no longer there.
+    async fn write(
+        &self,
+        scope: &Scope,
+        work: &Work,
+        attached: &StoreFileRow,
+        generation: &GenerationRow,
+        (document, first): (&Arc<Document>, bool),
+    ) -> Result<Option<i64>> {
+        let strategy = chunking::in_generation(generation, attached)?;
+        let model = EmbeddingModel::of(generation);
+        let cut = self.cutter.cut(scope, document, strategy, &model).await?;
         let of = (&work.store, &work.file, work.revision);
-        self.records.replace_chunks(&mut tx, scope, of, &chunks).await?;
+        let mut tx = self.records.begin().await?;
+        let number = generation.generation;
+        if !self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await? {
+            return Ok(None);
+        }
+        if first {
+            self.records.put_text(&mut tx, scope, &work.file, &text_row(document)).await?;
+        }
         tx.commit().await.or_internal("committing a document")?;
-        metrics::counter!("cairn_ingest_chunks_total").increment(chunks.len() as u64);
-        Ok(i64::try_from(usage).unwrap_or(i64::MAX))
+        let count = cut.rows.chunks.len();
+        metrics::counter!("cairn_ingest_chunks_total").increment(count as u64);
+        self.projection.push_generation(scope, &work.store, &work.file, generation).await?;
+        if generation.is_building() {
+            self.records.mark_built(scope, of, number, cut.bytes).await?;
+        }
+        Ok(Some(cut.bytes))
     }
 
-    async fn cut(&self, document: &Document, attached: &StoreFileRow) -> Result<Vec<NewChunk>> {
-        let options = ChunkOptions {
-            max_tokens: usize::try_from(attached.chunk_tokens).unwrap_or(800),
-            overlap_tokens: usize::try_from(attached.overlap_tokens).unwrap_or(400),
-        };
-        let embedder = Arc::clone(&self.embedder);
-        let to_cut = document.clone();
-        let chunks = tokio::task::spawn_blocking(move || {
-            let tokens = embedder.token_offsets(&to_cut.text)?;
-            let counted = |_: &str| tokens.clone();
-            Ok::<_, Error>(cairn_documents::chunk(&to_cut, &options, &counted))
-        })
-        .await
-        .or_internal("cutting a document")??;
-        let texts = chunks.iter().map(|chunk| embedded_text(&chunk.heading, &chunk.text)).collect();
-        let embedded = self.embedder.embed(texts, Priority::Bulk).await?;
-        chunks
-            .into_iter()
-            .zip(embedded.vectors)
-            .map(|(chunk, vector)| {
-                Ok(NewChunk {
-                    ordinal: number(chunk.ordinal),
-                    heading: serde_json::to_string(&chunk.heading)
-                        .or_internal("writing headings")?,
-                    text: chunk.text,
-                    page: chunk.page.map(i64::from),
-                    char_start: number(chunk.char_start),
-                    char_end: number(chunk.char_end),
-                    tokens: number(chunk.tokens),
-                    vector,
-                })
-            })
-            .collect()
-    }
-
+    /// Step 3; says whether the file is whole where it must be.
     async fn complete(
         &self,
         job: &Job,
         scope: &Scope,
         work: &Work,
-        bytes: Option<i64>,
-    ) -> Result<()> {
+        whole: &BTreeMap<i64, i64>,
+    ) -> Result<bool> {
         let mut tx = self.records.begin().await?;
-        if let Some(bytes) = bytes {
-            let of = (&work.store, &work.file, work.revision);
-            self.records.settle_file(&mut tx, scope, of, Ok(bytes)).await?;
-        }
+        let active = self.records.active_generation_within(&mut tx, scope, &work.store).await?;
+        let Some(bytes) = active.and_then(|generation| whole.get(&generation)) else {
+            return Ok(false);
+        };
+        let of = (&work.store, &work.file, work.revision);
+        self.records.settle_file(&mut tx, scope, of, Ok(*bytes)).await?;
         job.complete(&mut tx).await?;
-        tx.commit().await.or_internal("committing an ingested file")
+        tx.commit().await.or_internal("committing an ingested file")?;
+        Ok(true)
     }
-}
 
-/// A chunk's heading path gives its sentences the context they were written in.
-fn embedded_text(heading: &[String], text: &str) -> String {
-    match heading.last() {
-        Some(title) if !text.starts_with(title.as_str()) => format!("{title}\n{text}"),
-        _ => text.to_owned(),
+    /// Nobody wants the file any more.
+    async fn drop_work(&self, job: &Job) -> Result<()> {
+        let mut tx = self.records.begin().await?;
+        job.complete(&mut tx).await?;
+        tx.commit().await.or_internal("dropping a job")
     }
-}
-
-fn number(value: usize) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn text_row(document: &Document) -> Result<TextRow> {
-    let structure = serde_json::json!({
-        "pages": document.pages,
-        "headings": document.headings,
-        "media_type": document.media_type,
-        "title": document.title,
-        "notes": document.notes,
-    });
-    Ok(TextRow { text: document.text.clone(), structure: structure.to_string() })
 }

@@ -29,7 +29,7 @@ pub struct Attached {
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Stores whose index differs from the records.
+    /// Indexes that differ from the records.
     pub indexes: Vec<Finding>,
     /// Documents with rows that have no usable vector.
     pub without_vectors: Vec<Attached>,

@@ -8,8 +8,11 @@ pub mod access;
 pub mod accounts;
 pub mod answer;
 pub mod chat;
+pub mod chunking;
 pub mod conversations;
+pub mod cutting;
 pub mod datasets;
+pub mod embedding;
 pub mod erase;
 pub mod files;
 pub mod idempotency;
@@ -18,6 +21,7 @@ pub mod integrity;
 pub mod llms;
 pub mod models;
 pub mod projection;
+pub mod reindex;
 pub mod rerank;
 pub mod responses;
 pub mod retrieve;
@@ -99,6 +103,8 @@ pub struct Services {
     pub idempotency: idempotency::Idempotency,
     /// Vector stores.
     pub stores: stores::VectorStores,
+    /// Vector stores made anew with another model or another way of cutting.
+    pub reindex: reindex::Reindex,
     /// Search.
     pub retrieve: retrieve::Retrieve,
     /// Answers with citations.
@@ -159,8 +165,6 @@ impl Services {
         let embedding_model = EMBEDDING.to_owned();
         let engines = OnnxEngines::new(isolate.clone(), tasks.clone(), Arc::clone(&assets));
         let llms = llms::Llms::new(isolate.clone(), tasks.clone(), Arc::clone(&assets), llm);
-        let retrieve =
-            retrieve::Retrieve::new(records.clone(), projection.clone(), Arc::clone(&embedder));
         let datasets = datasets::Datasets::new(
             records.clone(),
             data.join("tables"),
@@ -180,16 +184,17 @@ impl Services {
             providers: providers.clone(),
             tasks: tasks.clone(),
         });
-        let inference = chat::Inference::new(
-            llms,
-            models.clone(),
+        let encoders = embedding::Encoders::new(
             Arc::clone(&embedder),
             embedding_model.clone(),
+            models.clone(),
         );
-        let reranker = encoder.map_or_else(
-            || Reranker::late_interaction(Arc::clone(&embedder)),
-            Reranker::cross_encoder,
-        );
+        let retrieve =
+            retrieve::Retrieve::new(records.clone(), projection.clone(), encoders.clone());
+        let inference =
+            chat::Inference::new(llms, models.clone(), Arc::clone(&embedder), embedding_model);
+        let reranker =
+            encoder.map_or_else(|| Reranker::late_interaction(embedder), Reranker::cross_encoder);
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
         let services = Self {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
@@ -215,7 +220,13 @@ impl Services {
             stores: stores::VectorStores::new(
                 records.clone(),
                 queue.clone(),
-                embedding_model,
+                encoders.clone(),
+                projection.clone(),
+            ),
+            reindex: reindex::Reindex::new(
+                records.clone(),
+                queue.clone(),
+                encoders.clone(),
                 projection.clone(),
             ),
             answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
@@ -247,11 +258,21 @@ impl Services {
         if ended > 0 {
             tracing::info!(responses = ended, "answers that a stop interrupted are failed");
         }
+        let parser = ingest::parser(isolate.clone(), &limits, threads, &assets);
+        let cutter = cutting::Cutter::new(encoders.clone());
+        let build = reindex::Build {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            parser: parser.clone(),
+            cutter: cutter.clone(),
+            encoders,
+            projection: projection.clone(),
+        };
         let ingest = ingest::Ingest {
             records: records.clone(),
             blobs: blobs.clone(),
-            parser: ingest::parser(isolate.clone(), &limits, threads, &assets),
-            embedder,
+            parser,
+            cutter,
             projection,
             concurrency: threads + 1,
         };
@@ -262,11 +283,16 @@ impl Services {
             trainer: Trainer::new(isolate, limits.train_memory_bytes),
             scratch: data.join("scratch"),
         };
-        services.start(tasks, ingest, train);
+        services.start(tasks, (ingest, build), train);
         Ok(services)
     }
 
-    fn start(&self, tasks: &Tasks, ingest: ingest::Ingest, train: training::TrainJob) {
+    fn start(
+        &self,
+        tasks: &Tasks,
+        (ingest, build): (ingest::Ingest, reindex::Build),
+        train: training::TrainJob,
+    ) {
         let (queue, this) = (self.queue.clone(), self.clone());
         let (also, shutdown) = (tasks.clone(), tasks.shutdown());
         // The index is compared with the records before anything is answered from it.
@@ -275,8 +301,8 @@ impl Services {
                 tracing::error!(error = %error.detail(), "the data could not be checked");
             }
             this.ready.store(true, Ordering::SeqCst);
-            let handlers: [Arc<dyn cairn_pipelines::Handler>; 2] =
-                [Arc::new(ingest), Arc::new(train)];
+            let handlers: [Arc<dyn cairn_pipelines::Handler>; 3] =
+                [Arc::new(ingest), Arc::new(build), Arc::new(train)];
             for handler in &handlers {
                 cairn_pipelines::run(&also, &queue, handler);
             }

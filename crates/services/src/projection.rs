@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use cairn_search::{Index, Point};
-use cairn_store::records::decode_vector;
+use cairn_store::records::{GenerationRow, LiveIndex, decode_vector, indexed_text};
 use cairn_store::{Blobs, Records};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -22,10 +22,10 @@ pub struct Projection {
     removals: Arc<Notify>,
 }
 
-/// What `verify` found in one store.
+/// What `verify` found in one index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The store.
+    /// The index: its store's id, from the second generation on with `-g` and its number.
     pub store: String,
     /// Points the records imply and the index lacks.
     pub missing: usize,
@@ -35,6 +35,8 @@ pub struct Finding {
 
 const REBUILD_BATCH: i64 = 500;
 const REMOVAL_BATCH: i64 = 1000;
+/// Rows of ended generations deleted in one transaction; each has a vector.
+const SWEEP_BATCH: i64 = 500;
 
 impl Projection {
     /// A projection of `records` into `index`.
@@ -47,51 +49,69 @@ impl Projection {
         &self.index
     }
 
-    /// Writes the chunks of one attached file to the index. Repeating it changes nothing.
+    /// Writes the chunks of one attached file to the indexes of the store's generations, the
+    /// active one and one being built. Repeating it changes nothing.
     ///
     /// # Errors
-    /// `Unavailable` when the index refuses.
-    pub async fn push_file(
+    /// `Unavailable` when an index refuses.
+    pub async fn push_file(&self, scope: &Scope, store: &Id, file: &Id) -> Result<()> {
+        for generation in self.records.live_generations(scope, store).await? {
+            self.push_generation(scope, store, file, &generation).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Projection::push_file`], for one generation.
+    pub(crate) async fn push_generation(
         &self,
         scope: &Scope,
         store: &Id,
         file: &Id,
-        attributes: &str,
+        generation: &GenerationRow,
     ) -> Result<()> {
+        let index = generation.index_name.as_str();
         loop {
-            let rows = self.records.chunks_with_vectors(scope, store, file).await?;
-            let list = self.records.readers_of(scope, file).await?;
+            let marks = self.marks(scope, store, file).await?;
+            let Some(attributes) = marks.0.as_deref() else { return Ok(()) };
+            let of = (store, file);
+            let rows = self.records.chunks_with_vectors(scope, of, generation.generation).await?;
             let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
             let mut points = Vec::with_capacity(rows.len());
-            for (seq, _, text, vector) in rows {
-                let of = (file.as_str(), attributes, list.as_deref());
-                points.push(point(seq, of, text, &vector)?);
+            for (seq, context, text, vector) in rows {
+                let of = (file.as_str(), attributes, marks.1.as_deref());
+                points.push(point(seq, of, indexed_text(&context, text), &vector)?);
             }
-            self.index.upsert(store.as_str(), points).await?;
-            self.take_back(scope, store, &seqs).await?;
-            // A list that was set meanwhile may have been written before this one.
-            if self.records.readers_of(scope, file).await? == list {
+            self.index.upsert(index, points).await?;
+            self.take_back(store, index, &seqs).await?;
+            // A list or an attribute that was set meanwhile may have been written before this.
+            if self.marks(scope, store, file).await? == marks {
                 return Ok(());
             }
         }
     }
 
+    /// What a file's points carry: its attributes, none when it is not attached, and its readers.
+    async fn marks(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+    ) -> Result<(Option<String>, Option<Vec<String>>)> {
+        let attributes = self.records.attributes_of(scope, store, file).await?;
+        Ok((attributes, self.records.readers_of(scope, file).await?))
+    }
+
     /// What was deleted while it was written was perhaps removed before it was there.
-    async fn take_back(&self, scope: &Scope, store: &Id, seqs: &[i64]) -> Result<()> {
+    async fn take_back(&self, store: &Id, index: &str, seqs: &[i64]) -> Result<()> {
+        if self.records.live_index(index).await?.is_none() {
+            return self.index.drop_store(index).await;
+        }
         let dead = self.records.dead_points(store, seqs).await?;
         if dead.is_empty() {
             return Ok(());
         }
-        match self.records.store(scope, store).await {
-            Err(gone) if gone.kind() == Kind::NotFound => {
-                self.index.drop_store(store.as_str()).await
-            }
-            found => {
-                found?;
-                self.index.delete(store.as_str(), &ids(&dead)).await?;
-                self.index.flush(store.as_str()).await
-            }
-        }
+        self.index.delete(index, &ids(&dead)).await?;
+        self.index.flush(index).await
     }
 
     /// Tells the upkeep that there is something to remove.
@@ -104,17 +124,29 @@ impl Projection {
         self.removals.notified().await;
     }
 
-    /// Writes a store's index anew, so that removed points are in no file any more.
+    /// Writes an index anew, so that removed points are in no file any more.
     ///
     /// # Errors
     /// `Unavailable` when the index refuses.
-    pub(crate) async fn rewrite(&self, store: &str) -> Result<()> {
-        match self.index.rewrite(store).await {
+    pub(crate) async fn rewrite(&self, index: &str) -> Result<()> {
+        match self.index.rewrite(index).await {
             Err(damaged) if damaged.code() == Some("index_damaged") => {
-                self.verify_store(store, true).await.map(|_| ())
+                match self.records.live_index(index).await? {
+                    Some(live) => self.verify_index(&live, true).await.map(|_| ()),
+                    None => self.index.drop_store(index).await,
+                }
             }
             rewritten => rewritten,
         }
+    }
+
+    /// Deletes the rows of generations that have ended.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub(crate) async fn sweep(&self) -> Result<()> {
+        while self.records.sweep_generations(SWEEP_BATCH).await? > 0 {}
+        Ok(())
     }
 
     /// Takes listed points and blobs away; returns how many of each went.
@@ -151,29 +183,33 @@ impl Projection {
         }
     }
 
-    /// Compares every store's index with the records and, if asked, repairs it.
+    /// Compares the indexes of all generations with the records and, if asked, repairs them.
     ///
     /// # Errors
-    /// `Internal` when the records refuse, `Unavailable` when the index cannot be repaired.
+    /// `Internal` when the records refuse, `Unavailable` when an index cannot be repaired.
     pub async fn verify(&self, repair: bool) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
-        let known = self.records.all_store_ids().await?;
-        for store in self.index.stores().await? {
-            if !known.contains(&store) {
-                let orphaned =
-                    usize::try_from(self.index.count(&store).await.unwrap_or(0)).unwrap_or(0);
-                tracing::warn!(store, repair, "an index without a vector store");
-                if repair {
-                    self.index.drop_store(&store).await?;
-                }
-                findings.push(Finding { store, missing: 0, orphaned });
+        // In this order: an index is begun only after its generation is in the records.
+        let present = self.index.stores().await?;
+        let leaving = self.records.pending_index_drops().await?;
+        let live = self.records.live_indexes().await?;
+        for store in present {
+            if leaving.contains(&store) || live.iter().any(|index| index.index_name == store) {
+                continue;
             }
+            let orphaned =
+                usize::try_from(self.index.count(&store).await.unwrap_or(0)).unwrap_or(0);
+            tracing::warn!(store, repair, "an index without a vector store");
+            if repair {
+                self.index.drop_store(&store).await?;
+            }
+            findings.push(Finding { store, missing: 0, orphaned });
         }
-        for store in known {
-            let finding = self.verify_store(&store, repair).await?;
+        for index in live {
+            let finding = self.verify_index(&index, repair).await?;
             if finding.missing + finding.orphaned > 0 {
                 tracing::warn!(
-                    store,
+                    index = index.index_name,
                     missing = finding.missing,
                     orphaned = finding.orphaned,
                     repair,
@@ -185,52 +221,60 @@ impl Projection {
         Ok(findings)
     }
 
-    async fn verify_store(&self, store: &str, repair: bool) -> Result<Finding> {
-        let implied: HashSet<u64> =
-            ids(&self.records.points_of_store(store).await?).into_iter().collect();
-        let present: HashSet<u64> = match self.index.ids(store).await {
+    /// Compares one index with the records and, if asked, repairs it.
+    ///
+    /// # Errors
+    /// As [`Projection::verify`].
+    pub(crate) async fn verify_index(&self, index: &LiveIndex, repair: bool) -> Result<Finding> {
+        let name = index.index_name.as_str();
+        let present: HashSet<u64> = match self.index.ids(name).await {
             Ok(present) => present.into_iter().collect(),
             Err(error) if repair && error.code() == Some("index_damaged") => {
-                tracing::error!(store, error = %error.detail(), "index unreadable; rebuilding it");
-                self.index.drop_store(store).await?;
+                tracing::error!(index = name, error = %error.detail(), "index unreadable; rebuilding it");
+                self.index.drop_store(name).await?;
                 HashSet::new()
             }
             Err(error) => return Err(error),
         };
-        let missing: HashSet<u64> = implied.difference(&present).copied().collect();
-        let orphaned: Vec<u64> = present.difference(&implied).copied().collect();
-        if repair {
-            self.index.delete(store, &orphaned).await?;
-            self.restore(store, &missing).await?;
+        // What is being written may be there and need not.
+        let (mut missing, mut known) = (HashSet::new(), HashSet::new());
+        for (seq, needed) in self.records.points_of_index(name).await? {
+            let id = seq.unsigned_abs();
+            known.insert(id);
+            if needed != 0 && !present.contains(&id) {
+                missing.insert(id);
+            }
         }
-        Ok(Finding { store: store.to_owned(), missing: missing.len(), orphaned: orphaned.len() })
+        let orphaned: Vec<u64> = present.difference(&known).copied().collect();
+        if repair {
+            self.index.delete(name, &orphaned).await?;
+            self.restore(index, &missing).await?;
+        }
+        Ok(Finding { store: name.to_owned(), missing: missing.len(), orphaned: orphaned.len() })
     }
 
-    async fn restore(&self, store: &str, missing: &HashSet<u64>) -> Result<()> {
+    async fn restore(&self, index: &LiveIndex, missing: &HashSet<u64>) -> Result<()> {
+        let name = index.index_name.as_str();
         let mut lists: HashMap<String, Vec<String>> = HashMap::new();
-        for (file, principal) in self.records.restricted_in(store).await? {
+        for (file, principal) in self.records.restricted_in(&index.store_id).await? {
             lists.entry(file).or_default().extend(principal);
         }
         let mut after = 0;
         while !missing.is_empty() {
-            let rows = self.records.points_to_rebuild(store, after, REBUILD_BATCH).await?;
+            let rows = self.records.points_to_rebuild(name, after, REBUILD_BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = last.0;
             let mut points = Vec::new();
-            for (seq, file, attributes, text, vector) in rows {
+            for (seq, file, attributes, context, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
                     let list = lists.get(&file).map(Vec::as_slice);
-                    points.push(point(
-                        seq,
-                        (file.as_str(), attributes.as_str(), list),
-                        text,
-                        &vector,
-                    )?);
+                    let of = (file.as_str(), attributes.as_str(), list);
+                    points.push(point(seq, of, indexed_text(&context, text), &vector)?);
                 }
             }
-            self.index.upsert(store, points).await?;
+            self.index.upsert(name, points).await?;
         }
-        self.index.flush(store).await
+        self.index.flush(name).await
     }
 }
 

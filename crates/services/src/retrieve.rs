@@ -1,16 +1,17 @@
 //! Search over vector stores: embed the query, ask the index, keep what is alive.
 
+mod generation;
+
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use cairn_search::{Analyzer, Filter, Fusion, Query};
-use cairn_serving::embed::{Embedder, Priority};
 use cairn_store::Records;
 use cairn_store::records::ChunkRow;
 use serde_json::Value;
 
 use crate::access;
+use crate::embedding::{Encoders, QueryVectors};
 use crate::projection::Projection;
 use crate::stores::require_alive;
 
@@ -70,19 +71,20 @@ impl Request {
 pub struct Retrieve {
     records: Records,
     projection: Projection,
-    embedder: Arc<Embedder>,
+    encoders: Encoders,
 }
 
 impl Retrieve {
     /// Search in what `projection` keeps of `records`.
-    pub fn new(records: Records, projection: Projection, embedder: Arc<Embedder>) -> Self {
-        Self { records, projection, embedder }
+    pub fn new(records: Records, projection: Projection, encoders: Encoders) -> Self {
+        Self { records, projection, encoders }
     }
 
     /// The best passages, best first.
     ///
     /// # Errors
-    /// `NotFound` for a store the tenant does not have, `Invalid` for an empty query.
+    /// `NotFound` for a store the tenant does not have, `Invalid` for an empty query,
+    /// `Unavailable` when the embedding model of a store cannot be used now.
     pub async fn search(&self, scope: &Scope, request: &Request) -> Result<Vec<Passage>> {
         if request.queries.iter().all(|query| query.trim().is_empty()) {
             return Err(Error::invalid("the query is empty; ask something").with_param("query"));
@@ -90,22 +92,20 @@ impl Retrieve {
         for store in &request.stores {
             self.use_store(scope, store).await?;
         }
-        let vectors =
-            self.embedder.embed(request.queries.clone(), Priority::Interactive).await?.vectors;
+        let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
         let mut best: HashMap<i64, Passage> = HashMap::new();
-        for (query, vector) in request.queries.iter().zip(vectors) {
-            for store in &request.stores {
-                for passage in self.search_store(scope, store, request, query, &vector).await? {
-                    let held = best.entry(passage.chunk.seq).or_insert_with(|| passage.clone());
-                    if passage.score > held.score {
-                        *held = passage;
-                    }
+        for store in &request.stores {
+            for passage in self.search_generation(scope, store, request, &mut vectors).await? {
+                let held = best.entry(passage.chunk.seq).or_insert_with(|| passage.clone());
+                if passage.score > held.score {
+                    *held = passage;
                 }
             }
         }
         let mut found: Vec<Passage> =
             best.into_values().filter(|passage| passage.score >= request.score_threshold).collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.seq.cmp(&b.chunk.seq)));
+        let mut found = generation::once(found);
         found.truncate(request.limit);
         Ok(found)
     }
@@ -117,7 +117,8 @@ impl Retrieve {
     pub(crate) async fn analyzer(&self, stores: &[Id]) -> Result<Analyzer> {
         let mut shared = None;
         for store in stores {
-            let found = self.projection.index().language(store.as_str()).await?;
+            let Some(index) = self.records.active_index(store).await? else { continue };
+            let found = self.projection.index().language(&index).await?;
             if shared.is_some() && shared != found {
                 return Ok(Analyzer::default());
             }
@@ -143,7 +144,7 @@ impl Retrieve {
     async fn search_store(
         &self,
         scope: &Scope,
-        store: &Id,
+        (store, index): (&Id, &str),
         request: &Request,
         text: &str,
         vector: &[f32],
@@ -166,10 +167,11 @@ impl Retrieve {
                     .dense_weight
                     .map_or_else(Fusion::default, |dense_weight| Fusion { dense_weight }),
             };
-            let hits = self.projection.index().query(store.as_str(), query).await?;
+            let hits = self.projection.index().query(index, query).await?;
             let seqs: Vec<i64> = hits.iter().filter_map(|hit| i64::try_from(hit.id).ok()).collect();
             let rows = self.records.live_chunks(scope, store, &seqs).await?;
-            if rows.len() < request.limit && hits.len() == limit && limit < 10_000 {
+            if generation::distinct(&rows) < request.limit && hits.len() == limit && limit < 10_000
+            {
                 limit *= 10;
                 continue;
             }

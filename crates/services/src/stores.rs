@@ -4,55 +4,17 @@ use std::collections::BTreeMap;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_pipelines::Queue;
-use cairn_store::records::{Attachment, FileCounts, StoreFileRow, StoreRow};
+use cairn_store::records::{Attachment, FileCounts, NewGeneration, StoreFileRow, StoreRow};
 use cairn_store::{Page, Records};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access::{ATTRIBUTE, Access, AccessLists};
+use crate::chunking;
+pub use crate::chunking::{Chunking, Strategy};
 use crate::conversations::metadata_text;
+use crate::embedding::Encoders;
 use crate::ingest;
 use crate::projection::Projection;
-
-/// How a file is cut, as OpenAI's `static` strategy has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chunking {
-    /// Most tokens of a chunk, 100 to 4096.
-    pub max_tokens: i64,
-    /// Tokens shared with the chunk before, at most half of `max_tokens`.
-    pub overlap_tokens: i64,
-}
-
-impl Default for Chunking {
-    fn default() -> Self {
-        Self { max_tokens: 800, overlap_tokens: 400 }
-    }
-}
-
-impl Chunking {
-    /// Checks the bounds OpenAI documents.
-    ///
-    /// # Errors
-    /// `Invalid` naming the field.
-    pub fn checked(self) -> Result<Self> {
-        if !(100..=4096).contains(&self.max_tokens) {
-            return Err(Error::invalid(format!(
-                "max_chunk_size_tokens is {}; it must be between 100 and 4096",
-                self.max_tokens
-            ))
-            .with_param("chunking_strategy"));
-        }
-        if self.overlap_tokens < 0 || self.overlap_tokens > self.max_tokens / 2 {
-            return Err(Error::invalid(format!(
-                "chunk_overlap_tokens is {}; it must be between 0 and half of max_chunk_size_tokens ({})",
-                self.overlap_tokens,
-                self.max_tokens / 2
-            ))
-            .with_param("chunking_strategy"));
-        }
-        Ok(self)
-    }
-}
 
 /// Attributes of a file in a store: up to 16 strings, numbers or booleans.
 pub type Attributes = BTreeMap<String, Value>;
@@ -79,6 +41,10 @@ pub struct StoreSettings {
     pub metadata: Option<BTreeMap<String, String>>,
     /// Days without use after which it expires.
     pub expires_after_days: Option<i64>,
+    /// How its files are cut that do not say it themselves; only for a new store.
+    pub chunking: Chunking,
+    /// Which model makes its vectors, the program's own when absent; only for a new store.
+    pub embedding_model: Option<String>,
 }
 
 /// A batch of files attached together.
@@ -97,27 +63,22 @@ pub struct Batch {
 pub struct VectorStores {
     records: Records,
     queue: Queue,
-    embedding_model: String,
+    encoders: Encoders,
     projection: Projection,
     access: AccessLists,
 }
 
 impl VectorStores {
     /// Stores in `records`; attached files are read by jobs in `queue`.
-    pub fn new(
-        records: Records,
-        queue: Queue,
-        embedding_model: String,
-        projection: Projection,
-    ) -> Self {
+    pub fn new(records: Records, queue: Queue, encoders: Encoders, projection: Projection) -> Self {
         let access = AccessLists::new(records.clone(), projection.clone());
-        Self { records, queue, embedding_model, projection, access }
+        Self { records, queue, encoders, projection, access }
     }
 
     /// Makes a store and attaches `files`.
     ///
     /// # Errors
-    /// `Invalid` for settings out of bounds, `NotFound` for an unknown file.
+    /// `Invalid` for settings out of bounds, `NotFound` for an unknown file or embedding model.
     pub async fn create(
         &self,
         scope: &Scope,
@@ -126,6 +87,21 @@ impl VectorStores {
     ) -> Result<StoreRow> {
         scope.require(Role::Editor)?;
         check_days(settings.expires_after_days)?;
+        let (model, dimensions) = match &settings.embedding_model {
+            Some(name) => self.encoders.resolve(scope, name).await?,
+            None => (self.encoders.own(), None),
+        };
+        let chunking = match settings.chunking {
+            Chunking::Store => None,
+            Chunking::As(strategy) => Some(chunking::text_of(&strategy)?),
+        };
+        let first = NewGeneration {
+            embedding_model: model.name.clone(),
+            embedding_version: model.version,
+            dimensions,
+            chunking,
+            recut: false,
+        };
         let now = self.records.clock().now();
         let id = Id::generate("vs_");
         let row = StoreRow {
@@ -133,7 +109,7 @@ impl VectorStores {
             name: settings.name.unwrap_or_default(),
             description: settings.description,
             metadata: metadata_text(&settings.metadata.unwrap_or_default())?,
-            embedding_model: self.embedding_model.clone(),
+            embedding_model: model.name,
             expires_after_days: settings.expires_after_days,
             created_at: now,
             last_active_at: now,
@@ -141,7 +117,7 @@ impl VectorStores {
         for file in files {
             self.records.file(scope, &file.file).await?;
         }
-        self.records.insert_store(scope, &row).await?;
+        self.records.insert_store_as(scope, &row, &first).await?;
         if !files.is_empty() {
             self.attach_all(scope, &id, None, files).await?;
         }
@@ -251,12 +227,15 @@ impl VectorStores {
     ) -> Result<()> {
         require_alive(&self.records.store(scope, store).await?, self.records.clock().now())?;
         let mut tx = self.records.begin().await?;
+        // No generation becomes another one while this transaction writes.
+        let default = self.records.active_generation(scope, store).await?.chunking;
         if let Some(batch) = batch {
             self.records.insert_batch(&mut tx, scope, store, batch).await?;
         }
         let mut opened = Vec::new();
         for file in files {
-            let chunking = file.chunking.checked()?;
+            let strategy = file.chunking.in_store(default.as_deref())?;
+            let cut = chunking::row_of(&strategy)?;
             let (attributes, access) = split(&file.attributes)?;
             if let Some(access) = access {
                 let list = access.list();
@@ -267,8 +246,9 @@ impl VectorStores {
                 file: file.file.clone(),
                 batch: batch.cloned(),
                 attributes: attributes_text(&attributes)?,
-                chunk_tokens: chunking.max_tokens,
-                overlap_tokens: chunking.overlap_tokens,
+                chunk_tokens: cut.chunk_tokens,
+                overlap_tokens: cut.overlap_tokens,
+                chunking: cut.chunking,
             };
             if let Some(revision) = self.records.attach_file(&mut tx, scope, store, &wanted).await?
             {
@@ -356,7 +336,7 @@ impl VectorStores {
         if let Some(access) = access {
             self.access.set(scope, file, &access).await?;
         }
-        self.projection.push_file(scope, store, file, &text).await?;
+        self.projection.push_file(scope, store, file).await?;
         self.records.store_file(scope, store, file).await
     }
 
@@ -442,15 +422,6 @@ fn attributes_text(attributes: &Attributes) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn chunking_keeps_to_the_documented_bounds() {
-        let bad = [(99, 0), (4097, 0), (800, 401), (800, -1)];
-        for (max_tokens, overlap_tokens) in bad {
-            assert!(Chunking { max_tokens, overlap_tokens }.checked().is_err());
-        }
-        assert!(Chunking::default().checked().is_ok());
-    }
 
     #[test]
     fn an_access_list_is_no_attribute() -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod erasure;
 mod models;
+mod reindex;
 mod rollouts;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,10 @@ pub use erasure::{
     AccessList, Certificate, Erasure, ErasureKey, Purged, SetAccess, Tenant, Verification,
 };
 pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlias};
+pub use reindex::{
+    AttachExtra, CairnChunking, IndexGeneration, NewStoreExtra, Reindex, ReindexRun, StartReindex,
+    VectorStoreExtra,
+};
 pub use rollouts::{
     Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,
     RolloutGate, RolloutGates, RolloutPlan, RolloutRewards, RolloutShadow, RolloutStep,

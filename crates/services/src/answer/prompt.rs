@@ -53,7 +53,10 @@ pub(crate) fn grounded(
     let mut sources = String::new();
     for (number, passage) in passages.iter().enumerate() {
         let excerpt = excerpt(analyzer, &wanted, &passage.chunk.text);
-        let source = format!("[{}] {excerpt}\n\n", number + 1);
+        // Headings above it, or the header of the table it is a part of.
+        let context = passage.chunk.context.as_str();
+        let above = if context.is_empty() { "" } else { "\n" };
+        let source = format!("[{}] {context}{above}{excerpt}\n\n", number + 1);
         if sources.len() + source.len() > ALL_CHARS && number > 0 {
             break;
         }

@@ -3,9 +3,9 @@
 -- the first has the store's id. At most one is active and at most one is being built.
 --
 -- `embedding_version` is NULL for the program's own model, and so is `dimensions`. `chunking` is
--- how files are cut that do not say it themselves, as JSON; NULL is OpenAI's default. While a
--- generation is built it is how all are cut, NULL as each was before. `swept` is 1 once the rows
--- of an ended generation are gone. The estimate of a build counts from `started_at` and
+-- how files are cut that do not say it themselves, as JSON; NULL is OpenAI's default. With `recut`
+-- the build cuts every file so, whatever it said. `swept` is 1 once the rows of an ended generation
+-- are gone. The estimate of a build counts from `started_at` and
 -- `bytes_at_start`.
 CREATE TABLE index_generations (
     tenant_id TEXT NOT NULL,
@@ -16,6 +16,7 @@ CREATE TABLE index_generations (
     embedding_version BIGINT,
     dimensions BIGINT,
     chunking TEXT,
+    recut BIGINT NOT NULL DEFAULT 0,
     state TEXT NOT NULL,
     error TEXT,
     report TEXT,

@@ -24,8 +24,10 @@ pub struct GenerationRow {
     pub embedding_version: Option<i64>,
     /// Numbers in a vector; `None` for the program's own model.
     pub dimensions: Option<i64>,
-    /// How files are cut that do not say it themselves, and in a build all files: a JSON object.
+    /// How files are cut that do not say it themselves: a JSON object, or OpenAI's default.
     pub chunking: Option<String>,
+    /// 1 when its build cuts every file so, whatever it said.
+    pub recut: i64,
     /// `building`, `active`, `retired`, `cancelled` or `failed`.
     pub state: String,
     /// Why it failed.
@@ -60,6 +62,8 @@ pub struct NewGeneration {
     pub dimensions: Option<i64>,
     /// See [`GenerationRow::chunking`].
     pub chunking: Option<String>,
+    /// Whether its build cuts every file so, whatever it said.
+    pub recut: bool,
 }
 
 /// How far a build is. Bytes are those that the files take in the active generation.
@@ -110,7 +114,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT store_id, generation, index_name, embedding_model, embedding_version, dimensions, \
-             chunking, state, error, report, created_at, started_at, bytes_at_start, finished_at \
+             chunking, recut, state, error, report, created_at, started_at, bytes_at_start, finished_at \
              FROM index_generations WHERE tenant_id = $1 AND store_id = $2",
             $rest
         )
@@ -167,6 +171,20 @@ impl Records {
         .fetch_optional(&mut **tx)
         .await
         .or_internal("reading the generation of an index")
+    }
+
+    /// The name of the index that answers for a store, whosever it is; for upkeep and analysis.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn active_index(&self, store: &Id) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT index_name FROM index_generations WHERE store_id = $1 AND state = 'active'",
+        )
+        .bind(store.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading the name of an index")
     }
 
     /// The generations that are written to: the active one, then one that is being built.
@@ -265,8 +283,8 @@ impl Records {
     ) -> Result<()> {
         sqlx::query(
             "INSERT INTO index_generations (tenant_id, store_id, generation, index_name, \
-             embedding_model, embedding_version, dimensions, chunking, state, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             embedding_model, embedding_version, dimensions, chunking, recut, state, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(scope.tenant().as_str())
         .bind(store)
@@ -276,6 +294,7 @@ impl Records {
         .bind(new.embedding_version)
         .bind(new.dimensions)
         .bind(&new.chunking)
+        .bind(i64::from(new.recut))
         .bind(state)
         .bind(self.clock.now())
         .execute(&mut **tx)

@@ -130,6 +130,7 @@ impl Records {
             embedding_version: None,
             dimensions: None,
             chunking: None,
+            recut: false,
         };
         self.insert_store_as(scope, row, &first).await
     }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::cairn::{AttachExtra, CairnChunking, NewStoreExtra, VectorStoreExtra};
+
 /// Settings of a new vector store.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,8 @@ pub struct CreateVectorStore {
     pub chunking_strategy: Option<ChunkingStrategy>,
     /// Up to 16 strings.
     pub metadata: Option<BTreeMap<String, String>>,
+    /// Our extra fields.
+    pub cairn: Option<NewStoreExtra>,
 }
 
 /// Settings to change.
@@ -55,7 +59,7 @@ pub enum ChunkingStrategy {
         /// The sizes.
         r#static: StaticChunking,
     },
-    /// Seen only in answers of other servers.
+    /// One of ours, which `cairn.chunking` tells; it cannot be asked for here.
     Other,
 }
 
@@ -95,6 +99,8 @@ pub struct VectorStore {
     pub expires_at: Option<i64>,
     /// Up to 16 strings.
     pub metadata: BTreeMap<String, String>,
+    /// Our extra fields.
+    pub cairn: VectorStoreExtra,
 }
 
 /// Files by state.
@@ -122,6 +128,8 @@ pub struct AttachFile {
     pub attributes: Option<BTreeMap<String, Value>>,
     /// How to cut it.
     pub chunking_strategy: Option<ChunkingStrategy>,
+    /// Our extra fields.
+    pub cairn: Option<AttachExtra>,
 }
 
 /// Files to attach together: `file_ids` with shared settings, or `files` each with its own.
@@ -136,6 +144,8 @@ pub struct CreateFileBatch {
     pub attributes: Option<BTreeMap<String, Value>>,
     /// For `file_ids`.
     pub chunking_strategy: Option<ChunkingStrategy>,
+    /// Our extra fields, for `file_ids`.
+    pub cairn: Option<AttachExtra>,
 }
 
 /// New attributes of an attached file.
@@ -176,6 +186,8 @@ pub struct VectorStoreFile {
 pub struct VectorStoreFileExtra {
     /// Its name.
     pub filename: String,
+    /// How it was cut.
+    pub chunking: CairnChunking,
 }
 
 /// Why a file failed.
@@ -307,6 +319,17 @@ pub struct PassagePlace {
     pub char_start: i64,
     /// One past its last character.
     pub char_end: i64,
+    /// What was embedded and indexed in front of the passage: headings above it, the header row
+    /// of a table it is from.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub context: String,
+    /// Where a small chunk was found in this large one: its first character in the document's
+    /// text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub match_start: Option<i64>,
+    /// One past its last character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub match_end: Option<i64>,
     /// Cosine.
     pub dense: Option<f32>,
     /// Raw BM25.

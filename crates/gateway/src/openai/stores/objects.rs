@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use cairn_kernel::{Error, Id, Result, ResultExt};
+use cairn_services::chunking::{Chunking, Strategy, of_row};
 use cairn_services::records::{FileCounts as Counts, StoreFileRow, StoreRow};
-use cairn_services::stores::{Attributes, Batch, Chunking, NewAttachment, StoreSettings};
+use cairn_services::stores::{Attributes, Batch, NewAttachment, StoreSettings};
+use cairn_wire::cairn::{CairnChunking, VectorStoreExtra};
 use cairn_wire::openai::{
     AttachFile, ChunkingStrategy, CreateFileBatch, CreateVectorStore, ExpiresAfter, FileBatch,
     FileCounts, LastError, StaticChunking, UpdateVectorStore, VectorStore, VectorStoreFile,
@@ -12,6 +14,7 @@ use cairn_wire::openai::{
 };
 use serde_json::Value;
 
+use crate::cairn::reindex;
 use crate::openai::convert::seconds;
 
 /// Most files attached at once, as at OpenAI.
@@ -20,7 +23,9 @@ const FILES_MAX: usize = 2000;
 /// What a new store shall be, and the files it begins with.
 pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Vec<NewAttachment>)> {
     let expires_after_days = expiry(request.expires_after.as_ref())?;
-    let chunking = chunking(request.chunking_strategy.as_ref())?;
+    let extra = request.cairn.unwrap_or_default();
+    let own = extra.chunking.map(reindex::chunking).transpose()?.unwrap_or_default();
+    let chunking = chunking(request.chunking_strategy.as_ref(), None)?;
     if request.file_ids.len() > FILES_MAX {
         return Err(too_many("file_ids"));
     }
@@ -30,6 +35,8 @@ pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Ve
         description: request.description,
         metadata: request.metadata,
         expires_after_days,
+        chunking: own,
+        embedding_model: extra.embedding_model,
     };
     Ok((settings, files))
 }
@@ -40,7 +47,7 @@ pub(super) fn changes(request: UpdateVectorStore) -> Result<StoreSettings> {
         expires_after_days: expiry(request.expires_after.as_ref())?,
         name: request.name,
         metadata: request.metadata,
-        description: None,
+        ..StoreSettings::default()
     })
 }
 
@@ -57,16 +64,22 @@ fn expiry(expires_after: Option<&ExpiresAfter>) -> Result<Option<i64>> {
     }
 }
 
-fn chunking(strategy: Option<&ChunkingStrategy>) -> Result<Chunking> {
-    match strategy {
-        None | Some(ChunkingStrategy::Auto) => Ok(Chunking::default()),
-        Some(ChunkingStrategy::Static { r#static }) => Chunking {
-            max_tokens: r#static.max_chunk_size_tokens,
-            overlap_tokens: r#static.chunk_overlap_tokens,
+/// How to cut, as OpenAI says it or as we do. What stock clients call `auto` is as the store
+/// does.
+fn chunking(strategy: Option<&ChunkingStrategy>, own: Option<CairnChunking>) -> Result<Chunking> {
+    match (strategy, own) {
+        (None, Some(own)) => reindex::chunking(own),
+        (Some(_), Some(_)) => {
+            Err(Error::invalid("send either chunking_strategy or cairn.chunking, not both")
+                .with_param("cairn.chunking"))
         }
-        .checked(),
-        Some(ChunkingStrategy::Other) => Err(Error::invalid(
-            "the chunking strategy 'other' cannot be asked for; use auto or static",
+        (None | Some(ChunkingStrategy::Auto), None) => Ok(Chunking::Store),
+        (Some(ChunkingStrategy::Static { r#static }), None) => {
+            Chunking::fixed(r#static.max_chunk_size_tokens, r#static.chunk_overlap_tokens)
+        }
+        (Some(ChunkingStrategy::Other), None) => Err(Error::invalid(
+            "the chunking strategy 'other' cannot be asked for; use auto or static, or \
+             cairn.chunking",
         )
         .with_param("chunking_strategy")),
     }
@@ -75,7 +88,10 @@ fn chunking(strategy: Option<&ChunkingStrategy>) -> Result<Chunking> {
 /// A file to attach.
 pub(super) fn attachment(request: AttachFile) -> Result<NewAttachment> {
     Ok(NewAttachment {
-        chunking: chunking(request.chunking_strategy.as_ref())?,
+        chunking: chunking(
+            request.chunking_strategy.as_ref(),
+            request.cairn.and_then(|extra| extra.chunking),
+        )?,
         file: Id::from_raw(request.file_id),
         attributes: request.attributes.unwrap_or_default(),
     })
@@ -93,16 +109,18 @@ fn shared(ids: Vec<String>, attributes: &Attributes, chunking: Chunking) -> Vec<
 
 /// The files of a batch, given in one of two ways.
 pub(super) fn attachments(request: CreateFileBatch) -> Result<Vec<NewAttachment>> {
-    let CreateFileBatch { file_ids, files, attributes, chunking_strategy } = request;
+    let CreateFileBatch { file_ids, files, attributes, chunking_strategy, cairn } = request;
+    let own = cairn.and_then(|extra| extra.chunking);
     let wanted = match (file_ids, files) {
         (Some(ids), None) => {
-            let chunking = chunking(chunking_strategy.as_ref())?;
+            let chunking = chunking(chunking_strategy.as_ref(), own)?;
             shared(ids, &attributes.unwrap_or_default(), chunking)
         }
         (None, Some(files)) => {
             let lost = [
                 ("attributes", attributes.is_some()),
                 ("chunking_strategy", chunking_strategy.is_some()),
+                ("cairn.chunking", own.is_some()),
             ];
             if let Some((name, _)) = lost.iter().find(|(_, given)| *given) {
                 return Err(Error::invalid(format!(
@@ -167,6 +185,7 @@ pub(super) fn store(row: StoreRow, counts: &Counts, now: i64) -> Result<VectorSt
         expires_after: row.expires_after_days.map(|days| ExpiresAfter { anchor, days }),
         expires_at,
         metadata,
+        cairn: VectorStoreExtra { embedding_model: row.embedding_model },
     })
 }
 
@@ -184,6 +203,16 @@ fn file_counts(counts: &Counts) -> FileCounts {
 pub(super) fn file(row: StoreFileRow) -> Result<VectorStoreFile> {
     let attributes: Value =
         serde_json::from_str(&row.attributes).or_internal("reading a file's attributes")?;
+    let strategy = of_row(&row)?;
+    let chunking_strategy = match strategy {
+        Strategy::Static { .. } => ChunkingStrategy::Static {
+            r#static: StaticChunking {
+                max_chunk_size_tokens: row.chunk_tokens,
+                chunk_overlap_tokens: row.overlap_tokens,
+            },
+        },
+        Strategy::Structure { .. } | Strategy::ParentChild { .. } => ChunkingStrategy::Other,
+    };
     let last_error = row
         .error_code
         .map(|code| LastError { code, message: row.error_message.unwrap_or_default() });
@@ -196,13 +225,8 @@ pub(super) fn file(row: StoreFileRow) -> Result<VectorStoreFile> {
         status: row.status,
         last_error,
         attributes,
-        chunking_strategy: ChunkingStrategy::Static {
-            r#static: StaticChunking {
-                max_chunk_size_tokens: row.chunk_tokens,
-                chunk_overlap_tokens: row.overlap_tokens,
-            },
-        },
-        cairn: VectorStoreFileExtra { filename: row.filename },
+        chunking_strategy,
+        cairn: VectorStoreFileExtra { filename: row.filename, chunking: reindex::shown(strategy) },
     })
 }
 
@@ -250,7 +274,10 @@ mod tests {
         assert_eq!(ids[1].attributes.get("year"), Some(&json!(2024)));
         let each = read(json!({"files": [{"file_id": "file-1", "chunking_strategy":
             {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 20}}}]}))?;
-        assert_eq!(each[0].chunking, Chunking { max_tokens: 200, overlap_tokens: 20 });
+        assert_eq!(each[0].chunking, Chunking::fixed(200, 20)?);
+        let ours =
+            read(json!({"file_ids": ["file-1"], "cairn": {"chunking": {"type": "structure"}}}))?;
+        assert_eq!(ours[0].chunking, Chunking::structure(400, true)?);
         Ok(())
     }
 
@@ -262,6 +289,9 @@ mod tests {
             json!({"file_ids": ["a"], "files": [{"file_id": "b"}]}),
             json!({"files": [{"file_id": "b"}], "attributes": {"k": 1}}),
             json!({"file_ids": ["a"], "chunking_strategy": {"type": "other"}}),
+            json!({"file_ids": ["a"], "chunking_strategy": {"type": "auto"},
+                "cairn": {"chunking": {"type": "structure"}}}),
+            json!({"files": [{"file_id": "b"}], "cairn": {"chunking": {"type": "auto"}}}),
             json!({"file_ids": ["a"], "chunking_strategy":
                 {"type": "static", "static": {"max_chunk_size_tokens": 50, "chunk_overlap_tokens": 0}}}),
             json!({"file_ids": vec!["a"; 2001]}),

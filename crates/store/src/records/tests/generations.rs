@@ -13,6 +13,7 @@ fn wish() -> NewGeneration {
         embedding_version: None,
         dimensions: None,
         chunking: None,
+        recut: false,
     }
 }
 
@@ -139,7 +140,8 @@ async fn a_cancelled_build_leaves_the_old_generation_whole() -> Result<()> {
     records.mark_built(&scope, (&store, &file, 1), second, 5).await?;
     // A file of two generations is listed for removal in the indexes of both.
     let mut tx = records.begin().await?;
-    crate::records::files::list_point_removals(&mut tx, &scope, (Some(&store), &file), None).await?;
+    crate::records::files::list_point_removals(&mut tx, &scope, (Some(&store), &file), None)
+        .await?;
     commit(tx).await?;
     let rewrites: Vec<String> =
         records.pending_index_rewrites().await?.into_iter().map(|(index, _)| index).collect();

@@ -1,0 +1,241 @@
+//! The job that builds a generation.
+//!
+//! For each completed file that is not whole in it yet: cut from the kept text, embed; one
+//! transaction with the chunks; the index; a note that the file is whole. Files that come
+//! meanwhile are written to both generations as they are read, and what is missed is done here.
+//! Then the new index is completed and compared with the old one, and one transaction makes it
+//! the active one, if every completed file is whole in it; else it begins again with those.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use cairn_documents::{Document, Parser};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use cairn_pipelines::{Handler, Job};
+use cairn_store::records::{Flip, GenerationRow, LiveIndex, Recut, StoreFileRow};
+use cairn_store::{BlobPath, Blobs, Records};
+use futures::future::try_join_all;
+
+use super::{KIND, Work, compare};
+use crate::accounts::scope_of;
+use crate::chunking;
+use crate::cutting::{Cutter, document_of, text_row};
+use crate::embedding::{EmbeddingModel, Encoders};
+use crate::projection::Projection;
+
+/// Files looked up at once.
+const PAGE: i64 = 64;
+/// Files worked on at once, so that small ones fill the embedding model's batches.
+const AT_ONCE: usize = 4;
+/// Builds at once.
+const BUILDS: usize = 2;
+
+/// Does the jobs of kind [`KIND`].
+pub struct Build {
+    /// Records.
+    pub records: Records,
+    /// File bytes, for files whose text is not kept.
+    pub blobs: Blobs,
+    /// Sandboxed parsers, for the same.
+    pub parser: Parser,
+    /// What cuts and embeds.
+    pub cutter: Cutter,
+    /// The embedding models.
+    pub encoders: Encoders,
+    /// The index.
+    pub projection: Projection,
+}
+
+#[async_trait]
+impl Handler for Build {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn concurrency(&self) -> usize {
+        BUILDS
+    }
+
+    async fn run(&self, job: &Job) -> Result<()> {
+        let (scope, work) = decode(job)?;
+        let begun = Instant::now();
+        let Some(generation) = self.take_up(&scope, &work).await? else {
+            return self.finish(job).await;
+        };
+        loop {
+            let number = work.generation;
+            let files = self.records.files_to_build(&scope, &work.store, number, PAGE).await?;
+            if files.is_empty() {
+                let flipped = self.flip(job, &scope, &generation).await?;
+                if flipped == Flip::Behind {
+                    continue;
+                }
+                let seconds = begun.elapsed().as_secs_f64();
+                metrics::histogram!("cairn_reindex_seconds").record(seconds);
+                tracing::info!(store = %work.store, number, ?flipped, seconds, "re-index ended");
+                return Ok(());
+            }
+            for some in files.chunks(AT_ONCE) {
+                if self.building(&scope, &work).await?.is_none() {
+                    return self.finish(job).await;
+                }
+                let mut each = Vec::with_capacity(some.len());
+                for row in some {
+                    each.push(self.file(&scope, &generation, row));
+                }
+                try_join_all(each).await?;
+            }
+        }
+    }
+
+    async fn give_up(&self, job: &Job, error: &Error) -> Result<()> {
+        let (scope, work) = decode(job)?;
+        let message = match error.kind() {
+            Kind::Internal => {
+                "re-indexing failed inside the server; start it again, and see the log if it fails again"
+            }
+            _ => error.message(),
+        };
+        if self.building(&scope, &work).await?.is_none() {
+            return Ok(());
+        }
+        let mut tx = self.records.begin().await?;
+        self.records.end_build(&mut tx, &scope, &work.store, "failed", Some(message)).await?;
+        tx.commit().await.or_internal("recording a failed re-index")?;
+        self.projection.wake();
+        Ok(())
+    }
+}
+
+fn decode(job: &Job) -> Result<(Scope, Work)> {
+    Ok((scope_of(job)?, serde_json::from_str(&job.payload).or_internal("reading a job")?))
+}
+
+impl Build {
+    /// The generation, unless it was cancelled or went with its store.
+    async fn building(&self, scope: &Scope, work: &Work) -> Result<Option<GenerationRow>> {
+        let found = self.records.find_generation(scope, &work.store, work.generation).await?;
+        Ok(found.filter(GenerationRow::is_building))
+    }
+
+    /// Makes the new index for texts in the language of the old one, and notes where the
+    /// estimate begins.
+    async fn take_up(&self, scope: &Scope, work: &Work) -> Result<Option<GenerationRow>> {
+        let Some(generation) = self.building(scope, work).await? else { return Ok(None) };
+        let (store, number) = (&work.store, work.generation);
+        let old = self.records.active_generation(scope, store).await?;
+        if let Some(language) = self.projection.index().language(&old.index_name).await? {
+            let dimensions = generation.dimensions.and_then(|count| usize::try_from(count).ok());
+            let made = self.projection.index().create(&generation.index_name, language, dimensions);
+            match made.await {
+                // Points were written in the meantime, in a language of their own.
+                Err(error) if error.kind() == Kind::Conflict => {}
+                made => made?,
+            }
+            self.drop_if_ended(&generation).await?;
+        }
+        let done = self.records.build_progress(scope, store, number).await?.bytes_done;
+        self.records.note_build_start(scope, store, number, done).await?;
+        Ok(Some(generation))
+    }
+
+    /// What was written to an index after it was dropped made it again.
+    async fn drop_if_ended(&self, generation: &GenerationRow) -> Result<()> {
+        if self.records.live_index(&generation.index_name).await?.is_none() {
+            self.projection.index().drop_store(&generation.index_name).await?;
+        }
+        Ok(())
+    }
+
+    /// Builds one file. What is no longer there, or not the same, is passed over.
+    async fn file(
+        &self,
+        scope: &Scope,
+        generation: &GenerationRow,
+        row: &StoreFileRow,
+    ) -> Result<()> {
+        let (store, file) = (Id::from_raw(row.store_id.as_str()), Id::from_raw(row.id.as_str()));
+        let document = match self.document(scope, &file, row).await {
+            Err(gone) if gone.kind() == Kind::NotFound => return Ok(()),
+            document => document?,
+        };
+        let strategy = chunking::in_generation(generation, row)?;
+        let model = EmbeddingModel::of(generation);
+        let cut = self.cutter.cut(scope, &document, strategy, &model).await?;
+        let of = (&store, &file, row.revision);
+        let number = generation.generation;
+        let mut tx = self.records.begin().await?;
+        if !self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await? {
+            return Ok(());
+        }
+        tx.commit().await.or_internal("committing a document")?;
+        self.projection.push_generation(scope, &store, &file, generation).await?;
+        self.records.mark_built(scope, of, number, cut.bytes).await?;
+        metrics::counter!("cairn_reindex_files_total").increment(1);
+        Ok(())
+    }
+
+    /// A file's document from its kept text; parsed again where that is missing.
+    async fn document(
+        &self,
+        scope: &Scope,
+        file: &Id,
+        row: &StoreFileRow,
+    ) -> Result<Arc<Document>> {
+        match self.records.file_text(scope, file).await {
+            Err(missing) if missing.kind() == Kind::NotFound => {}
+            kept => return document_of(kept?).map(Arc::new),
+        }
+        self.records.file(scope, file).await?;
+        let bytes = self.blobs.get(&BlobPath::file(scope, file)).await?;
+        let document = self.parser.parse(&row.filename, &bytes).await?;
+        let mut tx = self.records.begin().await?;
+        self.records.put_text(&mut tx, scope, file, &text_row(&document)).await?;
+        tx.commit().await.or_internal("keeping a document's text")?;
+        Ok(Arc::new(document))
+    }
+
+    /// Completes the new index, compares it with the old one, and makes it the active one if
+    /// nothing is missing. The job is done in the same transaction.
+    async fn flip(&self, job: &Job, scope: &Scope, generation: &GenerationRow) -> Result<Flip> {
+        let store = Id::from_raw(generation.store_id.as_str());
+        let index_name = generation.index_name.clone();
+        let live = LiveIndex { index_name, store_id: generation.store_id.clone() };
+        self.projection.verify_index(&live, true).await?;
+        self.projection.index().optimise(&generation.index_name).await?;
+        self.drop_if_ended(generation).await?;
+        let old = self.records.active_generation(scope, &store).await?;
+        let report = compare::Comparison {
+            records: &self.records,
+            encoders: &self.encoders,
+            projection: &self.projection,
+        };
+        let report = report.of(scope, &store, &old, generation).await?.to_string();
+        let recut = self.recut(generation)?;
+        let mut tx = self.records.begin().await?;
+        let of = (&store, generation.generation);
+        let flipped = self.records.flip(&mut tx, scope, of, recut.as_ref(), &report).await?;
+        if flipped != Flip::Behind {
+            job.complete(&mut tx).await?;
+            tx.commit().await.or_internal("changing to another generation")?;
+            self.projection.wake();
+        }
+        Ok(flipped)
+    }
+
+    fn recut(&self, generation: &GenerationRow) -> Result<Option<Recut>> {
+        match generation.chunking.as_deref() {
+            Some(text) if generation.recut != 0 => {
+                chunking::row_of(&chunking::of_text(text)?).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn finish(&self, job: &Job) -> Result<()> {
+        let mut tx = self.records.begin().await?;
+        job.complete(&mut tx).await?;
+        tx.commit().await.or_internal("ending a re-index")
+    }
+}
