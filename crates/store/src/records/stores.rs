@@ -4,7 +4,7 @@ use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
 use super::access::{manager, readable};
 use super::files::list_point_removals;
-use super::{NewGeneration, Page, Records, Tx, commit, paged};
+use super::{Page, Records, Tx, commit, paged};
 
 /// A vector store.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -120,52 +120,6 @@ const STORE_FILE: &str = concat!(
 );
 
 impl Records {
-    /// Makes a vector store whose vectors are made by the program's own model.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn insert_store(&self, scope: &Scope, row: &StoreRow) -> Result<()> {
-        let first = NewGeneration {
-            embedding_model: row.embedding_model.clone(),
-            embedding_version: None,
-            dimensions: None,
-            chunking: None,
-            recut: false,
-        };
-        self.insert_store_as(scope, row, &first).await
-    }
-
-    /// Makes a vector store with its first generation.
-    ///
-    /// # Errors
-    /// `NotFound` when the tenant has no such version of the embedding model.
-    pub async fn insert_store_as(
-        &self,
-        scope: &Scope,
-        row: &StoreRow,
-        first: &NewGeneration,
-    ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO vector_stores (id, tenant_id, name, description, metadata, embedding_model, \
-             expires_after_days, created_at, last_active_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
-        )
-        .bind(&row.id)
-        .bind(scope.tenant().as_str())
-        .bind(&row.name)
-        .bind(&row.description)
-        .bind(&row.metadata)
-        .bind(&row.embedding_model)
-        .bind(row.expires_after_days)
-        .bind(row.created_at)
-        .bind(row.last_active_at)
-        .execute(&mut *tx)
-        .await
-        .or_internal("making a vector store")?;
-        self.insert_first_generation(&mut tx, scope, &row.id, first).await?;
-        commit(tx).await
-    }
-
     /// One store of the caller's tenant.
     ///
     /// # Errors
