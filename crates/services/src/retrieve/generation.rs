@@ -9,9 +9,8 @@ use super::{Passage, Request, Retrieve};
 use crate::embedding::QueryVectors;
 
 impl Retrieve {
-    /// The passages of one store for all wordings, by the vectors of its own model. A store that
-    /// is re-indexed may change to another generation in the middle, whose rows are then others:
-    /// what finds too little is asked again there.
+    /// The passages of one store for all wordings, by the vectors of its own model. Where a
+    /// re-index has made another generation the active one meanwhile, that one is asked.
     pub(super) async fn search_generation(
         &self,
         scope: &Scope,
@@ -27,11 +26,9 @@ impl Retrieve {
             for (query, vector) in request.queries.iter().zip(made.iter()) {
                 found.extend(self.search_store(scope, of, request, query, vector).await?);
             }
-            let enough = found.len() >= request.limit;
-            if enough
-                || self.records.active_generation(scope, store).await?.generation
-                    == generation.generation
-            {
+            // Rows of a generation go only after another one is active.
+            let now = self.records.active_generation(scope, store).await?;
+            if now.generation == generation.generation {
                 return Ok(found);
             }
         }
