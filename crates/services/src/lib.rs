@@ -28,6 +28,7 @@ pub mod uploads;
 pub mod usage;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,9 +81,21 @@ pub struct Settings {
     pub threads: usize,
 }
 
-/// All use-cases, wired.
+/// All use-cases, wired. A clone is a handle to the same ones and costs a counter, since
+/// every request takes some.
 #[derive(Clone)]
-pub struct Services {
+pub struct Services(Arc<UseCases>);
+
+impl Deref for Services {
+    type Target = UseCases;
+
+    fn deref(&self) -> &UseCases {
+        &self.0
+    }
+}
+
+/// The use-cases, each on its own, and what they share.
+pub struct UseCases {
     /// Tenants, keys, authentication.
     pub accounts: accounts::Accounts,
     /// Uploaded files.
@@ -191,7 +204,7 @@ impl Services {
             Reranker::cross_encoder,
         );
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
-        let services = Self {
+        let services = Self(Arc::new(UseCases {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
             files: files::Files::new(records.clone(), blobs.clone(), limits.clone()),
             uploads: uploads::Uploads::new(records.clone(), blobs.clone(), limits.clone()),
@@ -238,7 +251,7 @@ impl Services {
             ready: Arc::default(),
             draining: Arc::default(),
             started: Instant::now(),
-        };
+        }));
         let freed = queue.recover().await?;
         if freed > 0 {
             tracing::info!(jobs = freed, "taking up interrupted work");
