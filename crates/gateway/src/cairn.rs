@@ -5,6 +5,7 @@ pub(crate) mod datasets;
 pub(crate) mod erasures;
 pub(crate) mod keys;
 pub(crate) mod models;
+pub(crate) mod rankings;
 pub(crate) mod rollouts;
 pub(crate) mod status;
 pub(crate) mod text;
@@ -63,6 +64,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/files/{id}/text", get(text::text))
         .route("/cairn/v1/files/{id}/access", get(access::show).put(access::set))
         .route("/cairn/v1/vector_stores/resolve", get(text::resolve_store))
+        .route(
+            "/cairn/v1/vector_stores/{id}/ranking",
+            get(rankings::show).put(rankings::set).delete(rankings::reset),
+        )
 }
 
 /// A whole list as one page.

@@ -219,7 +219,7 @@ impl Ingest {
 }
 
 /// A chunk's heading path gives its sentences the context they were written in.
-fn embedded_text(heading: &[String], text: &str) -> String {
+pub(crate) fn embedded_text(heading: &[String], text: &str) -> String {
     match heading.last() {
         Some(title) if !text.starts_with(title.as_str()) => format!("{title}\n{text}"),
         _ => text.to_owned(),

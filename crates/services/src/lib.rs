@@ -18,6 +18,7 @@ pub mod integrity;
 pub mod llms;
 pub mod models;
 pub mod projection;
+pub mod rankings;
 pub mod rerank;
 pub mod responses;
 pub mod retrieve;
@@ -120,6 +121,8 @@ pub struct UseCases {
     pub inference: chat::Inference,
     /// The providers of remote models.
     pub providers: Providers,
+    /// How each store puts hits in order.
+    pub rankings: rankings::Rankings,
     /// Documents in order of relevance.
     pub rerank: rerank::Rerank,
     /// Stored answers.
@@ -157,6 +160,7 @@ impl Services {
     pub async fn open(settings: Settings, tasks: &Tasks) -> Result<Self> {
         let providers = Providers::new(&settings.providers)?;
         let encoder = settings.rerank_model.as_deref().map(CrossEncoder::load).transpose()?;
+        let encoder = encoder.map(Reranker::cross_encoder);
         let Settings { data, models, admin_keys, isolate, limits, llm, threads, .. } = settings;
         make_folders(&data)?;
         let records = Records::open(&data.join("records.db"), Clock::system()).await?;
@@ -173,7 +177,8 @@ impl Services {
         let engines = OnnxEngines::new(isolate.clone(), tasks.clone(), Arc::clone(&assets));
         let llms = llms::Llms::new(isolate.clone(), tasks.clone(), Arc::clone(&assets), llm);
         let retrieve =
-            retrieve::Retrieve::new(records.clone(), projection.clone(), Arc::clone(&embedder));
+            retrieve::Retrieve::new(records.clone(), projection.clone(), Arc::clone(&embedder))
+                .with_cross_encoder(encoder.clone());
         let datasets = datasets::Datasets::new(
             records.clone(),
             data.join("tables"),
@@ -199,10 +204,7 @@ impl Services {
             Arc::clone(&embedder),
             embedding_model.clone(),
         );
-        let reranker = encoder.map_or_else(
-            || Reranker::late_interaction(Arc::clone(&embedder)),
-            Reranker::cross_encoder,
-        );
+        let reranker = encoder.unwrap_or_else(|| Reranker::late_interaction(Arc::clone(&embedder)));
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
         let services = Self(Arc::new(UseCases {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
@@ -234,6 +236,7 @@ impl Services {
             answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
             inference,
             providers,
+            rankings: rankings::Rankings::new(records.clone()),
             rerank: rerank::Rerank::new(reranker, models.clone(), usage.clone()),
             responses: responses::Responses::new(records.clone()),
             conversations: conversations::Conversations::new(records.clone()),

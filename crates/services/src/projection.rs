@@ -4,11 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 use cairn_search::{Index, Point};
 use cairn_store::records::decode_vector;
 use cairn_store::{Blobs, Records};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::access;
@@ -21,6 +22,10 @@ pub struct Projection {
     index: Arc<dyn Index>,
     removals: Arc<Notify>,
 }
+
+/// The attribute of every point that says when its file was made, in seconds since 1970:
+/// for filters. Clients cannot set it, and are not shown it.
+pub const CREATED_AT: &str = "cairn.created_at";
 
 /// What `verify` found in one store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,11 +66,12 @@ impl Projection {
         loop {
             let rows = self.records.chunks_with_vectors(scope, store, file).await?;
             let list = self.records.readers_of(scope, file).await?;
+            let made_at = self.records.file_made_at(scope, file).await?;
             let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
             let mut points = Vec::with_capacity(rows.len());
             for (seq, _, text, vector) in rows {
-                let of = (file.as_str(), attributes, list.as_deref());
-                points.push(point(seq, of, text, &vector)?);
+                let of = Of { file: file.as_str(), attributes, list: list.as_deref(), made_at };
+                points.push(point(seq, &of, text, &vector)?);
             }
             self.index.upsert(store.as_str(), points).await?;
             self.take_back(scope, store, &seqs).await?;
@@ -211,6 +217,7 @@ impl Projection {
         for (file, principal) in self.records.restricted_in(store).await? {
             lists.entry(file).or_default().extend(principal);
         }
+        let made_at = self.records.files_made_at(store).await?;
         let mut after = 0;
         while !missing.is_empty() {
             let rows = self.records.points_to_rebuild(store, after, REBUILD_BATCH).await?;
@@ -219,13 +226,13 @@ impl Projection {
             let mut points = Vec::new();
             for (seq, file, attributes, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
-                    let list = lists.get(&file).map(Vec::as_slice);
-                    points.push(point(
-                        seq,
-                        (file.as_str(), attributes.as_str(), list),
-                        text,
-                        &vector,
-                    )?);
+                    let of = Of {
+                        file: &file,
+                        attributes: &attributes,
+                        list: lists.get(&file).map(Vec::as_slice),
+                        made_at: made_at.get(&file).copied(),
+                    };
+                    points.push(point(seq, &of, text, &vector)?);
                 }
             }
             self.index.upsert(store, points).await?;
@@ -234,17 +241,27 @@ impl Projection {
     }
 }
 
-/// A point of a file with these attributes and access list.
-fn point(
-    seq: i64,
-    (file, attributes, list): (&str, &str, Option<&[String]>),
-    text: String,
-    vector: &[u8],
-) -> Result<Point> {
-    let mut attributes = serde_json::from_str(attributes).or_internal("reading attributes")?;
-    access::mark(&mut attributes, list);
+/// What all points of a file share.
+struct Of<'a> {
+    file: &'a str,
+    /// Its attributes in the store, a JSON object.
+    attributes: &'a str,
+    /// Its access list, if it has one.
+    list: Option<&'a [String]>,
+    made_at: Option<Timestamp>,
+}
+
+/// A point of a file.
+fn point(seq: i64, of: &Of<'_>, text: String, vector: &[u8]) -> Result<Point> {
+    let mut attributes: Map<String, Value> =
+        serde_json::from_str(of.attributes).or_internal("reading attributes")?;
+    if let Some(millis) = of.made_at {
+        attributes.insert(CREATED_AT.to_owned(), millis.div_euclid(1000).into());
+    }
+    access::mark(&mut attributes, of.list);
     let id = u64::try_from(seq).map_err(|_| Error::internal("a point id below zero"))?;
-    Ok(Point { id, file: file.to_owned(), text, vector: decode_vector(vector), attributes })
+    let (file, vector) = (of.file.to_owned(), decode_vector(vector));
+    Ok(Point { id, file, text, vector, attributes })
 }
 
 fn ids(seqs: &[i64]) -> Vec<u64> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::access::{ATTRIBUTE, Access, AccessLists};
 use crate::conversations::metadata_text;
 use crate::ingest;
-use crate::projection::Projection;
+use crate::projection::{CREATED_AT, Projection};
 
 /// How a file is cut, as OpenAI's `static` strategy has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -408,6 +408,12 @@ fn check_days(days: Option<i64>) -> Result<()> {
 /// The attributes proper, and the access list that one of them sets.
 fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
     let mut attributes = attributes.clone();
+    if attributes.contains_key(CREATED_AT) {
+        return Err(Error::invalid(format!(
+            "the attribute '{CREATED_AT}' is the program's own, and filters may name it; leave it out"
+        ))
+        .with_param("attributes"));
+    }
     let access = match attributes.remove(ATTRIBUTE) {
         None => None,
         Some(Value::String(text)) => Some(Access::of_attribute(&text)?),
@@ -462,6 +468,8 @@ mod tests {
         assert_eq!(access, Some(Access::Only(vec!["user:ada".to_owned()])));
         assert_eq!(split(&left)?.1, None);
         assert!(split(&attributes(5.into())).is_err());
+        let own = Attributes::from([(CREATED_AT.to_owned(), 5.into())]);
+        assert!(split(&own).is_err(), "the program says when a file was made");
         Ok(())
     }
 

@@ -122,6 +122,11 @@ impl Scene {
         Ok(self.with_key(made["key"].as_str().context("a key")?))
     }
 
+    /// The use-cases behind the door.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
     /// The data folder.
     pub(crate) fn data(&self) -> &std::path::Path {
         self.data.path()

@@ -12,13 +12,14 @@ const PLANTED: &str = "zanzibarquartz";
 const PUBLIC: [&str; 3] = ["/v2", "/v2/health/live", "/v2/health/ready"];
 
 /// Whose things are named in a path: asking for them must fail.
-const OWNED: [&str; 7] = [
+const OWNED: [&str; 8] = [
     "/v1/files/{",
     "/v1/uploads/{",
     "/v1/vector_stores/{",
     "/v1/responses/{",
     "/v1/conversations/{",
     "/cairn/v1/files/{",
+    "/cairn/v1/vector_stores/{",
     "/cairn/v1/erasures/{",
 ];
 
@@ -210,6 +211,8 @@ fn bodies(owned: &Owned) -> Vec<Value> {
         json!({"part_ids": ["part_1"]}),
         json!({"items": [{"role": "user", "content": "Hello."}]}),
         json!({"access": ["user:stranger"]}),
+        json!({"ranking": {"dense_weight": 0.0}}),
+        json!({"query": "password", "cairn": {"explain": true, "expand": "section", "diversity": 0.5}}),
         json!({"metadata": {"k": "v"}}),
         json!({"model": "cairn", "input": asking, "tools": tool}),
         json!({"model": "cairn", "input": asking, "previous_response_id": response}),

@@ -62,7 +62,8 @@ pub(crate) async fn create(
     let mut asked = request::read(request, now)?;
     asked.sticky = sticky.or(asked.sticky);
     let sources = remember(&services, &scope, &mut asked).await?;
-    let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results);
+    let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results)
+        .explaining(asked.explain);
     let keeper = Keeper {
         services: services.clone(),
         scope: scope.clone(),

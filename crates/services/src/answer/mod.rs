@@ -33,7 +33,7 @@ pub(crate) use prompt::SILENT;
 
 use crate::chat::Inference;
 use crate::models::Target;
-use crate::retrieve::{Passage, Request, Retrieve};
+use crate::retrieve::{Passage, Request, Retrieve, Took};
 use markers::Markers;
 
 /// Passages looked at sentence by sentence before the best are kept.
@@ -107,6 +107,8 @@ pub struct Answer {
     pub index_position: i64,
     /// Milliseconds of the search.
     pub search_ms: f64,
+    /// Those of its steps.
+    pub took: Took,
     /// Milliseconds of the writing.
     pub write_ms: f64,
     /// Whether it ended at the token limit.
@@ -173,13 +175,17 @@ impl Answers {
             let analyzer = this.retrieve.analyzer(&question.search.stores).await?;
             let searching = Instant::now();
             let wide = Request { limit: question.search.limit.max(CANDIDATES), ..question.search.clone() };
-            let mut found = this.retrieve.search(&scope, &wide).await?;
+            let mut gathered = this.retrieve.gather(&scope, &wide).await?;
             let wordings = &question.search.queries;
-            let about = evidence::clearest(&analyzer, wordings, &found);
+            let about = evidence::clearest(&analyzer, wordings, &gathered.passages);
             let about = about.unwrap_or(question.text.as_str()).to_owned();
-            evidence::rerank(&analyzer, &about, &mut found);
-            found.truncate(question.search.limit);
-            let mut draft = Draft::new(&analyzer, &about, &found);
+            evidence::rerank(&analyzer, &about, &mut gathered.passages);
+            // Whether they can answer is told from the best as they were found.
+            let best = gathered.passages.len().min(question.search.limit);
+            let mut draft = Draft::new(&analyzer, &about, &gathered.passages[..best]);
+            let searched = this.retrieve.finish(&scope, &question.search, gathered).await?;
+            let found = searched.passages;
+            draft.answer.took = searched.took;
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
             yield Step::Found(found.clone());
@@ -330,6 +336,7 @@ impl Draft {
                 model_sha256: None,
                 index_position: 0,
                 search_ms: 0.0,
+                took: Took::default(),
                 write_ms: 0.0,
                 cut_off: false,
                 input_tokens: 0,

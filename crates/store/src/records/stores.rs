@@ -259,6 +259,7 @@ impl Records {
             ("chunks with vectors", "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2"),
             ("attachments", "DELETE FROM store_files WHERE tenant_id = $1 AND store_id = $2"),
             ("file batches", "DELETE FROM file_batches WHERE tenant_id = $1 AND store_id = $2"),
+            ("rankings", "DELETE FROM store_rankings WHERE tenant_id = $1 AND store_id = $2"),
             ("store records", "DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2"),
         ] {
             let done = sqlx::query(statement)

@@ -13,7 +13,7 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 24] = deletes![
+const DELETES: [(&str, &str); 25] = deletes![
     "remembered",
     "forgotten",
     "conversation_items",
@@ -22,6 +22,7 @@ const DELETES: [(&str, &str); 24] = deletes![
     "chunks",
     "store_files",
     "file_batches",
+    "store_rankings",
     "vector_stores",
     "upload_parts",
     "uploads",

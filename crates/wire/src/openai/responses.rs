@@ -64,6 +64,8 @@ pub struct FileSearchTool {
     pub max_num_results: Option<usize>,
     /// Ranking.
     pub ranking_options: Option<super::RankingOptions>,
+    /// Our options.
+    pub cairn: Option<super::SearchOptions>,
 }
 
 /// An answer. `output` has the `file_search_call` and `message` items.
@@ -188,6 +190,9 @@ pub struct ResponseExtra {
     pub unsupported: Vec<CharRange>,
     /// The nearest passages of a refused question.
     pub nearest: Vec<super::SearchResult>,
+    /// What each step of the search took, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took: Option<super::SearchTook>,
 }
 
 /// Where the time went, in milliseconds.

@@ -44,6 +44,7 @@ pub(super) struct Script {
     response: Response,
     queries: Option<Vec<String>>,
     include_results: bool,
+    explain: bool,
     call_id: String,
     message_id: String,
     speaking: bool,
@@ -67,6 +68,7 @@ impl Script {
             response,
             queries,
             include_results,
+            explain: false,
             call_id: Id::generate("fs_").to_string(),
             message_id: Id::generate("msg_").to_string(),
             speaking: false,
@@ -76,6 +78,12 @@ impl Script {
             next: 0,
             finished: false,
         }
+    }
+
+    /// The same, where each passage says how it came to its score if `explain`.
+    pub(super) fn explaining(mut self, explain: bool) -> Self {
+        self.explain = explain;
+        self
     }
 
     /// The first events.
@@ -211,7 +219,7 @@ impl Script {
 
     fn found(&mut self, passages: Vec<Passage>) -> Vec<Value> {
         let results = if self.include_results {
-            passages.iter().cloned().map(result).collect()
+            passages.iter().cloned().map(|passage| result(passage, self.explain)).collect()
         } else {
             Value::Null
         };
@@ -279,8 +287,10 @@ impl Script {
         self.response.model = ending.model;
         self.response.usage = Some(ending.usage);
         let mut extra = ending.extra;
+        extra.took = extra.took.filter(|_| self.explain);
         if extra.refused {
-            extra.nearest = std::mem::take(&mut self.nearest).into_iter().map(hit).collect();
+            let nearest = std::mem::take(&mut self.nearest).into_iter();
+            extra.nearest = nearest.map(|passage| hit(passage, self.explain)).collect();
         }
         self.response.cairn = Some(extra);
         self.finished = true;
@@ -294,9 +304,9 @@ fn part(text: &str, annotations: &[Value]) -> Value {
 }
 
 /// A passage as a result of the `file_search_call`, with its place under `cairn`.
-fn result(passage: Passage) -> Value {
+fn result(passage: Passage, explain: bool) -> Value {
     let text = passage.chunk.text.clone();
-    let hit = hit(passage);
+    let hit = hit(passage, explain);
     json!({
         "file_id": hit.file_id,
         "filename": hit.filename,

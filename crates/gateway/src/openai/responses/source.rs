@@ -18,6 +18,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::request::Asked;
 use super::script::{Beat, Ending};
 use crate::openai::convert::decimal;
+use crate::openai::search::took;
 
 /// The beats of the answer to what was asked. Dropping the stream stops the work.
 ///
@@ -101,6 +102,7 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
             index_position: answer.index_position,
             unsupported: answer.unsupported.iter().map(range).collect(),
             nearest: Vec::new(),
+            took: Some(took(&answer.took)),
         },
     }
 }
@@ -210,6 +212,7 @@ fn plain_ending(written: Written, model: &str, identity: &str, started: Instant)
             index_position: 0,
             unsupported: Vec::new(),
             nearest: Vec::new(),
+            took: None,
         },
     }
 }
