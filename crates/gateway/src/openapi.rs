@@ -3,7 +3,9 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::cairn::{access, datasets, erasures, keys, models, rollouts, status, text, training};
+use crate::cairn::{
+    access, datasets, erasures, keys, models, rollouts, sources, status, text, training,
+};
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
     chat, conversations, embeddings, files, models as openai_models, rerank, responses, search,
@@ -41,6 +43,8 @@ use crate::openai::{
         rollouts::set, rollouts::show, rollouts::roll_back, rollouts::promote, rollouts::feedback,
         rollouts::history,
         text::text, text::resolve_store, access::show, access::set,
+        sources::create, sources::list, sources::show, sources::update, sources::delete,
+        sources::sync, sources::pause, sources::resume, sources::items,
     ),
     modifiers(&Security)
 )]

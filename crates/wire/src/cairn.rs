@@ -3,6 +3,7 @@
 mod erasure;
 mod models;
 mod rollouts;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,10 @@ pub use rollouts::{
     Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,
     RolloutGate, RolloutGates, RolloutPlan, RolloutRewards, RolloutShadow, RolloutStep,
     RolloutWeight, SetRollout,
+};
+pub use sources::{
+    CreateSource, RemoveSource, RemovedSource, Source, SourceCounts, SourceItem, SourceItemCounts,
+    SourceItemsQuery, SourceProgress, SourceRun, SyncSource, UpdateSource,
 };
 
 /// Who the key belongs to.
