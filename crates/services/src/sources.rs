@@ -3,7 +3,7 @@
 //! A source belongs to a vector store. A *run* lists what is there now (`run`), takes what is
 //! new or changed (`take`), and deletes what is gone. A changed document goes on answering in
 //! its older version until the newer one is read; the transaction that completes the newer
-//! one deletes the older (`swap`), so no question sees both or neither. Runs are durable jobs
+//! one deletes the older (`swap`), so no question sees both. Runs are durable jobs
 //! that `schedule` enqueues; killed anywhere, a run begins again, and takes nothing twice:
 //! what names an item at its source is unique, and its version is noted in the transaction
 //! that takes it.

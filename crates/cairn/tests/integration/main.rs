@@ -10,6 +10,7 @@ mod documents;
 mod erasure;
 mod rollouts;
 mod scene;
+mod sources;
 mod surface;
 mod tables;
 mod tenancy;

@@ -143,7 +143,7 @@ pub(crate) async fn items(
     let id = Id::from_raw(id);
     let state = wanted.state.as_deref().filter(|state| !state.is_empty());
     let rows = services.sources.items(&scope, &id, state, &paging.page).await?;
-    let items = rows.into_iter().map(item).collect();
+    let items: Vec<SourceItem> = rows.into_iter().map(item).collect();
     Ok(axum::Json(paging.list(items, |item| item.id.clone())))
 }
 

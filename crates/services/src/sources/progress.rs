@@ -99,7 +99,7 @@ impl Tracker {
     }
 
     /// One more item is to be taken.
-    pub(super) fn expect(&self, bytes: Option<u64>) {
+    pub(super) fn plan(&self, bytes: Option<u64>) {
         self.with(|state| {
             state.total += 1;
             state.bytes_total += bytes.unwrap_or(0);
@@ -223,7 +223,7 @@ mod tests {
         let tracker = Tracker::new();
         let start = Instant::now();
         for _ in 0..100 {
-            tracker.expect(Some(10));
+            tracker.plan(Some(10));
         }
         tracker.phase("reading");
         tracker.with(|state| state.sample(start, 0));

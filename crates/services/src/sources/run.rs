@@ -240,7 +240,7 @@ impl Run {
                         Verdict::Fails => self.tracker.count(|counts| counts.failed += 1),
                         Verdict::Recovered => self.forgive(before).await?,
                         Verdict::Take => {
-                            self.tracker.expect(item.size);
+                            self.tracker.plan(item.size);
                             match content {
                                 Some(content) => self.one(place, item, Some(content)).await?,
                                 None => todo.push(item),
@@ -316,7 +316,7 @@ impl Run {
                 attributes: serde_json::from_str(&row.attributes)
                     .or_internal("reading an item's attributes")?,
             };
-            self.tracker.expect(item.size);
+            self.tracker.plan(item.size);
             todo.push(item);
         }
         self.tracker.phase("reading");
