@@ -141,13 +141,8 @@ impl Sources {
         let config = parse(new.config)?;
         let shown = config.redacted();
         let kind = shown["type"].as_str().unwrap_or_default().to_owned();
-        if let Some(other) = records.source_like(scope, &new.store, &shown.to_string()).await? {
-            return Err(Error::new(
-                Kind::Conflict,
-                format!("source '{other}' keeps this store in step with the same place already"),
-            ));
-        }
         let id = Id::generate("src_");
+        self.only_one(scope, &id, &new.store, &shown).await?;
         self.connect(scope, &id, config.clone()).await?;
         let now = records.clock().now();
         let row = SourceRow {
@@ -180,6 +175,17 @@ impl Sources {
         tracing::info!(source = row.id, kind = row.kind, store = row.store_id, "source made");
         self.wake.notify_one();
         self.get(scope, &id).await
+    }
+
+    /// Two sources of one place would have every document twice in the store.
+    async fn only_one(&self, scope: &Scope, id: &Id, store: &Id, shown: &Value) -> Result<()> {
+        match self.parts.records.source_like(scope, store, &shown.to_string()).await? {
+            Some(other) if other != id.as_str() => Err(Error::new(
+                Kind::Conflict,
+                format!("source '{other}' keeps this store in step with the same place already"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// One source.
@@ -263,8 +269,10 @@ impl Sources {
         row.requested = 0;
         if let Some(given) = changes.config {
             let config = self.merged(&row, given)?;
+            let shown = config.redacted();
+            self.only_one(scope, id, &Id::from_raw(row.store_id.as_str()), &shown).await?;
             self.connect(scope, id, config.clone()).await?;
-            row.config = config.redacted().to_string();
+            row.config = shown.to_string();
             row.secrets = self.sealed(id, &config)?;
             row.requested = 1;
         }

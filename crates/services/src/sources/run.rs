@@ -1,7 +1,7 @@
 //! A run: list what is there, take what is new or changed, delete what is gone.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -91,7 +91,9 @@ impl Handler for SyncJob {
         let ended = Box::pin(run.go()).await;
         let scratch = parts.scratch.join(run.source.as_str());
         let _ = tokio::fs::remove_dir_all(scratch).await;
-        let end = run.end(ended)?;
+        // Its times may have been changed meanwhile.
+        let now = parts.records.source(&run.scope, &run.source).await;
+        let end = run.end(now.as_ref().unwrap_or(&run.row), ended)?;
         let mut tx = parts.records.begin().await?;
         parts.records.finish_source(&mut tx, &run.scope, &run.source, &end).await?;
         job.complete(&mut tx).await?;
@@ -398,9 +400,8 @@ impl Run {
     }
 
     /// How it ended, for the records.
-    fn end(&self, ended: Step<Option<String>>) -> Result<SourceEnd> {
+    fn end(&self, row: &SourceRow, ended: Step<Option<String>>) -> Result<SourceEnd> {
         let now = self.sources.parts.records.clock().now();
-        let row = &self.row;
         let mut end = SourceEnd {
             outcome: "completed",
             error: None,

@@ -45,8 +45,8 @@ impl Run {
         };
         let bytes = match fetched {
             Ok(bytes) => bytes,
-            // What went away since it was listed is found gone by the next run.
-            Err(gone) if gone.kind() == Kind::NotFound => return Ok(()),
+            // What went away since it was listed was never here, or is found gone by the next run.
+            Err(gone) if gone.kind() == Kind::NotFound && held.is_none() => return Ok(()),
             Err(error) => return self.note(&facts, &error, attempts).await,
         };
         let Err(error) = self.keep(&facts, attributes, held, bytes).await else { return Ok(()) };
