@@ -108,6 +108,7 @@ fn settings(config: &Config, local_key: &Secret) -> Result<Settings> {
         },
         rerank_model: config.rerank_model.clone(),
         providers: config.providers.clone(),
+        sources: config.sources.clone(),
         threads: config.threads,
     })
 }

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod rankings;
 pub(crate) mod rollouts;
+pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod text;
 pub(crate) mod training;
@@ -61,6 +62,15 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/models/{name}/history", get(rollouts::history))
         .route("/cairn/v1/models/{name}/feedback", post(rollouts::feedback))
         .route("/cairn/v1/predict", post(models::predict))
+        .route("/cairn/v1/sources", get(sources::list).post(sources::create))
+        .route(
+            "/cairn/v1/sources/{id}",
+            get(sources::show).patch(sources::update).delete(sources::delete),
+        )
+        .route("/cairn/v1/sources/{id}/sync", post(sources::sync))
+        .route("/cairn/v1/sources/{id}/pause", post(sources::pause))
+        .route("/cairn/v1/sources/{id}/resume", post(sources::resume))
+        .route("/cairn/v1/sources/{id}/items", get(sources::items))
         .route("/cairn/v1/files/{id}/text", get(text::text))
         .route("/cairn/v1/files/{id}/access", get(access::show).put(access::set))
         .route("/cairn/v1/vector_stores/resolve", get(text::resolve_store))

@@ -4,7 +4,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::cairn::{
-    access, datasets, erasures, keys, models, rankings, rollouts, status, text, training,
+    access, datasets, erasures, keys, models, rankings, rollouts, sources, status, text, training,
 };
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
@@ -44,6 +44,8 @@ use crate::openai::{
         rollouts::history,
         text::text, text::resolve_store, access::show, access::set,
         rankings::show, rankings::set, rankings::reset,
+        sources::create, sources::list, sources::show, sources::update, sources::delete,
+        sources::sync, sources::pause, sources::resume, sources::items,
     ),
     modifiers(&Security)
 )]

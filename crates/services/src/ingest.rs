@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::scope_of;
 use crate::projection::Projection;
+use crate::sources::Swap;
 
 /// The job's kind.
 pub const KIND: &str = "ingest";
@@ -84,6 +85,8 @@ pub struct Ingest {
     pub embedder: Arc<Embedder>,
     /// The index.
     pub projection: Projection,
+    /// What a source's file takes the place of.
+    pub(crate) swap: Swap,
     /// Jobs at once.
     pub concurrency: usize,
 }
@@ -125,8 +128,11 @@ impl Handler for Ingest {
         };
         let mut tx = self.records.begin().await?;
         let of = (&work.store, &work.file, work.revision);
-        self.records.settle_file(&mut tx, &scope, of, Err((code, message))).await?;
+        if self.records.settle_file(&mut tx, &scope, of, Err((code, message))).await? {
+            self.swap.failed(&mut tx, &scope, of, (code, message)).await?;
+        }
         tx.commit().await.or_internal("recording a failed file")?;
+        self.projection.wake();
         metrics::counter!("cairn_ingest_files_total", "outcome" => code).increment(1);
         Ok(())
     }
@@ -208,13 +214,20 @@ impl Ingest {
         work: &Work,
         bytes: Option<i64>,
     ) -> Result<()> {
+        let mut replaced = false;
         let mut tx = self.records.begin().await?;
         if let Some(bytes) = bytes {
             let of = (&work.store, &work.file, work.revision);
-            self.records.settle_file(&mut tx, scope, of, Ok(bytes)).await?;
+            if self.records.settle_file(&mut tx, scope, of, Ok(bytes)).await? {
+                replaced = self.swap.completed(&mut tx, scope, of).await?;
+            }
         }
         job.complete(&mut tx).await?;
-        tx.commit().await.or_internal("committing an ingested file")
+        tx.commit().await.or_internal("committing an ingested file")?;
+        if replaced {
+            self.projection.wake();
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ pub mod rerank;
 pub mod responses;
 pub mod retrieve;
 pub mod rollouts;
+pub mod sources;
 pub mod stores;
 pub mod training;
 pub mod uploads;
@@ -36,7 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cairn_automl::Trainer;
-use cairn_guard::Signer;
+use cairn_guard::{Seal, Signer};
 use cairn_isolate::Isolate;
 use cairn_kernel::{Clock, Limits, Result, ResultExt, Secret, Shutdown, Tasks};
 use cairn_pipelines::{Depth, Queue};
@@ -78,6 +79,8 @@ pub struct Settings {
     pub rerank_model: Option<PathBuf>,
     /// The providers of remote models, resolved.
     pub providers: BTreeMap<String, ProviderConfig>,
+    /// What sources may read.
+    pub sources: sources::SourceSettings,
     /// Threads for embedding, and jobs of each kind at once.
     pub threads: usize,
 }
@@ -113,6 +116,8 @@ pub struct UseCases {
     pub idempotency: idempotency::Idempotency,
     /// Vector stores.
     pub stores: stores::VectorStores,
+    /// Places that documents are kept in step with.
+    pub sources: sources::Sources,
     /// Search.
     pub retrieve: retrieve::Retrieve,
     /// Answers with citations.
@@ -162,6 +167,7 @@ impl Services {
         let encoder = settings.rerank_model.as_deref().map(CrossEncoder::load).transpose()?;
         let encoder = encoder.map(Reranker::cross_encoder);
         let Settings { data, models, admin_keys, isolate, limits, llm, threads, .. } = settings;
+        let source_settings = settings.sources;
         make_folders(&data)?;
         let records = Records::open(&data.join("records.db"), Clock::system()).await?;
         let blobs = Blobs::directory(&data.join("blobs"))?;
@@ -206,19 +212,37 @@ impl Services {
         );
         let reranker = encoder.unwrap_or_else(|| Reranker::late_interaction(Arc::clone(&embedder)));
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
+        let erase = erase::Erase::new(erase::Parts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            projection: projection.clone(),
+            usage: usage.clone(),
+            signer: Signer::open(&data.join("erasure.key"))?,
+            tables: data.join("tables"),
+        });
+        let stores = stores::VectorStores::new(
+            records.clone(),
+            queue.clone(),
+            embedding_model,
+            projection.clone(),
+        );
+        let sources = sources::Sources::new(sources::Parts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            queue: queue.clone(),
+            stores: stores.clone(),
+            erase: erase.clone(),
+            seal: Seal::open(&data.join("secrets.key"))?,
+            settings: source_settings,
+            scratch: data.join("scratch").join("sources"),
+            limit: limits.upload_bytes,
+        });
         let services = Self(Arc::new(UseCases {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
             files: files::Files::new(records.clone(), blobs.clone(), limits.clone()),
             uploads: uploads::Uploads::new(records.clone(), blobs.clone(), limits.clone()),
             access: access::AccessLists::new(records.clone(), projection.clone()),
-            erase: erase::Erase::new(erase::Parts {
-                records: records.clone(),
-                blobs: blobs.clone(),
-                projection: projection.clone(),
-                usage: usage.clone(),
-                signer: Signer::open(&data.join("erasure.key"))?,
-                tables: data.join("tables"),
-            }),
+            erase: erase.clone(),
             integrity: integrity::Integrity::new(
                 records.clone(),
                 (blobs.clone(), Blobs::directory(&data.join("tables"))?),
@@ -227,12 +251,8 @@ impl Services {
                 dimensions,
             ),
             idempotency: idempotency::Idempotency::new(records.clone()),
-            stores: stores::VectorStores::new(
-                records.clone(),
-                queue.clone(),
-                embedding_model,
-                projection.clone(),
-            ),
+            stores,
+            sources: sources.clone(),
             answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
             inference,
             providers,
@@ -269,6 +289,7 @@ impl Services {
             parser: ingest::parser(isolate.clone(), &limits, threads, &assets),
             embedder,
             projection,
+            swap: sources::Swap { records: records.clone(), erase },
             concurrency: threads + 1,
         };
         let train = training::TrainJob {
@@ -278,11 +299,14 @@ impl Services {
             trainer: Trainer::new(isolate, limits.train_memory_bytes),
             scratch: data.join("scratch"),
         };
-        services.start(tasks, ingest, train);
+        services.start(
+            tasks,
+            [Arc::new(ingest), Arc::new(train), Arc::new(sources::SyncJob { sources })],
+        );
         Ok(services)
     }
 
-    fn start(&self, tasks: &Tasks, ingest: ingest::Ingest, train: training::TrainJob) {
+    fn start(&self, tasks: &Tasks, handlers: [Arc<dyn cairn_pipelines::Handler>; 3]) {
         let (queue, this) = (self.queue.clone(), self.clone());
         let (also, shutdown) = (tasks.clone(), tasks.shutdown());
         // The index is compared with the records before anything is answered from it.
@@ -291,12 +315,12 @@ impl Services {
                 tracing::error!(error = %error.detail(), "the data could not be checked");
             }
             this.ready.store(true, Ordering::SeqCst);
-            let handlers: [Arc<dyn cairn_pipelines::Handler>; 2] =
-                [Arc::new(ingest), Arc::new(train)];
             for handler in &handlers {
                 cairn_pipelines::run(&also, &queue, handler);
             }
         });
+        let (sources, until) = (self.sources.clone(), tasks.shutdown());
+        tasks.spawn("sources", async move { sources.keep(until).await });
         let erase = self.erase.clone();
         tasks.spawn("removals", async move { erase.upkeep(shutdown).await });
         let (llms, shutdown) = (self.inference.llms().clone(), tasks.shutdown());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_pipelines::Queue;
 use cairn_store::records::{Attachment, FileCounts, StoreFileRow, StoreRow};
-use cairn_store::{Page, Records};
+use cairn_store::{Page, Records, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -256,24 +256,8 @@ impl VectorStores {
         }
         let mut opened = Vec::new();
         for file in files {
-            let chunking = file.chunking.checked()?;
-            let (attributes, access) = split(&file.attributes)?;
-            if let Some(access) = access {
-                let list = access.list();
-                self.records.set_access_within(&mut tx, scope, &file.file, list).await?;
+            if self.attach_within(&mut tx, scope, store, batch, file).await? {
                 opened.push(&file.file);
-            }
-            let wanted = Attachment {
-                file: file.file.clone(),
-                batch: batch.cloned(),
-                attributes: attributes_text(&attributes)?,
-                chunk_tokens: chunking.max_tokens,
-                overlap_tokens: chunking.overlap_tokens,
-            };
-            if let Some(revision) = self.records.attach_file(&mut tx, scope, store, &wanted).await?
-            {
-                let work = ingest::Work { store: store.clone(), file: file.file.clone(), revision };
-                ingest::enqueue(&self.queue, &mut tx, scope, &work).await?;
             }
         }
         tx.commit().await.or_internal("attaching files")?;
@@ -282,6 +266,38 @@ impl VectorStores {
             self.access.project(scope, file).await?;
         }
         self.touch(scope, store).await
+    }
+
+    /// Attaches a file and enqueues its reading, within a transaction; says whether it got an
+    /// access list. Wake the queue after the commit.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub(crate) async fn attach_within(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        batch: Option<&Id>,
+        file: &NewAttachment,
+    ) -> Result<bool> {
+        let chunking = file.chunking.checked()?;
+        let (attributes, access) = split(&file.attributes)?;
+        if let Some(access) = &access {
+            self.records.set_access_within(tx, scope, &file.file, access.list()).await?;
+        }
+        let wanted = Attachment {
+            file: file.file.clone(),
+            batch: batch.cloned(),
+            attributes: attributes_text(&attributes)?,
+            chunk_tokens: chunking.max_tokens,
+            overlap_tokens: chunking.overlap_tokens,
+        };
+        if let Some(revision) = self.records.attach_file(tx, scope, store, &wanted).await? {
+            let work = ingest::Work { store: store.clone(), file: file.file.clone(), revision };
+            ingest::enqueue(&self.queue, tx, scope, &work).await?;
+        }
+        Ok(access.is_some())
     }
 
     /// A batch with its files by state.
@@ -406,7 +422,7 @@ fn check_days(days: Option<i64>) -> Result<()> {
 }
 
 /// The attributes proper, and the access list that one of them sets.
-fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
+pub(crate) fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
     let mut attributes = attributes.clone();
     if attributes.contains_key(CREATED_AT) {
         return Err(Error::invalid(format!(
@@ -427,7 +443,7 @@ fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
     Ok((attributes, access))
 }
 
-fn attributes_text(attributes: &Attributes) -> Result<String> {
+pub(crate) fn attributes_text(attributes: &Attributes) -> Result<String> {
     let fits = |(key, value): (&String, &Value)| {
         key.chars().count() <= 64
             && match value {

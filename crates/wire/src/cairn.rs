@@ -4,6 +4,7 @@ mod erasure;
 mod models;
 mod rankings;
 mod rollouts;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,10 @@ pub use rollouts::{
     Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,
     RolloutGate, RolloutGates, RolloutPlan, RolloutRewards, RolloutShadow, RolloutStep,
     RolloutWeight, SetRollout,
+};
+pub use sources::{
+    CreateSource, RemoveSource, RemovedSource, Source, SourceCounts, SourceItem, SourceItemCounts,
+    SourceItemsQuery, SourceProgress, SourceRun, SyncSource, UpdateSource,
 };
 
 /// Who the key belongs to.

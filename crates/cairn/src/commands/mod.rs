@@ -8,6 +8,7 @@ mod keys;
 mod models;
 mod predict;
 mod search;
+mod sources;
 mod train;
 mod upkeep;
 mod walk;
@@ -75,6 +76,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Outcome> {
         Command::Predict(predict) => predict::run(&context.client()?, &predict).await,
         Command::Models(models) => Box::pin(models::run(&context, models)).await,
         Command::Keys(keys) => keys::run(&context.client()?, keys).await,
+        Command::Sources(sources) => sources::run(&context.client()?, sources).await,
         Command::Erase(erase) => upkeep::erase(&context.client()?, &erase).await,
         Command::Verify(verify) => upkeep::verify(&context.client()?, &verify).await,
         Command::Purge(json) => upkeep::purge(&context.client()?, json.json).await,

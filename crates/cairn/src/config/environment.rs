@@ -16,12 +16,14 @@ pub(super) enum Shape {
     Text,
     Number,
     Flag,
+    /// Paths separated by colons, as in `PATH`.
+    Paths,
 }
 
-use Shape::{Flag, Number, Text};
+use Shape::{Flag, Number, Paths, Text};
 
 /// Every key and the shape of its value.
-pub(super) const KEYS: [(&str, Shape); 26] = [
+pub(super) const KEYS: [(&str, Shape); 28] = [
     ("data", Text),
     ("listen", Text),
     ("oip_listen", Text),
@@ -48,6 +50,8 @@ pub(super) const KEYS: [(&str, Shape); 26] = [
     ("drain_seconds", Number),
     ("allow_plain_http", Flag),
     ("rerank_model", Text),
+    ("sources.folders", Paths),
+    ("sources.private_networks", Flag),
 ];
 
 /// Variables that others read: the command line, scripts and tests.
@@ -83,6 +87,10 @@ pub(super) fn merge(mut layers: Figment, variables: &[(String, String)]) -> Resu
             Text => layers.merge(Serialized::default(key, value)),
             Number => layers.merge(Serialized::default(key, number(name, value)?)),
             Flag => layers.merge(Serialized::default(key, flag(name, value)?)),
+            Paths => {
+                let paths: Vec<&str> = value.split(':').filter(|path| !path.is_empty()).collect();
+                layers.merge(Serialized::default(key, paths))
+            }
         };
     }
     Ok(layers)

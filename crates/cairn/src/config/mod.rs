@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use cairn_kernel::{Error, Limits, Result, ResultExt as _, Secret};
 use cairn_monitor::LogFormat;
+use cairn_services::sources::SourceSettings;
 use cairn_serving::models::{AssetKind, assets, default_llm};
 use cairn_serving::remote::ProviderConfig;
 use serde_json::{Value, json};
 
 pub(crate) use environment::PREFIX;
-use raw::Raw;
 pub(crate) use raw::{Flags, Source};
+use raw::{Raw, RawSources};
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) rerank_model: Option<PathBuf>,
     /// The providers of remote models, their keys read.
     pub(crate) providers: BTreeMap<String, ProviderConfig>,
+    /// What sources may read.
+    pub(crate) sources: SourceSettings,
 }
 
 impl Config {
@@ -143,6 +146,7 @@ impl Config {
             allow_plain_http: raw.allow_plain_http,
             rerank_model: raw.rerank_model.as_deref().map(absolute).transpose()?,
             providers: providers(raw.providers)?,
+            sources: sources(raw.sources)?,
         })
     }
 
@@ -200,6 +204,10 @@ impl Config {
             "rerank_model": self.rerank_model,
             "providers": self.providers.iter().map(|(name, provider)| (name, provider.shown()))
                 .collect::<BTreeMap<_, _>>(),
+            "sources": {
+                "folders": self.sources.folders,
+                "private_networks": self.sources.private_networks,
+            },
         })
     }
 }
@@ -217,6 +225,17 @@ fn providers(raw: BTreeMap<String, ProviderConfig>) -> Result<BTreeMap<String, P
         Ok((name, provider))
     };
     raw.into_iter().map(resolve).collect()
+}
+
+/// Checks the folders that sources may read.
+fn sources(raw: RawSources) -> Result<SourceSettings> {
+    if let Some(folder) = raw.folders.iter().find(|folder| !folder.is_absolute()) {
+        return Err(Error::invalid(format!(
+            "sources.folders has '{}'; write whole paths, such as /srv/documents",
+            folder.display()
+        )));
+    }
+    Ok(SourceSettings { folders: raw.folders, private_networks: raw.private_networks })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

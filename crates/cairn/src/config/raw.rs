@@ -40,6 +40,14 @@ pub(super) struct Raw {
     pub(super) allow_plain_http: bool,
     pub(super) rerank_model: Option<PathBuf>,
     pub(super) providers: BTreeMap<String, ProviderConfig>,
+    pub(super) sources: RawSources,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawSources {
+    pub(super) folders: Vec<PathBuf>,
+    pub(super) private_networks: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,6 +79,7 @@ impl Default for Raw {
             allow_plain_http: false,
             rerank_model: None,
             providers: BTreeMap::new(),
+            sources: RawSources::default(),
         }
     }
 }

@@ -103,6 +103,22 @@ fn a_key_of_digits_stays_a_text_and_out_of_sight() {
 }
 
 #[test]
+fn folders_of_sources_are_none_until_set_and_whole_paths() {
+    assert!(read("", &[], &Flags::default()).unwrap().sources.folders.is_empty());
+    let file = "[sources]\nfolders = ['/srv/a', '/srv/{tenant}']\n";
+    let config = read(file, &[], &Flags::default()).unwrap();
+    assert_eq!(config.sources.folders, [Path::new("/srv/a"), Path::new("/srv/{tenant}")]);
+    assert!(!config.sources.private_networks);
+    let environment =
+        [("CAIRN_SOURCES__FOLDERS", "/x:/y"), ("CAIRN_SOURCES__PRIVATE_NETWORKS", "true")];
+    let config = read(file, &environment, &Flags::default()).unwrap();
+    assert_eq!(config.sources.folders, [Path::new("/x"), Path::new("/y")]);
+    assert!(config.sources.private_networks);
+    assert!(refusal("[sources]\nfolders = ['docs']", &[]).contains("sources.folders"));
+    assert!(refusal("[sources]\nfolder = ['/a']", &[]).contains("folder"));
+}
+
+#[test]
 fn a_provider_is_a_table_and_its_key_stays_out_of_sight() {
     let file = "[providers.claude]\nkind = 'anthropic'\napi_key = 'sk-ant-1'\nmax_concurrent = 4\n\
                 [providers.next]\nkind = 'oip'\nbase_url = 'http://127.0.0.1:8000'\n";

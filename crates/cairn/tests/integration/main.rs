@@ -11,6 +11,7 @@ mod erasure;
 mod ranking;
 mod rollouts;
 mod scene;
+mod sources;
 mod surface;
 mod tables;
 mod tenancy;

@@ -9,6 +9,7 @@ use cairn_isolate::Isolate;
 use cairn_kernel::{Limits, Secret, Tasks};
 use cairn_monitor::Metrics;
 use cairn_services::llms::LlmSettings;
+use cairn_services::sources::SourceSettings;
 use cairn_services::{Services, Settings};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -72,6 +73,10 @@ impl Scene {
             },
             rerank_model: None,
             providers: std::collections::BTreeMap::new(),
+            sources: SourceSettings {
+                folders: vec![data.path().join("shared/{tenant}")],
+                private_networks: true,
+            },
             threads: 2,
         };
         let services = Services::open(settings, &tasks).await?;

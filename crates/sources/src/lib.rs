@@ -1,0 +1,17 @@
+//! Places that documents come from, as one trait: what is there now, and the bytes of it.
+//!
+//! A [`Source`] lists and reads; it keeps nothing. What is new, what changed, what is gone
+//! and what becomes of it is decided above (`services::sources`), from the keys and versions
+//! that the records hold.
+
+mod config;
+#[cfg(test)]
+mod contract;
+mod folder;
+mod globs;
+mod source;
+
+pub use config::{Connector, Environment, REDACTED, SourceConfig};
+pub use folder::FolderConfig;
+pub use globs::Globs;
+pub use source::{Item, Seen, Source, too_large};
