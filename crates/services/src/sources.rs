@@ -57,6 +57,8 @@ pub struct SourceSettings {
     /// Folders that may be read, with everything below them. `{tenant}` in one stands for
     /// the name of the tenant who asks.
     pub folders: Vec<PathBuf>,
+    /// Hosts that may be asked although they are this machine or in a private network.
+    pub allowed_hosts: Vec<String>,
     /// Whether addresses of this machine and of private networks may be asked.
     pub private_networks: bool,
 }
@@ -382,6 +384,7 @@ impl Sources {
         let env = Environment {
             folders: settings.folders.iter().map(own).collect(),
             scratch: scratch.join(id.as_str()),
+            allowed_hosts: settings.allowed_hosts.clone(),
             private_networks: settings.private_networks,
         };
         let opened = tokio::task::spawn_blocking(move || config.open(&env));

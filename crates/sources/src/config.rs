@@ -6,7 +6,7 @@ use cairn_kernel::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{FolderConfig, Source};
+use crate::{FolderConfig, GitConfig, ImapConfig, S3Config, Source, WebsiteConfig};
 
 /// What stands in the place of a secret where a configuration is shown.
 pub const REDACTED: &str = "[redacted]";
@@ -19,6 +19,8 @@ pub struct Environment {
     /// A folder for what a connector must keep on disk during one run; it is emptied
     /// afterwards.
     pub scratch: PathBuf,
+    /// Hosts that may be asked although they are this machine or in a private network.
+    pub allowed_hosts: Vec<String>,
     /// Whether addresses of this machine and of private networks may be asked.
     pub private_networks: bool,
 }
@@ -50,12 +52,24 @@ pub trait Connector {
 pub enum SourceConfig {
     /// A folder of this machine.
     Folder(FolderConfig),
+    /// The pages of a website, and the documents they link to.
+    Website(WebsiteConfig),
+    /// A bucket of Amazon S3, or of what speaks its protocol.
+    S3(S3Config),
+    /// A branch of a Git repository.
+    Git(GitConfig),
+    /// Mailboxes on an IMAP server.
+    Imap(ImapConfig),
 }
 
 impl SourceConfig {
     fn connector(&self) -> &dyn Connector {
         match self {
             Self::Folder(config) => config,
+            Self::Website(config) => config,
+            Self::S3(config) => config,
+            Self::Git(config) => config,
+            Self::Imap(config) => config,
         }
     }
 

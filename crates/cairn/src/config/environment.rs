@@ -18,12 +18,14 @@ pub(super) enum Shape {
     Flag,
     /// Paths separated by colons, as in `PATH`.
     Paths,
+    /// Names separated by commas.
+    Names,
 }
 
-use Shape::{Flag, Number, Paths, Text};
+use Shape::{Flag, Names, Number, Paths, Text};
 
 /// Every key and the shape of its value.
-pub(super) const KEYS: [(&str, Shape); 28] = [
+pub(super) const KEYS: [(&str, Shape); 29] = [
     ("data", Text),
     ("listen", Text),
     ("oip_listen", Text),
@@ -51,6 +53,7 @@ pub(super) const KEYS: [(&str, Shape); 28] = [
     ("allow_plain_http", Flag),
     ("rerank_model", Text),
     ("sources.folders", Paths),
+    ("sources.allowed_hosts", Names),
     ("sources.private_networks", Flag),
 ];
 
@@ -87,13 +90,15 @@ pub(super) fn merge(mut layers: Figment, variables: &[(String, String)]) -> Resu
             Text => layers.merge(Serialized::default(key, value)),
             Number => layers.merge(Serialized::default(key, number(name, value)?)),
             Flag => layers.merge(Serialized::default(key, flag(name, value)?)),
-            Paths => {
-                let paths: Vec<&str> = value.split(':').filter(|path| !path.is_empty()).collect();
-                layers.merge(Serialized::default(key, paths))
-            }
+            Paths => layers.merge(Serialized::default(key, parts(value, ':'))),
+            Names => layers.merge(Serialized::default(key, parts(value, ','))),
         };
     }
     Ok(layers)
+}
+
+fn parts(value: &str, by: char) -> Vec<&str> {
+    value.split(by).map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
 /// What Kubernetes sets in every container for a service whose name begins with ours.

@@ -206,6 +206,7 @@ impl Config {
                 .collect::<BTreeMap<_, _>>(),
             "sources": {
                 "folders": self.sources.folders,
+                "allowed_hosts": self.sources.allowed_hosts,
                 "private_networks": self.sources.private_networks,
             },
         })
@@ -235,7 +236,23 @@ fn sources(raw: RawSources) -> Result<SourceSettings> {
             folder.display()
         )));
     }
-    Ok(SourceSettings { folders: raw.folders, private_networks: raw.private_networks })
+    let plain = |host: &String| host.parse::<std::net::IpAddr>().is_ok() || is_host(host);
+    if let Some(host) = raw.allowed_hosts.iter().find(|host| !plain(host)) {
+        return Err(Error::invalid(format!(
+            "sources.allowed_hosts has '{host}'; write names or addresses alone, such as \
+             minio.internal or 10.0.0.7"
+        )));
+    }
+    Ok(SourceSettings {
+        folders: raw.folders,
+        allowed_hosts: raw.allowed_hosts,
+        private_networks: raw.private_networks,
+    })
+}
+
+fn is_host(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !text.is_empty() && text.bytes().all(plain)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

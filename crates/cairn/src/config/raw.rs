@@ -47,6 +47,7 @@ pub(super) struct Raw {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawSources {
     pub(super) folders: Vec<PathBuf>,
+    pub(super) allowed_hosts: Vec<String>,
     pub(super) private_networks: bool,
 }
 

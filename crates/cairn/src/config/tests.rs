@@ -116,6 +116,16 @@ fn folders_of_sources_are_none_until_set_and_whole_paths() {
     assert!(config.sources.private_networks);
     assert!(refusal("[sources]\nfolders = ['docs']", &[]).contains("sources.folders"));
     assert!(refusal("[sources]\nfolder = ['/a']", &[]).contains("folder"));
+    let hosts = "[sources]\nallowed_hosts = ['minio.internal', '10.0.0.7', '::1']\n";
+    let config = read(hosts, &[], &Flags::default()).unwrap();
+    assert_eq!(config.sources.allowed_hosts, ["minio.internal", "10.0.0.7", "::1"]);
+    let environment = [("CAIRN_SOURCES__ALLOWED_HOSTS", "a.example,b.example")];
+    let config = read(hosts, &environment, &Flags::default()).unwrap();
+    assert_eq!(config.sources.allowed_hosts, ["a.example", "b.example"]);
+    for wrong in ["http://a.example", "a.example:9000", ""] {
+        let file = format!("[sources]\nallowed_hosts = ['{wrong}']");
+        assert!(refusal(&file, &[]).contains("sources.allowed_hosts"), "{wrong}");
+    }
 }
 
 #[test]

@@ -75,6 +75,7 @@ impl Scene {
             providers: std::collections::BTreeMap::new(),
             sources: SourceSettings {
                 folders: vec![data.path().join("shared/{tenant}")],
+                allowed_hosts: Vec::new(),
                 private_networks: true,
             },
             threads: 2,
