@@ -103,8 +103,10 @@ impl Handler for Ingest {
         let Some(attached) = self.still_wanted(&scope, &work).await? else {
             return self.complete(job, &scope, &work, None).await;
         };
-        let bytes = self.read(&scope, &work, &attached).await?;
-        self.projection.push_file(&scope, &work.store, &work.file, &attached.attributes).await?;
+        let Some(bytes) = self.read(&scope, &work, &attached).await? else {
+            return self.complete(job, &scope, &work, None).await;
+        };
+        self.projection.push_file(&scope, &work.store, &work.file).await?;
         self.complete(job, &scope, &work, Some(bytes)).await?;
         metrics::counter!("cairn_ingest_files_total", "outcome" => "completed").increment(1);
         Ok(())
@@ -126,7 +128,11 @@ impl Handler for Ingest {
         let mut tx = self.records.begin().await?;
         let of = (&work.store, &work.file, work.revision);
         self.records.settle_file(&mut tx, &scope, of, Err((code, message))).await?;
+        let left = self.records.drop_unwanted_chunks(&mut tx, &scope, of).await?;
         tx.commit().await.or_internal("recording a failed file")?;
+        if left {
+            self.projection.wake();
+        }
         metrics::counter!("cairn_ingest_files_total", "outcome" => code).increment(1);
         Ok(())
     }
@@ -149,21 +155,30 @@ impl Ingest {
         }
     }
 
-    /// Steps 1 and 2; returns the bytes that chunks and vectors take.
-    async fn read(&self, scope: &Scope, work: &Work, attached: &StoreFileRow) -> Result<i64> {
+    /// Steps 1 and 2; returns the bytes that chunks and vectors take, or none when the
+    /// attachment was deleted, cancelled or replaced meanwhile.
+    async fn read(
+        &self,
+        scope: &Scope,
+        work: &Work,
+        attached: &StoreFileRow,
+    ) -> Result<Option<i64>> {
         let bytes = self.blobs.get(&BlobPath::file(scope, &work.file)).await?;
         let document = self.parser.parse(&attached.filename, &bytes).await?;
         drop(bytes);
         let chunks = self.cut(&document, attached).await?;
         let usage = chunks.iter().map(|c| c.text.len() + c.vector.len() * 4).sum::<usize>();
         let text = text_row(&document)?;
-        let mut tx = self.records.begin().await?;
-        self.records.put_text(&mut tx, scope, &work.file, &text).await?;
         let of = (&work.store, &work.file, work.revision);
+        let mut tx = self.records.begin().await?;
+        if !self.records.is_in_progress(&mut tx, scope, of).await? {
+            return Ok(None);
+        }
+        self.records.put_text(&mut tx, scope, &work.file, &text).await?;
         self.records.replace_chunks(&mut tx, scope, of, &chunks).await?;
         tx.commit().await.or_internal("committing a document")?;
         metrics::counter!("cairn_ingest_chunks_total").increment(chunks.len() as u64);
-        Ok(i64::try_from(usage).unwrap_or(i64::MAX))
+        Ok(Some(i64::try_from(usage).unwrap_or(i64::MAX)))
     }
 
     async fn cut(&self, document: &Document, attached: &StoreFileRow) -> Result<Vec<NewChunk>> {
@@ -208,13 +223,20 @@ impl Ingest {
         work: &Work,
         bytes: Option<i64>,
     ) -> Result<()> {
+        let of = (&work.store, &work.file, work.revision);
         let mut tx = self.records.begin().await?;
-        if let Some(bytes) = bytes {
-            let of = (&work.store, &work.file, work.revision);
-            self.records.settle_file(&mut tx, scope, of, Ok(bytes)).await?;
-        }
+        let settled = match bytes {
+            Some(bytes) => self.records.settle_file(&mut tx, scope, of, Ok(bytes)).await?,
+            None => false,
+        };
+        // A cancel may come when the chunks are there already.
+        let left = !settled && self.records.drop_unwanted_chunks(&mut tx, scope, of).await?;
         job.complete(&mut tx).await?;
-        tx.commit().await.or_internal("committing an ingested file")
+        tx.commit().await.or_internal("committing an ingested file")?;
+        if left {
+            self.projection.wake();
+        }
+        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ pub mod integrity;
 pub mod llms;
 pub mod models;
 pub mod projection;
+mod refresh;
 pub mod rerank;
 pub mod responses;
 pub mod retrieve;
@@ -195,7 +196,7 @@ impl Services {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
             files: files::Files::new(records.clone(), blobs.clone(), limits.clone()),
             uploads: uploads::Uploads::new(records.clone(), blobs.clone(), limits.clone()),
-            access: access::AccessLists::new(records.clone(), projection.clone()),
+            access: access::AccessLists::new(records.clone(), queue.clone(), projection.clone()),
             erase: erase::Erase::new(erase::Parts {
                 records: records.clone(),
                 blobs: blobs.clone(),
@@ -252,9 +253,10 @@ impl Services {
             blobs: blobs.clone(),
             parser: ingest::parser(isolate.clone(), &limits, threads, &assets),
             embedder,
-            projection,
+            projection: projection.clone(),
             concurrency: threads + 1,
         };
+        let refresh = refresh::Refresh { records: records.clone(), projection };
         let train = training::TrainJob {
             records,
             blobs,
@@ -262,11 +264,17 @@ impl Services {
             trainer: Trainer::new(isolate, limits.train_memory_bytes),
             scratch: data.join("scratch"),
         };
-        services.start(tasks, ingest, train);
+        services.start(tasks, ingest, train, refresh);
         Ok(services)
     }
 
-    fn start(&self, tasks: &Tasks, ingest: ingest::Ingest, train: training::TrainJob) {
+    fn start(
+        &self,
+        tasks: &Tasks,
+        ingest: ingest::Ingest,
+        train: training::TrainJob,
+        refresh: refresh::Refresh,
+    ) {
         let (queue, this) = (self.queue.clone(), self.clone());
         let (also, shutdown) = (tasks.clone(), tasks.shutdown());
         // The index is compared with the records before anything is answered from it.
@@ -274,9 +282,12 @@ impl Services {
             if let Err(error) = this.integrity.verify(true).await {
                 tracing::error!(error = %error.detail(), "the data could not be checked");
             }
+            if let Err(error) = refresh.catch_up(&queue).await {
+                tracing::error!(error = %error.detail(), "changes could not be taken over");
+            }
             this.ready.store(true, Ordering::SeqCst);
-            let handlers: [Arc<dyn cairn_pipelines::Handler>; 2] =
-                [Arc::new(ingest), Arc::new(train)];
+            let handlers: [Arc<dyn cairn_pipelines::Handler>; 3] =
+                [Arc::new(ingest), Arc::new(train), Arc::new(refresh)];
             for handler in &handlers {
                 cairn_pipelines::run(&also, &queue, handler);
             }

@@ -70,6 +70,17 @@ pub fn decode_vector(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
+/// The condition that a chunk `c` is of the attachment `$1` to `$4` (tenant, store, file,
+/// revision), which is neither read nor to be read.
+macro_rules! unwanted {
+    () => {
+        "c.tenant_id = $1 AND c.store_id = $2 AND c.file_id = $3 AND c.revision = $4 \
+         AND NOT EXISTS (SELECT 1 FROM store_files sf WHERE sf.store_id = c.store_id \
+         AND sf.file_id = c.file_id AND sf.revision = c.revision \
+         AND sf.status IN ('in_progress', 'completed'))"
+    };
+}
+
 /// Points looked up in one statement.
 const POINTS_AT_ONCE: usize = 500;
 
@@ -119,6 +130,49 @@ impl Records {
             .or_internal("storing a chunk")?;
         }
         Ok(())
+    }
+
+    /// Removes the chunks of an attachment that is neither read nor to be read any more,
+    /// because it failed or was cancelled after they were stored, within a transaction. Their
+    /// points go on the removal list. Says whether there were any.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn drop_unwanted_chunks(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file, revision): (&Id, &Id, i64),
+    ) -> Result<bool> {
+        let mut removed = 0;
+        for statement in [
+            concat!(
+                "INSERT INTO index_removals (seq, store_id) SELECT c.seq, c.store_id FROM chunks c WHERE ",
+                unwanted!(),
+                " ON CONFLICT (seq) DO NOTHING"
+            ),
+            concat!(
+                "INSERT INTO index_rewrites (store_id) SELECT DISTINCT c.store_id FROM chunks c WHERE ",
+                unwanted!(),
+                " ON CONFLICT (store_id) DO UPDATE SET marks = index_rewrites.marks + 1"
+            ),
+            concat!(
+                "DELETE FROM chunks WHERE seq IN (SELECT c.seq FROM chunks c WHERE ",
+                unwanted!(),
+                ")"
+            ),
+        ] {
+            let done = sqlx::query(statement)
+                .bind(scope.tenant().as_str())
+                .bind(store.as_str())
+                .bind(file.as_str())
+                .bind(revision)
+                .execute(&mut **tx)
+                .await
+                .or_internal("removing chunks that nobody wants")?;
+            removed = done.rows_affected();
+        }
+        Ok(removed > 0)
     }
 
     /// The chunks of one attachment with their vectors, in order.
