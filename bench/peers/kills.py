@@ -15,6 +15,7 @@ with 1 when anything is wrong.
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import itertools
 import pathlib
@@ -54,7 +55,7 @@ class Gate:
     def __init__(self) -> None:
         self.turn = threading.Condition()
         self.is_open = self.is_ready = self.is_over = False
-        self.inside = 0
+        self.inside = self.times = 0
 
     @contextlib.contextmanager
     def passing(self):
@@ -71,6 +72,7 @@ class Gate:
     def open(self, ready: bool) -> None:
         with self.turn:
             self.is_open, self.is_ready = True, ready
+            self.times += ready
             self.turn.notify_all()
 
     def close(self) -> None:
@@ -89,13 +91,15 @@ class Gate:
 class Client(threading.Thread):
     """One client with files and stores of its own, and one store that it shares with the others."""
 
-    def __init__(self, number: int, server: Server, gate: Gate, seed: int, shared: str) -> None:
+    def __init__(self, number: int, server: Server, gate: Gate, seed: int, shared: str, reader: str) -> None:
         super().__init__(name=f"client {number}", daemon=True)
         self.number, self.gate, self.shared = number, gate, shared
         self.draw = random.Random(f"{seed}/{number}")
         self.tokens = (f"kq{number}{serial:06d}z" for serial in itertools.count())
         self.serial = itertools.count(1)
         self.journal = Journal()
+        self.reader = {"authorization": reader}
+        self.seen, self.touched = 0, collections.deque[tuple[File, str]](maxlen=3)
         self.acknowledged = self.unanswered = self.refused = 0
         self.failures: list[str] = []
         self.http = httpx.Client(
@@ -108,6 +112,9 @@ class Client(threading.Thread):
                 if not admitted:
                     return
                 try:
+                    if self.gate.is_ready and self.seen != self.gate.times:
+                        self.seen = self.gate.times
+                        self.look_back()
                     self.step()
                 except Exception as error:  # noqa: BLE001
                     self.failures.append(f"{self.name}: {type(error).__name__}: {error}")
@@ -224,6 +231,7 @@ class Client(threading.Thread):
         body = {"attributes": {"turn": turn, "client": self.number}}
         if self.call("POST", f"/v1/vector_stores/{store}/files/{file.id}", doubt, json=body):
             held.turns = {turn}
+            self.touched.append((file, store))
             file.tell(f"turn {turn} in {store}")
 
     def set_access(self) -> None:
@@ -239,6 +247,7 @@ class Client(threading.Thread):
         body = {"access": list(access) if access else None}
         if self.call("PUT", f"/cairn/v1/files/{file.id}/access", doubt, json=body):
             file.access = {access}
+            self.touched.extend((file, store) for store in file.attached())
             file.tell(f"access {access}")
 
     def detach(self) -> None:
@@ -283,6 +292,25 @@ class Client(threading.Thread):
             "DELETE", f"/v1/vector_stores/{store}", lambda: self.journal.stores.update({store: {True, False}})
         ):
             self.journal.store_deleted(store)
+
+    def look_back(self) -> None:
+        """What was changed right before the kill is found as it was changed."""
+        for file, store in self.touched:
+            if not (file.readable and file.is_sure() and file.is_there() and store in file.attached()):
+                continue
+            (turn,) = file.stores[store].turns
+            with contextlib.suppress(httpx.TransportError):
+                state = self.http.get(f"/v1/vector_stores/{store}/files/{file.id}").json()
+                if state.get("status") != "completed":
+                    continue
+                body = {"query": file.token, "filters": {"type": "eq", "key": "turn", "value": turn}}
+                answer = self.http.post(f"/v1/vector_stores/{store}/search", json=body, headers=self.reader)
+                hits = answer.json()["data"] if answer.status_code == 200 else [{"file_id": answer.text, "content": []}]
+                found = [hit["file_id"] for hit in hits if any(file.token in part["text"] for part in hit["content"])]
+                if found != [file.id]:
+                    told = "; ".join(file.told)
+                    self.failures.append(f"{file.token} in {store} with turn {turn} is found as {found} after a kill: {told}")
+        self.touched.clear()
 
     def look(self) -> None:
         """What was deleted is not found, and what is kept has its bytes, at any moment."""
@@ -355,8 +383,10 @@ def run(options: argparse.Namespace, server: Server) -> int:
     loop = Loop(server, options.seed)
     loop.start()
     shared = server.call("POST", "/v1/vector_stores", json={"name": SHARED}).json()["id"]
-    clients = [Client(number, server, loop.gate, options.seed, shared) for number in range(CLIENTS)]
-    checker = Checker(server, shared, READERS, [client.journal for client in clients])
+    checker = Checker(server, shared, READERS)
+    reader = checker.everyones_key
+    clients = [Client(number, server, loop.gate, options.seed, shared, reader) for number in range(CLIENTS)]
+    checker.journals = [client.journal for client in clients]
     for client in clients:
         client.start()
     failures: list[str] = []

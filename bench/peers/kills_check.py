@@ -23,8 +23,9 @@ WORDS_ONLY = {"hybrid_search": {"embedding_weight": 0.0, "text_weight": 1.0}}
 class Checker:
     """Asks as an admin, as a reader who is on every access list, and as one who is on some."""
 
-    def __init__(self, server: Server, shared: str, readers: tuple[str, ...], journals: list[Journal]) -> None:
-        self.server, self.shared, self.journals = server, shared, journals
+    def __init__(self, server: Server, shared: str, readers: tuple[str, ...]) -> None:
+        self.server, self.shared = server, shared
+        self.journals: list[Journal] = []
         self.some = readers[0]
         tenant = server.call("GET", "/cairn/v1/whoami").json()["tenant"]
 
@@ -34,6 +35,7 @@ class Checker:
 
         self.admin = self.caller(server.key)
         self.everyone = speaking_for(list(readers))
+        self.everyones_key = self.everyone.headers["authorization"]
         self.reader = speaking_for([self.some])
         self.failures: list[str] = []
         self.checks = self.files = self.searches = self.happened = self.not_happened = self.leftovers = 0
@@ -268,7 +270,7 @@ class Checker:
         if found := self.holding(self.everyone, store, token):
             self.fail(f"{token} went from {store} and is found as {found}")
 
-    def verify(self) -> None:
+    def verify(self, when: str = "") -> None:
         """`cairn verify` finds nothing but bytes of uploads that were broken off a quarter of an hour ago."""
         found = self.verified()
         if orphans := found.get("orphaned_blobs"):
@@ -280,7 +282,7 @@ class Checker:
             self.verified("--repair")
             found = self.verified()
         if not found.get("clean"):
-            self.fail(f"verify: {json.dumps(found)}")
+            self.fail(f"verify{when}: {json.dumps(found)}")
 
     def verified(self, *more: str) -> dict:
         around = {**os.environ, "CAIRN_URL": self.server.url, "CAIRN_KEY": self.server.key}
@@ -305,5 +307,5 @@ class Checker:
             tokens = {token.decode() for token in re.findall(rb"kq\d{7}z", content)}
             if left := tokens & gone:
                 self.fail(f"{path.relative_to(self.server.data)} holds what was deleted: {sorted(left)[:5]}")
-        self.verify()
+        self.verify(" after the purge")
         return self.failures

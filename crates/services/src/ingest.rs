@@ -175,8 +175,12 @@ impl Ingest {
             return Ok(None);
         }
         self.records.put_text(&mut tx, scope, &work.file, &text).await?;
-        self.records.replace_chunks(&mut tx, scope, of, &chunks).await?;
+        let replaced = self.records.replace_chunks(&mut tx, scope, of, &chunks).await?;
         tx.commit().await.or_internal("committing a document")?;
+        if replaced {
+            // What an interrupted reading left in the index.
+            self.projection.wake();
+        }
         metrics::counter!("cairn_ingest_chunks_total").increment(chunks.len() as u64);
         Ok(Some(i64::try_from(usage).unwrap_or(i64::MAX)))
     }

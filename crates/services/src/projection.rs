@@ -206,8 +206,8 @@ impl Projection {
             }
             Err(error) => return Err(error),
         };
-        // What is being read has its points before they are implied, and what was deleted
-        // meanwhile has none.
+        // What is being read has its points before they are implied, what was deleted
+        // meanwhile has none, and what is listed goes anyway.
         let held: HashSet<u64> =
             ids(&self.records.points_held_by(store).await?).into_iter().collect();
         let missing: HashSet<u64> =

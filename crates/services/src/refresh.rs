@@ -56,7 +56,7 @@ impl Refresh {
         while let Some(job) = queue.claim(KIND).await? {
             if let Err(error) = self.run(&job).await {
                 tracing::warn!(job = job.id, error = %error.detail(), "a change is taken over later");
-                queue.fail(&job, &error.detail(), Some(AGAIN)).await?;
+                queue.fail(&job, error.kind(), Some(AGAIN)).await?;
             }
         }
         Ok(())

@@ -48,7 +48,7 @@ async fn attributes_set_while_a_file_is_read_are_those_it_is_found_by() -> Resul
 }
 
 #[tokio::test]
-async fn a_change_waits_for_nobody_and_is_taken_over_once() -> Result<()> {
+async fn a_change_holds_when_the_call_returns_and_its_job_ends() -> Result<()> {
     let scene = Scene::start().await?;
     let admin = scene.admin();
     let store = admin.store("papers").await?;

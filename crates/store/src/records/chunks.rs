@@ -86,7 +86,8 @@ const POINTS_AT_ONCE: usize = 500;
 
 impl Records {
     /// Stores the chunks of one attachment within a transaction, replacing those of
-    /// earlier attachments of the file, whose points go on the removal list.
+    /// earlier attachments of the file, whose points go on the removal list. Says whether
+    /// there were any.
     ///
     /// # Errors
     /// `Internal` when the database refuses (also when the attachment is gone).
@@ -96,16 +97,18 @@ impl Records {
         scope: &Scope,
         of: (&Id, &Id, i64),
         chunks: &[NewChunk],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (store, file, revision) = of;
         super::files::list_point_removals(tx, scope, Some(store), file).await?;
-        sqlx::query("DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3")
-            .bind(scope.tenant().as_str())
-            .bind(store.as_str())
-            .bind(file.as_str())
-            .execute(&mut **tx)
-            .await
-            .or_internal("replacing chunks")?;
+        let replaced = sqlx::query(
+            "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .execute(&mut **tx)
+        .await
+        .or_internal("replacing chunks")?;
         for chunk in chunks {
             sqlx::query(
                 "INSERT INTO chunks (id, tenant_id, store_id, file_id, revision, ordinal, text, heading, \
@@ -129,7 +132,7 @@ impl Records {
             .await
             .or_internal("storing a chunk")?;
         }
-        Ok(())
+        Ok(replaced.rows_affected() > 0)
     }
 
     /// Removes the chunks of an attachment that is neither read nor to be read any more,

@@ -52,7 +52,8 @@ pub struct StoreFileRow {
     pub overlap_tokens: i64,
     /// Bytes of its chunks and vectors.
     pub usage_bytes: i64,
-    /// Grows with every attachment of the same file to the same store.
+    /// Grows with every attachment of the same file to the same store, also where it was
+    /// taken out in between.
     pub revision: i64,
     /// When it was attached.
     pub created_at: Timestamp,
@@ -328,8 +329,9 @@ impl Records {
             Some((status, _)) if status == "in_progress" || status == "completed" => {
                 return Ok(None);
             }
-            Some((_, revision)) => revision + 1,
-            None => 1,
+            Some((_, revision)) => self.clock.now().max(revision + 1),
+            // The clock also tells it from one that was taken out, whose job may still run.
+            None => self.clock.now(),
         };
         sqlx::query(
             "INSERT INTO store_files (store_id, file_id, tenant_id, batch_id, status, attributes, \
