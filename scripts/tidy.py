@@ -35,7 +35,7 @@ MAY_USE = {
     "services": LOW | SKILLS | {"store"},
     "gateway": BASE | {"wire", "services", "monitor"},
     "cairn": LOW | SKILLS | {"store", "services", "gateway"},
-    "bench": LOW | SKILLS | {"store"},
+    "bench": LOW | SKILLS | {"store", "services"},
 }
 
 # Engines that only their owners may name.

@@ -106,8 +106,10 @@ impl Handler for Ingest {
         let Some(attached) = self.still_wanted(&scope, &work).await? else {
             return self.complete(job, &scope, &work, None).await;
         };
-        let bytes = self.read(&scope, &work, &attached).await?;
-        self.projection.push_file(&scope, &work.store, &work.file, &attached.attributes).await?;
+        let Some(bytes) = self.read(&scope, &work, &attached).await? else {
+            return self.complete(job, &scope, &work, None).await;
+        };
+        self.projection.push_file(&scope, &work.store, &work.file).await?;
         self.complete(job, &scope, &work, Some(bytes)).await?;
         metrics::counter!("cairn_ingest_files_total", "outcome" => "completed").increment(1);
         Ok(())
@@ -128,9 +130,11 @@ impl Handler for Ingest {
         };
         let mut tx = self.records.begin().await?;
         let of = (&work.store, &work.file, work.revision);
-        if self.records.settle_file(&mut tx, &scope, of, Err((code, message))).await? {
+        let settled = self.records.settle_file(&mut tx, &scope, of, Err((code, message))).await?;
+        if settled {
             self.swap.failed(&mut tx, &scope, of, (code, message)).await?;
         }
+        self.records.drop_unwanted_chunks(&mut tx, &scope, of).await?;
         tx.commit().await.or_internal("recording a failed file")?;
         self.projection.wake();
         metrics::counter!("cairn_ingest_files_total", "outcome" => code).increment(1);
@@ -155,21 +159,34 @@ impl Ingest {
         }
     }
 
-    /// Steps 1 and 2; returns the bytes that chunks and vectors take.
-    async fn read(&self, scope: &Scope, work: &Work, attached: &StoreFileRow) -> Result<i64> {
+    /// Steps 1 and 2; returns the bytes that chunks and vectors take, or none when the
+    /// attachment was deleted, cancelled or replaced meanwhile.
+    async fn read(
+        &self,
+        scope: &Scope,
+        work: &Work,
+        attached: &StoreFileRow,
+    ) -> Result<Option<i64>> {
         let bytes = self.blobs.get(&BlobPath::file(scope, &work.file)).await?;
         let document = self.parser.parse(&attached.filename, &bytes).await?;
         drop(bytes);
         let chunks = self.cut(&document, attached).await?;
         let usage = chunks.iter().map(|c| c.text.len() + c.vector.len() * 4).sum::<usize>();
         let text = text_row(&document)?;
-        let mut tx = self.records.begin().await?;
-        self.records.put_text(&mut tx, scope, &work.file, &text).await?;
         let of = (&work.store, &work.file, work.revision);
-        self.records.replace_chunks(&mut tx, scope, of, &chunks).await?;
+        let mut tx = self.records.begin().await?;
+        if !self.records.is_in_progress(&mut tx, scope, of).await? {
+            return Ok(None);
+        }
+        self.records.put_text(&mut tx, scope, &work.file, &text).await?;
+        let replaced = self.records.replace_chunks(&mut tx, scope, of, &chunks).await?;
         tx.commit().await.or_internal("committing a document")?;
+        if replaced {
+            // What an interrupted reading left in the index.
+            self.projection.wake();
+        }
         metrics::counter!("cairn_ingest_chunks_total").increment(chunks.len() as u64);
-        Ok(i64::try_from(usage).unwrap_or(i64::MAX))
+        Ok(Some(i64::try_from(usage).unwrap_or(i64::MAX)))
     }
 
     async fn cut(&self, document: &Document, attached: &StoreFileRow) -> Result<Vec<NewChunk>> {
@@ -214,17 +231,20 @@ impl Ingest {
         work: &Work,
         bytes: Option<i64>,
     ) -> Result<()> {
-        let mut replaced = false;
+        let of = (&work.store, &work.file, work.revision);
+        let (mut settled, mut replaced) = (false, false);
         let mut tx = self.records.begin().await?;
         if let Some(bytes) = bytes {
-            let of = (&work.store, &work.file, work.revision);
-            if self.records.settle_file(&mut tx, scope, of, Ok(bytes)).await? {
+            settled = self.records.settle_file(&mut tx, scope, of, Ok(bytes)).await?;
+            if settled {
                 replaced = self.swap.completed(&mut tx, scope, of).await?;
             }
         }
+        // A cancel may come when the chunks are there already.
+        let left = !settled && self.records.drop_unwanted_chunks(&mut tx, scope, of).await?;
         job.complete(&mut tx).await?;
         tx.commit().await.or_internal("committing an ingested file")?;
-        if replaced {
+        if replaced || left {
             self.projection.wake();
         }
         Ok(())

@@ -19,6 +19,7 @@ pub mod llms;
 pub mod models;
 pub mod projection;
 pub mod rankings;
+mod refresh;
 pub mod rerank;
 pub mod responses;
 pub mod retrieve;
@@ -241,7 +242,7 @@ impl Services {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
             files: files::Files::new(records.clone(), blobs.clone(), limits.clone()),
             uploads: uploads::Uploads::new(records.clone(), blobs.clone(), limits.clone()),
-            access: access::AccessLists::new(records.clone(), projection.clone()),
+            access: access::AccessLists::new(records.clone(), queue.clone(), projection.clone()),
             erase: erase.clone(),
             integrity: integrity::Integrity::new(
                 records.clone(),
@@ -288,10 +289,11 @@ impl Services {
             blobs: blobs.clone(),
             parser: ingest::parser(isolate.clone(), &limits, threads, &assets),
             embedder,
-            projection,
+            projection: projection.clone(),
             swap: sources::Swap { records: records.clone(), erase },
             concurrency: threads + 1,
         };
+        let refresh = refresh::Refresh { records: records.clone(), projection };
         let train = training::TrainJob {
             records,
             blobs,
@@ -299,20 +301,31 @@ impl Services {
             trainer: Trainer::new(isolate, limits.train_memory_bytes),
             scratch: data.join("scratch"),
         };
-        services.start(
-            tasks,
-            [Arc::new(ingest), Arc::new(train), Arc::new(sources::SyncJob { sources })],
-        );
+        let handlers: [Arc<dyn cairn_pipelines::Handler>; 4] = [
+            Arc::new(ingest),
+            Arc::new(train),
+            Arc::new(refresh.clone()),
+            Arc::new(sources::SyncJob { sources }),
+        ];
+        services.start(tasks, handlers, refresh);
         Ok(services)
     }
 
-    fn start(&self, tasks: &Tasks, handlers: [Arc<dyn cairn_pipelines::Handler>; 3]) {
+    fn start(
+        &self,
+        tasks: &Tasks,
+        handlers: [Arc<dyn cairn_pipelines::Handler>; 4],
+        refresh: refresh::Refresh,
+    ) {
         let (queue, this) = (self.queue.clone(), self.clone());
         let (also, shutdown) = (tasks.clone(), tasks.shutdown());
         // The index is compared with the records before anything is answered from it.
         tasks.spawn("recovery", async move {
             if let Err(error) = this.integrity.verify(true).await {
                 tracing::error!(error = %error.detail(), "the data could not be checked");
+            }
+            if let Err(error) = refresh.catch_up(&queue).await {
+                tracing::error!(error = %error.detail(), "changes could not be taken over");
             }
             this.ready.store(true, Ordering::SeqCst);
             for handler in &handlers {

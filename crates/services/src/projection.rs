@@ -52,34 +52,44 @@ impl Projection {
         &self.index
     }
 
-    /// Writes the chunks of one attached file to the index. Repeating it changes nothing.
+    /// Writes the chunks of one attached file to the index, with its attributes and access
+    /// list as they are. Repeating it changes nothing.
     ///
     /// # Errors
     /// `Unavailable` when the index refuses.
-    pub async fn push_file(
-        &self,
-        scope: &Scope,
-        store: &Id,
-        file: &Id,
-        attributes: &str,
-    ) -> Result<()> {
+    pub async fn push_file(&self, scope: &Scope, store: &Id, file: &Id) -> Result<()> {
         loop {
             let rows = self.records.chunks_with_vectors(scope, store, file).await?;
             let list = self.records.readers_of(scope, file).await?;
             let made_at = self.records.file_made_at(scope, file).await?;
+            let Some(attributes) = self.records.attributes_of(scope, store, file).await? else {
+                // Detached: what was written of it is on the removal list.
+                return Ok(());
+            };
             let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
             let mut points = Vec::with_capacity(rows.len());
             for (seq, _, text, vector) in rows {
+                let attributes = attributes.as_str();
                 let of = Of { file: file.as_str(), attributes, list: list.as_deref(), made_at };
                 points.push(point(seq, &of, text, &vector)?);
             }
             self.index.upsert(store.as_str(), points).await?;
             self.take_back(scope, store, &seqs).await?;
-            // A list that was set meanwhile may have been written before this one.
-            if self.records.readers_of(scope, file).await? == list {
+            // What was set meanwhile may have been written before this.
+            if self.records.readers_of(scope, file).await? == list
+                && self.records.attributes_of(scope, store, file).await? == Some(attributes)
+            {
                 return Ok(());
             }
         }
+    }
+
+    /// Makes what was written to a store's index survive a crash.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index refuses.
+    pub(crate) async fn flush(&self, store: &Id) -> Result<()> {
+        self.index.flush(store.as_str()).await
     }
 
     /// What was deleted while it was written was perhaps removed before it was there.
@@ -203,8 +213,14 @@ impl Projection {
             }
             Err(error) => return Err(error),
         };
-        let missing: HashSet<u64> = implied.difference(&present).copied().collect();
-        let orphaned: Vec<u64> = present.difference(&implied).copied().collect();
+        // What is being read has its points before they are implied, what was deleted
+        // meanwhile has none, and what is listed goes anyway.
+        let held: HashSet<u64> =
+            ids(&self.records.points_held_by(store).await?).into_iter().collect();
+        let missing: HashSet<u64> =
+            implied.difference(&present).filter(|id| held.contains(*id)).copied().collect();
+        let orphaned: Vec<u64> =
+            present.difference(&implied).filter(|id| !held.contains(*id)).copied().collect();
         if repair {
             self.index.delete(store, &orphaned).await?;
             self.restore(store, &missing).await?;
@@ -223,9 +239,10 @@ impl Projection {
             let rows = self.records.points_to_rebuild(store, after, REBUILD_BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = last.0;
-            let mut points = Vec::new();
+            let (mut points, mut seqs) = (Vec::new(), Vec::new());
             for (seq, file, attributes, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
+                    seqs.push(seq);
                     let of = Of {
                         file: &file,
                         attributes: &attributes,
@@ -236,6 +253,9 @@ impl Projection {
                 }
             }
             self.index.upsert(store, points).await?;
+            // What was deleted meanwhile was perhaps removed before it was there.
+            let dead = self.records.dead_points(&Id::from_raw(store), &seqs).await?;
+            self.index.delete(store, &ids(&dead)).await?;
         }
         self.index.flush(store).await
     }

@@ -13,6 +13,7 @@ use crate::access::{ATTRIBUTE, Access, AccessLists};
 use crate::conversations::metadata_text;
 use crate::ingest;
 use crate::projection::{CREATED_AT, Projection};
+use crate::refresh;
 
 /// How a file is cut, as OpenAI's `static` strategy has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +111,7 @@ impl VectorStores {
         embedding_model: String,
         projection: Projection,
     ) -> Self {
-        let access = AccessLists::new(records.clone(), projection.clone());
+        let access = AccessLists::new(records.clone(), queue.clone(), projection.clone());
         Self { records, queue, embedding_model, projection, access }
     }
 
@@ -284,7 +285,7 @@ impl VectorStores {
         let chunking = file.chunking.checked()?;
         let (attributes, access) = split(&file.attributes)?;
         if let Some(access) = &access {
-            self.records.set_access_within(tx, scope, &file.file, access.list()).await?;
+            self.access.set_within(tx, scope, &file.file, access).await?;
         }
         let wanted = Attachment {
             file: file.file.clone(),
@@ -368,11 +369,19 @@ impl VectorStores {
         scope.require(Role::Editor)?;
         let (attributes, access) = split(attributes)?;
         let text = attributes_text(&attributes)?;
-        self.records.set_attributes(scope, store, file, &text).await?;
-        if let Some(access) = access {
-            self.access.set(scope, file, &access).await?;
+        let mut tx = self.records.begin().await?;
+        self.records.set_attributes(&mut tx, scope, store, file, &text).await?;
+        match &access {
+            Some(access) => self.access.set_within(&mut tx, scope, file, access).await?,
+            None => refresh::enqueue(&self.queue, &mut tx, scope, file).await?,
         }
-        self.projection.push_file(scope, store, file, &text).await?;
+        tx.commit().await.or_internal("changing attributes")?;
+        let pushed = match access {
+            Some(_) => self.access.project(scope, file).await,
+            None => self.projection.push_file(scope, store, file).await,
+        };
+        self.queue.wake();
+        pushed?;
         self.records.store_file(scope, store, file).await
     }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod attachments;
 mod batches;
 mod chunks;
 mod conversations;

@@ -9,6 +9,7 @@ mod bad_input;
 mod documents;
 mod erasure;
 mod ranking;
+mod refresh;
 mod rollouts;
 mod scene;
 mod sources;

@@ -266,7 +266,7 @@ impl Index for Embedded {
         let begun = Instant::now();
         counter!("cairn_index_queries_total").increment(1);
         let found = self.on_store(store, move |_, store| {
-            store.read(|open| search::search(&open.shard, &open.analyzer, &query, &ranking))
+            store.read(|open| search::search(open, &query, &ranking))
         });
         let mut found = found.await?.unwrap_or_default();
         let spent = begun.elapsed().as_secs_f64();
@@ -277,9 +277,8 @@ impl Index for Embedded {
 
     async fn candidates(&self, store: &str, query: Query) -> Result<Vec<Candidate>> {
         query.check(self.inner.options.dimensions)?;
-        let found = self.on_store(store, move |_, store| {
-            store.read(|open| search::candidates(&open.shard, &open.analyzer, &query))
-        });
+        let found = self
+            .on_store(store, move |_, store| store.read(|open| search::candidates(open, &query)));
         found.await.map(Option::unwrap_or_default)
     }
 

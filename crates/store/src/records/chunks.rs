@@ -70,12 +70,24 @@ pub fn decode_vector(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
+/// The condition that a chunk `c` is of the attachment `$1` to `$4` (tenant, store, file,
+/// revision), which is neither read nor to be read.
+macro_rules! unwanted {
+    () => {
+        "c.tenant_id = $1 AND c.store_id = $2 AND c.file_id = $3 AND c.revision = $4 \
+         AND NOT EXISTS (SELECT 1 FROM store_files sf WHERE sf.store_id = c.store_id \
+         AND sf.file_id = c.file_id AND sf.revision = c.revision \
+         AND sf.status IN ('in_progress', 'completed'))"
+    };
+}
+
 /// Points looked up in one statement.
 const POINTS_AT_ONCE: usize = 500;
 
 impl Records {
     /// Stores the chunks of one attachment within a transaction, replacing those of
-    /// earlier attachments of the file, whose points go on the removal list.
+    /// earlier attachments of the file, whose points go on the removal list. Says whether
+    /// there were any.
     ///
     /// # Errors
     /// `Internal` when the database refuses (also when the attachment is gone).
@@ -85,16 +97,18 @@ impl Records {
         scope: &Scope,
         of: (&Id, &Id, i64),
         chunks: &[NewChunk],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (store, file, revision) = of;
         super::files::list_point_removals(tx, scope, Some(store), file).await?;
-        sqlx::query("DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3")
-            .bind(scope.tenant().as_str())
-            .bind(store.as_str())
-            .bind(file.as_str())
-            .execute(&mut **tx)
-            .await
-            .or_internal("replacing chunks")?;
+        let replaced = sqlx::query(
+            "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .execute(&mut **tx)
+        .await
+        .or_internal("replacing chunks")?;
         for chunk in chunks {
             sqlx::query(
                 "INSERT INTO chunks (id, tenant_id, store_id, file_id, revision, ordinal, text, heading, \
@@ -118,7 +132,50 @@ impl Records {
             .await
             .or_internal("storing a chunk")?;
         }
-        Ok(())
+        Ok(replaced.rows_affected() > 0)
+    }
+
+    /// Removes the chunks of an attachment that is neither read nor to be read any more,
+    /// because it failed or was cancelled after they were stored, within a transaction. Their
+    /// points go on the removal list. Says whether there were any.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn drop_unwanted_chunks(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file, revision): (&Id, &Id, i64),
+    ) -> Result<bool> {
+        let mut removed = 0;
+        for statement in [
+            concat!(
+                "INSERT INTO index_removals (seq, store_id) SELECT c.seq, c.store_id FROM chunks c WHERE ",
+                unwanted!(),
+                " ON CONFLICT (seq) DO NOTHING"
+            ),
+            concat!(
+                "INSERT INTO index_rewrites (store_id) SELECT DISTINCT c.store_id FROM chunks c WHERE ",
+                unwanted!(),
+                " ON CONFLICT (store_id) DO UPDATE SET marks = index_rewrites.marks + 1"
+            ),
+            concat!(
+                "DELETE FROM chunks WHERE seq IN (SELECT c.seq FROM chunks c WHERE ",
+                unwanted!(),
+                ")"
+            ),
+        ] {
+            let done = sqlx::query(statement)
+                .bind(scope.tenant().as_str())
+                .bind(store.as_str())
+                .bind(file.as_str())
+                .bind(revision)
+                .execute(&mut **tx)
+                .await
+                .or_internal("removing chunks that nobody wants")?;
+            removed = done.rows_affected();
+        }
+        Ok(removed > 0)
     }
 
     /// The chunks of one attachment with their vectors, in order.

@@ -156,6 +156,35 @@ async fn attaching_twice_is_once_and_a_late_outcome_does_not_count() -> Result<(
 }
 
 #[tokio::test]
+async fn a_cancel_after_the_chunks_are_there_leaves_none() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let batch = Id::generate("vsfb_");
+    let mut tx = records.begin().await?;
+    records.insert_batch(&mut tx, &scope, &store, &batch).await?;
+    let wanted = Attachment { batch: Some(batch.clone()), ..attachment(&file) };
+    let revision = records.attach_file(&mut tx, &scope, &store, &wanted).await?.unwrap_or_default();
+    let of = (&store, &file, revision);
+    records.replace_chunks(&mut tx, &scope, of, &[chunk(0), chunk(1)]).await?;
+    assert!(records.is_in_progress(&mut tx, &scope, of).await?);
+    assert!(!records.drop_unwanted_chunks(&mut tx, &scope, of).await?, "it is being read");
+    commit(tx).await?;
+    assert_eq!(records.points_held_by(store.as_str()).await?.len(), 2);
+    assert!(records.points_of_store(store.as_str()).await?.is_empty());
+
+    assert_eq!(records.cancel_batch(&scope, &store, &batch).await?, 1);
+    let mut tx = records.begin().await?;
+    assert!(!records.is_in_progress(&mut tx, &scope, of).await?);
+    assert!(records.drop_unwanted_chunks(&mut tx, &scope, of).await?);
+    commit(tx).await?;
+    assert!(records.chunks_with_vectors(&scope, &store, &file).await?.is_empty());
+    assert_eq!(records.pending_point_removals(10).await?.len(), 2);
+    assert_eq!(records.pending_index_rewrites().await?, [(store.to_string(), 1)]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_uncommitted_write_leaves_no_trace() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;
     let scope = tenant(&records, "t").await?;

@@ -96,6 +96,24 @@ impl Records {
         .or_internal("listing a store's points")
     }
 
+    /// The points that the index of a store may have: those that it must, those of files
+    /// that are being read, and those that are listed to go.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn points_held_by(&self, store: &str) -> Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "SELECT c.seq FROM chunks c JOIN store_files sf \
+             ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
+             WHERE c.store_id = $1 AND sf.status IN ('in_progress', 'completed') \
+             UNION SELECT seq FROM index_removals WHERE store_id = $1",
+        )
+        .bind(store)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing a store's points")
+    }
+
     /// What is needed to rebuild points of a store: id, file, attributes, text, vector.
     ///
     /// # Errors
