@@ -3,7 +3,9 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::cairn::{access, datasets, erasures, keys, models, rollouts, status, text, training};
+use crate::cairn::{
+    access, datasets, erasures, keys, models, provenance, rollouts, status, text, training,
+};
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
     chat, conversations, embeddings, files, models as openai_models, rerank, responses, search,
@@ -41,6 +43,7 @@ use crate::openai::{
         rollouts::set, rollouts::show, rollouts::roll_back, rollouts::promote, rollouts::feedback,
         rollouts::history,
         text::text, text::resolve_store, access::show, access::set,
+        provenance::show, provenance::replay,
     ),
     modifiers(&Security)
 )]

@@ -35,6 +35,7 @@ use std::time::{Duration, Instant};
 
 use cairn_automl::Trainer;
 use cairn_guard::Signer;
+use cairn_guard::links::Hosts;
 use cairn_isolate::Isolate;
 use cairn_kernel::{Clock, Limits, Result, ResultExt, Secret, Shutdown, Tasks};
 use cairn_pipelines::{Depth, Queue};
@@ -76,6 +77,8 @@ pub struct Settings {
     pub rerank_model: Option<PathBuf>,
     /// The providers of remote models, resolved.
     pub providers: BTreeMap<String, ProviderConfig>,
+    /// Hosts that answers over documents may link to.
+    pub link_hosts: Hosts,
     /// Threads for embedding, and jobs of each kind at once.
     pub threads: usize,
 }
@@ -144,7 +147,9 @@ impl Services {
     pub async fn open(settings: Settings, tasks: &Tasks) -> Result<Self> {
         let providers = Providers::new(&settings.providers)?;
         let encoder = settings.rerank_model.as_deref().map(CrossEncoder::load).transpose()?;
-        let Settings { data, models, admin_keys, isolate, limits, llm, threads, .. } = settings;
+        let Settings {
+            data, models, admin_keys, isolate, limits, llm, link_hosts, threads, ..
+        } = settings;
         make_folders(&data)?;
         let records = Records::open(&data.join("records.db"), Clock::system()).await?;
         let blobs = Blobs::directory(&data.join("blobs"))?;
@@ -218,7 +223,8 @@ impl Services {
                 embedding_model,
                 projection.clone(),
             ),
-            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
+            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone())
+                .linking_to(link_hosts),
             inference,
             providers,
             rerank: rerank::Rerank::new(reranker, models.clone(), usage.clone()),

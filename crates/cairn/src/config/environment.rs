@@ -16,12 +16,14 @@ pub(super) enum Shape {
     Text,
     Number,
     Flag,
+    /// Texts with commas between them.
+    List,
 }
 
-use Shape::{Flag, Number, Text};
+use Shape::{Flag, List, Number, Text};
 
 /// Every key and the shape of its value.
-pub(super) const KEYS: [(&str, Shape); 26] = [
+pub(super) const KEYS: [(&str, Shape); 27] = [
     ("data", Text),
     ("listen", Text),
     ("oip_listen", Text),
@@ -48,6 +50,7 @@ pub(super) const KEYS: [(&str, Shape); 26] = [
     ("drain_seconds", Number),
     ("allow_plain_http", Flag),
     ("rerank_model", Text),
+    ("guard.allowed_hosts", List),
 ];
 
 /// Variables that others read: the command line, scripts and tests.
@@ -83,6 +86,7 @@ pub(super) fn merge(mut layers: Figment, variables: &[(String, String)]) -> Resu
             Text => layers.merge(Serialized::default(key, value)),
             Number => layers.merge(Serialized::default(key, number(name, value)?)),
             Flag => layers.merge(Serialized::default(key, flag(name, value)?)),
+            List => layers.merge(Serialized::default(key, list(value))),
         };
     }
     Ok(layers)
@@ -103,6 +107,10 @@ fn unknown(name: &str) -> Error {
         known.join(", "),
         OTHERS[..3].join(", ")
     ))
+}
+
+fn list(value: &str) -> Vec<&str> {
+    value.split(',').map(str::trim).filter(|text| !text.is_empty()).collect()
 }
 
 fn number(name: &str, value: &str) -> Result<u64> {

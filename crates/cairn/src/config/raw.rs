@@ -40,6 +40,13 @@ pub(super) struct Raw {
     pub(super) allow_plain_http: bool,
     pub(super) rerank_model: Option<PathBuf>,
     pub(super) providers: BTreeMap<String, ProviderConfig>,
+    pub(super) guard: RawGuard,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGuard {
+    pub(super) allowed_hosts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,6 +78,7 @@ impl Default for Raw {
             allow_plain_http: false,
             rerank_model: None,
             providers: BTreeMap::new(),
+            guard: RawGuard::default(),
         }
     }
 }

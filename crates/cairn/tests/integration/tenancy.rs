@@ -12,13 +12,14 @@ const PLANTED: &str = "zanzibarquartz";
 const PUBLIC: [&str; 3] = ["/v2", "/v2/health/live", "/v2/health/ready"];
 
 /// Whose things are named in a path: asking for them must fail.
-const OWNED: [&str; 7] = [
+const OWNED: [&str; 8] = [
     "/v1/files/{",
     "/v1/uploads/{",
     "/v1/vector_stores/{",
     "/v1/responses/{",
     "/v1/conversations/{",
     "/cairn/v1/files/{",
+    "/cairn/v1/responses/{",
     "/cairn/v1/erasures/{",
 ];
 

@@ -13,11 +13,12 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 24] = deletes![
+const DELETES: [(&str, &str); 25] = deletes![
     "remembered",
     "forgotten",
     "conversation_items",
     "conversations",
+    "provenance",
     "responses",
     "chunks",
     "store_files",
