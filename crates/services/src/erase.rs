@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::accounts::scope_of_program;
+use crate::answer::Provenance;
 use crate::projection::Projection;
 use crate::usage::Usage;
 
@@ -198,7 +199,8 @@ impl Erase {
         let Some(kept) = records.provenance_within(tx, scope, response).await? else {
             return Ok(());
         };
-        let mut provenance = serde_json::from_str(&kept).or_internal("reading a provenance")?;
+        let mut provenance: Provenance =
+            serde_json::from_str(&kept).or_internal("reading a provenance")?;
         scrub::provenance(&mut provenance, file.as_str());
         let scrubbed = serde_json::to_string(&provenance).or_internal("writing a provenance")?;
         records.put_provenance(tx, scope, response, &scrubbed).await

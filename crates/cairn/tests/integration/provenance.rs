@@ -18,8 +18,8 @@ fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
 }
 
 fn message(answer: &Value) -> &str {
-    let items = answer["output"].as_array().into_iter().flatten();
-    items.last().map_or("", |item| text(item, "/content/0/text"))
+    let mut items = answer["output"].as_array().into_iter().flatten();
+    items.next_back().map_or("", |item| text(item, "/content/0/text"))
 }
 
 /// Asks the model `writer` about the documents of a store.

@@ -27,7 +27,7 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let (kept, says): (_, Arc<Says>) = (Arc::clone(&asked), Arc::new(says));
+        let (kept, says) = (Arc::clone(&asked), Arc::new(says) as Arc<Says>);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut connections = JoinSet::new();
@@ -50,8 +50,8 @@ impl Scripted {
 
 /// The text of a turn of a request.
 pub(crate) fn turn(request: &Value, role: &str) -> String {
-    let turns = request["messages"].as_array().into_iter().flatten();
-    let found = turns.filter(|turn| turn["role"] == role).last();
+    let mut turns = request["messages"].as_array().into_iter().flatten();
+    let found = turns.rfind(|turn| turn["role"] == role);
     found.and_then(|turn| turn["content"].as_str()).unwrap_or_default().to_owned()
 }
 

@@ -19,7 +19,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use cairn_kernel::{Clock, Error, Id, Result, ResultExt, Scope};
+use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_services::chat::ChatRequest;
 use cairn_services::records::ResponseRow;
 use cairn_services::{ChatMessage, Services};
@@ -229,7 +229,10 @@ pub(crate) async fn retrieve(
         let mut body = body(&row)?;
         if included.provenance && body["cairn"].is_object() {
             let id = Id::from_raw(id);
-            body["cairn"]["provenance"] = services.responses.provenance(&scope, &id).await?;
+            body["cairn"]["provenance"] = match services.responses.provenance(&scope, &id).await {
+                Err(none) if none.kind() == Kind::NotFound => Value::Null,
+                found => found?,
+            };
         }
         return Ok(Json(body).into_response());
     }

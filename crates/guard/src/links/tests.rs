@@ -63,7 +63,7 @@ const CASES: [(&str, &str); 43] = [
     ("http://[::1]/x end", "(link removed) end"),
 ];
 
-fn expected<'c>((text, expected): &(&'c str, &'c str)) -> &'c str {
+fn expected<'c>(&(text, expected): &(&'c str, &'c str)) -> &'c str {
     if expected.is_empty() && !text.contains("evil") { text } else { expected }
 }
 

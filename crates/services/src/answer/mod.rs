@@ -245,7 +245,7 @@ impl Answers {
                 let instructions = question.instructions.as_deref();
                 let prompt = prompt::grounded(
                     &analyzer, (question.text.as_str(), about.as_str()), instructions,
-                    &question.history, (&screened.passages, &canary),
+                    &question.history, (screened.passages.as_slice(), &canary),
                 );
                 let local = writer.is_local();
                 let sampling = provenance::seeded(steady(&question.sampling, local), local);
