@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Ask(Ask),
     /// Find passages in a store
     Search(Search),
+    /// Run the search of an answer again, and say what has changed since
+    Replay(Replay),
     /// Load and query tables
     #[command(subcommand)]
     Data(Data),
@@ -120,6 +122,17 @@ pub(crate) struct Search {
     /// How many passages, 1 to 50
     #[arg(long, default_value_t = 10)]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The response's id
+    pub(crate) id: String,
+    /// Write the answer again too, with the same seed
+    #[arg(long)]
+    pub(crate) answer: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -477,6 +490,7 @@ mod tests {
             "cairn up --data d --listen 0.0.0.0:8080 --allow-plain-http",
             "cairn ingest a b --store s --json",
             "cairn ask what --store s --json",
+            "cairn replay resp_1 --answer --json",
             "cairn data load f.csv",
             "cairn train abalone --target rings --name abalone --budget 30s --seed 1 --json",
             "cairn predict abalone new.csv --json",

@@ -5,6 +5,7 @@ pub(crate) mod datasets;
 pub(crate) mod erasures;
 pub(crate) mod keys;
 pub(crate) mod models;
+pub(crate) mod provenance;
 pub(crate) mod rankings;
 pub(crate) mod rollouts;
 pub(crate) mod sources;
@@ -73,6 +74,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/sources/{id}/items", get(sources::items))
         .route("/cairn/v1/files/{id}/text", get(text::text))
         .route("/cairn/v1/files/{id}/access", get(access::show).put(access::set))
+        .route("/cairn/v1/responses/{id}/provenance", get(provenance::show))
+        .route("/cairn/v1/responses/{id}/replay", post(provenance::replay))
         .route("/cairn/v1/vector_stores/resolve", get(text::resolve_store))
         .route(
             "/cairn/v1/vector_stores/{id}/ranking",

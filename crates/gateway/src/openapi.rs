@@ -4,7 +4,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::cairn::{
-    access, datasets, erasures, keys, models, rankings, rollouts, sources, status, text, training,
+    access, datasets, erasures, keys, models, provenance, rankings, rollouts, sources, status,
+    text, training,
 };
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
@@ -46,6 +47,7 @@ use crate::openai::{
         rankings::show, rankings::set, rankings::reset,
         sources::create, sources::list, sources::show, sources::update, sources::delete,
         sources::sync, sources::pause, sources::resume, sources::items,
+        provenance::show, provenance::replay,
     ),
     modifiers(&Security)
 )]

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::accounts::scope_of_program;
+use crate::answer::Provenance;
 use crate::projection::Projection;
 use crate::usage::Usage;
 
@@ -200,9 +201,28 @@ impl Erase {
             (row.body, row.input) = (body.to_string(), input.to_string());
             "[]".clone_into(&mut row.pieces);
             self.parts.records.rewrite_response(tx, &row, file).await?;
+            self.scrub_provenance(tx, scope, &row.id, file).await?;
             scrubbed.push(row.id);
         }
         Ok(scrubbed)
+    }
+
+    async fn scrub_provenance(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        response: &str,
+        file: &Id,
+    ) -> Result<()> {
+        let records = &self.parts.records;
+        let Some(kept) = records.provenance_within(tx, scope, response).await? else {
+            return Ok(());
+        };
+        let mut provenance: Provenance =
+            serde_json::from_str(&kept).or_internal("reading a provenance")?;
+        scrub::provenance(&mut provenance, file.as_str());
+        let scrubbed = serde_json::to_string(&provenance).or_internal("writing a provenance")?;
+        records.put_provenance(tx, scope, response, &scrubbed).await
     }
 
     /// The ids of the conversation items that rested on the file.

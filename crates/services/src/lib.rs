@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cairn_automl::Trainer;
+use cairn_guard::links::Hosts;
 use cairn_guard::{Seal, Signer};
 use cairn_isolate::Isolate;
 use cairn_kernel::{Clock, Limits, Result, ResultExt, Secret, Shutdown, Tasks};
@@ -82,6 +83,8 @@ pub struct Settings {
     pub providers: BTreeMap<String, ProviderConfig>,
     /// What sources may read.
     pub sources: sources::SourceSettings,
+    /// Hosts that answers over documents may link to.
+    pub link_hosts: Hosts,
     /// Threads for embedding, and jobs of each kind at once.
     pub threads: usize,
 }
@@ -167,7 +170,9 @@ impl Services {
         let providers = Providers::new(&settings.providers)?;
         let encoder = settings.rerank_model.as_deref().map(CrossEncoder::load).transpose()?;
         let encoder = encoder.map(Reranker::cross_encoder);
-        let Settings { data, models, admin_keys, isolate, limits, llm, threads, .. } = settings;
+        let Settings {
+            data, models, admin_keys, isolate, limits, llm, link_hosts, threads, ..
+        } = settings;
         let source_settings = settings.sources;
         make_folders(&data)?;
         let records = Records::open(&data.join("records.db"), Clock::system()).await?;
@@ -254,7 +259,8 @@ impl Services {
             idempotency: idempotency::Idempotency::new(records.clone()),
             stores,
             sources: sources.clone(),
-            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
+            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone())
+                .linking_to(link_hosts),
             inference,
             providers,
             rankings: rankings::Rankings::new(records.clone()),

@@ -2,6 +2,7 @@
 
 mod erasure;
 mod models;
+mod provenance;
 mod rankings;
 mod rollouts;
 mod sources;
@@ -16,6 +17,9 @@ pub use erasure::{
     AccessList, Certificate, Erasure, ErasureKey, Purged, SetAccess, Tenant, Verification,
 };
 pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlias};
+pub use provenance::{
+    ModelIdentity, Replay, ReplayAnswer, ReplayChange, ReplayPassage, ReplayPlace, ReplayRequest,
+};
 pub use rankings::{RankingQuality, SetRanking, StoreRanking};
 pub use rollouts::{
     Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,

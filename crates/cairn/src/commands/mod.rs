@@ -7,6 +7,7 @@ mod ingest;
 mod keys;
 mod models;
 mod predict;
+mod replay;
 mod search;
 mod sources;
 mod train;
@@ -71,6 +72,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Outcome> {
         Command::Ingest(ingest) => Box::pin(ingest::run(&context.client()?, &ingest)).await,
         Command::Ask(ask) => ask::run(&context.client()?, &ask).await,
         Command::Search(search) => search::run(&context.client()?, &search).await,
+        Command::Replay(replay) => replay::run(&context.client()?, &replay).await,
         Command::Data(data) => data::run(&context.client()?, data).await,
         Command::Train(train) => train::run(&context.client()?, &train).await,
         Command::Predict(predict) => predict::run(&context.client()?, &predict).await,

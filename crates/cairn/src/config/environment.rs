@@ -25,7 +25,7 @@ pub(super) enum Shape {
 use Shape::{Flag, Names, Number, Paths, Text};
 
 /// Every key and the shape of its value.
-pub(super) const KEYS: [(&str, Shape); 29] = [
+pub(super) const KEYS: [(&str, Shape); 30] = [
     ("data", Text),
     ("listen", Text),
     ("oip_listen", Text),
@@ -55,6 +55,7 @@ pub(super) const KEYS: [(&str, Shape); 29] = [
     ("sources.folders", Paths),
     ("sources.allowed_hosts", Names),
     ("sources.private_networks", Flag),
+    ("guard.allowed_hosts", Names),
 ];
 
 /// Variables that others read: the command line, scripts and tests.

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cairn_guard::links::Hosts;
 use cairn_kernel::{Error, Limits, Result, ResultExt as _, Secret};
 use cairn_monitor::LogFormat;
 use cairn_services::sources::SourceSettings;
@@ -69,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) providers: BTreeMap<String, ProviderConfig>,
     /// What sources may read.
     pub(crate) sources: SourceSettings,
+    /// Hosts that answers over documents may link to.
+    pub(crate) allowed_hosts: Vec<String>,
 }
 
 impl Config {
@@ -116,6 +119,8 @@ impl Config {
                 raw.llm_context_tokens
             )));
         }
+        let allowed_hosts = raw.guard.allowed_hosts;
+        link_hosts(&allowed_hosts)?;
         let models_dir = match (raw.models_dir, home) {
             (Some(folder), _) => folder,
             (None, Some(home)) => home.join(".cache/cairn/models"),
@@ -147,6 +152,7 @@ impl Config {
             rerank_model: raw.rerank_model.as_deref().map(absolute).transpose()?,
             providers: providers(raw.providers)?,
             sources: sources(raw.sources)?,
+            allowed_hosts,
         })
     }
 
@@ -202,6 +208,7 @@ impl Config {
             "drain_seconds": self.drain.as_secs(),
             "allow_plain_http": self.allow_plain_http,
             "rerank_model": self.rerank_model,
+            "guard": {"allowed_hosts": self.allowed_hosts},
             "providers": self.providers.iter().map(|(name, provider)| (name, provider.shown()))
                 .collect::<BTreeMap<_, _>>(),
             "sources": {
@@ -211,6 +218,15 @@ impl Config {
             },
         })
     }
+}
+
+/// The hosts that links may lead to.
+///
+/// # Errors
+/// `Invalid` for what is no host name.
+pub(crate) fn link_hosts(names: &[String]) -> Result<Hosts> {
+    Hosts::new(names.iter().map(String::as_str))
+        .map_err(|error| Error::invalid(format!("guard.allowed_hosts: {}", error.message())))
 }
 
 /// Reads the providers' keys from where the configuration says they are.

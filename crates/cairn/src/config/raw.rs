@@ -41,6 +41,7 @@ pub(super) struct Raw {
     pub(super) rerank_model: Option<PathBuf>,
     pub(super) providers: BTreeMap<String, ProviderConfig>,
     pub(super) sources: RawSources,
+    pub(super) guard: RawGuard,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -49,6 +50,12 @@ pub(super) struct RawSources {
     pub(super) folders: Vec<PathBuf>,
     pub(super) allowed_hosts: Vec<String>,
     pub(super) private_networks: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGuard {
+    pub(super) allowed_hosts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,6 +88,7 @@ impl Default for Raw {
             rerank_model: None,
             providers: BTreeMap::new(),
             sources: RawSources::default(),
+            guard: RawGuard::default(),
         }
     }
 }

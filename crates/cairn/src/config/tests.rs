@@ -151,6 +151,16 @@ fn a_provider_is_a_table_and_its_key_stays_out_of_sight() {
 }
 
 #[test]
+fn hosts_are_a_list_in_the_file_and_in_the_environment() {
+    let file = "[guard]\nallowed_hosts = ['example.com']";
+    let config = read(file, &[], &Flags::default()).unwrap();
+    assert_eq!(config.allowed_hosts, ["example.com"]);
+    let environment = [("CAIRN_GUARD__ALLOWED_HOSTS", "a.org, *.b.org,")];
+    let config = read(file, &environment, &Flags::default()).unwrap();
+    assert_eq!(config.allowed_hosts, ["a.org", "*.b.org"]);
+}
+
+#[test]
 fn plain_http_beyond_this_machine_must_be_asked_for() {
     let open = Flags { listen: Some("0.0.0.0:80".into()), ..Flags::default() };
     let error = read("", &[], &open).unwrap().require_safe_listen().unwrap_err();
@@ -183,6 +193,7 @@ fn values_without_a_meaning_are_refused() {
         ("[log]\nformat = 'xml'", "text or json"),
         ("threads = 0", "at least 1"),
         ("llm_context_tokens = 8", "at least 512"),
+        ("[guard]\nallowed_hosts = ['https://example.com']", "guard.allowed_hosts"),
     ] {
         let text = refusal(file, &[]);
         assert!(text.contains(word), "{file}: {text}");

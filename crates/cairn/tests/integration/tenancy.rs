@@ -20,6 +20,7 @@ const OWNED: [&str; 8] = [
     "/v1/conversations/{",
     "/cairn/v1/files/{",
     "/cairn/v1/vector_stores/{",
+    "/cairn/v1/responses/{",
     "/cairn/v1/erasures/{",
     "/cairn/v1/sources/{",
 ];

@@ -28,7 +28,7 @@ pub(crate) fn seconds(millis: i64) -> i64 {
 
 /// A number by way of its shortest decimal form: widened as it is, 0.03 would be sent with 18
 /// digits.
-pub(super) fn decimal(number: f32) -> f64 {
+pub(crate) fn decimal(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
 
@@ -52,10 +52,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Listing {
 pub(crate) struct Included {
     /// The results of searches.
     pub(super) results: bool,
+    /// How answers came about.
+    pub(super) provenance: bool,
 }
 
 /// What `include` names for the results of searches.
 pub(super) const RESULTS: &str = "file_search_call.results";
+/// What `include` names for how an answer came about.
+const PROVENANCE: &str = "cairn.provenance";
 
 impl<S: Send + Sync> FromRequestParts<S> for Included {
     type Rejection = ApiError;
@@ -66,8 +70,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Included {
                 Error::invalid(format!("the query string does not fit: {}", rejection.body_text()))
             })?;
         let named = |name: &str| matches!(name, "include" | "include[]");
-        let results = pairs.iter().any(|(name, value)| named(name) && value == RESULTS);
-        Ok(Self { results })
+        let asked = |what: &str| pairs.iter().any(|(name, value)| named(name) && value == what);
+        Ok(Self { results: asked(RESULTS), provenance: asked(PROVENANCE) })
     }
 }
 
@@ -314,7 +318,7 @@ pub(super) fn hit(passage: Passage, explain: bool) -> SearchResult {
 }
 
 /// An entry for the usage ledger.
-pub(super) fn usage(
+pub(crate) fn usage(
     operation: &'static str,
     model: &str,
     tokens: (i64, i64),

@@ -9,6 +9,7 @@ use cairn_search::{Hit, Ranking, diversify, rescore};
 use cairn_serving::embed::Embedder;
 use cairn_serving::rerank::Reranker;
 use cairn_store::records::ChunkRow;
+use serde::{Deserialize, Serialize};
 
 use super::explain::Explain;
 use super::{Passage, passage};
@@ -20,7 +21,8 @@ pub(super) const RERANK_DEPTH: usize = 50;
 pub(super) const ASKED_SHARE: f32 = 0.4;
 
 /// Which reranker reads the best passages again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ranker {
     /// The program's own, where the ranking gives it a share.
     #[default]

@@ -13,13 +13,14 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 27] = deletes![
+const DELETES: [(&str, &str); 28] = deletes![
     "source_items",
     "sources",
     "remembered",
     "forgotten",
     "conversation_items",
     "conversations",
+    "provenance",
     "responses",
     "chunks",
     "store_files",

@@ -2,6 +2,7 @@
 //! finished object.
 
 use cairn_kernel::{Error, Id, Kind};
+use cairn_services::answer::Provenance;
 use cairn_services::retrieve::Passage;
 use cairn_wire::openai::{FileCitation, Response, ResponseExtra, ResponseUsage};
 use serde_json::{Map, Value, json};
@@ -37,6 +38,8 @@ pub(super) struct Ending {
     pub(super) usage: ResponseUsage,
     /// Without the nearest passages.
     pub(super) extra: ResponseExtra,
+    /// How it came about.
+    pub(super) provenance: Provenance,
 }
 
 /// Turns beats into events.
@@ -53,6 +56,7 @@ pub(super) struct Script {
     files: Vec<String>,
     /// Characters of each delta.
     pieces: Vec<usize>,
+    provenance: Option<Provenance>,
     next: u64,
     finished: bool,
 }
@@ -75,6 +79,7 @@ impl Script {
             nearest: Vec::new(),
             files: Vec::new(),
             pieces: Vec::new(),
+            provenance: None,
             next: 0,
             finished: false,
         }
@@ -123,6 +128,11 @@ impl Script {
         &self.response
     }
 
+    /// How the answer came about, once it is finished.
+    pub(super) fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
+    }
+
     /// The files of all passages that were found, whether the answer names them or not.
     pub(super) fn files(&self) -> &[String] {
         &self.files
@@ -143,6 +153,7 @@ impl Script {
         // What was written may be what could not be kept, for its document is gone.
         self.response.output.clear();
         self.response.cairn = None;
+        self.provenance = None;
         self.finished = false;
         self.response.status = "failed";
         self.response.error = Some(json!({"code": code, "message": error::message(failure)}));
@@ -286,6 +297,7 @@ impl Script {
         }
         self.response.model = ending.model;
         self.response.usage = Some(ending.usage);
+        self.provenance = Some(ending.provenance);
         let mut extra = ending.extra;
         extra.took = extra.took.filter(|_| self.explain);
         if extra.refused {

@@ -68,6 +68,9 @@ fn answer(text: &str, refused: Option<&str>, cut_off: bool) -> Step {
         input_tokens: 11,
         cached_tokens: 5,
         output_tokens: 7,
+        passages: Vec::new(),
+        stripped: Vec::new(),
+        provenance: Provenance::default(),
     }))
 }
 
