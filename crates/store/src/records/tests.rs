@@ -4,6 +4,7 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
 
 use super::*;
 
+mod sources;
 mod surface;
 
 struct Fixture {
