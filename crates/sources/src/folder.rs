@@ -78,6 +78,7 @@ impl FolderConfig {
         let place = found.as_deref().unwrap_or(&self.path);
         let below = |allowed: &PathBuf| {
             allowed.canonicalize().is_ok_and(|allowed| place.starts_with(allowed))
+                || (found.is_err() && place.starts_with(allowed))
         };
         if !folders.iter().any(below) {
             return Err(Error::new(

@@ -122,6 +122,9 @@ async fn a_folder_that_is_not_allowed_is_refused_with_the_remedy() {
     assert_eq!(refused(&led, &place.env()).kind(), Kind::Forbidden);
     let missing = FolderConfig { path: place.at("none"), ..config.clone() };
     assert_eq!(refused(&missing, &place.env()).kind(), Kind::NotFound);
+    let unmounted = Environment { folders: vec![place.at("none")], ..Environment::default() };
+    assert_eq!(refused(&missing, &unmounted).kind(), Kind::NotFound);
+    assert_eq!(refused(&missing, &Environment::default()).kind(), Kind::Forbidden);
     for path in ["docs", "/srv/../etc"] {
         let wrong = FolderConfig { path: PathBuf::from(path), ..config.clone() };
         assert_eq!(wrong.check().unwrap_err().kind(), Kind::Invalid, "{path}");

@@ -5,6 +5,7 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
 use super::*;
 
 mod rankings;
+mod sources;
 mod surface;
 
 struct Fixture {
