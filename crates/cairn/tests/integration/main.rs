@@ -6,6 +6,7 @@
 
 mod access;
 mod bad_input;
+mod connectors;
 mod documents;
 mod erasure;
 mod provenance;

@@ -45,7 +45,7 @@ async fn add(caller: &Caller, store: &str, folder: &Path) -> Result<String> {
 }
 
 /// The source once it rests.
-async fn settled(caller: &Caller, source: &str) -> Result<Value> {
+pub(crate) async fn settled(caller: &Caller, source: &str) -> Result<Value> {
     for _ in 0..1200 {
         let (status, shown) = caller.get(&format!("/cairn/v1/sources/{source}")).await?;
         ensure!(status == StatusCode::OK, "{shown}");
@@ -57,7 +57,7 @@ async fn settled(caller: &Caller, source: &str) -> Result<Value> {
     anyhow::bail!("the source did not come to rest within a minute")
 }
 
-async fn sync(caller: &Caller, source: &str, how: Value) -> Result<Value> {
+pub(crate) async fn sync(caller: &Caller, source: &str, how: Value) -> Result<Value> {
     caller.json(Method::POST, &format!("/cairn/v1/sources/{source}/sync"), &how).await?;
     settled(caller, source).await
 }
@@ -72,7 +72,7 @@ async fn holding(caller: &Caller, store: &str, query: &str, word: &str) -> Resul
     Ok(files.filter_map(|hit| hit["file_id"].as_str().map(str::to_owned)).collect())
 }
 
-async fn found(caller: &Caller, store: &str, word: &str) -> Result<usize> {
+pub(crate) async fn found(caller: &Caller, store: &str, word: &str) -> Result<usize> {
     Ok(holding(caller, store, &format!("the parcel called {word}"), word).await?.len())
 }
 
