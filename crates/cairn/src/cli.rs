@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Search(Search),
     /// Run the search of an answer again, and say what has changed since
     Replay(Replay),
+    /// Measure how well a store finds and answers questions; ends with 3 when it got worse
+    Eval(Eval),
     /// Load and query tables
     #[command(subcommand)]
     Data(Data),
@@ -135,6 +137,48 @@ pub(crate) struct Replay {
     pub(crate) answer: bool,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Eval {
+    /// The store's name or id
+    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) source: Questions,
+    /// A JSON file with the configurations to compare [default: the store as it is]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) configurations: Option<PathBuf>,
+    /// Learn the store's ranking from the questions; never from generated probes
+    #[arg(long)]
+    pub(crate) tune: bool,
+    /// Have the questions answered as well, and measure the answers
+    #[arg(long)]
+    pub(crate) answers: bool,
+    /// Write the report with plots to this HTML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// The seed of the intervals and of generated questions
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Where the questions come from: one of them. The same again is the same question set, so that a
+/// run is compared with the one before it.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Questions {
+    /// A JSON or JSONL file: question, relevant, expected_answer, answerable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) questions: Option<PathBuf>,
+    /// So many questions generated from the store's documents
+    #[arg(long, value_name = "N")]
+    pub(crate) generate: Option<u32>,
+    /// A question set that is there, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) question_set: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -512,6 +556,9 @@ mod tests {
             "cairn sources sync src_1 --confirm-deletes --wait",
             "cairn sources remove src_1 --keep-files",
             "cairn erase --file file-1 --json",
+            "cairn eval papers --questions q.jsonl --configurations c.json --tune --answers --json",
+            "cairn eval papers --generate 50 --seed 3 --report out.html",
+            "cairn eval papers --question-set qset_1",
             "cairn erase --tenant t",
             "cairn verify --json --data d",
             "cairn purge",
@@ -527,6 +574,8 @@ mod tests {
             "cairn sources add --store s --folder /a --config-file b",
             "cairn erase",
             "cairn erase --file file-1 --store vs_1",
+            "cairn eval papers",
+            "cairn eval papers --questions q.jsonl --generate 5",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

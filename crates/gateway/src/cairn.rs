@@ -3,9 +3,11 @@
 pub(crate) mod access;
 pub(crate) mod datasets;
 pub(crate) mod erasures;
+pub(crate) mod evaluations;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod provenance;
+pub(crate) mod question_sets;
 pub(crate) mod rankings;
 pub(crate) mod rollouts;
 pub(crate) mod sources;
@@ -72,6 +74,17 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/sources/{id}/pause", post(sources::pause))
         .route("/cairn/v1/sources/{id}/resume", post(sources::resume))
         .route("/cairn/v1/sources/{id}/items", get(sources::items))
+        .route("/cairn/v1/question_sets", get(question_sets::list).post(question_sets::create))
+        .route(
+            "/cairn/v1/question_sets/{id}",
+            get(question_sets::show).delete(question_sets::delete),
+        )
+        .route("/cairn/v1/question_sets/{id}/questions", get(question_sets::questions))
+        .route("/cairn/v1/evaluations", get(evaluations::list).post(evaluations::create))
+        .route("/cairn/v1/evaluations/{id}", get(evaluations::show).delete(evaluations::delete))
+        .route("/cairn/v1/evaluations/{id}/cancel", post(evaluations::cancel))
+        .route("/cairn/v1/evaluations/{id}/results", get(evaluations::results))
+        .route("/cairn/v1/evaluations/{id}/report", get(evaluations::report))
         .route("/cairn/v1/files/{id}/text", get(text::text))
         .route("/cairn/v1/files/{id}/access", get(access::show).put(access::set))
         .route("/cairn/v1/responses/{id}/provenance", get(provenance::show))

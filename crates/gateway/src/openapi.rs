@@ -4,8 +4,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::cairn::{
-    access, datasets, erasures, keys, models, provenance, rankings, rollouts, sources, status,
-    text, training,
+    access, datasets, erasures, evaluations, keys, models, provenance, question_sets, rankings,
+    rollouts, sources, status, text, training,
 };
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
@@ -48,6 +48,10 @@ use crate::openai::{
         sources::create, sources::list, sources::show, sources::update, sources::delete,
         sources::sync, sources::pause, sources::resume, sources::items,
         provenance::show, provenance::replay,
+        question_sets::create, question_sets::list, question_sets::show, question_sets::delete,
+        question_sets::questions,
+        evaluations::create, evaluations::list, evaluations::show, evaluations::cancel,
+        evaluations::delete, evaluations::results, evaluations::report,
     ),
     modifiers(&Security)
 )]

@@ -101,4 +101,10 @@ fn data() {
     describe_counter!("cairn_tables_rows_total", "Rows imported");
     describe_histogram!("cairn_tables_query_seconds", Unit::Seconds, "Time of an SQL query");
     describe_counter!("cairn_training_runs_total", "Training runs, by outcome");
+    describe_counter!("cairn_evaluations_total", "Evaluations, by outcome");
+    describe_counter!("cairn_eval_worse_total", "Evaluations worse than the one before them");
+    describe_gauge!(
+        "cairn_eval_quality",
+        "Figures of the newest evaluation's first configuration, by metric"
+    );
 }

@@ -259,6 +259,18 @@ pub(crate) fn scope_of(job: &cairn_pipelines::Job) -> Result<Scope> {
     Ok(Scope::grant(Id::from_raw(&job.tenant_id), Id::from_raw(&job.principal_id), role))
 }
 
+/// As [`scope_of`], speaking for the users and groups that the caller spoke for.
+///
+/// # Errors
+/// `Internal` when the job's row names an unknown role.
+#[expect(clippy::disallowed_methods, reason = "the job runner acts for an authenticated caller")]
+pub(crate) fn scope_of_speaker(
+    job: &cairn_pipelines::Job,
+    principals: Vec<String>,
+) -> Result<Scope> {
+    Ok(scope_of(job)?.with_principals(principals))
+}
+
 /// The scope in which a rollout acts by itself: that of the caller who set it.
 ///
 /// # Errors

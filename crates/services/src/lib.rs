@@ -11,6 +11,7 @@ pub mod chat;
 pub mod conversations;
 pub mod datasets;
 pub mod erase;
+pub mod evaluations;
 pub mod files;
 pub mod idempotency;
 pub mod ingest;
@@ -18,6 +19,7 @@ pub mod integrity;
 pub mod llms;
 pub mod models;
 pub mod projection;
+pub mod question_sets;
 pub mod rankings;
 mod refresh;
 pub mod rerank;
@@ -146,6 +148,10 @@ pub struct UseCases {
     pub models: models::Models,
     /// Their rollouts.
     pub rollouts: rollouts::Rollouts,
+    /// Question sets.
+    pub question_sets: question_sets::QuestionSets,
+    /// Runs over them.
+    pub evaluations: evaluations::Evaluations,
     /// The usage ledger.
     pub usage: usage::Usage,
     /// The search index and its upkeep.
@@ -268,6 +274,8 @@ impl Services {
             responses: responses::Responses::new(records.clone()),
             conversations: conversations::Conversations::new(records.clone()),
             training: training::Training::new(records.clone(), queue.clone()),
+            question_sets: question_sets::QuestionSets::new(records.clone(), queue.clone()),
+            evaluations: evaluations::Evaluations::new(records.clone(), queue.clone()),
             models,
             rollouts,
             usage,
@@ -307,20 +315,44 @@ impl Services {
             trainer: Trainer::new(isolate, limits.train_memory_bytes),
             scratch: data.join("scratch"),
         };
-        let handlers: [Arc<dyn cairn_pipelines::Handler>; 4] = [
+        let handlers: Vec<Arc<dyn cairn_pipelines::Handler>> = vec![
             Arc::new(ingest),
             Arc::new(train),
             Arc::new(refresh.clone()),
             Arc::new(sources::SyncJob { sources }),
+            Arc::new(services.evaluate_job()),
+            Arc::new(services.generate_job()),
         ];
         services.start(tasks, handlers, refresh);
         Ok(services)
     }
 
+    /// Does the runs of evaluations.
+    fn evaluate_job(&self) -> evaluations::EvaluateJob {
+        evaluations::EvaluateJob {
+            records: self.records.clone(),
+            retrieve: self.retrieve.clone(),
+            answers: self.answers.clone(),
+            rerank: self.rerank.clone(),
+            rankings: self.rankings.clone(),
+            usage: self.usage.clone(),
+        }
+    }
+
+    /// Writes the questions of sets that are generated.
+    fn generate_job(&self) -> question_sets::GenerateJob {
+        question_sets::GenerateJob {
+            records: self.records.clone(),
+            retrieve: self.retrieve.clone(),
+            inference: self.inference.clone(),
+            usage: self.usage.clone(),
+        }
+    }
+
     fn start(
         &self,
         tasks: &Tasks,
-        handlers: [Arc<dyn cairn_pipelines::Handler>; 4],
+        handlers: Vec<Arc<dyn cairn_pipelines::Handler>>,
         refresh: refresh::Refresh,
     ) {
         let (queue, this) = (self.queue.clone(), self.clone());

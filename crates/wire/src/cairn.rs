@@ -1,6 +1,7 @@
 //! What has no standard: `/cairn/v1`.
 
 mod erasure;
+mod evaluations;
 mod models;
 mod provenance;
 mod rankings;
@@ -15,6 +16,11 @@ use utoipa::ToSchema;
 
 pub use erasure::{
     AccessList, Certificate, Erasure, ErasureKey, Purged, SetAccess, Tenant, Verification,
+};
+pub use evaluations::{
+    CreateEvaluation, CreateQuestionSet, Evaluation, EvaluationConfiguration, EvaluationQuery,
+    EvaluationRanking, EvaluationResult, GenerateQuestions, QuestionCounts, QuestionSet,
+    QuestionSetPlace, RelevantPlace, SetQuestion,
 };
 pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlias};
 pub use provenance::{

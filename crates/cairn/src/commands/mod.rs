@@ -3,6 +3,7 @@
 mod ask;
 mod data;
 mod doctor;
+mod eval;
 mod ingest;
 mod keys;
 mod models;
@@ -32,6 +33,8 @@ pub(crate) enum Outcome {
     Done,
     /// Some of it failed, which was said.
     Failed,
+    /// It was done, and what was measured got worse, which was said.
+    Worse,
     /// A second signal broke it off.
     Interrupted,
 }
@@ -73,6 +76,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Outcome> {
         Command::Ask(ask) => ask::run(&context.client()?, &ask).await,
         Command::Search(search) => search::run(&context.client()?, &search).await,
         Command::Replay(replay) => replay::run(&context.client()?, &replay).await,
+        Command::Eval(eval) => Box::pin(eval::run(&context.client()?, &eval)).await,
         Command::Data(data) => data::run(&context.client()?, data).await,
         Command::Train(train) => train::run(&context.client()?, &train).await,
         Command::Predict(predict) => predict::run(&context.client()?, &predict).await,

@@ -13,7 +13,7 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 28] = deletes![
+const DELETES: [(&str, &str); 32] = deletes![
     "source_items",
     "sources",
     "remembered",
@@ -22,6 +22,10 @@ const DELETES: [(&str, &str); 28] = deletes![
     "conversations",
     "provenance",
     "responses",
+    "evaluation_results",
+    "evaluations",
+    "questions",
+    "question_sets",
     "chunks",
     "store_files",
     "file_batches",
