@@ -9,6 +9,7 @@ mod bad_input;
 mod connectors;
 mod documents;
 mod erasure;
+mod evaluation;
 mod provenance;
 mod ranking;
 mod refresh;

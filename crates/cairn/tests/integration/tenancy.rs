@@ -12,7 +12,7 @@ const PLANTED: &str = "zanzibarquartz";
 const PUBLIC: [&str; 3] = ["/v2", "/v2/health/live", "/v2/health/ready"];
 
 /// Whose things are named in a path: asking for them must fail.
-const OWNED: [&str; 8] = [
+const OWNED: [&str; 12] = [
     "/v1/files/{",
     "/v1/uploads/{",
     "/v1/vector_stores/{",
@@ -23,6 +23,8 @@ const OWNED: [&str; 8] = [
     "/cairn/v1/responses/{",
     "/cairn/v1/erasures/{",
     "/cairn/v1/sources/{",
+    "/cairn/v1/question_sets/{",
+    "/cairn/v1/evaluations/{",
 ];
 
 /// What the owner has, by the name of its parameter.
@@ -36,6 +38,8 @@ struct Owned {
     item: String,
     erasure: String,
     source: String,
+    question_set: String,
+    evaluation: String,
 }
 
 fn id(answer: &Value, pointer: &str) -> Result<String> {
@@ -76,6 +80,11 @@ async fn everything(scene: &Scene, owner: &Caller) -> Result<Owned> {
     let wish = json!({"vector_store_id": owner.store("kept").await?, "name": PLANTED,
         "config": {"type": "folder", "path": folder}});
     let source = owner.json(Method::POST, "/cairn/v1/sources", &wish).await?;
+    let asked = json!({"question": format!("Who keeps {PLANTED}?"), "relevant": [file]});
+    let set = json!({"store": store, "name": PLANTED, "questions": [asked]});
+    let set = id(&owner.json(Method::POST, "/cairn/v1/question_sets", &set).await?, "/id")?;
+    let run = json!({"question_set": set, "configurations": [{"name": PLANTED, "answers": true}]});
+    let run = id(&owner.json(Method::POST, "/cairn/v1/evaluations", &run).await?, "/id")?;
     owner.import("secrets", &format!("name,score\n{PLANTED},1\nother,2\n")).await?;
     Ok(Owned {
         file,
@@ -87,6 +96,8 @@ async fn everything(scene: &Scene, owner: &Caller) -> Result<Owned> {
         item: id(&items, "/data/0/id")?,
         erasure: id(&deleted.json().await?, "/cairn/erasure")?,
         source: id(&source, "/id")?,
+        question_set: set,
+        evaluation: run,
     })
 }
 
@@ -122,6 +133,8 @@ async fn no_route_shows_another_tenants_words_whatever_id_is_sent() -> Result<()
         format!("/v1/conversations/{}/items/{}", owned.conversation, owned.item),
         format!("/cairn/v1/erasures/{}", owned.erasure),
         format!("/cairn/v1/sources/{}", owned.source),
+        format!("/cairn/v1/question_sets/{}", owned.question_set),
+        format!("/cairn/v1/evaluations/{}", owned.evaluation),
         "/cairn/v1/datasets/secrets".to_owned(),
     ] {
         ensure!(owner.get(&path).await?.0 == StatusCode::OK, "{path} is gone");
@@ -178,6 +191,8 @@ fn fill(path: &str, owned: &Owned) -> Result<Vec<String>> {
         ("/v1/conversations/", &owned.conversation),
         ("/v1/erasures/", &owned.erasure),
         ("/v1/sources/", &owned.source),
+        ("/v1/question_sets/", &owned.question_set),
+        ("/v1/evaluations/", &owned.evaluation),
         ("/v1/keys/", &owned.file),
         ("/v1/models/", &owned.file),
         ("/v1/training_runs/", &owned.file),
@@ -211,7 +226,7 @@ fn fill(path: &str, owned: &Owned) -> Result<Vec<String>> {
 
 /// Bodies that name the owner's things in every way there is.
 fn bodies(owned: &Owned) -> Vec<Value> {
-    let Owned { file, store, response, conversation, .. } = owned;
+    let Owned { file, store, response, conversation, question_set, .. } = owned;
     let tool = json!([{"type": "file_search", "vector_store_ids": [store]}]);
     let asking = "Who keeps the password?";
     vec![
@@ -232,6 +247,10 @@ fn bodies(owned: &Owned) -> Vec<Value> {
         json!({"model": "cairn", "input": asking, "tools": tool}),
         json!({"model": "cairn", "input": asking, "previous_response_id": response}),
         json!({"model": "cairn", "input": asking, "conversation": conversation}),
+        json!({"store": store, "questions": [{"question": asking, "relevant": [file]}]}),
+        json!({"store": store, "generate": {"count": 5}}),
+        json!({"store": store, "question_set": question_set}),
+        json!({"question_set": question_set, "configurations": [{"name": "c", "answers": true}]}),
         json!({"dataset": "secrets", "target": "score", "model": "secrets_score", "sql": "SELECT * FROM secrets"}),
     ]
 }

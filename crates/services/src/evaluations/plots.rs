@@ -250,7 +250,7 @@ mod tests {
         for svg in [
             grouped_bars(&evil, &[group], &names),
             time_bars(&evil, &[(evil.clone(), 1.0, 2.0)]),
-            lines(&evil, &[evil.clone()], &[(evil.clone(), vec![mark])]),
+            lines(&evil, std::slice::from_ref(&evil), &[(evil.clone(), vec![mark])]),
         ] {
             assert!(!svg.contains("<script") && !svg.contains("<b>"), "{svg}");
             assert!(!svg.contains('\u{202e}'));

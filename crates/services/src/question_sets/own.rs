@@ -127,7 +127,8 @@ fn parse(number: usize, value: Value) -> Result<Question> {
                 .to_owned(),
         ));
     }
-    if !sent.answerable && !(relevant.is_empty() && expected.is_empty()) {
+    let judged = !relevant.is_empty() || !expected.is_empty();
+    if judged && !sent.answerable {
         return Err(fault(
             "it is not answerable, so it can have neither relevant files nor an expected answer"
                 .to_owned(),
