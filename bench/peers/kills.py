@@ -3,7 +3,7 @@
     python kills.py [KILLS] [--seed SEED] [--keep FOLDER]
 
 Clients upload, attach (singly and in batches), detach, change attributes and access lists, delete files and stores,
-purge and verify, all at once, and note what was answered. The server's process is killed with SIGKILL a moment after
+re-index, purge and verify, all at once, and note what was answered. The server's process is killed with SIGKILL a moment after
 it is ready, or while it starts. Every twenty kills, and at the end, everything it tells is compared with the notes:
 bytes, listings, counts, attributes and access lists, each file's unique token in the search, and `cairn verify`. After
 the last one everything is purged, and no byte of a deleted document may be left in the data folder.
@@ -46,6 +46,7 @@ STARTING = (0.0, 0.25)
 STARTING_SHARE = 0.15
 READY_SECONDS = 60
 SHARED = "everybody's"
+REINDEX = "/cairn/v1/vector_stores/{id}/reindex"
 READERS = ("user:ada", "user:bo")
 
 
@@ -99,6 +100,7 @@ class Client(threading.Thread):
         self.serial = itertools.count(1)
         self.journal = Journal()
         self.reader = {"authorization": reader}
+        self.reindexes = REINDEX in server.call("GET", "/openapi.json").json()["paths"]
         self.seen, self.touched = 0, collections.deque[tuple[File, str]](maxlen=3)
         self.acknowledged = self.unanswered = self.refused = 0
         self.failures: list[str] = []
@@ -119,7 +121,7 @@ class Client(threading.Thread):
                 except Exception as error:  # noqa: BLE001
                     self.failures.append(f"{self.name}: {type(error).__name__}: {error}")
 
-    def call(self, method: str, path: str, doubt, **more):
+    def call(self, method: str, path: str, doubt, may_refuse: tuple[int, ...] = (), **more):
         """The answer to a call; none when it did not come, and then `doubt` notes that it may have happened."""
         try:
             answer = self.http.request(method, path, **more)
@@ -138,7 +140,8 @@ class Client(threading.Thread):
                 self.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
             return None
         if answer.status_code >= 400:
-            self.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+            if answer.status_code not in may_refuse:
+                self.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
             return None
         self.acknowledged += 1
         return answer.json()
@@ -150,6 +153,7 @@ class Client(threading.Thread):
         acts = {
             self.upload: more, self.attach: 8, self.attach_batch: 4, self.set_attributes: 5, self.set_access: 4,
             self.detach: 3, self.delete: less + 2, self.make_store: 1, self.delete_store: 1, self.look: 4, self.tidy: 0.3,
+            self.reindex: 0.4 if self.reindexes else 0,
         }
         self.draw.choices(list(acts), list(acts.values()))[0]()
 
@@ -329,6 +333,14 @@ class Client(threading.Thread):
                 answer = self.http.get(f"/v1/files/{file.id}/content")
                 if answer.content != file.body and (answer.status_code < 500 or self.gate.is_ready):
                     self.failures.append(f"{file.id} has other bytes: {answer.status_code} {answer.content[:100]!r}")
+
+    def reindex(self) -> None:
+        """A store that is cut anew tells the same."""
+        store = self.draw.choice([self.shared, *self.journal.sure_stores()])
+        fixed = {"type": "static", "max_tokens": self.draw.randint(150, 800), "overlap_tokens": 0}
+        body = self.draw.choice([{}, {"chunking": fixed}])
+        # One that is under way is not overtaken.
+        self.call("POST", REINDEX.replace("{id}", store), lambda: None, may_refuse=(409,), json=body)
 
     def tidy(self) -> None:
         """Upkeep changes nothing of what is told."""
