@@ -192,7 +192,7 @@ fn serve(stream: &mut (impl Read + Write), state: &Mutex<State>) -> std::io::Res
             }
             if command.starts_with("UID FETCH") && command.contains("HEADER") && state.breaks_off {
                 let end = answer.find("* 2 FETCH").unwrap_or(answer.len());
-                stream.write_all(answer[..end].as_bytes())?;
+                stream.write_all(&answer.as_bytes()[..end])?;
                 return stream.flush();
             }
         }

@@ -118,9 +118,7 @@ impl TokenSink for Reader {
                 }
             }
             Token::TagToken(tag) if tag.kind == TagKind::EndTag => {
-                if state.unread.as_deref() == Some(&*tag.name) {
-                    state.unread = None;
-                }
+                state.unread = state.unread.take().filter(|unread| **unread != *tag.name);
             }
             Token::TagToken(tag) => return state.open(&tag, &self.token),
             _ => {}
@@ -130,6 +128,12 @@ impl TokenSink for Reader {
 }
 
 impl State {
+    fn close(&mut self, name: &str) {
+        if self.unread.as_deref() == Some(name) {
+            self.unread = None;
+        }
+    }
+
     fn open(&mut self, tag: &Tag, token: &str) -> TokenSinkResult<()> {
         let name = &*tag.name;
         if self.unread.is_none() {
