@@ -45,7 +45,9 @@ impl Canary {
         let mut windows: Vec<[u8; WINDOW]> = Vec::new();
         for form in self.forms() {
             let plain: Vec<u8> = form.chars().filter_map(plain).collect();
-            windows.extend(plain.windows(WINDOW).filter_map(|some| some.try_into().ok()));
+            windows.extend(
+                plain.windows(WINDOW).filter_map(|some| <[u8; WINDOW]>::try_from(some).ok()),
+            );
         }
         windows.sort_unstable();
         windows.dedup();
