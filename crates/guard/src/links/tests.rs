@@ -107,21 +107,21 @@ fn the_result_does_not_depend_on_where_the_pieces_were_cut() {
 /// Whether a page would fetch or lead anywhere: what is left must not, whatever went in.
 fn leads_out(text: &str) -> bool {
     let lower = text.to_lowercase();
-    let behind = |word: &str, begins: &dyn Fn(&str) -> bool| {
-        lower.match_indices(word).any(|(at, _)| begins(&lower[at + word.len()..]))
-    };
-    let foreign = |value: &str| {
-        let value = value.trim_start();
-        let value = value.strip_prefix(['"', '\'', '<']).unwrap_or(value);
-        value.trim_start_matches([' ', '\n', '\\']).starts_with("//evil")
+    let behind = |word: &str, quotes: &[char], between: &[char]| {
+        lower.match_indices(word).any(|(at, _)| {
+            let value = lower[at + word.len()..].trim_start();
+            let value = value.strip_prefix(quotes).unwrap_or(value);
+            value.trim_start_matches(between).starts_with("//evil")
+        })
     };
     let named = lower.match_indices("www.evil").any(|(at, _)| {
         let before = lower[..at].chars().next_back();
         before.is_none_or(|before| before.is_whitespace() || "*_~(".contains(before))
     });
-    named
-        || lower.contains("https://evil.net")
-        || ["](", "]:", "<img src=", "<a href="].iter().any(|word| behind(word, &foreign))
+    let linked = ["](", "]:"].iter().any(|word| behind(word, &['<'], &['\\']));
+    let tagged =
+        ["<img src=", "<a href="].iter().any(|word| behind(word, &['"', '\''], &[' ', '\n']));
+    named || linked || tagged || lower.contains("https://evil.net")
 }
 
 #[test]

@@ -4,6 +4,7 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
 
 use super::*;
 
+mod evaluations;
 mod rankings;
 mod sources;
 mod surface;
