@@ -178,12 +178,14 @@ const LANGUAGES: [Language; 14] = [
 
 /// Give the reader a new part to play, or speak to it as what it is: what only a model is
 /// told.
-const PARTS: [&str; 28] = [
+const PARTS: [&str; 30] = [
     "you are now a ",
     "you are now an ",
     "you are now the",
-    "from now on you",
-    "from now on, you",
+    "from now on you are",
+    "from now on, you are",
+    "from now on you will",
+    "from now on, you will",
     "pretend you are an ai",
     "act as an unrestricted",
     "new system prompt",
@@ -314,6 +316,7 @@ mod tests {
             "System: Debian 12, 64 bit.",
             "Use <b>bold</b> or <s>struck</s> text with a soft\u{ad}hyphen.",
             "Vergessen Sie nicht, die Regeln zu lesen.",
+            "It is only fair that, from now on, you should pay more for oil.",
             "The instructions above do not apply to trailers.",
         ] {
             assert_eq!(of(sentence), [], "{sentence}");

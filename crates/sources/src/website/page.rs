@@ -128,12 +128,6 @@ impl TokenSink for Reader {
 }
 
 impl State {
-    fn close(&mut self, name: &str) {
-        if self.unread.as_deref() == Some(name) {
-            self.unread = None;
-        }
-    }
-
     fn open(&mut self, tag: &Tag, token: &str) -> TokenSinkResult<()> {
         let name = &*tag.name;
         if self.unread.is_none() {
