@@ -38,5 +38,5 @@ bench: ## Run the benches, each against its peer; ARGS go to the bench program
 bench-peers: ## Run one bench of bench/peers: ARGS="llm", "tensor", "chaos" ...
 	@scripts/bench-peers.sh $(ARGS)
 
-soak: build ## Kill the server while it ingests 1,000 files; erase 100 of 1,000 documents
+soak: build ## Kill the server 1,000 times under load, and while it ingests 1,000 files; erase 100 of 1,000 documents
 	@scripts/soak.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The crash and erasure tests in their long form: 1,000 documents.
+# The crash and erasure tests in their long form: 1,000 documents, 1,000 kills.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 venv=$("$ROOT/scripts/venv.sh")
 "$ROOT/scripts/models.sh"

@@ -16,7 +16,7 @@ LONG_BY_NATURE = {"console/src/api/openapi.ts"}
 # Which crate of ours may depend on which: lower layers only, and no skill on a sibling.
 BASE = {"kernel"}
 LOW = BASE | {"isolate", "onnx", "wire"}
-SKILLS = {"documents", "search", "tables", "automl", "serving", "pipelines", "guard", "monitor"}
+SKILLS = {"documents", "search", "tables", "automl", "serving", "pipelines", "guard", "monitor", "sources"}
 MAY_USE = {
     "kernel": set(),
     "wire": BASE,
@@ -31,10 +31,11 @@ MAY_USE = {
     "pipelines": LOW | {"store"},
     "guard": LOW,
     "monitor": LOW,
+    "sources": LOW,
     "services": LOW | SKILLS | {"store"},
     "gateway": BASE | {"wire", "services", "monitor"},
     "cairn": LOW | SKILLS | {"store", "services", "gateway"},
-    "bench": LOW | SKILLS | {"store"},
+    "bench": LOW | SKILLS | {"store", "services"},
 }
 
 # Engines that only their owners may name.

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -70,7 +71,8 @@ class MlServer:
             "name": "abalone", "implementation": "mlserver_onnx.OnnxModel", "parameters": {"uri": str(folder / "model.onnx")}}))
         program = pathlib.Path(sys.executable).parent / "mlserver"
         self.log = open(folder / "log", "wb")
-        self.process = subprocess.Popen([program, "start", str(folder)], cwd=folder, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([program, "start", str(folder)], cwd=folder, stdout=self.log, stderr=self.log,
+                                        start_new_session=True)
         self.url = f"http://127.0.0.1:{port}"
         for _ in range(240):
             try:
@@ -80,6 +82,11 @@ class MlServer:
                 pass
             time.sleep(0.25)
         raise SystemExit("MLServer did not start:\n" + (folder / "log").read_text()[-2000:])
+
+    def stop(self) -> None:
+        """Ends it with its workers, which outlive a signal to the first process."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
 
 
 def load(folder: pathlib.Path, url: str, key: str | None, body: dict, clients: int) -> tuple[float, float]:
@@ -120,8 +127,7 @@ def main() -> None:
                       f"MLServer {middle[1][0]:.0f} requests/s (p50 {middle[1][1]:.2f} ms), ratio {ratio:.1f}", flush=True)
         finally:
             if peer:
-                peer.process.terminate()
-                peer.process.wait(30)
+                peer.stop()
             server.stop()
 
 

@@ -10,6 +10,7 @@ command's status, or with 1 when the server did not stop cleanly.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import secrets
@@ -69,6 +70,12 @@ class Server:
 
     def start(self) -> Server:
         """Starts the program and waits until it is ready and its engines are loaded."""
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def launch(self) -> None:
+        """Starts the program."""
         program = binary()
         if not program.is_file():
             raise FileNotFoundError(f"{program} is missing: run `cargo build -p cairn`, or set CAIRN_BIN")
@@ -77,8 +84,6 @@ class Server:
             self.process = subprocess.Popen(
                 command, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        self.wait_ready()
-        return self
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -122,6 +127,16 @@ class Server:
         """Ends the server as a power cut would: no signal handler runs."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(STOP_SECONDS)
+
+    def kill_all(self) -> None:
+        """As `kill`, and ends the children that outlive it; nothing when no server runs."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        self.kill()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
     def stop(self) -> int:
         """Asks the server to drain and end; its exit status."""

@@ -1,6 +1,6 @@
 """Power cuts, dying children and stops under load: what was acknowledged stays.
 
-SOAK=1 takes 1,000 files instead of 200.
+SOAK=1 takes 1,000 files instead of 200, and 1,000 kills instead of 12.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 
@@ -16,7 +18,10 @@ import openai
 import pytest
 from openai import OpenAI
 
+from cairn_server import REPOSITORY
+
 FILES = 1000 if os.environ.get("SOAK") == "1" else 200
+KILLS = 1000 if os.environ.get("SOAK") == "1" else 12
 SETTLE_SECONDS = 600
 
 
@@ -75,6 +80,42 @@ def test_a_kill_in_the_middle_of_ingesting_loses_and_doubles_nothing(own_server)
         found = client.vector_stores.search(store, query=f"token {token}", max_num_results=20).data
         holding = [hit.file_id for hit in found if token in hit.content[0].text]
         assert holding == [files[number]], f"{token} stands once, in its file; found in {holding}"
+
+
+def test_attributes_and_access_lists_that_were_set_survive_a_kill(own_server):
+    client = stock_client(own_server)
+    store = client.vector_stores.create(name="expeditions").id
+    files = upload_all(own_server, 3)
+    client.vector_stores.file_batches.create(store, file_ids=files)
+    assert wait_settled(client, store).completed == 3
+    # What was read before is on the disk; only the changes are at stake.
+    assert own_server.stop() == 0
+    own_server.start()
+    client.vector_stores.files.update(files[0], vector_store_id=store, attributes={"leader": "ada"})
+    own_server.call("PUT", f"/cairn/v1/files/{files[1]}/access", json={"access": ["user:ada"]})
+    own_server.call("PUT", f"/cairn/v1/files/{files[2]}/access", json={"access": ["user:bo"]})
+    own_server.kill()
+
+    own_server.start()
+    led = {"type": "eq", "key": "leader", "value": "ada"}
+    found = client.vector_stores.search(store, query="the pass", filters=led, max_num_results=20).data
+    assert [hit.file_id for hit in found] == [files[0]]
+    wanted = {"tenant": "default", "role": "viewer", "principals": ["user:ada"]}
+    ada = own_server.call("POST", "/cairn/v1/keys", json=wanted).json()["key"]
+    answer = own_server.call(
+        "POST", f"/v1/vector_stores/{store}/search", headers={"authorization": f"Bearer {ada}"},
+        json={"query": "the pass", "max_num_results": 20},
+    )
+    assert {hit["file_id"] for hit in answer.json()["data"]} == {files[0], files[1]}
+
+
+@pytest.mark.timeout(5400)
+def test_kills_at_random_moments_lose_and_double_nothing():
+    """Uploads, attachments, deletes, attributes and access lists: see bench/peers/kills.py."""
+    program = REPOSITORY / "bench" / "peers" / "kills.py"
+    done = subprocess.run([sys.executable, program, str(KILLS)], capture_output=True, text=True, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 COUNT = [{"role": "user", "content": "Count from one to five hundred in words, one number after another."}]

@@ -1,10 +1,13 @@
-//! Speed at size: latency with the query's embedding, with filters and access lists, and
-//! recall against exact search.
+//! Speed at size: the index alone, the product's own path from the text of a query to
+//! passages, each with filters and access lists, where the time goes, and recall against
+//! exact search.
 //!
 //! Chunks are the three collections' texts recombined by halves. Their vectors are the
 //! real embeddings of the first half's text, disturbed so that a chunk lies about as far
 //! from the passage it came from (cosine 0.93) as near paraphrases do, and passages lie
 //! as far from each other as they really do. It says nothing about quality.
+
+mod product;
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -12,19 +15,25 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use cairn_search::{Embedded, Filter, Index, Point, Principals, Query};
-use cairn_serving::embed::Embedder;
+use cairn_search::{Embedded, Filter, Index, Principals, Query, Ranking};
+use cairn_serving::embed::{EmbedConfig, Embedder};
+use cairn_serving::models::ModelStore;
 use serde_json::json;
 
+use self::product::Product;
 use super::collections::Collection;
-use super::{collections, embed, ids, latency, megabytes, open, per_second, scratch};
+use super::{collections, embed, ids, latency, megabytes, open, scratch};
 
 /// Queries of one measurement.
 const ROUNDS: usize = 1000;
-/// Name of the store.
-const STORE: &str = "scale";
+/// Chunks of one file.
+const FILE_CHUNKS: u64 = 50;
+/// For whom the reader asks, besides everybody.
+const READER: [&str; 2] = ["group:3", "group:11"];
 /// How much each component of a vector is disturbed.
 const NOISE: f32 = 0.07;
+/// How many hits the product asks the index for, to have ten that are alive.
+const HITS: usize = 30;
 
 /// What the measurement is made of.
 struct Material {
@@ -46,10 +55,22 @@ pub(super) async fn run(
     let material = material(collections(folder, &scratch)?, embedder).await?;
     let chunks = disturbed(&material.vectors, count);
     let index = open(&scratch, &chunks)?;
-    fill(&index, &material.texts, &chunks, &scratch).await?;
-    let dense = measure(&index, &material, embedder).await?;
-    let recall = recall(&index, &chunks, &material.query_vectors).await?;
-    println!("  dense recall@10 against exact search: {recall:.4}");
+    let product = Product::fill(&scratch, &index, (&material.texts, &chunks), &READER).await?;
+    let store = product.store.to_string();
+    let begun = Instant::now();
+    index.optimise(&store).await?;
+    println!(
+        "last optimise {:.1} s, {:.0} MB on disk",
+        begun.elapsed().as_secs_f64(),
+        megabytes(&scratch)?
+    );
+    let dense = measure(&index, &store, &material).await?;
+    let recall = recalls(&index, &store, &chunks, &material.query_vectors).await?;
+    let (one_in_100, half) = filters()?;
+    product.measure(&material, embedder, &one_in_100, &half).await?;
+    embedding(&material, embedder).await?;
+    let hits = steps(&index, &store, &material).await?;
+    product.measure_rows(&hits).await?;
     if let Some(out) = out {
         std::fs::create_dir_all(out)?;
         write_rows(&out.join("vectors.f32"), &chunks)?;
@@ -57,11 +78,12 @@ pub(super) async fn run(
         let figures = json!({"dense": dense, "recall": recall, "count": count});
         std::fs::write(out.join("cairn.json"), figures.to_string())?;
     }
+    product.close().await;
     index.close_all().await?;
     drop(index);
     let begun = Instant::now();
     let index = open(&scratch, &chunks)?;
-    ensure!(index.count(STORE).await? == count, "chunks were lost");
+    ensure!(index.count(&store).await? == count, "chunks were lost");
     println!("  reopened in {:.2} s", begun.elapsed().as_secs_f64());
     drop(index);
     std::fs::remove_dir_all(scratch)?;
@@ -98,66 +120,39 @@ fn disturbed(vectors: &[Vec<f32>], count: u64) -> Vec<Vec<f32>> {
     (0..count).map(chunk).collect()
 }
 
-async fn fill(
-    index: &Embedded,
-    texts: &[String],
-    vectors: &[Vec<f32>],
-    scratch: &Path,
-) -> Result<()> {
-    let count = vectors.len() as u64;
-    let half = |text: &str| text.split(' ').take(60).collect::<Vec<_>>().join(" ");
-    let point = |id: u64| {
-        let (a, b) = (source(id, texts.len()), source(id + count, texts.len()));
-        let mut attributes = serde_json::Map::from_iter([("group".to_owned(), (id % 100).into())]);
-        // A fifth is everybody's, the rest belongs to one of forty groups.
-        if !id.is_multiple_of(5) {
-            Principals::new([format!("group:{}", id % 40)]).write(&mut attributes);
-        }
-        Point {
-            id,
-            file: format!("file-{}", id / 50),
-            text: format!("{} {}", half(&texts[a]), half(&texts[b])),
-            vector: vectors[id as usize].clone(),
-            attributes,
-        }
-    };
-    let begun = Instant::now();
-    for start in (0..count).step_by(256) {
-        index.upsert(STORE, (start..count.min(start + 256)).map(point).collect()).await?;
-    }
-    let ingested = begun.elapsed();
-    let begun = Instant::now();
-    index.optimise(STORE).await?;
-    println!(
-        "{count} chunks: {:.0} upserts/s with the rebuilds on the way, last optimise {:.1} s, {:.0} MB on disk",
-        per_second(count, ingested),
-        begun.elapsed().as_secs_f64(),
-        megabytes(scratch)?,
-    );
-    Ok(())
+/// The attribute of the chunks of a file.
+fn group_of(file: u64) -> u64 {
+    file % 100
 }
 
-/// Prints the latency of each way of asking; gives that of the dense leg alone, in
-/// milliseconds.
-async fn measure(
-    index: &Embedded,
-    material: &Material,
-    embedder: &Embedder,
-) -> Result<serde_json::Value> {
+/// Who may read a file: a fifth is everybody's, the rest belongs to one of forty groups.
+fn reader_of(file: u64) -> Option<String> {
+    (!file.is_multiple_of(5)).then(|| format!("group:{}", file % 40))
+}
+
+/// Passed by one file in a hundred, and by half of them.
+fn filters() -> Result<(Filter, Filter)> {
     let one_in_100 = Filter::parse(&json!({"type": "eq", "key": "group", "value": 7}))?;
-    let caller = Principals::new(["public", "group:3", "group:11"]);
-    let readable = Filter::readable_by(None, caller.clone());
-    let both = Filter::readable_by(
-        Some(Filter::parse(&json!({"type": "lt", "key": "group", "value": 50}))?),
-        caller,
-    );
+    let half = Filter::parse(&json!({"type": "lt", "key": "group", "value": 50}))?;
+    Ok((one_in_100, half))
+}
+
+/// The condition under which the product asks the index for the reader.
+fn readable(filter: Option<Filter>) -> Filter {
+    Filter::readable_by(filter, Principals::new(READER.into_iter().chain(["public"])))
+}
+
+/// Prints the latency of each way of asking the index; gives that of the dense leg alone,
+/// in milliseconds.
+async fn measure(index: &Embedded, store: &str, material: &Material) -> Result<serde_json::Value> {
+    let (one_in_100, half) = filters()?;
     let ways = [
         ("words only", false, true, None),
         ("vector only", true, false, None),
         ("hybrid", true, true, None),
-        ("hybrid, filter 1 in 100", true, true, Some(one_in_100.clone())),
-        ("hybrid, access list (1 in 4)", true, true, Some(readable)),
-        ("hybrid, access list and filter (1 in 8)", true, true, Some(both.clone())),
+        ("hybrid, filter 1 in 100", true, true, Some(one_in_100)),
+        ("hybrid, access list (1 in 4)", true, true, Some(readable(None))),
+        ("hybrid, access list and filter (1 in 8)", true, true, Some(readable(Some(half)))),
     ];
     let mut dense = json!(null);
     for (name, near, worded, filter) in ways {
@@ -170,68 +165,125 @@ async fn measure(
                 ..Query::default()
             };
             let begun = Instant::now();
-            index.query(STORE, query).await?;
+            index.query(store, query).await?;
             took.push(begun.elapsed());
         }
-        println!("  {name}: {}", latency(&mut took));
+        println!("  index, {name}: {}", latency(&mut took));
         if name == "vector only" {
             let at = |place: usize| took[place].as_secs_f64() * 1e3;
             dense = json!({"p50_ms": at(ROUNDS / 2), "p99_ms": at(ROUNDS * 99 / 100)});
         }
     }
-    for (name, filter) in [("", None), (", access list and filter", Some(both))] {
-        let (mut took, mut embedding) = (Vec::new(), Vec::new());
+    Ok(dense)
+}
+
+/// Prints how long embedding a query takes, with all threads and with one.
+async fn embedding(material: &Material, embedder: &Embedder) -> Result<()> {
+    let config = EmbedConfig::from_store(&ModelStore::from_env()?)?;
+    let threads = config.threads;
+    let alone = Embedder::new(EmbedConfig { threads: 1, ..config });
+    let mut lengths = Vec::new();
+    for text in &material.queries {
+        lengths.push(embedder.count_tokens(text)?);
+    }
+    lengths.sort_unstable();
+    for (threads, embedder) in [(threads, embedder), (1, &alone)] {
+        let mut took = Vec::new();
+        embedder.embed_query("warm up").await?;
         for (text, _) in pairs(material) {
             let begun = Instant::now();
-            let vector = embedder.embed_query(text).await?;
-            embedding.push(begun.elapsed());
-            let query = Query {
-                dense: Some(vector),
-                text: Some(text.clone()),
-                filter: filter.clone(),
-                ..Query::default()
-            };
-            index.query(STORE, query).await?;
+            embedder.embed_query(text).await?;
             took.push(begun.elapsed());
         }
-        println!(
-            "  text to hits{name}: {} (embedding the query {})",
-            latency(&mut took),
-            latency(&mut embedding)
-        );
+        println!("  embedding a query, {threads} threads: {}", latency(&mut took));
     }
-    let mut steps: Vec<(Duration, String)> = Vec::new();
-    for (text, vector) in pairs(material) {
-        let query =
-            Query { dense: Some(vector.clone()), text: Some(text.clone()), ..Query::default() };
-        let took = index.search(STORE, query, cairn_search::Ranking::default()).await?.took;
-        steps.push((Duration::from_secs_f64(took.total_ms / 1e3), format!("{took:.3?}")));
+    let at = |share: usize| lengths.get(lengths.len() * share / 100).copied().unwrap_or_default();
+    println!("  tokens of a query: p50 {}, p99 {}", at(50), at(99));
+    Ok(())
+}
+
+/// Prints the steps of a median query with and without an access list; gives the points
+/// that each query finds.
+async fn steps(index: &Embedded, store: &str, material: &Material) -> Result<Vec<Vec<i64>>> {
+    let mut hits = Vec::new();
+    for (name, filter) in [("", None), (" with an access list", Some(readable(None)))] {
+        let mut steps: Vec<(Duration, String)> = Vec::new();
+        hits.clear();
+        for (text, vector) in pairs(material) {
+            let query = Query {
+                dense: Some(vector.clone()),
+                text: Some(text.clone()),
+                filter: filter.clone(),
+                limit: HITS,
+                ..Query::default()
+            };
+            let found = index.search(store, query, Ranking::default()).await?;
+            let took = found.took;
+            steps.push((Duration::from_secs_f64(took.total_ms / 1e3), format!("{took:.3?}")));
+            hits.push(found.hits.iter().filter_map(|hit| i64::try_from(hit.id).ok()).collect());
+        }
+        steps.sort();
+        println!("  a median query{name}: {}", steps[ROUNDS / 2].1);
+        println!("  one in a hundred{name}: {}", steps[ROUNDS * 99 / 100].1);
     }
-    steps.sort();
-    println!("  a median query: {}", steps[ROUNDS / 2].1);
-    Ok(dense)
+    Ok(hits)
 }
 
 fn pairs(material: &Material) -> impl Iterator<Item = (&String, &Vec<f32>)> {
     material.queries.iter().zip(&material.query_vectors).cycle().take(ROUNDS)
 }
 
-/// How many of the ten truly nearest a usual query finds, among its ten.
-async fn recall(index: &Embedded, chunks: &[Vec<f32>], queries: &[Vec<f32>]) -> Result<f64> {
+/// Prints how many of the ten truly nearest a search finds among its ten, of all chunks and
+/// of those that pass a condition; gives the first.
+async fn recalls(
+    index: &Embedded,
+    store: &str,
+    chunks: &[Vec<f32>],
+    queries: &[Vec<f32>],
+) -> Result<f64> {
+    let all = recall(index, store, (chunks, queries), None, |_| true).await?;
+    let may_read = |file| reader_of(file).is_none_or(|name| READER.contains(&name.as_str()));
+    let listed = Some(readable(None));
+    let listed = recall(index, store, (chunks, queries), listed, may_read).await?;
+    let (one_in_100, half) = filters()?;
+    let both = |file| may_read(file) && group_of(file) < 50;
+    let half = Some(readable(Some(half)));
+    let both = recall(index, store, (chunks, queries), half, both).await?;
+    let few = |file| group_of(file) == 7;
+    let few = recall(index, store, (chunks, queries), Some(one_in_100), few).await?;
+    println!(
+        "  dense recall@10 against exact search: {all:.4}; access list {listed:.4}, with a filter \
+         {both:.4}; filter 1 in 100 {few:.4}"
+    );
+    Ok(all)
+}
+
+async fn recall(
+    index: &Embedded,
+    store: &str,
+    (chunks, queries): (&[Vec<f32>], &[Vec<f32>]),
+    filter: Option<Filter>,
+    passes: impl Fn(u64) -> bool,
+) -> Result<f64> {
     let mut shared = 0;
     let queries: Vec<&Vec<f32>> = queries.iter().step_by(3).collect();
     for vector in &queries {
-        let mut near: Vec<(f32, u64)> =
-            (0..).zip(chunks).map(|(id, chunk)| (-product(vector, chunk), id)).collect();
+        // The id of a chunk is its number from 1.
+        let mut near: Vec<(f32, u64)> = (0..)
+            .zip(chunks)
+            .filter(|(number, _)| passes(number / FILE_CHUNKS))
+            .map(|(number, chunk)| (-dot(vector, chunk), number + 1))
+            .collect();
         near.select_nth_unstable_by(10, |a, b| a.0.total_cmp(&b.0));
         let exact: HashSet<u64> = near.iter().take(10).map(|(_, id)| *id).collect();
-        let query = Query { dense: Some((*vector).clone()), ..Query::default() };
-        shared += ids(&index.query(STORE, query).await?).filter(|id| exact.contains(id)).count();
+        let dense = Some((*vector).clone());
+        let query = Query { dense, filter: filter.clone(), ..Query::default() };
+        shared += ids(&index.query(store, query).await?).filter(|id| exact.contains(id)).count();
     }
     Ok(shared as f64 / (10 * queries.len()) as f64)
 }
 
-fn product(a: &[f32], b: &[f32]) -> f32 {
+fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
         for lane in 0..8 {

@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Ask(Ask),
     /// Find passages in a store
     Search(Search),
+    /// Run the search of an answer again, and say what has changed since
+    Replay(Replay),
+    /// Measure how well a store finds and answers questions; ends with 3 when it got worse
+    Eval(Eval),
     /// Load and query tables
     #[command(subcommand)]
     Data(Data),
@@ -56,6 +60,9 @@ pub(crate) enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Keep a store in step with a folder or another place
+    #[command(subcommand)]
+    Sources(Sources),
     /// Delete a file, a store or a tenant for good, and print the signed certificate
     Erase(Erase),
     /// Compare the search index, the vectors and the stored bytes with the records
@@ -119,6 +126,59 @@ pub(crate) struct Search {
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The response's id
+    pub(crate) id: String,
+    /// Write the answer again too, with the same seed
+    #[arg(long)]
+    pub(crate) answer: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Eval {
+    /// The store's name or id
+    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) source: Questions,
+    /// A JSON file with the configurations to compare [default: the store as it is]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) configurations: Option<PathBuf>,
+    /// Learn the store's ranking from the questions; never from generated probes
+    #[arg(long)]
+    pub(crate) tune: bool,
+    /// Have the questions answered as well, and measure the answers
+    #[arg(long)]
+    pub(crate) answers: bool,
+    /// Write the report with plots to this HTML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// The seed of the intervals and of generated questions
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Where the questions come from: one of them. The same again is the same question set, so that a
+/// run is compared with the one before it.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Questions {
+    /// A JSON or JSONL file: question, relevant, expected_answer, answerable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) questions: Option<PathBuf>,
+    /// So many questions generated from the store's documents
+    #[arg(long, value_name = "N")]
+    pub(crate) generate: Option<u32>,
+    /// A question set that is there, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) question_set: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -308,6 +368,97 @@ pub(crate) enum Keys {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sources {
+    /// Add a source to a store; its first run begins at once
+    Add(AddSource),
+    /// List the sources
+    List(Json),
+    /// Show a source: how far it is, what failed and why
+    Show {
+        /// The source's id
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Look at a source now
+    Sync {
+        /// The source's id
+        id: String,
+        /// Delete however much is gone at the source
+        #[arg(long)]
+        confirm_deletes: bool,
+        /// Try everything again that failed
+        #[arg(long)]
+        retry_failed: bool,
+        /// Wait until the run has ended
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let no run begin, and end the one under way
+    Pause {
+        /// The source's id
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let runs begin again, with one at once
+    Resume {
+        /// The source's id
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Remove a source and delete its files for good
+    Remove {
+        /// The source's id
+        id: String,
+        /// Leave its files in the store
+        #[arg(long)]
+        keep_files: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddSource {
+    /// The store's name; it is made if it is new
+    #[arg(long)]
+    pub(crate) store: String,
+    /// A folder on the server's machine, which its configuration must allow
+    #[arg(long, value_name = "DIR", required_unless_present = "config_file")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Take only files that match, such as *.pdf or reports/**/*.md; may be given several times
+    #[arg(long, value_name = "GLOB", requires = "folder")]
+    pub(crate) include: Vec<String>,
+    /// Leave out files and folders that match; may be given several times
+    #[arg(long, value_name = "GLOB", requires = "folder")]
+    pub(crate) exclude: Vec<String>,
+    /// Take hidden files too
+    #[arg(long, requires = "folder")]
+    pub(crate) hidden: bool,
+    /// A JSON file with the configuration of any source; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+    pub(crate) config_file: Option<PathBuf>,
+    /// What to call it [default: its type]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How often it is looked at, such as 15m or 1h [default: 1h]
+    #[arg(long, value_parser = parse_seconds, conflicts_with = "on_request")]
+    pub(crate) every: Option<u64>,
+    /// Look at it only when asked
+    #[arg(long)]
+    pub(crate) on_request: bool,
+    /// A user or group that may read its documents; may be given several times
+    #[arg(long = "access", value_name = "NAME")]
+    pub(crate) access: Vec<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct Erase {
@@ -383,6 +534,7 @@ mod tests {
             "cairn up --data d --listen 0.0.0.0:8080 --allow-plain-http",
             "cairn ingest a b --store s --json",
             "cairn ask what --store s --json",
+            "cairn replay resp_1 --answer --json",
             "cairn data load f.csv",
             "cairn train abalone --target rings --name abalone --budget 30s --seed 1 --json",
             "cairn predict abalone new.csv --json",
@@ -398,7 +550,15 @@ mod tests {
             "cairn models promote m 2",
             "cairn keys create --tenant t --role editor --json",
             "cairn keys create --tenant t --role viewer --principal user:ada --principal group:x",
+            "cairn sources add --store s --folder /srv/docs --include *.md --exclude old/ --every 15m",
+            "cairn sources add --store s --config-file web.json --on-request --json",
+            "cairn sources list --json",
+            "cairn sources sync src_1 --confirm-deletes --wait",
+            "cairn sources remove src_1 --keep-files",
             "cairn erase --file file-1 --json",
+            "cairn eval papers --questions q.jsonl --configurations c.json --tune --answers --json",
+            "cairn eval papers --generate 50 --seed 3 --report out.html",
+            "cairn eval papers --question-set qset_1",
             "cairn erase --tenant t",
             "cairn verify --json --data d",
             "cairn purge",
@@ -410,8 +570,12 @@ mod tests {
             "cairn models add m f --asset a",
             "cairn models add m --base a",
             "cairn models add m --provider p",
+            "cairn sources add --store s",
+            "cairn sources add --store s --folder /a --config-file b",
             "cairn erase",
             "cairn erase --file file-1 --store vs_1",
+            "cairn eval papers",
+            "cairn eval papers --questions q.jsonl --generate 5",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -1,7 +1,8 @@
 //! The program: `cairn up` starts the server, every other command speaks to one.
 //!
 //! The same executable is also the child that the server starts for dangerous work.
-//! Only this file knows exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.
+//! Only this file knows exit codes: 0 done, 1 failed, 2 asked for wrongly, 3 an evaluation got worse,
+//! 130 interrupted.
 
 mod cli;
 mod client;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::FAILURE,
+        Ok(Outcome::Worse) => ExitCode::from(3),
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
             output::note(format_args!("cairn: {}", error.detail()));

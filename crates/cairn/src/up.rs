@@ -17,7 +17,7 @@ use cairn_services::{Services, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::Outcome;
-use crate::config::Config;
+use crate::config::{Config, link_hosts};
 use crate::output;
 
 use doors::Doors;
@@ -108,6 +108,8 @@ fn settings(config: &Config, local_key: &Secret) -> Result<Settings> {
         },
         rerank_model: config.rerank_model.clone(),
         providers: config.providers.clone(),
+        sources: config.sources.clone(),
+        link_hosts: link_hosts(&config.allowed_hosts)?,
         threads: config.threads,
     })
 }

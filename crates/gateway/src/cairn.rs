@@ -3,10 +3,15 @@
 pub(crate) mod access;
 pub(crate) mod datasets;
 pub(crate) mod erasures;
+pub(crate) mod evaluations;
 pub(crate) mod keys;
 pub(crate) mod models;
+pub(crate) mod provenance;
+pub(crate) mod question_sets;
+pub(crate) mod rankings;
 pub(crate) mod reindex;
 pub(crate) mod rollouts;
+pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod text;
 pub(crate) mod training;
@@ -61,9 +66,35 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/models/{name}/history", get(rollouts::history))
         .route("/cairn/v1/models/{name}/feedback", post(rollouts::feedback))
         .route("/cairn/v1/predict", post(models::predict))
+        .route("/cairn/v1/sources", get(sources::list).post(sources::create))
+        .route(
+            "/cairn/v1/sources/{id}",
+            get(sources::show).patch(sources::update).delete(sources::delete),
+        )
+        .route("/cairn/v1/sources/{id}/sync", post(sources::sync))
+        .route("/cairn/v1/sources/{id}/pause", post(sources::pause))
+        .route("/cairn/v1/sources/{id}/resume", post(sources::resume))
+        .route("/cairn/v1/sources/{id}/items", get(sources::items))
+        .route("/cairn/v1/question_sets", get(question_sets::list).post(question_sets::create))
+        .route(
+            "/cairn/v1/question_sets/{id}",
+            get(question_sets::show).delete(question_sets::delete),
+        )
+        .route("/cairn/v1/question_sets/{id}/questions", get(question_sets::questions))
+        .route("/cairn/v1/evaluations", get(evaluations::list).post(evaluations::create))
+        .route("/cairn/v1/evaluations/{id}", get(evaluations::show).delete(evaluations::delete))
+        .route("/cairn/v1/evaluations/{id}/cancel", post(evaluations::cancel))
+        .route("/cairn/v1/evaluations/{id}/results", get(evaluations::results))
+        .route("/cairn/v1/evaluations/{id}/report", get(evaluations::report))
         .route("/cairn/v1/files/{id}/text", get(text::text))
         .route("/cairn/v1/files/{id}/access", get(access::show).put(access::set))
+        .route("/cairn/v1/responses/{id}/provenance", get(provenance::show))
+        .route("/cairn/v1/responses/{id}/replay", post(provenance::replay))
         .route("/cairn/v1/vector_stores/resolve", get(text::resolve_store))
+        .route(
+            "/cairn/v1/vector_stores/{id}/ranking",
+            get(rankings::show).put(rankings::set).delete(rankings::reset),
+        )
         .route(
             "/cairn/v1/vector_stores/{id}/reindex",
             get(reindex::show).post(reindex::start).delete(reindex::cancel),

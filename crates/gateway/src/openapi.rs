@@ -4,7 +4,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::cairn::{
-    access, datasets, erasures, keys, models, reindex, rollouts, status, text, training,
+    access, datasets, erasures, evaluations, keys, models, provenance, question_sets, rankings,
+    reindex, rollouts, sources, status, text, training,
 };
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
@@ -44,6 +45,14 @@ use crate::openai::{
         rollouts::history,
         text::text, text::resolve_store, access::show, access::set,
         reindex::start, reindex::show, reindex::cancel,
+        rankings::show, rankings::set, rankings::reset,
+        sources::create, sources::list, sources::show, sources::update, sources::delete,
+        sources::sync, sources::pause, sources::resume, sources::items,
+        provenance::show, provenance::replay,
+        question_sets::create, question_sets::list, question_sets::show, question_sets::delete,
+        question_sets::questions,
+        evaluations::create, evaluations::list, evaluations::show, evaluations::cancel,
+        evaluations::delete, evaluations::results, evaluations::report,
     ),
     modifiers(&Security)
 )]

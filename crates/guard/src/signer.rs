@@ -59,7 +59,7 @@ pub fn verify(public_key: &str, message: &[u8], signature: &str) -> bool {
 }
 
 /// Writes a key for its owner alone: all of it, on disk, or nothing under its name.
-fn keep(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn keep(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let fresh = file.with_extension("new");
     let mut written =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;

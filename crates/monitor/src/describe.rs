@@ -74,6 +74,12 @@ fn data() {
     describe_counter!("cairn_parse_failures_total", "Documents that could not be read, by kind");
     describe_counter!("cairn_ingest_files_total", "Files ingested, by outcome");
     describe_counter!("cairn_ingest_chunks_total", "Chunks stored");
+    describe_counter!("cairn_source_runs_total", "Runs of sources, by kind and outcome");
+    describe_counter!(
+        "cairn_source_items_total",
+        "Items of sources, by kind and what became of them"
+    );
+    describe_counter!("cairn_source_bytes_total", "Bytes taken from sources, by kind");
     describe_gauge!("cairn_jobs_queued", "Jobs waiting");
     describe_gauge!("cairn_jobs_running", "Jobs being worked on");
     describe_counter!("cairn_jobs_total", "Jobs worked on, by kind and outcome");
@@ -95,4 +101,10 @@ fn data() {
     describe_counter!("cairn_tables_rows_total", "Rows imported");
     describe_histogram!("cairn_tables_query_seconds", Unit::Seconds, "Time of an SQL query");
     describe_counter!("cairn_training_runs_total", "Training runs, by outcome");
+    describe_counter!("cairn_evaluations_total", "Evaluations, by outcome");
+    describe_counter!("cairn_eval_worse_total", "Evaluations worse than the one before them");
+    describe_gauge!(
+        "cairn_eval_quality",
+        "Figures of the newest evaluation's first configuration, by metric"
+    );
 }

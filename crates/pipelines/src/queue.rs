@@ -122,14 +122,16 @@ impl Queue {
     }
 
     /// Frees the leases of a process that is gone. The embedded queue has one
-    /// process, so at its start every lease is such a one.
+    /// process, so at its start every lease is such a one. What was interrupted is no
+    /// attempt: a job gives up over its own failures only.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn recover(&self) -> Result<u64> {
         let mut tx = self.records.begin().await?;
         let freed = sqlx::query(
-            "UPDATE jobs SET status = 'queued', lease_until = 0 WHERE status = 'running'",
+            "UPDATE jobs SET status = 'queued', lease_until = 0, attempts = attempts - 1 \
+             WHERE status = 'running'",
         )
         .execute(&mut *tx)
         .await
@@ -185,11 +187,30 @@ impl Queue {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Puts a job back to be tried again after `delay`, or, with none, gives it up.
+    /// Puts a job back that a stop interrupts, as if it had not been claimed.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn fail(&self, job: &Job, error: &str, delay: Option<Duration>) -> Result<()> {
+    pub async fn hand_back(&self, job: &Job) -> Result<()> {
+        let mut tx = self.records.begin().await?;
+        sqlx::query(
+            "UPDATE jobs SET status = 'queued', lease_until = 0, attempts = attempts - 1 \
+             WHERE id = $1 AND fence = $2 AND status = 'running'",
+        )
+        .bind(&job.id)
+        .bind(job.fence)
+        .execute(&mut *tx)
+        .await
+        .or_internal("handing a job back")?;
+        tx.commit().await.or_internal("handing a job back")
+    }
+
+    /// Puts a job back to be tried again after `delay`, or, with none, gives it up. Of the
+    /// error its kind is kept: a job outlives what it read, and the log has the words.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn fail(&self, job: &Job, error: Kind, delay: Option<Duration>) -> Result<()> {
         let now = self.records.clock().now();
         let (status, run_at) = match delay {
             Some(delay) => ("queued", now + millis(delay)),
@@ -204,7 +225,7 @@ impl Queue {
         .bind(job.fence)
         .bind(status)
         .bind(run_at)
-        .bind(error)
+        .bind(error.name())
         .execute(&mut *tx)
         .await
         .or_internal("putting a job back")?;

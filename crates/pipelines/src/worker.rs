@@ -77,8 +77,7 @@ impl Worker {
     }
 
     async fn hand_back(&self, job: &Job) {
-        let given = self.queue.fail(job, "interrupted by a stop", Some(Duration::ZERO)).await;
-        if let Err(error) = given {
+        if let Err(error) = self.queue.hand_back(job).await {
             tracing::warn!(job = job.id, error = %error.detail(), "a job keeps its lease");
         }
     }
@@ -125,10 +124,10 @@ impl Worker {
             && let Err(unrecorded) = self.handler.give_up(job, error).await
         {
             tracing::error!(job = job.id, error = %unrecorded.detail(), "a failure was not recorded");
-            let _ = self.queue.fail(job, &error.detail(), Some(backoff(job.attempts))).await;
+            let _ = self.queue.fail(job, error.kind(), Some(backoff(job.attempts))).await;
             return;
         }
-        if let Err(failed) = self.queue.fail(job, &error.detail(), delay).await {
+        if let Err(failed) = self.queue.fail(job, error.kind(), delay).await {
             tracing::error!(job = job.id, error = %failed.detail(), "a job's failure was not recorded");
         }
     }
@@ -256,6 +255,7 @@ mod tests {
         queue.recover().await?;
         let second = queue.claim("count").await?.ok_or_else(|| Error::internal("no job"))?;
         assert!(second.fence > first.fence);
+        assert_eq!(second.attempts, 1, "an interruption is no attempt");
         let mut tx = records.begin().await?;
         assert_eq!(first.complete(&mut tx).await.map_err(|e| e.kind()), Err(Kind::Conflict));
         second.complete(&mut tx).await?;

@@ -62,6 +62,8 @@ pub enum Choice {
     Dense,
     /// The BM25 leg alone: fusing would harm.
     Words,
+    /// One that somebody gave: nothing was learned.
+    Given,
 }
 
 /// Mean nDCG@10 over the judged queries.

@@ -63,7 +63,8 @@ impl Ranking {
         Fusion { dense_weight: self.dense_weight }
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Fails with `Kind::Invalid` unless every share is between 0 and 1.
+    pub fn check(&self) -> Result<()> {
         for (name, share) in [("neighbours", self.spread), ("reranker", self.late)] {
             if !(0.0..=1.0).contains(&share) {
                 return Err(Error::invalid(format!(

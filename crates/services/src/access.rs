@@ -7,12 +7,14 @@
 //! manage files whatever the list says; their *questions* are answered from what their key
 //! may read, like anybody's.
 
-use cairn_kernel::{Error, Id, PUBLIC, Result, Role, Scope};
+use cairn_kernel::{Error, Id, PUBLIC, Result, ResultExt, Role, Scope};
+use cairn_pipelines::Queue;
 use cairn_search::{Filter, Principals};
-use cairn_store::Records;
+use cairn_store::{Records, Tx};
 use serde_json::{Map, Value};
 
 use crate::projection::Projection;
+use crate::refresh;
 
 /// The attribute of a file in a store that sets the file's access list: principals
 /// separated by commas. It is taken out of the attributes.
@@ -106,13 +108,15 @@ pub(crate) fn principals(names: Vec<String>) -> Result<Vec<String>> {
 #[derive(Clone)]
 pub struct AccessLists {
     records: Records,
+    queue: Queue,
     projection: Projection,
 }
 
 impl AccessLists {
-    /// Lists in `records`, which `projection` takes over into the indexes.
-    pub fn new(records: Records, projection: Projection) -> Self {
-        Self { records, projection }
+    /// Lists in `records`, which `projection` takes over into the indexes; jobs in `queue`
+    /// see to it that it does.
+    pub fn new(records: Records, queue: Queue, projection: Projection) -> Self {
+        Self { records, queue, projection }
     }
 
     /// Who may read a file.
@@ -131,9 +135,27 @@ impl AccessLists {
     /// `NotFound`, `Forbidden` for viewers.
     pub async fn set(&self, scope: &Scope, file: &Id, access: &Access) -> Result<()> {
         scope.require(Role::Editor)?;
-        self.records.set_file_access(scope, file, access.list()).await?;
+        let mut tx = self.records.begin().await?;
+        self.set_within(&mut tx, scope, file, access).await?;
+        tx.commit().await.or_internal("setting an access list")?;
         tracing::info!(%file, restricted = access.list().is_some(), "access list set");
         self.project(scope, file).await
+    }
+
+    /// Sets who may read a file, within a transaction. Call [`AccessLists::project`] after
+    /// its commit; if that does not come to pass, a job does it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(crate) async fn set_within(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        file: &Id,
+        access: &Access,
+    ) -> Result<()> {
+        self.records.set_access_within(tx, scope, file, access.list()).await?;
+        refresh::enqueue(&self.queue, tx, scope, file).await
     }
 
     /// Takes a file's list over into the index of every store it is in. The records hold
@@ -142,7 +164,13 @@ impl AccessLists {
     /// # Errors
     /// `Unavailable` when an index refuses; the list is set all the same.
     pub(crate) async fn project(&self, scope: &Scope, file: &Id) -> Result<()> {
-        for (store, _) in self.records.attachments_of(scope, file).await? {
+        let projected = self.push(scope, file).await;
+        self.queue.wake();
+        projected
+    }
+
+    async fn push(&self, scope: &Scope, file: &Id) -> Result<()> {
+        for store in self.records.attachments_of(scope, file).await? {
             self.projection.push_file(scope, &Id::from_raw(store), file).await?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cairn_guard::ApiKey;
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Secret};
 use cairn_store::Records;
-use cairn_store::records::{KeyRow, NewKeyRow, RolloutRow};
+use cairn_store::records::{KeyRow, NewKeyRow, RolloutRow, SourceRow};
 use sha2::{Digest, Sha256};
 
 use crate::access;
@@ -259,6 +259,18 @@ pub(crate) fn scope_of(job: &cairn_pipelines::Job) -> Result<Scope> {
     Ok(Scope::grant(Id::from_raw(&job.tenant_id), Id::from_raw(&job.principal_id), role))
 }
 
+/// As [`scope_of`], speaking for the users and groups that the caller spoke for.
+///
+/// # Errors
+/// `Internal` when the job's row names an unknown role.
+#[expect(clippy::disallowed_methods, reason = "the job runner acts for an authenticated caller")]
+pub(crate) fn scope_of_speaker(
+    job: &cairn_pipelines::Job,
+    principals: Vec<String>,
+) -> Result<Scope> {
+    Ok(scope_of(job)?.with_principals(principals))
+}
+
 /// The scope in which a rollout acts by itself: that of the caller who set it.
 ///
 /// # Errors
@@ -267,6 +279,18 @@ pub(crate) fn scope_of(job: &cairn_pipelines::Job) -> Result<Scope> {
 pub(crate) fn scope_of_rollout(row: &RolloutRow) -> Result<Scope> {
     let role = row.role.parse().map_err(|_| {
         Error::internal(format!("rollout {} has an unknown role '{}'", row.id, row.role))
+    })?;
+    Ok(Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role))
+}
+
+/// The scope in which a source is kept in step: that of the caller who made it.
+///
+/// # Errors
+/// `Internal` when its row names an unknown role.
+#[expect(clippy::disallowed_methods, reason = "a source acts for an authenticated caller")]
+pub(crate) fn scope_of_source(row: &SourceRow) -> Result<Scope> {
+    let role = row.role.parse().map_err(|_| {
+        Error::internal(format!("source {} has an unknown role '{}'", row.id, row.role))
     })?;
     Ok(Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role))
 }

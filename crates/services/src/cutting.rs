@@ -48,8 +48,13 @@ impl Cutter {
         .await
         .or_internal("cutting a document")??;
         let plain = matches!(strategy, Strategy::Static { .. });
-        let texts =
-            pieces.iter().map(|piece| embedded_text(plain, &piece.context, &piece.chunk)).collect();
+        let texts = pieces
+            .iter()
+            .map(|piece| {
+                let heading = if plain { piece.chunk.heading.as_slice() } else { &[] };
+                embedded_text(heading, &piece.context, &piece.chunk.text)
+            })
+            .collect();
         let vectors = self.encoders.embed(scope, model, texts, Priority::Bulk).await?;
         let (mut rows, mut bytes) = (NewCut::default(), 0);
         for (piece, vector) in pieces.into_iter().zip(vectors) {
@@ -84,13 +89,13 @@ impl Cutter {
     }
 }
 
-/// What is embedded of a chunk: its context and its text. Chunks of the plain strategy have the
-/// last heading above them in front, which gives their sentences the context they stand in.
-fn embedded_text(plain: bool, context: &str, chunk: &Chunk) -> String {
-    let title = if plain { chunk.heading.last().map_or("", String::as_str) } else { context };
-    let text = &chunk.text;
-    if title.is_empty() || (plain && text.starts_with(title)) {
-        return text.clone();
+/// What a model reads of a chunk: its context, or the last heading above it, in front of its
+/// text. That gives its sentences what they stand in.
+pub(crate) fn embedded_text(heading: &[String], context: &str, text: &str) -> String {
+    let title =
+        if context.is_empty() { heading.last().map_or("", String::as_str) } else { context };
+    if title.is_empty() || text.starts_with(title) {
+        return text.to_owned();
     }
     format!("{title}\n{text}")
 }
@@ -121,19 +126,10 @@ mod tests {
 
     #[test]
     fn a_chunk_is_embedded_below_what_stands_above_it() {
-        let chunk = Chunk {
-            ordinal: 0,
-            text: "Its text.".to_owned(),
-            char_start: 0,
-            char_end: 9,
-            page: None,
-            heading: vec!["Top".to_owned(), "Below".to_owned()],
-            tokens: 3,
-        };
-        assert_eq!(embedded_text(true, "", &chunk), "Below\nIts text.");
-        assert_eq!(embedded_text(false, "Top \u{203a} Below", &chunk), "Top › Below\nIts text.");
-        assert_eq!(embedded_text(false, "", &chunk), "Its text.");
-        let titled = Chunk { text: "Below\n\nIts text.".to_owned(), ..chunk };
-        assert_eq!(embedded_text(true, "", &titled), titled.text);
+        let heading = ["Top".to_owned(), "Below".to_owned()];
+        assert_eq!(embedded_text(&heading, "", "Its text."), "Below\nIts text.");
+        assert_eq!(embedded_text(&[], "Top › Below", "Its text."), "Top › Below\nIts text.");
+        assert_eq!(embedded_text(&[], "", "Its text."), "Its text.");
+        assert_eq!(embedded_text(&heading, "", "Below\n\nIts text."), "Below\n\nIts text.");
     }
 }

@@ -41,13 +41,24 @@ impl EmbeddingModel {
 pub struct Encoders {
     own: Arc<Embedder>,
     own_name: String,
-    models: Models,
+    /// Those of tenants; without them there is only the own one.
+    models: Option<Models>,
 }
 
 impl Encoders {
     /// The program's own model, called `own_name`, and those among `models`.
     pub(crate) fn new(own: Arc<Embedder>, own_name: String, models: Models) -> Self {
-        Self { own, own_name, models }
+        Self { own, own_name, models: Some(models) }
+    }
+
+    /// Nothing but the program's own model, called `own_name`.
+    pub fn own_only(own: Arc<Embedder>, own_name: impl Into<String>) -> Self {
+        Self { own, own_name: own_name.into(), models: None }
+    }
+
+    /// What runs the program's own model.
+    pub(crate) fn embedder(&self) -> Arc<Embedder> {
+        Arc::clone(&self.own)
     }
 
     /// The program's own model.
@@ -70,8 +81,11 @@ impl Encoders {
             return Ok((self.own(), None));
         }
         let target = Target { name: name.to_owned(), ..Target::default() };
-        let picked = self.models.pick(scope, &target).await.map_err(|error| {
-            match error.kind() {
+        let picked = match &self.models {
+            Some(models) => models.pick(scope, &target).await,
+            None => Err(Error::not_found(format!("model '{name}'"))),
+        };
+        let picked = picked.map_err(|error| match error.kind() {
             Kind::NotFound => Error::new(
                 Kind::NotFound,
                 format!(
@@ -83,7 +97,6 @@ impl Encoders {
             .with_code("model_not_found")
             .with_param("embedding_model"),
             _ => error.with_param("embedding_model"),
-        }
         })?;
         let (name, version) = (picked.version.name.clone(), picked.version.version);
         let model = EmbeddingModel { name, version: Some(version) };
@@ -145,7 +158,10 @@ impl Encoders {
         let selector = model.version.map(|version| version.to_string());
         let target = Target { name: model.name.clone(), selector, ..Target::default() };
         let inputs = move |_| texts.into_iter().map(EncoderInput::Text).collect();
-        let made = self.models.encode(scope, &target, inputs).await?;
+        let made = match &self.models {
+            Some(models) => models.encode(scope, &target, inputs).await?,
+            None => None,
+        };
         made.ok_or_else(|| Error::not_found(format!("model '{}'", model.name)))
     }
 

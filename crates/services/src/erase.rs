@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::accounts::scope_of_program;
+use crate::answer::Provenance;
 use crate::projection::Projection;
 use crate::usage::Usage;
 
@@ -81,24 +82,43 @@ impl Erase {
     }
 
     async fn erase_file(&self, scope: &Scope, id: &Id, reason: &'static str) -> Result<ErasureRow> {
+        let mut tx = self.parts.records.begin().await?;
+        let erased = self.file_within(&mut tx, scope, id, reason).await?;
+        tx.commit().await.or_internal("deleting a file")?;
+        tracing::info!(file = %id, erasure = erased.id, reason, "file deleted");
+        self.wake();
+        Ok(erased)
+    }
+
+    /// Deletes a file everywhere within a transaction. Call [`Erase::wake`] after its commit.
+    ///
+    /// # Errors
+    /// `NotFound`, before anything was changed.
+    pub(crate) async fn file_within(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        id: &Id,
+        reason: &'static str,
+    ) -> Result<ErasureRow> {
         let records = &self.parts.records;
-        let mut tx = records.begin().await?;
-        let (sha256, bytes) = records.file_facts(&mut tx, scope, id).await?;
-        let responses = self.scrub_responses(&mut tx, scope, id).await?;
-        let items = self.scrub_items(&mut tx, scope, id).await?;
-        let gone = records.delete_file(&mut tx, scope, id).await?;
-        records.forget_naming(&mut tx, scope, id).await?;
+        let (sha256, bytes) = records.file_facts(tx, scope, id).await?;
+        let responses = self.scrub_responses(tx, scope, id).await?;
+        let items = self.scrub_items(tx, scope, id).await?;
+        let gone = records.delete_file(tx, scope, id).await?;
+        records.forget_naming(tx, scope, id).await?;
         let destroyed = json!({
             "sha256": sha256,
             "bytes": bytes,
             "removed": counts(&gone),
             "scrubbed": {"responses": responses, "conversation_items": items},
         });
-        let erased = self.note(&mut tx, scope, "file", id, (reason, &destroyed)).await?;
-        tx.commit().await.or_internal("deleting a file")?;
-        tracing::info!(file = %id, erasure = erased.id, reason, "file deleted");
+        self.note(tx, scope, "file", id, (reason, &destroyed)).await
+    }
+
+    /// Tells the upkeep that there is something to remove.
+    pub(crate) fn wake(&self) {
         self.parts.projection.wake();
-        Ok(erased)
     }
 
     /// Deletes a vector store; its files remain, and so does what was answered from them.
@@ -181,9 +201,28 @@ impl Erase {
             (row.body, row.input) = (body.to_string(), input.to_string());
             "[]".clone_into(&mut row.pieces);
             self.parts.records.rewrite_response(tx, &row, file).await?;
+            self.scrub_provenance(tx, scope, &row.id, file).await?;
             scrubbed.push(row.id);
         }
         Ok(scrubbed)
+    }
+
+    async fn scrub_provenance(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        response: &str,
+        file: &Id,
+    ) -> Result<()> {
+        let records = &self.parts.records;
+        let Some(kept) = records.provenance_within(tx, scope, response).await? else {
+            return Ok(());
+        };
+        let mut provenance: Provenance =
+            serde_json::from_str(&kept).or_internal("reading a provenance")?;
+        scrub::provenance(&mut provenance, file.as_str());
+        let scrubbed = serde_json::to_string(&provenance).or_internal("writing a provenance")?;
+        records.put_provenance(tx, scope, response, &scrubbed).await
     }
 
     /// The ids of the conversation items that rested on the file.

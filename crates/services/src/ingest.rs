@@ -30,6 +30,7 @@ use crate::chunking;
 use crate::cutting::{Cutter, text_row};
 use crate::embedding::EmbeddingModel;
 use crate::projection::Projection;
+use crate::sources::Swap;
 
 /// The job's kind.
 pub const KIND: &str = "ingest";
@@ -89,6 +90,8 @@ pub struct Ingest {
     pub cutter: Cutter,
     /// The index.
     pub projection: Projection,
+    /// What a source's file takes the place of.
+    pub(crate) swap: Swap,
     /// Jobs at once.
     pub concurrency: usize,
 }
@@ -110,7 +113,7 @@ impl Handler for Ingest {
         let mut whole = BTreeMap::new();
         loop {
             let Some(attached) = self.still_wanted(&scope, &work).await? else {
-                return self.drop_work(job).await;
+                return self.complete(job, &scope, &work, None).await.map(drop);
             };
             let document = match parsed.take() {
                 Some(document) => document,
@@ -133,7 +136,7 @@ impl Handler for Ingest {
                     Err(error) => return Err(error),
                 }
             }
-            if self.complete(job, &scope, &work, &whole).await? {
+            if self.complete(job, &scope, &work, Some(&whole)).await? {
                 metrics::counter!("cairn_ingest_files_total", "outcome" => "completed")
                     .increment(1);
                 return Ok(());
@@ -157,8 +160,13 @@ impl Handler for Ingest {
         };
         let mut tx = self.records.begin().await?;
         let of = (&work.store, &work.file, work.revision);
-        self.records.settle_file(&mut tx, &scope, of, Err((code, message))).await?;
+        let settled = self.records.settle_file(&mut tx, &scope, of, Err((code, message))).await?;
+        if settled {
+            self.swap.failed(&mut tx, &scope, of, (code, message)).await?;
+        }
+        self.records.drop_unwanted_chunks(&mut tx, &scope, of).await?;
         tx.commit().await.or_internal("recording a failed file")?;
+        self.projection.wake();
         metrics::counter!("cairn_ingest_files_total", "outcome" => code).increment(1);
         Ok(())
     }
@@ -207,13 +215,19 @@ impl Ingest {
         let of = (&work.store, &work.file, work.revision);
         let mut tx = self.records.begin().await?;
         let number = generation.generation;
-        if !self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await? {
+        if !self.records.is_in_progress(&mut tx, scope, of).await? {
             return Ok(None);
         }
+        let replaced = self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await?;
+        let Some(replaced) = replaced else { return Ok(None) };
         if first {
             self.records.put_text(&mut tx, scope, &work.file, &text_row(document)).await?;
         }
         tx.commit().await.or_internal("committing a document")?;
+        if replaced {
+            // What an interrupted reading left in the index.
+            self.projection.wake();
+        }
         let count = cut.rows.chunks.len();
         metrics::counter!("cairn_ingest_chunks_total").increment(count as u64);
         self.projection.push_generation(scope, &work.store, &work.file, generation).await?;
@@ -223,30 +237,35 @@ impl Ingest {
         Ok(Some(cut.bytes))
     }
 
-    /// Step 3; says whether the file is whole where it must be.
+    /// Step 3, or the end of work that nobody wants any more; says whether it is done: it is not
+    /// while the file is not whole where it must be.
     async fn complete(
         &self,
         job: &Job,
         scope: &Scope,
         work: &Work,
-        whole: &BTreeMap<i64, i64>,
+        whole: Option<&BTreeMap<i64, i64>>,
     ) -> Result<bool> {
-        let mut tx = self.records.begin().await?;
-        let active = self.records.active_generation_within(&mut tx, scope, &work.store).await?;
-        let Some(bytes) = active.and_then(|generation| whole.get(&generation)) else {
-            return Ok(false);
-        };
         let of = (&work.store, &work.file, work.revision);
-        self.records.settle_file(&mut tx, scope, of, Ok(*bytes)).await?;
+        let (mut settled, mut replaced) = (false, false);
+        let mut tx = self.records.begin().await?;
+        if let Some(whole) = whole {
+            let active = self.records.active_generation_within(&mut tx, scope, &work.store).await?;
+            let Some(bytes) = active.and_then(|generation| whole.get(&generation)) else {
+                return Ok(false);
+            };
+            settled = self.records.settle_file(&mut tx, scope, of, Ok(*bytes)).await?;
+            if settled {
+                replaced = self.swap.completed(&mut tx, scope, of).await?;
+            }
+        }
+        // A cancel may come when the chunks are there already.
+        let left = !settled && self.records.drop_unwanted_chunks(&mut tx, scope, of).await?;
         job.complete(&mut tx).await?;
         tx.commit().await.or_internal("committing an ingested file")?;
+        if replaced || left {
+            self.projection.wake();
+        }
         Ok(true)
-    }
-
-    /// Nobody wants the file any more.
-    async fn drop_work(&self, job: &Job) -> Result<()> {
-        let mut tx = self.records.begin().await?;
-        job.complete(&mut tx).await?;
-        tx.commit().await.or_internal("dropping a job")
     }
 }

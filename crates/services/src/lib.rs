@@ -14,6 +14,7 @@ pub mod cutting;
 pub mod datasets;
 pub mod embedding;
 pub mod erase;
+pub mod evaluations;
 pub mod files;
 pub mod idempotency;
 pub mod ingest;
@@ -21,24 +22,30 @@ pub mod integrity;
 pub mod llms;
 pub mod models;
 pub mod projection;
+pub mod question_sets;
+pub mod rankings;
+mod refresh;
 pub mod reindex;
 pub mod rerank;
 pub mod responses;
 pub mod retrieve;
 pub mod rollouts;
+pub mod sources;
 pub mod stores;
 pub mod training;
 pub mod uploads;
 pub mod usage;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cairn_automl::Trainer;
-use cairn_guard::Signer;
+use cairn_guard::links::Hosts;
+use cairn_guard::{Seal, Signer};
 use cairn_isolate::Isolate;
 use cairn_kernel::{Clock, Limits, Result, ResultExt, Secret, Shutdown, Tasks};
 use cairn_pipelines::{Depth, Queue};
@@ -80,13 +87,29 @@ pub struct Settings {
     pub rerank_model: Option<PathBuf>,
     /// The providers of remote models, resolved.
     pub providers: BTreeMap<String, ProviderConfig>,
+    /// What sources may read.
+    pub sources: sources::SourceSettings,
+    /// Hosts that answers over documents may link to.
+    pub link_hosts: Hosts,
     /// Threads for embedding, and jobs of each kind at once.
     pub threads: usize,
 }
 
-/// All use-cases, wired.
+/// All use-cases, wired. A clone is a handle to the same ones and costs a counter, since
+/// every request takes some.
 #[derive(Clone)]
-pub struct Services {
+pub struct Services(Arc<UseCases>);
+
+impl Deref for Services {
+    type Target = UseCases;
+
+    fn deref(&self) -> &UseCases {
+        &self.0
+    }
+}
+
+/// The use-cases, each on its own, and what they share.
+pub struct UseCases {
     /// Tenants, keys, authentication.
     pub accounts: accounts::Accounts,
     /// Uploaded files.
@@ -103,6 +126,8 @@ pub struct Services {
     pub idempotency: idempotency::Idempotency,
     /// Vector stores.
     pub stores: stores::VectorStores,
+    /// Places that documents are kept in step with.
+    pub sources: sources::Sources,
     /// Vector stores made anew with another model or another way of cutting.
     pub reindex: reindex::Reindex,
     /// Search.
@@ -113,6 +138,8 @@ pub struct Services {
     pub inference: chat::Inference,
     /// The providers of remote models.
     pub providers: Providers,
+    /// How each store puts hits in order.
+    pub rankings: rankings::Rankings,
     /// Documents in order of relevance.
     pub rerank: rerank::Rerank,
     /// Stored answers.
@@ -127,6 +154,10 @@ pub struct Services {
     pub models: models::Models,
     /// Their rollouts.
     pub rollouts: rollouts::Rollouts,
+    /// Question sets.
+    pub question_sets: question_sets::QuestionSets,
+    /// Runs over them.
+    pub evaluations: evaluations::Evaluations,
     /// The usage ledger.
     pub usage: usage::Usage,
     /// The search index and its upkeep.
@@ -150,7 +181,11 @@ impl Services {
     pub async fn open(settings: Settings, tasks: &Tasks) -> Result<Self> {
         let providers = Providers::new(&settings.providers)?;
         let encoder = settings.rerank_model.as_deref().map(CrossEncoder::load).transpose()?;
-        let Settings { data, models, admin_keys, isolate, limits, llm, threads, .. } = settings;
+        let encoder = encoder.map(Reranker::cross_encoder);
+        let Settings {
+            data, models, admin_keys, isolate, limits, llm, link_hosts, threads, ..
+        } = settings;
+        let source_settings = settings.sources;
         make_folders(&data)?;
         let records = Records::open(&data.join("records.db"), Clock::system()).await?;
         let blobs = Blobs::directory(&data.join("blobs"))?;
@@ -190,25 +225,43 @@ impl Services {
             models.clone(),
         );
         let retrieve =
-            retrieve::Retrieve::new(records.clone(), projection.clone(), encoders.clone());
+            retrieve::Retrieve::new(records.clone(), projection.clone(), encoders.clone())
+                .with_cross_encoder(encoder.clone());
         let inference =
             chat::Inference::new(llms, models.clone(), Arc::clone(&embedder), embedding_model);
-        let reranker =
-            encoder.map_or_else(|| Reranker::late_interaction(embedder), Reranker::cross_encoder);
+        let reranker = encoder.unwrap_or_else(|| Reranker::late_interaction(embedder));
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
-        let services = Self {
+        let erase = erase::Erase::new(erase::Parts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            projection: projection.clone(),
+            usage: usage.clone(),
+            signer: Signer::open(&data.join("erasure.key"))?,
+            tables: data.join("tables"),
+        });
+        let stores = stores::VectorStores::new(
+            records.clone(),
+            queue.clone(),
+            encoders.clone(),
+            projection.clone(),
+        );
+        let sources = sources::Sources::new(sources::Parts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            queue: queue.clone(),
+            stores: stores.clone(),
+            erase: erase.clone(),
+            seal: Seal::open(&data.join("secrets.key"))?,
+            settings: source_settings,
+            scratch: data.join("scratch").join("sources"),
+            limit: limits.upload_bytes,
+        });
+        let services = Self(Arc::new(UseCases {
             accounts: accounts::Accounts::open(records.clone(), &admin_keys).await?,
             files: files::Files::new(records.clone(), blobs.clone(), limits.clone()),
             uploads: uploads::Uploads::new(records.clone(), blobs.clone(), limits.clone()),
-            access: access::AccessLists::new(records.clone(), projection.clone()),
-            erase: erase::Erase::new(erase::Parts {
-                records: records.clone(),
-                blobs: blobs.clone(),
-                projection: projection.clone(),
-                usage: usage.clone(),
-                signer: Signer::open(&data.join("erasure.key"))?,
-                tables: data.join("tables"),
-            }),
+            access: access::AccessLists::new(records.clone(), queue.clone(), projection.clone()),
+            erase: erase.clone(),
             integrity: integrity::Integrity::new(
                 records.clone(),
                 (blobs.clone(), Blobs::directory(&data.join("tables"))?),
@@ -217,25 +270,25 @@ impl Services {
                 dimensions,
             ),
             idempotency: idempotency::Idempotency::new(records.clone()),
-            stores: stores::VectorStores::new(
-                records.clone(),
-                queue.clone(),
-                encoders.clone(),
-                projection.clone(),
-            ),
+            stores,
             reindex: reindex::Reindex::new(
                 records.clone(),
                 queue.clone(),
                 encoders.clone(),
                 projection.clone(),
             ),
-            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone()),
+            sources: sources.clone(),
+            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone())
+                .linking_to(link_hosts),
             inference,
             providers,
+            rankings: rankings::Rankings::new(records.clone()),
             rerank: rerank::Rerank::new(reranker, models.clone(), usage.clone()),
             responses: responses::Responses::new(records.clone()),
             conversations: conversations::Conversations::new(records.clone()),
             training: training::Training::new(records.clone(), queue.clone()),
+            question_sets: question_sets::QuestionSets::new(records.clone(), queue.clone()),
+            evaluations: evaluations::Evaluations::new(records.clone(), queue.clone()),
             models,
             rollouts,
             usage,
@@ -249,7 +302,7 @@ impl Services {
             ready: Arc::default(),
             draining: Arc::default(),
             started: Instant::now(),
-        };
+        }));
         let freed = queue.recover().await?;
         if freed > 0 {
             tracing::info!(jobs = freed, "taking up interrupted work");
@@ -273,9 +326,11 @@ impl Services {
             blobs: blobs.clone(),
             parser,
             cutter,
-            projection,
+            projection: projection.clone(),
+            swap: sources::Swap { records: records.clone(), erase },
             concurrency: threads + 1,
         };
+        let refresh = refresh::Refresh { records: records.clone(), projection };
         let train = training::TrainJob {
             records,
             blobs,
@@ -283,15 +338,46 @@ impl Services {
             trainer: Trainer::new(isolate, limits.train_memory_bytes),
             scratch: data.join("scratch"),
         };
-        services.start(tasks, (ingest, build), train);
+        let handlers: Vec<Arc<dyn cairn_pipelines::Handler>> = vec![
+            Arc::new(ingest),
+            Arc::new(build),
+            Arc::new(train),
+            Arc::new(refresh.clone()),
+            Arc::new(sources::SyncJob { sources }),
+            Arc::new(services.evaluate_job()),
+            Arc::new(services.generate_job()),
+        ];
+        services.start(tasks, handlers, refresh);
         Ok(services)
+    }
+
+    /// Does the runs of evaluations.
+    fn evaluate_job(&self) -> evaluations::EvaluateJob {
+        evaluations::EvaluateJob {
+            records: self.records.clone(),
+            retrieve: self.retrieve.clone(),
+            answers: self.answers.clone(),
+            rerank: self.rerank.clone(),
+            rankings: self.rankings.clone(),
+            usage: self.usage.clone(),
+        }
+    }
+
+    /// Writes the questions of sets that are generated.
+    fn generate_job(&self) -> question_sets::GenerateJob {
+        question_sets::GenerateJob {
+            records: self.records.clone(),
+            retrieve: self.retrieve.clone(),
+            inference: self.inference.clone(),
+            usage: self.usage.clone(),
+        }
     }
 
     fn start(
         &self,
         tasks: &Tasks,
-        (ingest, build): (ingest::Ingest, reindex::Build),
-        train: training::TrainJob,
+        handlers: Vec<Arc<dyn cairn_pipelines::Handler>>,
+        refresh: refresh::Refresh,
     ) {
         let (queue, this) = (self.queue.clone(), self.clone());
         let (also, shutdown) = (tasks.clone(), tasks.shutdown());
@@ -300,13 +386,16 @@ impl Services {
             if let Err(error) = this.integrity.verify(true).await {
                 tracing::error!(error = %error.detail(), "the data could not be checked");
             }
+            if let Err(error) = refresh.catch_up(&queue).await {
+                tracing::error!(error = %error.detail(), "changes could not be taken over");
+            }
             this.ready.store(true, Ordering::SeqCst);
-            let handlers: [Arc<dyn cairn_pipelines::Handler>; 3] =
-                [Arc::new(ingest), Arc::new(build), Arc::new(train)];
             for handler in &handlers {
                 cairn_pipelines::run(&also, &queue, handler);
             }
         });
+        let (sources, until) = (self.sources.clone(), tasks.shutdown());
+        tasks.spawn("sources", async move { sources.keep(until).await });
         let erase = self.erase.clone();
         tasks.spawn("removals", async move { erase.upkeep(shutdown).await });
         let (llms, shutdown) = (self.inference.llms().clone(), tasks.shutdown());

@@ -4,11 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 use cairn_search::{Index, Point};
 use cairn_store::records::{GenerationRow, LiveIndex, decode_vector, indexed_text};
 use cairn_store::{Blobs, Records};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::access;
@@ -21,6 +22,10 @@ pub struct Projection {
     index: Arc<dyn Index>,
     removals: Arc<Notify>,
 }
+
+/// The attribute of every point that says when its file was made, in seconds since 1970:
+/// for filters. Clients cannot set it, and are not shown it.
+pub const CREATED_AT: &str = "cairn.created_at";
 
 /// What `verify` found in one index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +55,8 @@ impl Projection {
     }
 
     /// Writes the chunks of one attached file to the indexes of the store's generations, the
-    /// active one and one being built. Repeating it changes nothing.
+    /// active one and one being built, with its attributes and access list as they are. Repeating
+    /// it changes nothing.
     ///
     /// # Errors
     /// `Unavailable` when an index refuses.
@@ -72,14 +78,18 @@ impl Projection {
         let index = generation.index_name.as_str();
         loop {
             let marks = self.marks(scope, store, file).await?;
-            let Some(attributes) = marks.0.as_deref() else { return Ok(()) };
+            let (Some(attributes), list) = (marks.0.as_deref(), marks.1.as_deref()) else {
+                // Detached: what was written of it is on the removal list.
+                return Ok(());
+            };
+            let made_at = self.records.file_made_at(scope, file).await?;
             let of = (store, file);
             let rows = self.records.chunks_with_vectors(scope, of, generation.generation).await?;
             let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
             let mut points = Vec::with_capacity(rows.len());
             for (seq, context, text, vector) in rows {
-                let of = (file.as_str(), attributes, marks.1.as_deref());
-                points.push(point(seq, of, indexed_text(&context, text), &vector)?);
+                let of = Of { file: file.as_str(), attributes, list, made_at };
+                points.push(point(seq, &of, indexed_text(&context, text), &vector)?);
             }
             self.index.upsert(index, points).await?;
             self.take_back(store, index, &seqs).await?;
@@ -99,6 +109,17 @@ impl Projection {
     ) -> Result<(Option<String>, Option<Vec<String>>)> {
         let attributes = self.records.attributes_of(scope, store, file).await?;
         Ok((attributes, self.records.readers_of(scope, file).await?))
+    }
+
+    /// Makes what was written to the indexes of a store survive a crash.
+    ///
+    /// # Errors
+    /// `Unavailable` when an index refuses.
+    pub(crate) async fn flush(&self, scope: &Scope, store: &Id) -> Result<()> {
+        for generation in self.records.live_generations(scope, store).await? {
+            self.index.flush(&generation.index_name).await?;
+        }
+        Ok(())
     }
 
     /// What was deleted while it was written was perhaps removed before it was there.
@@ -227,6 +248,8 @@ impl Projection {
     /// As [`Projection::verify`].
     pub(crate) async fn verify_index(&self, index: &LiveIndex, repair: bool) -> Result<Finding> {
         let name = index.index_name.as_str();
+        let implied: HashSet<u64> =
+            ids(&self.records.points_of_index(name).await?).into_iter().collect();
         let present: HashSet<u64> = match self.index.ids(name).await {
             Ok(present) => present.into_iter().collect(),
             Err(error) if repair && error.code() == Some("index_damaged") => {
@@ -236,16 +259,14 @@ impl Projection {
             }
             Err(error) => return Err(error),
         };
-        // What is being written may be there and need not.
-        let (mut missing, mut known) = (HashSet::new(), HashSet::new());
-        for (seq, needed) in self.records.points_of_index(name).await? {
-            let id = seq.unsigned_abs();
-            known.insert(id);
-            if needed != 0 && !present.contains(&id) {
-                missing.insert(id);
-            }
-        }
-        let orphaned: Vec<u64> = present.difference(&known).copied().collect();
+        // What is being read has its points before they are implied, what was deleted
+        // meanwhile has none, and what is listed goes anyway.
+        let held: HashSet<u64> =
+            ids(&self.records.points_held_by(name).await?).into_iter().collect();
+        let missing: HashSet<u64> =
+            implied.difference(&present).filter(|id| held.contains(*id)).copied().collect();
+        let orphaned: Vec<u64> =
+            present.difference(&implied).filter(|id| !held.contains(*id)).copied().collect();
         if repair {
             self.index.delete(name, &orphaned).await?;
             self.restore(index, &missing).await?;
@@ -259,36 +280,55 @@ impl Projection {
         for (file, principal) in self.records.restricted_in(&index.store_id).await? {
             lists.entry(file).or_default().extend(principal);
         }
+        let made_at = self.records.files_made_at(&index.store_id).await?;
         let mut after = 0;
         while !missing.is_empty() {
             let rows = self.records.points_to_rebuild(name, after, REBUILD_BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = last.0;
-            let mut points = Vec::new();
+            let (mut points, mut seqs) = (Vec::new(), Vec::new());
             for (seq, file, attributes, context, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
-                    let list = lists.get(&file).map(Vec::as_slice);
-                    let of = (file.as_str(), attributes.as_str(), list);
-                    points.push(point(seq, of, indexed_text(&context, text), &vector)?);
+                    seqs.push(seq);
+                    let of = Of {
+                        file: &file,
+                        attributes: &attributes,
+                        list: lists.get(&file).map(Vec::as_slice),
+                        made_at: made_at.get(&file).copied(),
+                    };
+                    points.push(point(seq, &of, indexed_text(&context, text), &vector)?);
                 }
             }
             self.index.upsert(name, points).await?;
+            // What was deleted meanwhile was perhaps removed before it was there.
+            let dead = self.records.dead_points(&Id::from_raw(&index.store_id), &seqs).await?;
+            self.index.delete(name, &ids(&dead)).await?;
         }
         self.index.flush(name).await
     }
 }
 
-/// A point of a file with these attributes and access list.
-fn point(
-    seq: i64,
-    (file, attributes, list): (&str, &str, Option<&[String]>),
-    text: String,
-    vector: &[u8],
-) -> Result<Point> {
-    let mut attributes = serde_json::from_str(attributes).or_internal("reading attributes")?;
-    access::mark(&mut attributes, list);
+/// What all points of a file share.
+struct Of<'a> {
+    file: &'a str,
+    /// Its attributes in the store, a JSON object.
+    attributes: &'a str,
+    /// Its access list, if it has one.
+    list: Option<&'a [String]>,
+    made_at: Option<Timestamp>,
+}
+
+/// A point of a file.
+fn point(seq: i64, of: &Of<'_>, text: String, vector: &[u8]) -> Result<Point> {
+    let mut attributes: Map<String, Value> =
+        serde_json::from_str(of.attributes).or_internal("reading attributes")?;
+    if let Some(millis) = of.made_at {
+        attributes.insert(CREATED_AT.to_owned(), millis.div_euclid(1000).into());
+    }
+    access::mark(&mut attributes, of.list);
     let id = u64::try_from(seq).map_err(|_| Error::internal("a point id below zero"))?;
-    Ok(Point { id, file: file.to_owned(), text, vector: decode_vector(vector), attributes })
+    let (file, vector) = (of.file.to_owned(), decode_vector(vector));
+    Ok(Point { id, file, text, vector, attributes })
 }
 
 fn ids(seqs: &[i64]) -> Vec<u64> {

@@ -1,9 +1,11 @@
 //! Stored answers.
 
-use cairn_kernel::{Id, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use cairn_store::Records;
 use cairn_store::records::{Append, Keeping, ResponseRow};
 use serde_json::{Value, json};
+
+use crate::answer::Provenance;
 
 /// Keeps answers for later turns. A delete scrubs them of what rested on the file.
 #[derive(Clone, Debug)]
@@ -17,7 +19,8 @@ impl Responses {
         Self { records }
     }
 
-    /// Keeps an answer that rests on the files `sources`, and adds it to its conversation.
+    /// Keeps an answer that rests on the files `sources`, with how it came about, and adds it
+    /// to its conversation.
     ///
     /// # Errors
     /// `Conflict` when one of the files was deleted while the answer was made, or the
@@ -28,8 +31,24 @@ impl Responses {
         keeping: Keeping<'_>,
         sources: &[String],
         append: Option<&Append>,
+        provenance: Option<&Provenance>,
     ) -> Result<()> {
-        self.records.keep_response(scope, keeping, sources, append).await
+        let written = provenance.map(serde_json::to_string).transpose();
+        let written = written.or_internal("writing a response's provenance")?;
+        let records = &self.records;
+        records.keep_response_with(scope, keeping, sources, append, written.as_deref()).await
+    }
+
+    /// How a kept answer came about, a JSON object of the form of [`Provenance`].
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such answer for this caller, or it ended before anything
+    /// was put to work.
+    pub async fn provenance(&self, scope: &Scope, id: &Id) -> Result<Value> {
+        let missing = || Error::not_found(format!("the provenance of response '{id}'"));
+        self.records.response(scope, id).await?;
+        let kept = self.records.provenance(scope, id).await?.ok_or_else(missing)?;
+        serde_json::from_str(&kept).or_internal("reading a response's provenance")
     }
 
     /// Notes how an answer under way goes on or ended. Says whether it still was under way.

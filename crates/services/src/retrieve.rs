@@ -1,11 +1,24 @@
-//! Search over vector stores: embed the query, ask the index, keep what is alive.
+//! Search over vector stores: embed the query, ask the index, keep what is alive, put it
+//! in order.
+//!
+//! 1. [`Retrieve::gather`] asks every store with every wording of the query by the store's
+//!    own ranking and its own embedding model, lets a reranker read the best where the ranking
+//!    gives it a share, and merges: a passage counts with its best wording.
+//! 2. [`Retrieve::finish`] chooses among them, less of the same where the request likes,
+//!    and widens each to its section where it asks for that.
 
+mod expand;
+mod explain;
 mod generation;
+mod order;
+mod request;
 
 use std::collections::HashMap;
+use std::time::Instant;
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
-use cairn_search::{Analyzer, Filter, Fusion, Query};
+use cairn_kernel::{Id, Result, ResultExt, Scope};
+use cairn_search::{Analyzer, Candidate, Filter, Hit, Query, Ranking};
+use cairn_serving::rerank::Reranker;
 use cairn_store::Records;
 use cairn_store::records::ChunkRow;
 use serde_json::Value;
@@ -13,7 +26,16 @@ use serde_json::Value;
 use crate::access;
 use crate::embedding::{Encoders, QueryVectors};
 use crate::projection::Projection;
+use crate::rankings::StoreRanking;
 use crate::stores::require_alive;
+
+pub use explain::{Explain, HitPlace, Took};
+pub use order::Ranker;
+pub use request::Request;
+
+use explain::ms;
+use generation::Place;
+use order::{List, RERANK_DEPTH, Rerankers};
 
 /// How long a store's last use may lie behind before it is noted again.
 const TOUCH_MS: i64 = 60_000;
@@ -27,43 +49,26 @@ pub struct Passage {
     pub headings: Vec<String>,
     /// The file's attributes.
     pub attributes: Value,
-    /// Fused score, 0 to 1.
+    /// Final score, 0 to 1.
     pub score: f32,
     /// Cosine of the dense leg.
     pub dense: Option<f32>,
     /// Raw score of the BM25 leg.
     pub bm25: Option<f32>,
+    /// How the score came about.
+    pub explain: Explain,
+    /// The hits in it, where it was widened to its section: then `chunk` has the text and
+    /// the range of the section, and else what was found in the index.
+    pub hits: Vec<HitPlace>,
 }
 
-/// What to look for.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The stores to search.
-    pub stores: Vec<Id>,
-    /// One or more wordings; a passage counts with its best.
-    pub queries: Vec<String>,
-    /// Most passages to return.
-    pub limit: usize,
-    /// OpenAI's attribute filter.
-    pub filter: Option<Filter>,
-    /// Leaves out passages below this score.
-    pub score_threshold: f32,
-    /// Share of the dense leg in the score, 0 to 1; the default when absent.
-    pub dense_weight: Option<f32>,
-}
-
-impl Request {
-    /// `query` in `stores`, the `limit` best passages.
-    pub fn new(stores: Vec<Id>, query: impl Into<String>, limit: usize) -> Self {
-        Self {
-            stores,
-            queries: vec![query.into()],
-            limit,
-            filter: None,
-            score_threshold: 0.0,
-            dense_weight: None,
-        }
-    }
+/// What a search found, and what it took.
+#[derive(Clone, Debug, Default)]
+pub struct Searched {
+    /// The passages, best first; in the order of choice where they shall differ.
+    pub passages: Vec<Passage>,
+    /// The time of each step.
+    pub took: Took,
 }
 
 /// Hybrid search for callers with a scope.
@@ -72,41 +77,202 @@ pub struct Retrieve {
     records: Records,
     projection: Projection,
     encoders: Encoders,
+    rerankers: Rerankers,
+}
+
+/// One wording for one store.
+struct Ask<'a> {
+    store: &'a Id,
+    index: &'a str,
+    text: &'a str,
+    vector: &'a [f32],
+    ranking: Ranking,
+    filter: Option<&'a Filter>,
+    /// Living passages to find at least, if there are so many.
+    wanted: usize,
 }
 
 impl Retrieve {
-    /// Search in what `projection` keeps of `records`.
+    /// Search in what `projection` keeps of `records`, with vectors by `encoders`.
     pub fn new(records: Records, projection: Projection, encoders: Encoders) -> Self {
-        Self { records, projection, encoders }
+        let rerankers = Rerankers::new(encoders.embedder());
+        Self { records, projection, encoders, rerankers }
+    }
+
+    /// The same search, where `encoder` is the cross-encoder that the operator gives.
+    #[must_use]
+    pub fn with_cross_encoder(mut self, encoder: Option<Reranker>) -> Self {
+        self.rerankers.set_cross(encoder);
+        self
     }
 
     /// The best passages, best first.
     ///
     /// # Errors
     /// `NotFound` for a store the tenant does not have, `Invalid` for an empty query,
-    /// `Unavailable` when the embedding model of a store cannot be used now.
+    /// shares outside 0 to 1, or a reranker that is not here; `Unavailable` when the embedding
+    /// model of a store cannot be used now.
     pub async fn search(&self, scope: &Scope, request: &Request) -> Result<Vec<Passage>> {
-        if request.queries.iter().all(|query| query.trim().is_empty()) {
-            return Err(Error::invalid("the query is empty; ask something").with_param("query"));
-        }
+        Ok(self.search_explained(scope, request).await?.passages)
+    }
+
+    /// The best passages, and how long each step took.
+    ///
+    /// # Errors
+    /// As [`Retrieve::search`].
+    pub async fn search_explained(&self, scope: &Scope, request: &Request) -> Result<Searched> {
+        let found = self.gather(scope, request).await?;
+        self.finish(scope, request, found).await
+    }
+
+    /// Every passage that the request's choice is made from, best first.
+    ///
+    /// # Errors
+    /// As [`Retrieve::search`].
+    pub(crate) async fn gather(&self, scope: &Scope, request: &Request) -> Result<Searched> {
+        let begun = Instant::now();
+        request.check()?;
+        self.rerankers.pick(request.ranker)?;
+        let mut took = Took::default();
+        let reading = Instant::now();
+        let mut stores = Vec::with_capacity(request.stores.len());
         for store in &request.stores {
-            self.use_store(scope, store).await?;
+            let held = self.use_store(scope, store).await?;
+            stores.push((store, request.ranking_for(held.ranking)));
         }
+        let filter = self.readable(scope, request.filter.clone()).await?;
+        took.records_ms += ms(reading);
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
+        // Until no re-index has made another generation the active one in the middle.
+        let best = loop {
+            let embedding = Instant::now();
+            let places = self.places(scope, &request.stores, &mut vectors).await?;
+            took.embed_ms += ms(embedding);
+            let asked = (stores.as_slice(), places.as_slice(), filter.as_ref());
+            let best = self.gather_at(scope, request, asked, &mut took).await?;
+            if self.stand(scope, &request.stores, &places).await? {
+                break best;
+            }
+        };
+        let mut passages: Vec<Passage> =
+            best.into_values().filter(|passage| passage.score >= request.score_threshold).collect();
+        passages.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.seq.cmp(&b.chunk.seq)));
+        let mut passages = generation::once(passages);
+        passages.truncate(request.pool());
+        took.total_ms += ms(begun);
+        Ok(Searched { passages, took })
+    }
+
+    /// What the stores have at these places, each passage with its best wording.
+    async fn gather_at(
+        &self,
+        scope: &Scope,
+        request: &Request,
+        (stores, places, filter): (&[(&Id, Ranking)], &[Place], Option<&Filter>),
+        took: &mut Took,
+    ) -> Result<HashMap<i64, Passage>> {
+        let reranker = self.rerankers.pick(request.ranker)?;
+        let reranked = stores.iter().any(|(_, ranking)| ranking.late > 0.0);
+        let depth = if reranked { RERANK_DEPTH } else { 0 };
         let mut best: HashMap<i64, Passage> = HashMap::new();
-        for store in &request.stores {
-            for passage in self.search_generation(scope, store, request, &mut vectors).await? {
+        for (number, text) in request.queries.iter().enumerate() {
+            let mut lists = Vec::with_capacity(stores.len());
+            for ((store, ranking), place) in stores.iter().zip(places) {
+                let (ranking, wanted) = (*ranking, request.pool().max(depth));
+                let (index, vector) = (place.index.as_str(), place.vector(number));
+                let ask = Ask { store, index, text, vector, ranking, filter, wanted };
+                lists.push(self.ask(scope, &ask, took).await?);
+            }
+            if reranked {
+                let reading = Instant::now();
+                order::rerank(text, reranker, &mut lists, request.ranker.is_named()).await?;
+                took.rerank_ms += ms(reading);
+            }
+            for passage in lists.into_iter().flat_map(|list| list.into_passages(number)) {
+                let passage = passage?;
                 let held = best.entry(passage.chunk.seq).or_insert_with(|| passage.clone());
                 if passage.score > held.score {
                     *held = passage;
                 }
             }
         }
-        let mut found: Vec<Passage> =
-            best.into_values().filter(|passage| passage.score >= request.score_threshold).collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.seq.cmp(&b.chunk.seq)));
-        let mut found = generation::once(found);
-        found.truncate(request.limit);
+        Ok(best)
+    }
+
+    /// Chooses the passages to return among those that were gathered, in the order they
+    /// are in, and widens them where the request asks for it.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub(crate) async fn finish(
+        &self,
+        scope: &Scope,
+        request: &Request,
+        mut found: Searched,
+    ) -> Result<Searched> {
+        let begun = Instant::now();
+        let Searched { passages, took } = &mut found;
+        if request.diversity > 0.0 {
+            let reading = Instant::now();
+            let seqs: Vec<i64> = passages.iter().map(|passage| passage.chunk.seq).collect();
+            let vectors = self.records.chunk_vectors(scope, &seqs).await?;
+            took.records_ms += ms(reading);
+            let ranking = Instant::now();
+            let most = if request.expand { usize::MAX } else { request.limit };
+            *passages =
+                order::differing(std::mem::take(passages), vectors, request.diversity, most);
+            took.rank_ms += ms(ranking);
+        }
+        if request.expand {
+            let reading = Instant::now();
+            let gathered = std::mem::take(passages);
+            *passages = expand::sections(&self.records, scope, gathered, request.limit).await?;
+            took.records_ms += ms(reading);
+        }
+        passages.truncate(request.limit);
+        took.total_ms += ms(begun);
+        Ok(found)
+    }
+
+    /// What the legs find for `query` in a store, alive and readable by the caller, with
+    /// vectors, in no order: what a ranking is learned from. With `late`, the best 50 by the
+    /// default ranking have the reranker's score.
+    ///
+    /// # Errors
+    /// `NotFound` for a store the tenant does not have, `Invalid` for an empty query.
+    pub async fn candidates(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        query: &str,
+        late: bool,
+    ) -> Result<Vec<Candidate>> {
+        let request = Request::new(vec![store.clone()], query, RERANK_DEPTH);
+        request.check()?;
+        self.use_store(scope, store).await?;
+        let filter = self.readable(scope, None).await?;
+        let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
+        let places = self.places(scope, &request.stores, &mut vectors).await?;
+        let Some(place) = places.first() else { return Ok(Vec::new()) };
+        let asked = Query {
+            dense: Some(place.vector(0).to_vec()),
+            text: Some(query.to_owned()),
+            filter,
+            ..Query::default()
+        };
+        let mut found = self.projection.index().candidates(&place.index, asked).await?;
+        let ids: Vec<u64> = found.iter().map(|candidate| candidate.id).collect();
+        let rows = self.living(scope, store, &ids).await?;
+        found.retain(|candidate| rows.contains_key(&candidate.id));
+        if late {
+            let best = cairn_search::rank(&found, &Ranking::default(), RERANK_DEPTH);
+            let ids: Vec<u64> = best.iter().map(|hit| hit.id).collect();
+            let reranker = self.rerankers.pick(Ranker::Auto)?;
+            let scores = order::read(query, reranker, &ids, &rows).await?;
+            for candidate in &mut found {
+                candidate.late = scores.get(&candidate.id).copied();
+            }
+        }
         Ok(found)
     }
 
@@ -127,69 +293,85 @@ impl Retrieve {
         Ok(shared.map_or_else(Analyzer::default, Analyzer::new))
     }
 
-    /// Fails when there is no such store or it has expired; else it is in use, which puts
-    /// an expiry off.
-    async fn use_store(&self, scope: &Scope, store: &Id) -> Result<()> {
-        let row = self.records.store(scope, store).await?;
+    /// The store's ranking. Fails when there is no such store or it has expired; else it is
+    /// in use, which puts an expiry off.
+    async fn use_store(&self, scope: &Scope, store: &Id) -> Result<StoreRanking> {
+        let (row, ranking) = self.records.store_with_ranking(scope, store).await?;
         let now = self.records.clock().now();
         require_alive(&row, now)?;
         if row.expires_after_days.is_some() && now - row.last_active_at > TOUCH_MS {
             self.records.touch_store(scope, store).await?;
         }
-        Ok(())
+        StoreRanking::of(ranking)
+    }
+
+    /// `filter` for the caller. Without any list there is nobody to tell apart, and the
+    /// index need not look.
+    async fn readable(&self, scope: &Scope, filter: Option<Filter>) -> Result<Option<Filter>> {
+        if self.records.has_access_lists(scope).await? {
+            return Ok(Some(access::narrow(scope, filter)));
+        }
+        Ok(filter)
     }
 
     /// Asks for more than wanted, since points of deleted rows do not count; asks
     /// again for all there could be if still too few are alive.
-    async fn search_store(
-        &self,
-        scope: &Scope,
-        (store, index): (&Id, &str),
-        request: &Request,
-        text: &str,
-        vector: &[f32],
-    ) -> Result<Vec<Passage>> {
-        // Without any list there is nobody to tell apart, and the index need not look.
-        let filter = if self.records.has_access_lists(scope).await? {
-            Some(access::narrow(scope, request.filter.clone()))
-        } else {
-            request.filter.clone()
-        };
-        let mut limit = request.limit * 2 + 10;
+    async fn ask(&self, scope: &Scope, ask: &Ask<'_>, took: &mut Took) -> Result<List> {
+        let mut limit = ask.wanted * 2 + 10;
         loop {
             let query = Query {
-                dense: Some(vector.to_vec()),
-                text: Some(text.to_owned()),
+                dense: Some(ask.vector.to_vec()),
+                text: Some(ask.text.to_owned()),
                 limit,
                 candidates: limit.max(100),
-                filter: filter.clone(),
-                fusion: request
-                    .dense_weight
-                    .map_or_else(Fusion::default, |dense_weight| Fusion { dense_weight }),
+                filter: ask.filter.cloned(),
+                fusion: ask.ranking.fusion(),
             };
-            let hits = self.projection.index().query(index, query).await?;
-            let seqs: Vec<i64> = hits.iter().filter_map(|hit| i64::try_from(hit.id).ok()).collect();
-            let rows = self.records.live_chunks(scope, store, &seqs).await?;
-            if generation::distinct(&rows) < request.limit && hits.len() == limit && limit < 10_000
+            let index = self.projection.index();
+            let found = index.search(ask.index, query, ask.ranking).await?;
+            took.add(&found.took);
+            let mut hits: Vec<Hit> = found.hits;
+            let reading = Instant::now();
+            let ids: Vec<u64> = hits.iter().map(|hit| hit.id).collect();
+            let rows = self.living(scope, ask.store, &ids).await?;
+            took.records_ms += ms(reading);
+            if generation::distinct(rows.values()) < ask.wanted
+                && hits.len() == limit
+                && limit < 10_000
             {
                 limit *= 10;
                 continue;
             }
-            let mut rows: HashMap<i64, ChunkRow> =
-                rows.into_iter().map(|row| (row.seq, row)).collect();
-            return hits
-                .into_iter()
-                .filter_map(|hit| {
-                    let row = rows.remove(&i64::try_from(hit.id).ok()?)?;
-                    Some(passage(row, hit.score, hit.dense, hit.bm25))
-                })
-                .collect();
+            hits.retain(|hit| rows.contains_key(&hit.id));
+            return Ok(List::new(ask.ranking, hits, rows));
         }
+    }
+
+    /// The chunks of these points that are alive and readable by the caller.
+    async fn living(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        points: &[u64],
+    ) -> Result<HashMap<u64, ChunkRow>> {
+        let seqs: Vec<i64> = points.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
+        let rows = self.records.live_chunks(scope, store, &seqs).await?;
+        Ok(rows.into_iter().filter_map(|row| Some((u64::try_from(row.seq).ok()?, row))).collect())
     }
 }
 
-fn passage(chunk: ChunkRow, score: f32, dense: Option<f32>, bm25: Option<f32>) -> Result<Passage> {
+/// A hit with its row, found with the wording of that number.
+fn passage(chunk: ChunkRow, hit: &Hit, explain: Explain) -> Result<Passage> {
     let headings = serde_json::from_str(&chunk.heading).or_internal("reading headings")?;
     let attributes = serde_json::from_str(&chunk.attributes).or_internal("reading attributes")?;
-    Ok(Passage { chunk, headings, attributes, score, dense, bm25 })
+    Ok(Passage {
+        chunk,
+        headings,
+        attributes,
+        score: hit.score,
+        dense: hit.dense,
+        bm25: hit.bm25,
+        explain,
+        hits: Vec::new(),
+    })
 }

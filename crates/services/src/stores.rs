@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_pipelines::Queue;
 use cairn_store::records::{Attachment, FileCounts, NewGeneration, StoreFileRow, StoreRow};
-use cairn_store::{Page, Records};
+use cairn_store::{Page, Records, Tx};
 use serde_json::Value;
 
 use crate::access::{ATTRIBUTE, Access, AccessLists};
@@ -14,7 +14,8 @@ pub use crate::chunking::{Chunking, Strategy};
 use crate::conversations::metadata_text;
 use crate::embedding::Encoders;
 use crate::ingest;
-use crate::projection::Projection;
+use crate::projection::{CREATED_AT, Projection};
+use crate::refresh;
 
 /// Attributes of a file in a store: up to 16 strings, numbers or booleans.
 pub type Attributes = BTreeMap<String, Value>;
@@ -71,7 +72,7 @@ pub struct VectorStores {
 impl VectorStores {
     /// Stores in `records`; attached files are read by jobs in `queue`.
     pub fn new(records: Records, queue: Queue, encoders: Encoders, projection: Projection) -> Self {
-        let access = AccessLists::new(records.clone(), projection.clone());
+        let access = AccessLists::new(records.clone(), queue.clone(), projection.clone());
         Self { records, queue, encoders, projection, access }
     }
 
@@ -227,33 +228,13 @@ impl VectorStores {
     ) -> Result<()> {
         require_alive(&self.records.store(scope, store).await?, self.records.clock().now())?;
         let mut tx = self.records.begin().await?;
-        // No generation becomes another one while this transaction writes.
-        let default = self.records.active_generation(scope, store).await?.chunking;
         if let Some(batch) = batch {
             self.records.insert_batch(&mut tx, scope, store, batch).await?;
         }
         let mut opened = Vec::new();
         for file in files {
-            let strategy = file.chunking.in_store(default.as_deref())?;
-            let cut = chunking::row_of(&strategy)?;
-            let (attributes, access) = split(&file.attributes)?;
-            if let Some(access) = access {
-                let list = access.list();
-                self.records.set_access_within(&mut tx, scope, &file.file, list).await?;
+            if self.attach_within(&mut tx, scope, store, batch, file).await? {
                 opened.push(&file.file);
-            }
-            let wanted = Attachment {
-                file: file.file.clone(),
-                batch: batch.cloned(),
-                attributes: attributes_text(&attributes)?,
-                chunk_tokens: cut.chunk_tokens,
-                overlap_tokens: cut.overlap_tokens,
-                chunking: cut.chunking,
-            };
-            if let Some(revision) = self.records.attach_file(&mut tx, scope, store, &wanted).await?
-            {
-                let work = ingest::Work { store: store.clone(), file: file.file.clone(), revision };
-                ingest::enqueue(&self.queue, &mut tx, scope, &work).await?;
             }
         }
         tx.commit().await.or_internal("attaching files")?;
@@ -262,6 +243,41 @@ impl VectorStores {
             self.access.project(scope, file).await?;
         }
         self.touch(scope, store).await
+    }
+
+    /// Attaches a file and enqueues its reading, within a transaction; says whether it got an
+    /// access list. Wake the queue after the commit.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub(crate) async fn attach_within(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        batch: Option<&Id>,
+        file: &NewAttachment,
+    ) -> Result<bool> {
+        // No generation becomes another one while this transaction writes.
+        let default = self.records.active_generation(scope, store).await?.chunking;
+        let cut = chunking::row_of(&file.chunking.in_store(default.as_deref())?)?;
+        let (attributes, access) = split(&file.attributes)?;
+        if let Some(access) = &access {
+            self.access.set_within(tx, scope, &file.file, access).await?;
+        }
+        let wanted = Attachment {
+            file: file.file.clone(),
+            batch: batch.cloned(),
+            attributes: attributes_text(&attributes)?,
+            chunk_tokens: cut.chunk_tokens,
+            overlap_tokens: cut.overlap_tokens,
+            chunking: cut.chunking,
+        };
+        if let Some(revision) = self.records.attach_file(tx, scope, store, &wanted).await? {
+            let work = ingest::Work { store: store.clone(), file: file.file.clone(), revision };
+            ingest::enqueue(&self.queue, tx, scope, &work).await?;
+        }
+        Ok(access.is_some())
     }
 
     /// A batch with its files by state.
@@ -332,11 +348,19 @@ impl VectorStores {
         scope.require(Role::Editor)?;
         let (attributes, access) = split(attributes)?;
         let text = attributes_text(&attributes)?;
-        self.records.set_attributes(scope, store, file, &text).await?;
-        if let Some(access) = access {
-            self.access.set(scope, file, &access).await?;
+        let mut tx = self.records.begin().await?;
+        self.records.set_attributes(&mut tx, scope, store, file, &text).await?;
+        match &access {
+            Some(access) => self.access.set_within(&mut tx, scope, file, access).await?,
+            None => refresh::enqueue(&self.queue, &mut tx, scope, file).await?,
         }
-        self.projection.push_file(scope, store, file).await?;
+        tx.commit().await.or_internal("changing attributes")?;
+        let pushed = match access {
+            Some(_) => self.access.project(scope, file).await,
+            None => self.projection.push_file(scope, store, file).await,
+        };
+        self.queue.wake();
+        pushed?;
         self.records.store_file(scope, store, file).await
     }
 
@@ -386,8 +410,14 @@ fn check_days(days: Option<i64>) -> Result<()> {
 }
 
 /// The attributes proper, and the access list that one of them sets.
-fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
+pub(crate) fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
     let mut attributes = attributes.clone();
+    if attributes.contains_key(CREATED_AT) {
+        return Err(Error::invalid(format!(
+            "the attribute '{CREATED_AT}' is the program's own, and filters may name it; leave it out"
+        ))
+        .with_param("attributes"));
+    }
     let access = match attributes.remove(ATTRIBUTE) {
         None => None,
         Some(Value::String(text)) => Some(Access::of_attribute(&text)?),
@@ -401,7 +431,7 @@ fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
     Ok((attributes, access))
 }
 
-fn attributes_text(attributes: &Attributes) -> Result<String> {
+pub(crate) fn attributes_text(attributes: &Attributes) -> Result<String> {
     let fits = |(key, value): (&String, &Value)| {
         key.chars().count() <= 64
             && match value {
@@ -433,6 +463,8 @@ mod tests {
         assert_eq!(access, Some(Access::Only(vec!["user:ada".to_owned()])));
         assert_eq!(split(&left)?.1, None);
         assert!(split(&attributes(5.into())).is_err());
+        let own = Attributes::from([(CREATED_AT.to_owned(), 5.into())]);
+        assert!(split(&own).is_err(), "the program says when a file was made");
         Ok(())
     }
 

@@ -1,9 +1,13 @@
 //! What has no standard: `/cairn/v1`.
 
 mod erasure;
+mod evaluations;
 mod models;
+mod provenance;
+mod rankings;
 mod reindex;
 mod rollouts;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +18,16 @@ use utoipa::ToSchema;
 pub use erasure::{
     AccessList, Certificate, Erasure, ErasureKey, Purged, SetAccess, Tenant, Verification,
 };
+pub use evaluations::{
+    CreateEvaluation, CreateQuestionSet, Evaluation, EvaluationConfiguration, EvaluationQuery,
+    EvaluationRanking, EvaluationResult, GenerateQuestions, QuestionCounts, QuestionSet,
+    QuestionSetPlace, RelevantPlace, SetQuestion,
+};
 pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlias};
+pub use provenance::{
+    ModelIdentity, Replay, ReplayAnswer, ReplayChange, ReplayPassage, ReplayPlace, ReplayRequest,
+};
+pub use rankings::{RankingQuality, SetRanking, StoreRanking};
 pub use reindex::{
     AttachExtra, CairnChunking, IndexGeneration, NewStoreExtra, Reindex, ReindexRun, StartReindex,
     VectorStoreExtra,
@@ -23,6 +36,10 @@ pub use rollouts::{
     Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,
     RolloutGate, RolloutGates, RolloutPlan, RolloutRewards, RolloutShadow, RolloutStep,
     RolloutWeight, SetRollout,
+};
+pub use sources::{
+    CreateSource, RemoveSource, RemovedSource, Source, SourceCounts, SourceItem, SourceItemCounts,
+    SourceItemsQuery, SourceProgress, SourceRun, SyncSource, UpdateSource,
 };
 
 /// Who the key belongs to.

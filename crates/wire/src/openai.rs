@@ -6,6 +6,7 @@ mod embeddings;
 mod files;
 mod rerank;
 mod responses;
+mod search;
 mod stores;
 mod uploads;
 
@@ -18,6 +19,7 @@ pub use embeddings::*;
 pub use files::*;
 pub use rerank::*;
 pub use responses::*;
+pub use search::*;
 pub use stores::*;
 pub use uploads::*;
 

@@ -123,7 +123,19 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<Value> {
-        self.json(self.http.request(Method::DELETE, self.url(path))).await
+        self.delete_with(path, &[]).await
+    }
+
+    /// DELETE with a query.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn delete_with(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.json(self.http.request(Method::DELETE, url)).await
     }
 
     /// All items of a list, page by page.

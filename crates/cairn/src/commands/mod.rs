@@ -3,11 +3,14 @@
 mod ask;
 mod data;
 mod doctor;
+mod eval;
 mod ingest;
 mod keys;
 mod models;
 mod predict;
+mod replay;
 mod search;
+mod sources;
 mod train;
 mod upkeep;
 mod walk;
@@ -30,6 +33,8 @@ pub(crate) enum Outcome {
     Done,
     /// Some of it failed, which was said.
     Failed,
+    /// It was done, and what was measured got worse, which was said.
+    Worse,
     /// A second signal broke it off.
     Interrupted,
 }
@@ -70,11 +75,14 @@ pub(crate) async fn run(cli: Cli) -> Result<Outcome> {
         Command::Ingest(ingest) => Box::pin(ingest::run(&context.client()?, &ingest)).await,
         Command::Ask(ask) => ask::run(&context.client()?, &ask).await,
         Command::Search(search) => search::run(&context.client()?, &search).await,
+        Command::Replay(replay) => replay::run(&context.client()?, &replay).await,
+        Command::Eval(eval) => Box::pin(eval::run(&context.client()?, &eval)).await,
         Command::Data(data) => data::run(&context.client()?, data).await,
         Command::Train(train) => train::run(&context.client()?, &train).await,
         Command::Predict(predict) => predict::run(&context.client()?, &predict).await,
         Command::Models(models) => Box::pin(models::run(&context, models)).await,
         Command::Keys(keys) => keys::run(&context.client()?, keys).await,
+        Command::Sources(sources) => sources::run(&context.client()?, sources).await,
         Command::Erase(erase) => upkeep::erase(&context.client()?, &erase).await,
         Command::Verify(verify) => upkeep::verify(&context.client()?, &verify).await,
         Command::Purge(json) => upkeep::purge(&context.client()?, json.json).await,

@@ -16,12 +16,16 @@ pub(super) enum Shape {
     Text,
     Number,
     Flag,
+    /// Paths separated by colons, as in `PATH`.
+    Paths,
+    /// Names separated by commas.
+    Names,
 }
 
-use Shape::{Flag, Number, Text};
+use Shape::{Flag, Names, Number, Paths, Text};
 
 /// Every key and the shape of its value.
-pub(super) const KEYS: [(&str, Shape); 26] = [
+pub(super) const KEYS: [(&str, Shape); 30] = [
     ("data", Text),
     ("listen", Text),
     ("oip_listen", Text),
@@ -48,6 +52,10 @@ pub(super) const KEYS: [(&str, Shape); 26] = [
     ("drain_seconds", Number),
     ("allow_plain_http", Flag),
     ("rerank_model", Text),
+    ("sources.folders", Paths),
+    ("sources.allowed_hosts", Names),
+    ("sources.private_networks", Flag),
+    ("guard.allowed_hosts", Names),
 ];
 
 /// Variables that others read: the command line, scripts and tests.
@@ -83,9 +91,15 @@ pub(super) fn merge(mut layers: Figment, variables: &[(String, String)]) -> Resu
             Text => layers.merge(Serialized::default(key, value)),
             Number => layers.merge(Serialized::default(key, number(name, value)?)),
             Flag => layers.merge(Serialized::default(key, flag(name, value)?)),
+            Paths => layers.merge(Serialized::default(key, parts(value, ':'))),
+            Names => layers.merge(Serialized::default(key, parts(value, ','))),
         };
     }
     Ok(layers)
+}
+
+fn parts(value: &str, by: char) -> Vec<&str> {
+    value.split(by).map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
 /// What Kubernetes sets in every container for a service whose name begins with ours.

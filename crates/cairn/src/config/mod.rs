@@ -13,15 +13,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cairn_guard::links::Hosts;
 use cairn_kernel::{Error, Limits, Result, ResultExt as _, Secret};
 use cairn_monitor::LogFormat;
+use cairn_services::sources::SourceSettings;
 use cairn_serving::models::{AssetKind, assets, default_llm};
 use cairn_serving::remote::ProviderConfig;
 use serde_json::{Value, json};
 
 pub(crate) use environment::PREFIX;
-use raw::Raw;
 pub(crate) use raw::{Flags, Source};
+use raw::{Raw, RawSources};
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
@@ -66,6 +68,10 @@ pub(crate) struct Config {
     pub(crate) rerank_model: Option<PathBuf>,
     /// The providers of remote models, their keys read.
     pub(crate) providers: BTreeMap<String, ProviderConfig>,
+    /// What sources may read.
+    pub(crate) sources: SourceSettings,
+    /// Hosts that answers over documents may link to.
+    pub(crate) allowed_hosts: Vec<String>,
 }
 
 impl Config {
@@ -113,6 +119,8 @@ impl Config {
                 raw.llm_context_tokens
             )));
         }
+        let allowed_hosts = raw.guard.allowed_hosts;
+        link_hosts(&allowed_hosts)?;
         let models_dir = match (raw.models_dir, home) {
             (Some(folder), _) => folder,
             (None, Some(home)) => home.join(".cache/cairn/models"),
@@ -143,6 +151,8 @@ impl Config {
             allow_plain_http: raw.allow_plain_http,
             rerank_model: raw.rerank_model.as_deref().map(absolute).transpose()?,
             providers: providers(raw.providers)?,
+            sources: sources(raw.sources)?,
+            allowed_hosts,
         })
     }
 
@@ -198,10 +208,25 @@ impl Config {
             "drain_seconds": self.drain.as_secs(),
             "allow_plain_http": self.allow_plain_http,
             "rerank_model": self.rerank_model,
+            "guard": {"allowed_hosts": self.allowed_hosts},
             "providers": self.providers.iter().map(|(name, provider)| (name, provider.shown()))
                 .collect::<BTreeMap<_, _>>(),
+            "sources": {
+                "folders": self.sources.folders,
+                "allowed_hosts": self.sources.allowed_hosts,
+                "private_networks": self.sources.private_networks,
+            },
         })
     }
+}
+
+/// The hosts that links may lead to.
+///
+/// # Errors
+/// `Invalid` for what is no host name.
+pub(crate) fn link_hosts(names: &[String]) -> Result<Hosts> {
+    Hosts::new(names.iter().map(String::as_str))
+        .map_err(|error| Error::invalid(format!("guard.allowed_hosts: {}", error.message())))
 }
 
 /// Reads the providers' keys from where the configuration says they are.
@@ -217,6 +242,33 @@ fn providers(raw: BTreeMap<String, ProviderConfig>) -> Result<BTreeMap<String, P
         Ok((name, provider))
     };
     raw.into_iter().map(resolve).collect()
+}
+
+/// Checks the folders that sources may read.
+fn sources(raw: RawSources) -> Result<SourceSettings> {
+    if let Some(folder) = raw.folders.iter().find(|folder| !folder.is_absolute()) {
+        return Err(Error::invalid(format!(
+            "sources.folders has '{}'; write whole paths, such as /srv/documents",
+            folder.display()
+        )));
+    }
+    let plain = |host: &String| host.parse::<std::net::IpAddr>().is_ok() || is_host(host);
+    if let Some(host) = raw.allowed_hosts.iter().find(|host| !plain(host)) {
+        return Err(Error::invalid(format!(
+            "sources.allowed_hosts has '{host}'; write names or addresses alone, such as \
+             minio.internal or 10.0.0.7"
+        )));
+    }
+    Ok(SourceSettings {
+        folders: raw.folders,
+        allowed_hosts: raw.allowed_hosts,
+        private_networks: raw.private_networks,
+    })
+}
+
+fn is_host(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !text.is_empty() && text.bytes().all(plain)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

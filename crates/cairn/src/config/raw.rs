@@ -40,6 +40,22 @@ pub(super) struct Raw {
     pub(super) allow_plain_http: bool,
     pub(super) rerank_model: Option<PathBuf>,
     pub(super) providers: BTreeMap<String, ProviderConfig>,
+    pub(super) sources: RawSources,
+    pub(super) guard: RawGuard,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawSources {
+    pub(super) folders: Vec<PathBuf>,
+    pub(super) allowed_hosts: Vec<String>,
+    pub(super) private_networks: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGuard {
+    pub(super) allowed_hosts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,6 +87,8 @@ impl Default for Raw {
             allow_plain_http: false,
             rerank_model: None,
             providers: BTreeMap::new(),
+            sources: RawSources::default(),
+            guard: RawGuard::default(),
         }
     }
 }

@@ -103,6 +103,32 @@ fn a_key_of_digits_stays_a_text_and_out_of_sight() {
 }
 
 #[test]
+fn folders_of_sources_are_none_until_set_and_whole_paths() {
+    assert!(read("", &[], &Flags::default()).unwrap().sources.folders.is_empty());
+    let file = "[sources]\nfolders = ['/srv/a', '/srv/{tenant}']\n";
+    let config = read(file, &[], &Flags::default()).unwrap();
+    assert_eq!(config.sources.folders, [Path::new("/srv/a"), Path::new("/srv/{tenant}")]);
+    assert!(!config.sources.private_networks);
+    let environment =
+        [("CAIRN_SOURCES__FOLDERS", "/x:/y"), ("CAIRN_SOURCES__PRIVATE_NETWORKS", "true")];
+    let config = read(file, &environment, &Flags::default()).unwrap();
+    assert_eq!(config.sources.folders, [Path::new("/x"), Path::new("/y")]);
+    assert!(config.sources.private_networks);
+    assert!(refusal("[sources]\nfolders = ['docs']", &[]).contains("sources.folders"));
+    assert!(refusal("[sources]\nfolder = ['/a']", &[]).contains("folder"));
+    let hosts = "[sources]\nallowed_hosts = ['minio.internal', '10.0.0.7', '::1']\n";
+    let config = read(hosts, &[], &Flags::default()).unwrap();
+    assert_eq!(config.sources.allowed_hosts, ["minio.internal", "10.0.0.7", "::1"]);
+    let environment = [("CAIRN_SOURCES__ALLOWED_HOSTS", "a.example,b.example")];
+    let config = read(hosts, &environment, &Flags::default()).unwrap();
+    assert_eq!(config.sources.allowed_hosts, ["a.example", "b.example"]);
+    for wrong in ["http://a.example", "a.example:9000", ""] {
+        let file = format!("[sources]\nallowed_hosts = ['{wrong}']");
+        assert!(refusal(&file, &[]).contains("sources.allowed_hosts"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_provider_is_a_table_and_its_key_stays_out_of_sight() {
     let file = "[providers.claude]\nkind = 'anthropic'\napi_key = 'sk-ant-1'\nmax_concurrent = 4\n\
                 [providers.next]\nkind = 'oip'\nbase_url = 'http://127.0.0.1:8000'\n";
@@ -122,6 +148,16 @@ fn a_provider_is_a_table_and_its_key_stays_out_of_sight() {
         let text = refusal(file, &[]);
         assert!(text.contains(word), "{file}: {text}");
     }
+}
+
+#[test]
+fn hosts_are_a_list_in_the_file_and_in_the_environment() {
+    let file = "[guard]\nallowed_hosts = ['example.com']";
+    let config = read(file, &[], &Flags::default()).unwrap();
+    assert_eq!(config.allowed_hosts, ["example.com"]);
+    let environment = [("CAIRN_GUARD__ALLOWED_HOSTS", "a.org, *.b.org,")];
+    let config = read(file, &environment, &Flags::default()).unwrap();
+    assert_eq!(config.allowed_hosts, ["a.org", "*.b.org"]);
 }
 
 #[test]
@@ -157,6 +193,7 @@ fn values_without_a_meaning_are_refused() {
         ("[log]\nformat = 'xml'", "text or json"),
         ("threads = 0", "at least 1"),
         ("llm_context_tokens = 8", "at least 512"),
+        ("[guard]\nallowed_hosts = ['https://example.com']", "guard.allowed_hosts"),
     ] {
         let text = refusal(file, &[]);
         assert!(text.contains(word), "{file}: {text}");

@@ -226,3 +226,18 @@ async fn bytes_without_an_owner_are_found_and_removed() -> Result<()> {
     ensure!(found["missing_blobs"].to_string().contains(&file), "{found}");
     scene.stop().await
 }
+
+#[tokio::test]
+async fn the_name_of_a_deleted_file_that_could_not_be_read_is_in_no_file() -> Result<()> {
+    let scene = Scene::start().await?;
+    let admin = scene.admin();
+    let store = admin.store("s").await?;
+    let name = format!("{}.bin", planted(1));
+    let (file, state) = admin.ingest(&store, &name, b"\x7fELF and so on").await?;
+    ensure!(state["status"] == "failed" && state.to_string().contains(&planted(1)), "{state}");
+    ensure!(!scene.holding(&planted(1))?.is_empty(), "the search finds nothing at all");
+    admin.delete(&format!("/v1/files/{file}")).await?;
+    admin.json(Method::POST, "/cairn/v1/purge", &json!({})).await?;
+    ensure!(scene.holding(&planted(1))?.is_empty(), "its job had the name in its error");
+    scene.stop().await
+}

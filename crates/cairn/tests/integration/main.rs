@@ -6,11 +6,18 @@
 
 mod access;
 mod bad_input;
+mod connectors;
 mod documents;
 mod erasure;
+mod evaluation;
+mod provenance;
+mod ranking;
+mod refresh;
 mod reindex;
 mod rollouts;
 mod scene;
+mod scripted;
+mod sources;
 mod surface;
 mod tables;
 mod tenancy;

@@ -1,15 +1,19 @@
 //! A running program with a data folder of its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use cairn_gateway::App;
+use cairn_guard::links::Hosts;
 use cairn_isolate::Isolate;
 use cairn_kernel::{Limits, Secret, Tasks};
 use cairn_monitor::Metrics;
 use cairn_services::llms::LlmSettings;
+use cairn_services::sources::SourceSettings;
 use cairn_services::{Services, Settings};
+use cairn_serving::remote::{ProviderConfig, ProviderKind};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -45,6 +49,16 @@ impl Scene {
         Self::on(tempfile::tempdir()?).await
     }
 
+    /// With a provider called `behind`, which speaks OpenAI's wire at `url`, and links to
+    /// `good.example` allowed.
+    pub(crate) async fn before(url: &str) -> Result<Self> {
+        let mut behind = ProviderConfig::new(ProviderKind::Openai);
+        behind.base_url = Some(format!("{url}/v1"));
+        let behind = behind.resolve("behind", |_| None)?;
+        let providers = BTreeMap::from([("behind".to_owned(), behind)]);
+        Self::with(tempfile::tempdir()?, providers, Hosts::new(["good.example"])?).await
+    }
+
     /// Stops everything and starts again on the same data.
     pub(crate) async fn restart(self) -> Result<Self> {
         let Self { services, tasks, data, client, .. } = self;
@@ -55,6 +69,14 @@ impl Scene {
     }
 
     async fn on(data: tempfile::TempDir) -> Result<Self> {
+        Self::with(data, BTreeMap::new(), Hosts::default()).await
+    }
+
+    async fn with(
+        data: tempfile::TempDir,
+        providers: BTreeMap<String, ProviderConfig>,
+        link_hosts: Hosts,
+    ) -> Result<Self> {
         let tasks = Tasks::new();
         let limits = Limits { upload_bytes: 2 << 20, body_bytes: 1 << 20, ..Limits::default() };
         let settings = Settings {
@@ -71,7 +93,13 @@ impl Scene {
                 idle: Duration::from_secs(60),
             },
             rerank_model: None,
-            providers: std::collections::BTreeMap::new(),
+            providers,
+            sources: SourceSettings {
+                folders: vec![data.path().join("shared/{tenant}")],
+                allowed_hosts: Vec::new(),
+                private_networks: true,
+            },
+            link_hosts,
             threads: 2,
         };
         let services = Services::open(settings, &tasks).await?;
@@ -120,6 +148,11 @@ impl Scene {
         let wish = json!({"tenant": tenant, "role": role, "principals": principals});
         let made = self.admin().json(Method::POST, "/cairn/v1/keys", &wish).await?;
         Ok(self.with_key(made["key"].as_str().context("a key")?))
+    }
+
+    /// The use-cases behind the door.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
     }
 
     /// The data folder.

@@ -12,7 +12,7 @@ const PLANTED: &str = "zanzibarquartz";
 const PUBLIC: [&str; 3] = ["/v2", "/v2/health/live", "/v2/health/ready"];
 
 /// Whose things are named in a path: asking for them must fail.
-const OWNED: [&str; 8] = [
+const OWNED: [&str; 12] = [
     "/v1/files/{",
     "/v1/uploads/{",
     "/v1/vector_stores/{",
@@ -20,7 +20,11 @@ const OWNED: [&str; 8] = [
     "/v1/conversations/{",
     "/cairn/v1/files/{",
     "/cairn/v1/vector_stores/{",
+    "/cairn/v1/responses/{",
     "/cairn/v1/erasures/{",
+    "/cairn/v1/sources/{",
+    "/cairn/v1/question_sets/{",
+    "/cairn/v1/evaluations/{",
 ];
 
 /// What the owner has, by the name of its parameter.
@@ -33,6 +37,9 @@ struct Owned {
     conversation: String,
     item: String,
     erasure: String,
+    source: String,
+    question_set: String,
+    evaluation: String,
 }
 
 fn id(answer: &Value, pointer: &str) -> Result<String> {
@@ -41,7 +48,7 @@ fn id(answer: &Value, pointer: &str) -> Result<String> {
 }
 
 /// One of everything that a tenant can have, with the planted word in it.
-async fn everything(owner: &Caller) -> Result<Owned> {
+async fn everything(scene: &Scene, owner: &Caller) -> Result<Owned> {
     let store = owner.store(&format!("store {PLANTED}")).await?;
     let text = format!("The password of the {PLANTED} vault is kept by the {PLANTED} keeper.");
     let (file, _) = owner.ingest(&store, &format!("{PLANTED}.md"), text.as_bytes()).await?;
@@ -67,6 +74,17 @@ async fn everything(owner: &Caller) -> Result<Owned> {
     let (_, items) = owner.get(&format!("/v1/conversations/{conversation}/items")).await?;
     let (other, _) = owner.ingest(&store, "other.md", b"Another document about ferries.").await?;
     let deleted = owner.request(Method::DELETE, &format!("/v1/files/{other}")).send().await?;
+    let folder = scene.data().join("shared/owner");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join(format!("{PLANTED}.txt")), format!("More of the {PLANTED}."))?;
+    let wish = json!({"vector_store_id": owner.store("kept").await?, "name": PLANTED,
+        "config": {"type": "folder", "path": folder}});
+    let source = owner.json(Method::POST, "/cairn/v1/sources", &wish).await?;
+    let asked = json!({"question": format!("Who keeps {PLANTED}?"), "relevant": [file]});
+    let set = json!({"store": store, "name": PLANTED, "questions": [asked]});
+    let set = id(&owner.json(Method::POST, "/cairn/v1/question_sets", &set).await?, "/id")?;
+    let run = json!({"question_set": set, "configurations": [{"name": PLANTED, "answers": true}]});
+    let run = id(&owner.json(Method::POST, "/cairn/v1/evaluations", &run).await?, "/id")?;
     owner.import("secrets", &format!("name,score\n{PLANTED},1\nother,2\n")).await?;
     Ok(Owned {
         file,
@@ -77,6 +95,9 @@ async fn everything(owner: &Caller) -> Result<Owned> {
         conversation,
         item: id(&items, "/data/0/id")?,
         erasure: id(&deleted.json().await?, "/cairn/erasure")?,
+        source: id(&source, "/id")?,
+        question_set: set,
+        evaluation: run,
     })
 }
 
@@ -84,7 +105,7 @@ async fn everything(owner: &Caller) -> Result<Owned> {
 async fn no_route_shows_another_tenants_words_whatever_id_is_sent() -> Result<()> {
     let scene = Scene::start().await?;
     let owner = scene.tenant("owner", "editor").await?;
-    let owned = everything(&owner).await?;
+    let owned = everything(&scene, &owner).await?;
     let stranger = scene.tenant("stranger", "editor").await?;
     let (_, document) = stranger.get("/openapi.json").await?;
     let mut tried = 0;
@@ -111,6 +132,9 @@ async fn no_route_shows_another_tenants_words_whatever_id_is_sent() -> Result<()
         format!("/v1/responses/{}", owned.response),
         format!("/v1/conversations/{}/items/{}", owned.conversation, owned.item),
         format!("/cairn/v1/erasures/{}", owned.erasure),
+        format!("/cairn/v1/sources/{}", owned.source),
+        format!("/cairn/v1/question_sets/{}", owned.question_set),
+        format!("/cairn/v1/evaluations/{}", owned.evaluation),
         "/cairn/v1/datasets/secrets".to_owned(),
     ] {
         ensure!(owner.get(&path).await?.0 == StatusCode::OK, "{path} is gone");
@@ -166,6 +190,9 @@ fn fill(path: &str, owned: &Owned) -> Result<Vec<String>> {
         ("/v1/responses/", &owned.response),
         ("/v1/conversations/", &owned.conversation),
         ("/v1/erasures/", &owned.erasure),
+        ("/v1/sources/", &owned.source),
+        ("/v1/question_sets/", &owned.question_set),
+        ("/v1/evaluations/", &owned.evaluation),
         ("/v1/keys/", &owned.file),
         ("/v1/models/", &owned.file),
         ("/v1/training_runs/", &owned.file),
@@ -199,7 +226,7 @@ fn fill(path: &str, owned: &Owned) -> Result<Vec<String>> {
 
 /// Bodies that name the owner's things in every way there is.
 fn bodies(owned: &Owned) -> Vec<Value> {
-    let Owned { file, store, response, conversation, .. } = owned;
+    let Owned { file, store, response, conversation, question_set, .. } = owned;
     let tool = json!([{"type": "file_search", "vector_store_ids": [store]}]);
     let asking = "Who keeps the password?";
     vec![
@@ -211,11 +238,20 @@ fn bodies(owned: &Owned) -> Vec<Value> {
         json!({"part_ids": ["part_1"]}),
         json!({"items": [{"role": "user", "content": "Hello."}]}),
         json!({"access": ["user:stranger"]}),
+        json!({"ranking": {"dense_weight": 0.0}}),
+        json!({"query": "password", "cairn": {"explain": true, "expand": "section", "diversity": 0.5}}),
         json!({"metadata": {"k": "v"}}),
         json!({"chunking": {"type": "structure"}}),
+        json!({"confirm_deletes": true}),
+        json!({"name": "mine", "every_seconds": 60}),
+        json!({"vector_store_id": store, "config": {"type": "folder", "path": "/"}}),
         json!({"model": "cairn", "input": asking, "tools": tool}),
         json!({"model": "cairn", "input": asking, "previous_response_id": response}),
         json!({"model": "cairn", "input": asking, "conversation": conversation}),
+        json!({"store": store, "questions": [{"question": asking, "relevant": [file]}]}),
+        json!({"store": store, "generate": {"count": 5}}),
+        json!({"store": store, "question_set": question_set}),
+        json!({"question_set": question_set, "configurations": [{"name": "c", "answers": true}]}),
         json!({"dataset": "secrets", "target": "score", "model": "secrets_score", "sql": "SELECT * FROM secrets"}),
     ]
 }

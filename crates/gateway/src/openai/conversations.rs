@@ -227,8 +227,14 @@ mod tests {
             (&items[1].sources, &items[2].sources),
             (&vec!["file-1".to_owned()], &vec!["file-2".to_owned()])
         );
-        assert!(shown(&items[1].body, &Included { results: false })?["results"].is_null());
-        assert!(shown(&items[1].body, &Included { results: true })?["results"].is_array());
+        assert!(
+            shown(&items[1].body, &Included { results: false, ..Included::default() })?["results"]
+                .is_null()
+        );
+        assert!(
+            shown(&items[1].body, &Included { results: true, ..Included::default() })?["results"]
+                .is_array()
+        );
         Ok(())
     }
 

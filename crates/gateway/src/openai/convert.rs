@@ -7,12 +7,14 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use cairn_kernel::{Error, Id, Result};
 use cairn_services::records::UsageEntry;
-use cairn_services::retrieve::Passage;
+use cairn_services::retrieve::{HitPlace, Passage, Ranker};
 use cairn_services::{Order, Page, Sampling};
 use cairn_wire::openai::{
-    List, ListQuery, PassagePlace, RankingOptions, SearchResult, TextContent,
+    List, ListQuery, PassagePlace, RankingOptions, SearchResult, SectionHit, TextContent,
 };
 use serde_json::Value;
+
+use super::search;
 
 use crate::error::ApiError;
 
@@ -26,7 +28,7 @@ pub(crate) fn seconds(millis: i64) -> i64 {
 
 /// A number by way of its shortest decimal form: widened as it is, 0.03 would be sent with 18
 /// digits.
-pub(super) fn decimal(number: f32) -> f64 {
+pub(crate) fn decimal(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
 
@@ -50,10 +52,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Listing {
 pub(crate) struct Included {
     /// The results of searches.
     pub(super) results: bool,
+    /// How answers came about.
+    pub(super) provenance: bool,
 }
 
 /// What `include` names for the results of searches.
 pub(super) const RESULTS: &str = "file_search_call.results";
+/// What `include` names for how an answer came about.
+const PROVENANCE: &str = "cairn.provenance";
 
 impl<S: Send + Sync> FromRequestParts<S> for Included {
     type Rejection = ApiError;
@@ -64,8 +70,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Included {
                 Error::invalid(format!("the query string does not fit: {}", rejection.body_text()))
             })?;
         let named = |name: &str| matches!(name, "include" | "include[]");
-        let results = pairs.iter().any(|(name, value)| named(name) && value == RESULTS);
-        Ok(Self { results })
+        let asked = |what: &str| pairs.iter().any(|(name, value)| named(name) && value == what);
+        Ok(Self { results: asked(RESULTS), provenance: asked(PROVENANCE) })
     }
 }
 
@@ -233,20 +239,25 @@ pub(super) fn text_of(content: &Value, place: &str, kinds: &[&str]) -> Result<St
 pub(super) struct Ranking {
     pub(super) score_threshold: f32,
     pub(super) dense_weight: Option<f32>,
+    pub(super) ranker: Ranker,
 }
 
 /// Checks ranking options; `place` is where they stand in the request.
 pub(super) fn ranking(options: Option<&RankingOptions>, place: &str) -> Result<Ranking> {
     let Some(options) = options else { return Ok(Ranking::default()) };
-    match options.ranker.as_deref() {
-        None | Some("auto" | "none" | "default-2024-11-15") => {}
+    let ranker = match options.ranker.as_deref() {
+        None | Some("auto" | "default-2024-11-15") => Ranker::Auto,
+        Some("none") => Ranker::None,
+        Some("late-interaction") => Ranker::LateInteraction,
+        Some("cross-encoder") => Ranker::CrossEncoder,
         Some(other) => {
             return Err(Error::invalid(format!(
-                "the ranker '{other}' does not exist here; use auto, none or default-2024-11-15"
+                "the ranker '{other}' does not exist here; use auto, none, default-2024-11-15, \
+                 late-interaction or cross-encoder"
             ))
             .with_param(format!("{place}.ranker")));
         }
-    }
+    };
     let threshold = within("score_threshold", options.score_threshold, 0.0..=1.0)?;
     let dense_weight = match &options.hybrid_search {
         None => None,
@@ -262,7 +273,7 @@ pub(super) fn ranking(options: Option<&RankingOptions>, place: &str) -> Result<R
             Some(dense / sum)
         }
     };
-    Ok(Ranking { score_threshold: threshold.unwrap_or(0.0), dense_weight })
+    Ok(Ranking { score_threshold: threshold.unwrap_or(0.0), dense_weight, ranker })
 }
 
 /// The number of results asked for, 10 by default.
@@ -276,9 +287,16 @@ pub(super) fn results(asked: Option<usize>) -> Result<usize> {
     }
 }
 
-/// A passage as a search result.
-pub(super) fn hit(passage: Passage) -> SearchResult {
-    let Passage { chunk, headings, attributes, score, dense, bm25 } = passage;
+/// A passage as a search result; with `explain` it says how it came to its score.
+pub(super) fn hit(passage: Passage, explain: bool) -> SearchResult {
+    let explain = explain.then(|| search::explained(&passage));
+    let Passage { chunk, headings, attributes, score, dense, bm25, hits, .. } = passage;
+    let within = |hit: HitPlace| SectionHit {
+        chunk_id: hit.chunk_id,
+        char_start: hit.char_start,
+        char_end: hit.char_end,
+        score: hit.score,
+    };
     SearchResult {
         file_id: chunk.file_id,
         filename: chunk.filename,
@@ -296,12 +314,14 @@ pub(super) fn hit(passage: Passage) -> SearchResult {
             match_end: chunk.match_end,
             dense,
             bm25,
+            hits: hits.into_iter().map(within).collect(),
+            explain,
         },
     }
 }
 
 /// An entry for the usage ledger.
-pub(super) fn usage(
+pub(crate) fn usage(
     operation: &'static str,
     model: &str,
     tokens: (i64, i64),
@@ -397,6 +417,17 @@ mod tests {
         assert!(ranking(Some(&weigh(-1.0, 2.0)), "ranking_options").is_err());
         let high = RankingOptions { score_threshold: Some(1.5), ..RankingOptions::default() };
         assert!(ranking(Some(&high), "ranking_options").is_err());
+        for (name, ranker) in [
+            ("auto", Ranker::Auto),
+            ("default-2024-11-15", Ranker::Auto),
+            ("none", Ranker::None),
+            ("late-interaction", Ranker::LateInteraction),
+            ("cross-encoder", Ranker::CrossEncoder),
+        ] {
+            let named =
+                RankingOptions { ranker: Some(name.to_owned()), ..RankingOptions::default() };
+            assert_eq!(ranking(Some(&named), "ranking_options")?.ranker, ranker, "{name}");
+        }
         assert!(results(Some(51)).is_err() && results(Some(0)).is_err());
         assert_eq!(results(None)?, 10);
         Ok(())

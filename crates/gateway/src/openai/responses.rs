@@ -19,7 +19,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use cairn_kernel::{Clock, Error, Id, Result, ResultExt, Scope};
+use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_services::chat::ChatRequest;
 use cairn_services::records::ResponseRow;
 use cairn_services::{ChatMessage, Services};
@@ -28,7 +28,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
 
-use super::convert::{Listing, Paging};
+use super::convert::{Included, Listing, Paging};
 use super::sse;
 use crate::error::{self, ApiResult};
 use crate::extract::{Caller, Json as Body, RequestId, Sticky};
@@ -62,7 +62,8 @@ pub(crate) async fn create(
     let mut asked = request::read(request, now)?;
     asked.sticky = sticky.or(asked.sticky);
     let sources = remember(&services, &scope, &mut asked).await?;
-    let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results);
+    let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results)
+        .explaining(asked.explain);
     let keeper = Keeper {
         services: services.clone(),
         scope: scope.clone(),
@@ -208,6 +209,7 @@ pub(crate) async fn input_tokens(
     tag = "responses",
     params(
         ("id" = String, Path),
+        ("include[]" = Option<Vec<String>>, Query, description = "cairn.provenance"),
         ("stream" = Option<bool>, Query, description = "the events instead of the object"),
         ("starting_after" = Option<u64>, Query, description = "number of the last event seen")
     ),
@@ -218,13 +220,22 @@ pub(crate) async fn retrieve(
     State(live): State<Live>,
     Caller(scope): Caller,
     Path(id): Path<String>,
+    included: Included,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> ApiResult<Response> {
     let row = services.responses.get(&scope, &Id::from_raw(id.as_str())).await?;
     let streamed = query.get("stream").is_some_and(|value| value != "false");
     let next = starting_after(query.get("starting_after").map(String::as_str))?;
     if !streamed {
-        return Ok(Json(body(&row)?).into_response());
+        let mut body = body(&row)?;
+        if included.provenance && body["cairn"].is_object() {
+            let id = Id::from_raw(id);
+            body["cairn"]["provenance"] = match services.responses.provenance(&scope, &id).await {
+                Err(none) if none.kind() == Kind::NotFound => Value::Null,
+                found => found?,
+            };
+        }
+        return Ok(Json(body).into_response());
     }
     if let Some(running) = live.find(&scope, &id) {
         let events = running.follow(next).map(|event| sse::named(&event));

@@ -15,8 +15,9 @@ use crate::{Language, bm25};
 
 /// File name in the store's directory.
 pub(super) const LEDGER: &str = "cairn.json";
-/// The layout of the store.
-const FORMAT: u32 = 2;
+/// The layout of the store, and what its points say of their files: since 3, when these
+/// were made.
+const FORMAT: u32 = 3;
 
 /// What tells whether the rest of a ledger can be read.
 #[derive(Deserialize)]

@@ -282,7 +282,7 @@ impl Index for Embedded {
         let found = self.on_store(store, move |_, store| {
             store.read(|open| {
                 query.fits(open.dimensions())?;
-                search::search(&open.shard, &open.analyzer, &query, &ranking)
+                search::search(open, &query, &ranking)
             })
         });
         let mut found = found.await?.unwrap_or_default();
@@ -297,7 +297,7 @@ impl Index for Embedded {
         let found = self.on_store(store, move |_, store| {
             store.read(|open| {
                 query.fits(open.dimensions())?;
-                search::candidates(&open.shard, &open.analyzer, &query)
+                search::candidates(open, &query)
             })
         });
         found.await.map(Option::unwrap_or_default)

@@ -1,27 +1,30 @@
 //! One hybrid query on one shard.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::time::Instant;
 
 use cairn_kernel::Result;
 use metrics::histogram;
 use qdrant_edge::EdgeShard;
 
+use super::store::Open;
 use super::{engine, fields};
 use crate::analysis::Analyzer;
 use crate::{Candidate, Found, Hit, Query, Ranking, SPREAD_DEPTH, Took, spread};
 
 type Terms = (Vec<u32>, Vec<f32>);
+type Scores = Vec<(u64, f32)>;
+
+/// From so many points on, the legs run beside each other. With fewer they are done before
+/// another thread has begun.
+const LARGE: u64 = 10_000;
 
 /// Runs the legs, completes their scores, fuses them and lets neighbours speak.
-pub(super) fn search(
-    shard: &EdgeShard,
-    analyzer: &Analyzer,
-    query: &Query,
-    ranking: &Ranking,
-) -> Result<Found> {
+pub(super) fn search(open: &Open, query: &Query, ranking: &Ranking) -> Result<Found> {
+    let shard = &open.shard;
     let mut took = Took::default();
-    let found = gather(shard, analyzer, query, &mut took)?;
+    let found = gather(open, query, &mut took)?;
     let begun = Instant::now();
     let both = query.dense.is_some() && query.text.is_some();
     let mut hits = ranking.fusion().rank(found, usize::MAX);
@@ -40,14 +43,10 @@ pub(super) fn search(
 }
 
 /// Everything that the legs find, with vectors.
-pub(super) fn candidates(
-    shard: &EdgeShard,
-    analyzer: &Analyzer,
-    query: &Query,
-) -> Result<Vec<Candidate>> {
-    let hits = gather(shard, analyzer, query, &mut Took::default())?;
+pub(super) fn candidates(open: &Open, query: &Query) -> Result<Vec<Candidate>> {
+    let hits = gather(open, query, &mut Took::default())?;
     let ids: Vec<u64> = hits.iter().map(|hit| hit.id).collect();
-    let mut vectors = engine::dense_vectors(shard, &ids)?;
+    let mut vectors = engine::dense_vectors(&open.shard, &ids)?;
     let candidate = |hit: Hit| Candidate {
         id: hit.id,
         dense: hit.dense,
@@ -59,37 +58,60 @@ pub(super) fn candidates(
 }
 
 /// The candidates of both legs, each with the scores of both.
-fn gather(
-    shard: &EdgeShard,
-    analyzer: &Analyzer,
-    query: &Query,
-    took: &mut Took,
-) -> Result<Vec<Hit>> {
+fn gather(open: &Open, query: &Query, took: &mut Took) -> Result<Vec<Hit>> {
+    let shard = &open.shard;
     let depth = query.candidates.max(query.limit);
     if depth == 0 {
         return Ok(Vec::new());
     }
     let filter = query.filter.as_ref().map(fields::filter);
-    let terms = query.text.as_deref().map(|text| query_terms(analyzer, text));
+    let terms = query.text.as_deref().map(|text| query_terms(&open.analyzer, text));
+    let large = open.ledger().points >= LARGE;
 
-    let mut dense = HashMap::new();
-    if let Some(vector) = &query.dense {
+    let vector = query.dense.as_deref();
+    let known = terms.as_ref().filter(|terms| !terms.0.is_empty());
+    let near = |vector: &[f32]| engine::nearest(shard, vector, filter.clone(), depth);
+    let worded = |terms: &Terms| engine::wordiest(shard, terms, filter.clone(), depth);
+    let (near, worded) =
+        beside(large, || timed("dense", vector, near), || timed("bm25", known, worded));
+    let (near, worded) = (near?, worded?);
+    (took.dense_ms, took.bm25_ms) = (near.1, worded.1);
+    let mut dense: HashMap<u64, f32> = near.0.into_iter().collect();
+    let mut words: HashMap<u64, f32> = worded.0.into_iter().collect();
+    if let (Some(vector), Some(_)) = (vector, &terms) {
         let begun = Instant::now();
-        dense.extend(engine::nearest(shard, vector, filter.clone(), depth)?);
-        took.dense_ms = noted("dense", begun);
-    }
-    let mut words = HashMap::new();
-    if let Some(terms) = terms.as_ref().filter(|terms| !terms.0.is_empty()) {
-        let begun = Instant::now();
-        words.extend(engine::wordiest(shard, terms, filter, depth)?);
-        took.bm25_ms = noted("bm25", begun);
-    }
-    if query.dense.is_some() && terms.is_some() {
-        let begun = Instant::now();
-        complete(shard, query.dense.as_deref(), terms.as_ref(), &mut dense, &mut words)?;
+        complete(shard, large, (vector, known), &mut dense, &mut words)?;
         took.lookup_ms = noted("lookup", begun);
     }
     Ok(hits(&dense, &words, query, terms.is_some()))
+}
+
+/// The outcomes of two things, done at the same time if that is `worth` another thread.
+fn beside<A, B: Send>(
+    worth: bool,
+    first: impl FnOnce() -> A,
+    second: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if !worth {
+        return (first(), second());
+    }
+    std::thread::scope(|scope| {
+        let second = scope.spawn(second);
+        let first = first();
+        (first, second.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+/// What a leg finds, if it is asked, and the milliseconds it took.
+fn timed<Q: ?Sized>(
+    leg: &'static str,
+    asked: Option<&Q>,
+    find: impl FnOnce(&Q) -> Result<Scores>,
+) -> Result<(Scores, f64)> {
+    let Some(asked) = asked else { return Ok((Scores::new(), 0.0)) };
+    let begun = Instant::now();
+    let found = find(asked)?;
+    Ok((found, noted(leg, begun)))
 }
 
 fn ms(begun: Instant) -> f64 {
@@ -114,8 +136,8 @@ fn query_terms(analyzer: &Analyzer, text: &str) -> Terms {
 /// BM25 leg does not return has none of the words, and keeps no score there.
 fn complete(
     shard: &EdgeShard,
-    vector: Option<&[f32]>,
-    terms: Option<&Terms>,
+    large: bool,
+    (vector, terms): (&[f32], Option<&Terms>),
     dense: &mut HashMap<u64, f32>,
     words: &mut HashMap<u64, f32>,
 ) -> Result<()> {
@@ -123,16 +145,20 @@ fn complete(
         of.keys().filter(|id| !from.contains_key(id)).copied().collect()
     };
     let (no_cosine, no_words) = (missing(dense, words), missing(words, dense));
-    if let Some(vector) = vector.filter(|_| !no_cosine.is_empty()) {
-        let count = no_cosine.len();
-        let only = fields::of_ids(no_cosine);
-        dense.extend(engine::nearest(shard, vector, Some(only), count)?);
-    }
-    if let Some(terms) = terms.filter(|terms| !terms.0.is_empty() && !no_words.is_empty()) {
-        let count = no_words.len();
-        let only = fields::of_ids(no_words);
-        words.extend(engine::wordiest(shard, terms, Some(only), count)?);
-    }
+    let cosines = || match no_cosine.is_empty() {
+        true => Ok(Scores::new()),
+        false => engine::cosines(shard, vector, no_cosine),
+    };
+    let worded = || match terms.filter(|_| !no_words.is_empty()) {
+        None => Ok(Scores::new()),
+        Some(terms) => {
+            let count = no_words.len();
+            engine::wordiest(shard, terms, Some(fields::of_ids(no_words)), count)
+        }
+    };
+    let (cosines, worded) = beside(large, cosines, worded);
+    dense.extend(cosines?);
+    words.extend(worded?);
     Ok(())
 }
 

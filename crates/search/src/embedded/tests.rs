@@ -118,6 +118,66 @@ async fn a_rebuild_keeps_everything_and_trims_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_index_gives_exact_scores_and_the_nearest_of_those_that_pass() {
+    const WIDE: usize = 384;
+    // So many that the engine builds its graph and its coarse vectors.
+    const COUNT: u64 = 10_200;
+    let folder = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions { dimensions: WIDE, ..EmbeddedOptions::default() };
+    let index = Embedded::open(folder.path(), options).unwrap();
+    let mut state = 7_u64;
+    let mut vector = || -> Vec<f32> {
+        let mut number = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            f32::from(u16::try_from(state >> 48).unwrap()) / 65_536.0 - 0.5
+        };
+        let wide: Vec<f32> = (0..WIDE).map(|_| number()).collect();
+        let length = wide.iter().map(|x| x * x).sum::<f32>().sqrt();
+        wide.into_iter().map(|x| x / length).collect()
+    };
+    let vectors: Vec<Vec<f32>> = (0..COUNT).map(|_| vector()).collect();
+    let queries: Vec<Vec<f32>> = (0..20).map(|_| vector()).collect();
+    let whole = |id: u64| {
+        let word = if id % 3 == 1 { "lamp" } else { "rope" };
+        let text = format!("{word} in the tower");
+        let mut point = Point { vector: vectors[id as usize].clone(), ..point(id, "f", &text) };
+        point.attributes.insert("group".into(), (id % 3).into());
+        point
+    };
+    for start in (0..COUNT).step_by(600) {
+        index.upsert("wide", (start..start + 600).map(whole).collect()).await.unwrap();
+    }
+    index.optimise("wide").await.unwrap();
+    let filter =
+        crate::Filter::parse(&serde_json::json!({"type": "eq", "key": "group", "value": 1}));
+    let filter = Some(filter.unwrap());
+    let cosine = |query: &[f32], id: u64| -> f32 {
+        query.iter().zip(&vectors[id as usize]).map(|(x, y)| x * y).sum()
+    };
+    let mut shared = 0;
+    for query in &queries {
+        let mut best: Vec<u64> = (0..COUNT).filter(|id| id % 3 == 1).collect();
+        best.sort_by(|a, b| cosine(query, *b).total_cmp(&cosine(query, *a)));
+        let asked = Query {
+            dense: Some(query.clone()),
+            text: Some("lamp".to_owned()),
+            limit: 150,
+            filter: filter.clone(),
+            ..Query::default()
+        };
+        let found = index.query("wide", asked).await.unwrap();
+        assert!(found.iter().all(|hit| hit.id % 3 == 1 && hit.bm25.unwrap() > 0.0));
+        for hit in &found {
+            let exact = cosine(query, hit.id);
+            assert!((hit.dense.unwrap() - exact).abs() < 1e-4, "{hit:?} against {exact}");
+        }
+        // All have the same words, so that the vectors alone tell them apart.
+        shared += found.iter().take(10).filter(|hit| best[..10].contains(&hit.id)).count();
+    }
+    assert!(shared >= 196, "{shared} of 200");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_is_reported_and_dropping_repairs() {
     let folder = tempfile::tempdir().unwrap();
     for victim in ["cairn.json", "segments"] {

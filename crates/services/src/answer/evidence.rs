@@ -110,6 +110,7 @@ pub(crate) fn rerank(analyzer: &Analyzer, question: &str, passages: &mut [Passag
         let share =
             windows.iter().map(|(_, present)| coverage(&wanted, present)).fold(0.0, f32::max);
         passage.score = f32::midpoint(passage.score, share);
+        passage.explain.coverage = Some(share);
     }
     passages.sort_by(|a, b| b.score.total_cmp(&a.score));
 }

@@ -7,18 +7,26 @@
 //! 3. Let the model write from the numbered passages, or, without a model, quote
 //!    the best sentences.
 //! 4. Tie every sentence to the words that support it, or mark it as unsupported.
+//!
+//! What stands between documents, model and reader is in [`guarded`]; how an answer came
+//! about is told by [`provenance`], and found out again by [`replay`].
 
 mod cite;
 mod evidence;
 mod extract;
+mod guarded;
 mod markers;
 mod prompt;
+pub mod provenance;
+mod replay;
 mod rewrite;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_stream::try_stream;
+use cairn_guard::canary::Canary;
+use cairn_guard::links::{Allowed, Hosts, Stripped};
 use cairn_kernel::{Result, Scope};
 use cairn_search::Analyzer;
 use cairn_serving::chat::{ChatEvent, ChatRequest, ChatStream, ChatUsage};
@@ -29,12 +37,16 @@ use futures::{Stream, StreamExt};
 
 pub use cite::{Citation, Unsupported};
 pub use evidence::Confidence;
+pub use guarded::{ShownPassage, Suspicion};
 pub(crate) use prompt::SILENT;
+pub use provenance::Provenance;
+pub use replay::{Change, Compared, Place, Replay, Rewritten, State};
 
 use crate::chat::Inference;
 use crate::models::Target;
-use crate::retrieve::{Passage, Request, Retrieve};
-use markers::Markers;
+use crate::retrieve::{Passage, Request, Retrieve, Took};
+use guarded::{LEAKED, Outlet, WITHHELD};
+use provenance::{ModelUsed, PassageUsed, PromptUsed, RetrievalUsed, SamplingUsed};
 
 /// Passages looked at sentence by sentence before the best are kept.
 const CANDIDATES: usize = 20;
@@ -107,6 +119,8 @@ pub struct Answer {
     pub index_position: i64,
     /// Milliseconds of the search.
     pub search_ms: f64,
+    /// Those of its steps.
+    pub took: Took,
     /// Milliseconds of the writing.
     pub write_ms: f64,
     /// Whether it ended at the token limit.
@@ -117,6 +131,12 @@ pub struct Answer {
     pub cached_tokens: u32,
     /// Tokens written.
     pub output_tokens: u32,
+    /// The passages it was made from.
+    pub passages: Vec<ShownPassage>,
+    /// Links that were taken out of it.
+    pub stripped: Vec<Stripped>,
+    /// How it came about.
+    pub provenance: Provenance,
 }
 
 /// What happens while a question is answered.
@@ -139,12 +159,31 @@ pub struct Answers {
     retrieve: Retrieve,
     inference: Inference,
     analyzer: Arc<Analyzer>,
+    hosts: Arc<Hosts>,
+}
+
+/// What a search found, and how its texts are read.
+struct Search {
+    analyzer: Analyzer,
+    /// The wording that the passages answer best.
+    about: String,
+    /// Whether they can answer: told from the best as they were found.
+    confidence: Confidence,
+    found: Vec<Passage>,
+    took: Took,
 }
 
 impl Answers {
     /// Answers from what `retrieve` finds, written by the models of `inference`.
     pub fn new(records: Records, retrieve: Retrieve, inference: Inference) -> Self {
-        Self { records, retrieve, inference, analyzer: Arc::new(Analyzer::default()) }
+        let analyzer = Arc::new(Analyzer::default());
+        Self { records, retrieve, inference, analyzer, hosts: Arc::default() }
+    }
+
+    /// The same, with links to these hosts left in answers.
+    #[must_use]
+    pub fn linking_to(self, hosts: Hosts) -> Self {
+        Self { hosts: Arc::new(hosts), ..self }
     }
 
     /// What to search for when `question` is asked after these turns, oldest first: the
@@ -160,6 +199,30 @@ impl Answers {
 
     /// Answers a question step by step. Dropping the stream stops the work.
     pub fn answer(&self, scope: Scope, question: Question) -> BoxStream<'static, Result<Step>> {
+        self.answer_with(scope, question, Canary::generate())
+    }
+
+    /// Searches and ranks as an answer does.
+    async fn search(&self, scope: &Scope, search: &Request, question: &str) -> Result<Search> {
+        let analyzer = self.retrieve.analyzer(&search.stores).await?;
+        let wide = Request { limit: search.limit.max(CANDIDATES), ..search.clone() };
+        let mut gathered = self.retrieve.gather(scope, &wide).await?;
+        let about = evidence::clearest(&analyzer, &search.queries, &gathered.passages);
+        let about = about.unwrap_or(question).to_owned();
+        evidence::rerank(&analyzer, &about, &mut gathered.passages);
+        let best = gathered.passages.get(..search.limit).unwrap_or(&gathered.passages);
+        let confidence = Confidence::of(&analyzer, &about, best);
+        let searched = self.retrieve.finish(scope, search, gathered).await?;
+        Ok(Search { analyzer, about, confidence, found: searched.passages, took: searched.took })
+    }
+
+    /// Answers a question with this canary in the system prompt.
+    fn answer_with(
+        &self,
+        scope: Scope,
+        question: Question,
+        canary: Canary,
+    ) -> BoxStream<'static, Result<Step>> {
         let this = self.clone();
         Box::pin(try_stream! {
             let target = Target {
@@ -170,40 +233,49 @@ impl Answers {
             };
             let writer = this.inference.writer(&scope, &target).await?;
             yield Step::Searching;
-            let analyzer = this.retrieve.analyzer(&question.search.stores).await?;
             let searching = Instant::now();
-            let wide = Request { limit: question.search.limit.max(CANDIDATES), ..question.search.clone() };
-            let mut found = this.retrieve.search(&scope, &wide).await?;
-            let wordings = &question.search.queries;
-            let about = evidence::clearest(&analyzer, wordings, &found);
-            let about = about.unwrap_or(question.text.as_str()).to_owned();
-            evidence::rerank(&analyzer, &about, &mut found);
-            found.truncate(question.search.limit);
-            let mut draft = Draft::new(&analyzer, &about, &found);
+            let Search { analyzer, about, confidence, found, took } =
+                this.search(&scope, &question.search, &question.text).await?;
+            let mut draft = Draft::new(confidence, took);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
+            draft.answer.provenance = this.begun(&question, draft.answer.index_position);
             yield Step::Found(found.clone());
             let shown = prompt::distinct(&found, SHOWN);
+            let allowed = this.hosts.with_addresses_of(&question.text);
             let writing = Instant::now();
             if let Some(reason) = refusal(&found, draft.answer.confidence) {
                 yield Step::Text(prompt::SILENT.to_owned());
                 draft.refuse(reason);
             } else if let Some(writer) = writer {
-                let messages = prompt::grounded(
-                    &analyzer, (question.text.as_str(), about.as_str()), question.instructions.as_deref(),
-                    &question.history, &shown,
+                let screened = guarded::screen(&shown);
+                let instructions = question.instructions.as_deref();
+                let prompt = prompt::grounded(
+                    &analyzer, (question.text.as_str(), about.as_str()), instructions,
+                    &question.history, (screened.passages.as_slice(), &canary),
                 );
+                let local = writer.is_local();
+                let sampling = provenance::seeded(steady(&question.sampling, local), local);
+                let max_tokens = Some(question.max_tokens.unwrap_or(ANSWER_TOKENS));
+                draft.put(&prompt, screened.shown, instructions, &canary);
+                draft.answer.provenance.sampling =
+                    Some(SamplingUsed { sampling: sampling.clone(), max_tokens });
+                draft.answer.provenance.language = Some(ModelUsed {
+                    name: writer.name().to_owned(),
+                    identity: writer.identity().to_owned(),
+                });
                 let request = ChatRequest {
-                    messages,
-                    max_tokens: Some(question.max_tokens.unwrap_or(ANSWER_TOKENS)),
-                    sampling: steady(&question.sampling, writer.is_local()),
+                    messages: prompt.messages,
+                    max_tokens,
+                    sampling,
                     choices: 1,
                     owner: scope.tenant().as_str().to_owned(),
                     trace: question.trace,
                     ..ChatRequest::default()
                 };
                 draft.answer.model_sha256 = Some(writer.identity().to_owned());
-                let pieces = write(writer.chat(request).await?);
+                let outlet = Outlet::new(&canary, allowed.clone());
+                let pieces = write(writer.chat(request).await?, outlet);
                 futures::pin_mut!(pieces);
                 while let Some(piece) = pieces.next().await {
                     match piece? {
@@ -211,23 +283,58 @@ impl Answers {
                             draft.answer.text.push_str(&text);
                             yield Step::Text(text);
                         }
-                        Piece::End(end, markers) => draft.written(&analyzer, &end, &markers, &shown),
+                        Piece::End(end, ended) => {
+                            draft.answer.stripped = ended.stripped;
+                            draft.written(&analyzer, &end, &ended.markers, &shown);
+                        }
+                        Piece::Leaked => yield Step::Text(draft.withhold()),
                     }
                 }
                 // A model that has nothing to say does not keep the documents from it.
                 if draft.answer.text.trim().is_empty() {
-                    draft.extract(&analyzer, &about, &shown);
+                    draft.extract(&analyzer, &about, &shown, &allowed);
                     yield Step::Text(draft.answer.text.clone());
                 }
             } else {
-                draft.extract(&analyzer, &about, &shown);
+                draft.answer.passages = guarded::screen(&shown).shown;
+                draft.extract(&analyzer, &about, &shown, &allowed);
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);
+            let hashes = this.hashes(&scope, &found).await?;
+            draft.answer.provenance.passages =
+                PassageUsed::all(&found, &draft.answer.passages, &hashes);
             let answer = draft.answer;
             count(&answer);
             yield Step::Done(Box::new(answer));
         })
+    }
+
+    /// The provenance of an answer that has been searched for.
+    fn begun(&self, question: &Question, index_position: i64) -> Provenance {
+        Provenance {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            index_position,
+            asked_model: question.model.clone(),
+            embedding: Some(self.embedding()),
+            retrieval: Some(RetrievalUsed::of(&question.text, &question.search)),
+            ..Provenance::default()
+        }
+    }
+
+    /// The embedding model.
+    fn embedding(&self) -> ModelUsed {
+        let name = self.inference.embedding_model().to_owned();
+        ModelUsed { name, identity: self.inference.embedding_sha256() }
+    }
+
+    /// The SHA-256 of the passages' files, by id.
+    async fn hashes(&self, scope: &Scope, found: &[Passage]) -> Result<Vec<(String, String)>> {
+        let mut files: Vec<&str> =
+            found.iter().map(|passage| passage.chunk.file_id.as_str()).collect();
+        files.sort_unstable();
+        files.dedup();
+        self.records.file_hashes(scope, &files).await
     }
 }
 
@@ -266,7 +373,9 @@ fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
 
 enum Piece {
     Text(String),
-    End(End, Vec<markers::Marker>),
+    End(End, guarded::Ended),
+    /// The system prompt came out; nothing follows.
+    Leaked,
 }
 
 /// How the writing ended.
@@ -276,16 +385,22 @@ struct End {
     usage: ChatUsage,
 }
 
-/// The model's text without markers, then how it ended and where the markers stood.
-fn write(mut events: ChatStream) -> impl Stream<Item = Result<Piece>> + Send {
+/// What of the model's text leaves `outlet`, then how it ended and where markers stood. A
+/// text that gives the system prompt away ends at once, and the model with it.
+fn write(mut events: ChatStream, outlet: Outlet) -> impl Stream<Item = Result<Piece>> + Send {
     try_stream! {
-        let mut markers = Markers::default();
+        let mut outlet = Some(outlet);
         let mut started = false;
         let mut end = End::default();
         while let Some(event) = events.next().await {
             match event? {
                 ChatEvent::Text { text, .. } => {
-                    let mut shown = markers.push(&text);
+                    let Some(open) = &mut outlet else { continue };
+                    let mut shown = open.push(&text);
+                    if open.leaked() {
+                        yield Piece::Leaked;
+                        break;
+                    }
                     if !started {
                         shown = shown.trim_start().to_owned();
                     }
@@ -297,11 +412,16 @@ fn write(mut events: ChatStream) -> impl Stream<Item = Result<Piece>> + Send {
                 ChatEvent::Finished { reason, .. } => end.cut_off = reason == FinishReason::Length,
                 ChatEvent::Done(usage) => {
                     end.usage = usage;
-                    let (rest, found) = std::mem::take(&mut markers).finish();
+                    let Some(mut ended) = outlet.take().map(Outlet::finish) else { continue };
+                    if ended.leaked {
+                        yield Piece::Leaked;
+                        break;
+                    }
+                    let rest = std::mem::take(&mut ended.rest);
                     if !rest.is_empty() {
                         yield Piece::Text(rest);
                     }
-                    yield Piece::End(std::mem::take(&mut end), found);
+                    yield Piece::End(std::mem::take(&mut end), ended);
                 }
                 // No tools are offered, so none are called.
                 ChatEvent::Started { .. }
@@ -318,7 +438,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(analyzer: &Analyzer, question: &str, found: &[Passage]) -> Self {
+    fn new(confidence: Confidence, took: Took) -> Self {
         Self {
             answer: Answer {
                 text: String::new(),
@@ -326,15 +446,19 @@ impl Draft {
                 unsupported: Vec::new(),
                 refused: None,
                 mode: Mode::Extractive,
-                confidence: Confidence::of(analyzer, question, found),
+                confidence,
                 model_sha256: None,
                 index_position: 0,
                 search_ms: 0.0,
+                took,
                 write_ms: 0.0,
                 cut_off: false,
                 input_tokens: 0,
                 cached_tokens: 0,
                 output_tokens: 0,
+                passages: Vec::new(),
+                stripped: Vec::new(),
+                provenance: Provenance::default(),
             },
         }
     }
@@ -344,8 +468,39 @@ impl Draft {
         self.answer.refused = Some(reason);
     }
 
-    fn extract(&mut self, analyzer: &Analyzer, question: &str, shown: &[Passage]) {
-        let (text, citations) = extract::extract(analyzer, question, shown);
+    /// Notes what the writer is given.
+    fn put(
+        &mut self,
+        prompt: &prompt::Prompt,
+        shown: Vec<ShownPassage>,
+        instructions: Option<&str>,
+        canary: &Canary,
+    ) {
+        let used = PromptUsed::grounded(prompt, &shown, instructions, canary.text());
+        self.answer.provenance.prompt = Some(used);
+        self.answer.passages = shown;
+    }
+
+    /// Takes back an answer that gives the system prompt away. Returns what is left to be
+    /// shown: what was shown before is not the answer.
+    fn withhold(&mut self) -> String {
+        let begun = !self.answer.text.is_empty();
+        WITHHELD.clone_into(&mut self.answer.text);
+        self.answer.refused = Some(LEAKED.to_owned());
+        self.answer.mode = Mode::Generative;
+        if begun { format!("\n\n{WITHHELD}") } else { WITHHELD.to_owned() }
+    }
+
+    fn extract(
+        &mut self,
+        analyzer: &Analyzer,
+        question: &str,
+        shown: &[Passage],
+        allowed: &Allowed,
+    ) {
+        let (text, mut citations) = extract::extract(analyzer, question, shown);
+        let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
+        self.answer.stripped = stripped;
         if text.is_empty() {
             self.refuse("no sentence of the nearest passages answers the question".to_owned());
             return;

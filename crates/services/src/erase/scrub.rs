@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use crate::answer::SILENT;
+use crate::answer::{Provenance, SILENT};
 
 /// Stands where sentences stood.
 pub(crate) const NOTICE: &str = "[Removed: the source was deleted.]";
@@ -19,10 +19,45 @@ pub(super) fn response(body: &mut Value, file: &str) {
     items(body.get_mut("output"), file);
     if let Some(extra) = body.get_mut("cairn").filter(|extra| extra.is_object()) {
         forget_hits(extra.get_mut("nearest"), file);
+        forget_hits(extra.get_mut("passages"), file);
+        // An address or its text may be made of the file's words.
+        if let Some(links) = extra.get_mut("stripped_links") {
+            *links = json!([]);
+        }
         // Sentences without support are gone, with those that rested on the file.
         extra["unsupported"] = json!([]);
         extra["scrubbed"] = json!(true);
     }
+}
+
+/// Scrubs what is kept of how an answer came about: the file's words in the prompt, and
+/// what was answered before, which may rest on it. Ids, places, scores and hashes stay.
+pub(super) fn provenance(provenance: &mut Provenance, file: &str) {
+    for passage in provenance.passages.iter_mut().filter(|passage| passage.file_id == file) {
+        passage.erased = true;
+        passage.suspicious = None;
+    }
+    let Some(prompt) = &mut provenance.prompt else { return };
+    for turn in &mut prompt.messages {
+        if turn.role == "assistant" && turn.content != SILENT {
+            NOTICE.clone_into(&mut turn.content);
+        }
+    }
+    let Some(last) = prompt.messages.last_mut() else { return };
+    let (mut text, mut at) = (String::new(), 0);
+    for source in &mut prompt.sources {
+        text.push_str(last.content.get(at..source.start).unwrap_or_default());
+        let start = text.len();
+        if source.file_id == file {
+            text.push_str(NOTICE);
+        } else {
+            text.push_str(last.content.get(source.start..source.end).unwrap_or_default());
+        }
+        at = source.end;
+        (source.start, source.end) = (start, text.len());
+    }
+    text.push_str(last.content.get(at..).unwrap_or_default());
+    last.content = text;
 }
 
 /// Scrubs a list of items.
@@ -211,16 +246,67 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_a_file_leave_the_prompt_and_the_others_stay_in_their_place() {
+        let prompt = "Sources:\n[1] «The lamp is new.»\n[2] «It is höher.»\nQuestion: How?";
+        let turns = json!([
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "What is new?"},
+            {"role": "assistant", "content": "The lamp."},
+            {"role": "user", "content": prompt},
+        ]);
+        let span = |number: usize, file: &str, words: &str| {
+            let start = prompt.find(words).unwrap_or_default();
+            let end = start + words.len();
+            json!({"number": number, "file_id": file, "start": start, "end": end})
+        };
+        let passage = |file: &str| {
+            json!({"number": 1, "chunk_id": "chunk_1", "file_id": file, "file_sha256": "ab",
+                "revision": 1, "char_start": 0, "char_end": 9, "score": 0.5, "dense": null,
+                "bm25": null, "suspicious": null})
+        };
+        let kept = json!({
+            "program": "1", "index_position": 4, "asked_model": "cairn", "embedding": null,
+            "language": null, "sampling": null, "retrieval": null,
+            "passages": [passage("file-1"), passage("file-2")],
+            "prompt": {"messages": turns, "sha256": "cd", "template_sha256": null,
+                "instructions": null, "canary": "xyz", "sources": [
+                    span(1, "file-1", "The lamp is new."), span(2, "file-2", "It is höher."),
+                ]},
+        });
+        let mut found: Provenance = serde_json::from_value(kept).unwrap();
+        provenance(&mut found, "file-1");
+        let prompt = found.prompt.clone().unwrap();
+        let last = &prompt.messages[3].content;
+        assert!(last.contains(NOTICE) && !last.contains("lamp"), "{last}");
+        assert_eq!(prompt.messages[2].content, NOTICE);
+        assert_eq!(prompt.messages[1].content, "What is new?");
+        let other = &prompt.sources[1];
+        assert_eq!(&last[other.start..other.end], "It is höher.");
+        assert_eq!(prompt.sha256, "cd");
+        assert!(found.passages[0].erased && !found.passages[1].erased);
+        // Again, and for the other one.
+        provenance(&mut found, "file-1");
+        provenance(&mut found, "file-2");
+        let last = &found.prompt.unwrap().messages[3].content;
+        assert!(last.starts_with("Sources:\n[1] «") && last.ends_with("Question: How?"), "{last}");
+        assert!(!last.contains("höher"), "{last}");
+    }
+
+    #[test]
     fn results_and_nearest_passages_go_and_what_people_said_stays() {
         let hits = json!([{"file_id": "file-1", "text": "a"}, {"file_id": "file-2", "text": "b"}]);
         let mut body = json!({
             "output": [{"type": "file_search_call", "queries": ["q"], "results": hits}],
-            "cairn": {"refused": true, "nearest": hits, "unsupported": [{"start": 0, "end": 2}]},
+            "cairn": {"refused": true, "nearest": hits, "unsupported": [{"start": 0, "end": 2}],
+                "passages": [{"file_id": "file-1"}, {"file_id": "file-2"}],
+                "stripped_links": [{"url": "https://evil.net/?q=the+words+of+file-1"}]},
         });
         response(&mut body, "file-1");
         assert_eq!(body["output"][0]["results"], json!([{"file_id": "file-2", "text": "b"}]));
         assert_eq!(body["cairn"]["nearest"], body["output"][0]["results"]);
         assert_eq!(body["cairn"]["scrubbed"], true);
+        assert_eq!(body["cairn"]["passages"], json!([{"file_id": "file-2"}]));
+        assert_eq!(body["cairn"]["stripped_links"], json!([]));
         let mut asked = json!([
             {"role": "user", "content": "What does it say?"},
             {"role": "assistant", "content": "It says so."},

@@ -7,7 +7,7 @@ use cairn_kernel::{Id, Result, Scope};
 use cairn_search::Query;
 use cairn_serving::embed::Priority;
 use cairn_store::Records;
-use cairn_store::records::{ChunkPlace, GenerationRow};
+use cairn_store::records::{GenerationRow, PointPlace};
 use serde_json::{Value, json};
 
 use crate::embedding::{EmbeddingModel, Encoders};
@@ -38,11 +38,11 @@ impl Comparison<'_> {
         old: &GenerationRow,
         new: &GenerationRow,
     ) -> Result<Value> {
-        let before = self.points(old).await?;
-        let after = self.points(new).await?;
+        let before = self.records.points_of_index(&old.index_name).await?;
+        let after = self.records.points_of_index(&new.index_name).await?;
         let files = self.records.build_progress(scope, store, new.generation).await?.files_done;
         let sampled = sample(&before, SEARCHES);
-        let places = self.records.chunk_places(scope, store, &sampled).await?;
+        let places = self.records.places_of_points(scope, store, &sampled).await?;
         let queries: Vec<String> = places.iter().filter_map(|place| query(&place.text)).collect();
         let recall = match self.recall(scope, store, (old, new), &queries).await {
             Ok(recall) => recall,
@@ -58,11 +58,6 @@ impl Comparison<'_> {
             "searches": queries.len(),
             "recall_at_10": recall,
         }))
-    }
-
-    async fn points(&self, generation: &GenerationRow) -> Result<Vec<i64>> {
-        let points = self.records.points_of_index(&generation.index_name).await?;
-        Ok(points.into_iter().filter(|(_, needed)| *needed != 0).map(|(seq, _)| seq).collect())
     }
 
     /// Of the passages that the old generation finds first, the share that the new one finds
@@ -92,7 +87,7 @@ impl Comparison<'_> {
         store: &Id,
         generation: &GenerationRow,
         queries: &[String],
-    ) -> Result<Vec<Vec<ChunkPlace>>> {
+    ) -> Result<Vec<Vec<PointPlace>>> {
         let model = EmbeddingModel::of(generation);
         let vectors = self.encoders.embed(scope, &model, queries.to_vec(), Priority::Bulk).await?;
         let mut found = Vec::with_capacity(queries.len());
@@ -102,9 +97,9 @@ impl Comparison<'_> {
             let hits = self.projection.index().query(&generation.index_name, query).await?;
             let points: Vec<i64> =
                 hits.iter().filter_map(|hit| i64::try_from(hit.id).ok()).collect();
-            let mut places: HashMap<i64, ChunkPlace> = self
+            let mut places: HashMap<i64, PointPlace> = self
                 .records
-                .chunk_places(scope, store, &points)
+                .places_of_points(scope, store, &points)
                 .await?
                 .into_iter()
                 .map(|place| (place.seq, place))
@@ -116,7 +111,7 @@ impl Comparison<'_> {
 }
 
 /// Whether two chunks share words of their document.
-fn meet(a: &ChunkPlace, b: &ChunkPlace) -> bool {
+fn meet(a: &PointPlace, b: &PointPlace) -> bool {
     a.file_id == b.file_id && a.char_start < b.char_end && b.char_start < a.char_end
 }
 
@@ -138,9 +133,9 @@ fn query(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn place(file: &str, char_start: i64, char_end: i64) -> ChunkPlace {
+    fn place(file: &str, char_start: i64, char_end: i64) -> PointPlace {
         let (file_id, text) = (file.to_owned(), String::new());
-        ChunkPlace { seq: 1, file_id, char_start, char_end, text }
+        PointPlace { seq: 1, file_id, char_start, char_end, text }
     }
 
     #[test]

@@ -1,37 +1,68 @@
-//! A search in the generation of a store's index that answers now.
+//! Which generation of each store's index answers a search, and with which vectors.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use cairn_kernel::{Id, Result, Scope};
 use cairn_store::records::ChunkRow;
 
-use super::{Passage, Request, Retrieve};
+use super::{Passage, Retrieve};
 use crate::embedding::QueryVectors;
 
+/// Where a store is asked.
+pub(super) struct Place {
+    generation: i64,
+    /// The index.
+    pub(super) index: String,
+    vectors: Arc<Vec<Vec<f32>>>,
+}
+
+impl Place {
+    /// The vector of the wording of that number, by the store's own model.
+    pub(super) fn vector(&self, number: usize) -> &[f32] {
+        self.vectors.get(number).map_or(&[], Vec::as_slice)
+    }
+}
+
 impl Retrieve {
-    /// The passages of one store for all wordings, by the vectors of its own model. Where a
-    /// re-index has made another generation the active one meanwhile, that one is asked.
-    pub(super) async fn search_generation(
+    /// Where the stores are asked now.
+    ///
+    /// # Errors
+    /// `NotFound` for a store that is gone, `Unavailable` when its embedding model cannot be
+    /// used now.
+    pub(super) async fn places(
         &self,
         scope: &Scope,
-        store: &Id,
-        request: &Request,
+        stores: &[Id],
         vectors: &mut QueryVectors<'_>,
-    ) -> Result<Vec<Passage>> {
-        loop {
-            let generation = self.records.active_generation(scope, store).await?;
-            let made = vectors.of(&generation).await?;
-            let of = (store, generation.index_name.as_str());
-            let mut found = Vec::new();
-            for (query, vector) in request.queries.iter().zip(made.iter()) {
-                found.extend(self.search_store(scope, of, request, query, vector).await?);
-            }
-            // Rows of a generation go only after another one is active.
-            let now = self.records.active_generation(scope, store).await?;
-            if now.generation == generation.generation {
-                return Ok(found);
+    ) -> Result<Vec<Place>> {
+        let mut places = Vec::with_capacity(stores.len());
+        for store in stores {
+            let active = self.records.active_generation(scope, store).await?;
+            let vectors = vectors.of(&active).await?;
+            places.push(Place { generation: active.generation, index: active.index_name, vectors });
+        }
+        Ok(places)
+    }
+
+    /// Whether the stores are still to be asked there. Rows of a generation go only after
+    /// another one is active, so what was found until now is whole.
+    ///
+    /// # Errors
+    /// `NotFound` for a store that is gone.
+    pub(super) async fn stand(
+        &self,
+        scope: &Scope,
+        stores: &[Id],
+        places: &[Place],
+    ) -> Result<bool> {
+        for (store, place) in stores.iter().zip(places) {
+            let active = self.records.active_generation(scope, store).await?;
+            if active.generation != place.generation {
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 }
 
@@ -44,8 +75,8 @@ fn shown(row: &ChunkRow) -> (&str, i64, i64) {
 }
 
 /// How many different passages the rows show.
-pub(super) fn distinct(rows: &[ChunkRow]) -> usize {
-    rows.iter().map(shown).collect::<HashSet<_>>().len()
+pub(super) fn distinct<'a>(rows: impl Iterator<Item = &'a ChunkRow>) -> usize {
+    rows.map(shown).collect::<HashSet<_>>().len()
 }
 
 /// The passages without those that show the same large chunk as one before them.
@@ -63,9 +94,12 @@ pub(super) fn once(found: Vec<Passage>) -> Vec<Passage> {
 
 #[cfg(test)]
 mod tests {
+    use cairn_search::Hit;
+
+    use super::super::{Explain, passage};
     use super::*;
 
-    fn passage(seq: i64, found: Option<i64>) -> Passage {
+    fn found(seq: i64, small: Option<i64>) -> Result<Passage> {
         let chunk = ChunkRow {
             seq,
             id: format!("chunk_{seq}"),
@@ -81,18 +115,20 @@ mod tests {
             char_end: 4,
             tokens: 1,
             context: String::new(),
-            match_start: found,
-            match_end: found.map(|start| start + 1),
+            match_start: small,
+            match_end: small.map(|start| start + 1),
         };
-        super::super::passage(chunk, 0.5, None, None).unwrap()
+        let explain = cairn_search::Explain::default();
+        let hit = Hit { id: seq.unsigned_abs(), score: 0.5, dense: None, bm25: None, explain };
+        passage(chunk, &hit, Explain::default())
     }
 
     #[test]
-    fn a_large_chunk_is_shown_once_by_its_best_small_one() {
-        let found = vec![passage(3, Some(2)), passage(1, Some(0)), passage(7, None)];
-        let rows: Vec<ChunkRow> = found.iter().map(|passage| passage.chunk.clone()).collect();
-        assert_eq!(distinct(&rows), 2);
-        let kept: Vec<i64> = once(found).iter().map(|passage| passage.chunk.seq).collect();
+    fn a_large_chunk_is_shown_once_by_its_best_small_one() -> Result<()> {
+        let all = vec![found(3, Some(2))?, found(1, Some(0))?, found(7, None)?];
+        assert_eq!(distinct(all.iter().map(|passage| &passage.chunk)), 2);
+        let kept: Vec<i64> = once(all).iter().map(|passage| passage.chunk.seq).collect();
         assert_eq!(kept, [3, 7]);
+        Ok(())
     }
 }

@@ -173,14 +173,14 @@ impl Records {
         .or_internal("reading the access lists of a store")
     }
 
-    /// The stores that a file is attached to, with its attributes there; those where it is
-    /// still being read are among them, since its points may be in the index already.
+    /// The stores that a file is attached to; those where it is still being read are among
+    /// them, since its points may be in the index already.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn attachments_of(&self, scope: &Scope, file: &Id) -> Result<Vec<(String, String)>> {
-        sqlx::query_as(
-            "SELECT store_id, attributes FROM store_files WHERE tenant_id = $1 AND file_id = $2 \
+    pub async fn attachments_of(&self, scope: &Scope, file: &Id) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT store_id FROM store_files WHERE tenant_id = $1 AND file_id = $2 \
              AND status IN ('in_progress', 'completed') ORDER BY store_id",
         )
         .bind(scope.tenant().as_str())

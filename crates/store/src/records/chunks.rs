@@ -69,7 +69,7 @@ macro_rules! chunk_rows {
 
 /// Where a chunk lies, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct ChunkPlace {
+pub struct PointPlace {
     /// Point id in the index.
     pub seq: i64,
     /// The file it is from.
@@ -152,13 +152,25 @@ pub fn decode_vector(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
+/// The condition that a chunk `c` is of the attachment `$1` to `$4` (tenant, store, file,
+/// revision), which is neither read nor to be read.
+macro_rules! unwanted {
+    () => {
+        "c.tenant_id = $1 AND c.store_id = $2 AND c.file_id = $3 AND c.revision = $4 \
+         AND NOT EXISTS (SELECT 1 FROM store_files sf WHERE sf.store_id = c.store_id \
+         AND sf.file_id = c.file_id AND sf.revision = c.revision \
+         AND sf.status IN ('in_progress', 'completed'))"
+    };
+}
+
 /// Points looked up in one statement.
 const POINTS_AT_ONCE: usize = 500;
 
 impl Records {
     /// Stores the chunks of one attachment in one generation within a transaction, replacing
-    /// those of earlier attachments of the file there, whose points go on the removal list.
-    /// Changes nothing, and says so, when the generation has ended or the attachment is gone.
+    /// those of earlier attachments of the file there, whose points go on the removal list. Says
+    /// whether there were any; `None`, and nothing is changed, when the generation has ended or
+    /// the attachment is gone.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -169,7 +181,7 @@ impl Records {
         of: (&Id, &Id, i64),
         generation: i64,
         cut: &NewCut,
-    ) -> Result<bool> {
+    ) -> Result<Option<bool>> {
         let (store, file, revision) = of;
         let wanted: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM store_files sf JOIN index_generations g \
@@ -186,22 +198,24 @@ impl Records {
         .await
         .or_internal("looking up an attachment")?;
         if wanted == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         super::files::list_point_removals(tx, scope, (Some(store), file), Some(generation)).await?;
+        let mut replaced = 0;
         for statement in [
-            "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND generation = $4",
             "DELETE FROM chunk_parents \
              WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND generation = $4",
+            "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND generation = $4",
         ] {
-            sqlx::query(statement)
+            replaced = sqlx::query(statement)
                 .bind(scope.tenant().as_str())
                 .bind(store.as_str())
                 .bind(file.as_str())
                 .bind(generation)
                 .execute(&mut **tx)
                 .await
-                .or_internal("replacing chunks")?;
+                .or_internal("replacing chunks")?
+                .rows_affected();
         }
         for parent in &cut.parents {
             sqlx::query(
@@ -250,7 +264,60 @@ impl Records {
             .await
             .or_internal("storing a chunk")?;
         }
-        Ok(true)
+        Ok(Some(replaced > 0))
+    }
+
+    /// Removes the chunks of an attachment that is neither read nor to be read any more,
+    /// because it failed or was cancelled after they were stored, within a transaction. Their
+    /// points go on the removal list. Says whether there were any.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn drop_unwanted_chunks(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file, revision): (&Id, &Id, i64),
+    ) -> Result<bool> {
+        let mut removed = 0;
+        for statement in [
+            concat!(
+                "INSERT INTO index_removals (seq, store_id) SELECT c.seq, g.index_name FROM chunks c \
+                 JOIN index_generations g ON g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
+                 AND g.generation = c.generation WHERE ",
+                unwanted!(),
+                " ON CONFLICT (seq) DO NOTHING"
+            ),
+            concat!(
+                "INSERT INTO index_rewrites (store_id) SELECT DISTINCT g.index_name FROM chunks c \
+                 JOIN index_generations g ON g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
+                 AND g.generation = c.generation WHERE ",
+                unwanted!(),
+                " ON CONFLICT (store_id) DO UPDATE SET marks = index_rewrites.marks + 1"
+            ),
+            concat!(
+                "DELETE FROM chunk_parents WHERE EXISTS (SELECT 1 FROM chunks c WHERE ",
+                unwanted!(),
+                " AND c.generation = chunk_parents.generation) \
+                 AND tenant_id = $1 AND store_id = $2 AND file_id = $3"
+            ),
+            concat!(
+                "DELETE FROM chunks WHERE seq IN (SELECT c.seq FROM chunks c WHERE ",
+                unwanted!(),
+                ")"
+            ),
+        ] {
+            let done = sqlx::query(statement)
+                .bind(scope.tenant().as_str())
+                .bind(store.as_str())
+                .bind(file.as_str())
+                .bind(revision)
+                .execute(&mut **tx)
+                .await
+                .or_internal("removing chunks that nobody wants")?;
+            removed = done.rows_affected();
+        }
+        Ok(removed > 0)
     }
 
     /// The chunks of one attachment in one generation, in order: id, context, text, vector.
@@ -343,12 +410,12 @@ impl Records {
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn chunk_places(
+    pub async fn places_of_points(
         &self,
         scope: &Scope,
         store: &Id,
         points: &[i64],
-    ) -> Result<Vec<ChunkPlace>> {
+    ) -> Result<Vec<PointPlace>> {
         let mut found = Vec::new();
         for some in points.chunks(POINTS_AT_ONCE) {
             let mut query = QueryBuilder::<sqlx::Sqlite>::new(
@@ -361,7 +428,7 @@ impl Records {
                 list.push_bind(*point);
             }
             query.push(")");
-            let rows: Vec<ChunkPlace> = query
+            let rows: Vec<PointPlace> = query
                 .build_query_as()
                 .persistent(false)
                 .fetch_all(&self.read)

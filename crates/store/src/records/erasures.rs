@@ -17,7 +17,7 @@ pub struct ErasureRow {
     pub subject: String,
     /// The key that asked for it.
     pub principal_id: String,
-    /// `requested` or `expired`.
+    /// `requested`, `expired`, `removed`, `replaced` or `unreadable`.
     pub reason: String,
     /// What was destroyed where: a JSON object.
     pub destroyed: String,
@@ -38,7 +38,7 @@ pub struct NewErasure {
     pub kind: &'static str,
     /// The id of what is deleted.
     pub subject: String,
-    /// `requested` or `expired`.
+    /// `requested`, `expired`, `removed`, `replaced` or `unreadable`.
     pub reason: &'static str,
     /// What was destroyed where: a JSON object.
     pub destroyed: String,

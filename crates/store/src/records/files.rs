@@ -196,6 +196,15 @@ impl Records {
             ("document texts", "DELETE FROM file_texts WHERE tenant_id = $1 AND file_id = $2"),
             ("access entries", "DELETE FROM file_access WHERE tenant_id = $1 AND file_id = $2"),
             ("uploads", "DELETE FROM uploads WHERE tenant_id = $1 AND file_id = $2"),
+            (
+                "generated questions",
+                "DELETE FROM questions WHERE tenant_id = $1 AND source_file_id = $2",
+            ),
+            (
+                "answers of evaluations",
+                "UPDATE evaluation_results SET answer = NULL WHERE tenant_id = $1 AND id IN \
+                 (SELECT result_id FROM evaluation_sources WHERE file_id = $2)",
+            ),
             ("file records", "DELETE FROM files WHERE tenant_id = $1 AND id = $2"),
         ] {
             let done = sqlx::query(statement)

@@ -6,7 +6,8 @@ use super::{Records, Tx, commit};
 
 /// Paths whose answers hold words of documents; a delete or a changed access list forgets
 /// them, for what they rest on need not be named in them.
-const ANSWERS: [&str; 3] = ["/v1/responses", "/v1/chat/", "/v1/vector_stores/%/search"];
+const ANSWERS: [&str; 4] =
+    ["/v1/responses", "/v1/chat/", "/v1/vector_stores/%/search", "/cairn/v1/responses/"];
 
 /// An answer that was given, and to what.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

@@ -56,6 +56,21 @@ impl Records {
         sources: &[String],
         append: Option<&Append>,
     ) -> Result<()> {
+        self.keep_response_with(scope, keeping, sources, append, None).await
+    }
+
+    /// As [`Records::keep_response`], with how the answer came about, a JSON object.
+    ///
+    /// # Errors
+    /// As [`Records::keep_response`].
+    pub async fn keep_response_with(
+        &self,
+        scope: &Scope,
+        keeping: Keeping<'_>,
+        sources: &[String],
+        append: Option<&Append>,
+        provenance: Option<&str>,
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
         for file in sources {
             require_file(&mut tx, scope, file).await?;
@@ -83,6 +98,9 @@ impl Records {
                 .await
                 .or_internal("noting a response's sources")?;
             }
+        }
+        if let Some((row, provenance)) = row.zip(provenance) {
+            self.put_provenance(&mut tx, scope, &row.id, provenance).await?;
         }
         if let Some(append) = append {
             self.append_items(&mut tx, scope, &append.conversation, &append.items).await?;

@@ -54,7 +54,8 @@ pub struct StoreFileRow {
     pub chunking: Option<String>,
     /// Bytes of its chunks and vectors.
     pub usage_bytes: i64,
-    /// Grows with every attachment of the same file to the same store.
+    /// Grows with every attachment of the same file to the same store, also where it was
+    /// taken out in between.
     pub revision: i64,
     /// When it was attached.
     pub created_at: Timestamp,
@@ -256,6 +257,9 @@ impl Records {
             ("large chunks", "DELETE FROM chunk_parents WHERE tenant_id = $1 AND store_id = $2"),
             ("attachments", "DELETE FROM store_files WHERE tenant_id = $1 AND store_id = $2"),
             ("file batches", "DELETE FROM file_batches WHERE tenant_id = $1 AND store_id = $2"),
+            ("rankings", "DELETE FROM store_rankings WHERE tenant_id = $1 AND store_id = $2"),
+            ("evaluations", "DELETE FROM evaluations WHERE tenant_id = $1 AND store_id = $2"),
+            ("question sets", "DELETE FROM question_sets WHERE tenant_id = $1 AND store_id = $2"),
             ("store records", "DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2"),
         ] {
             let done = sqlx::query(statement)
@@ -314,8 +318,9 @@ impl Records {
             Some((status, _)) if status == "in_progress" || status == "completed" => {
                 return Ok(None);
             }
-            Some((_, revision)) => revision + 1,
-            None => 1,
+            Some((_, revision)) => self.clock.now().max(revision + 1),
+            // The clock also tells it from one that was taken out, whose job may still run.
+            None => self.clock.now(),
         };
         sqlx::query(
             "INSERT INTO store_files (store_id, file_id, tenant_id, batch_id, status, attributes, \
@@ -453,57 +458,6 @@ impl Records {
             }
         }
         Ok(counts)
-    }
-
-    /// The attributes of an attached file, a JSON object, for the index; `None` when it is not
-    /// attached any more.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn attributes_of(
-        &self,
-        scope: &Scope,
-        store: &Id,
-        file: &Id,
-    ) -> Result<Option<String>> {
-        sqlx::query_scalar(
-            "SELECT attributes FROM store_files \
-             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(store.as_str())
-        .bind(file.as_str())
-        .fetch_optional(&self.read)
-        .await
-        .or_internal("reading a file's attributes")
-    }
-
-    /// Replaces the attributes of an attached file.
-    ///
-    /// # Errors
-    /// `NotFound` when it is not attached to that store of the tenant.
-    pub async fn set_attributes(
-        &self,
-        scope: &Scope,
-        store: &Id,
-        file: &Id,
-        attributes: &str,
-    ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE store_files SET attributes = $4 WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(store.as_str())
-        .bind(file.as_str())
-        .bind(attributes)
-        .execute(&mut *tx)
-        .await
-        .or_internal("changing attributes")?;
-        if done.rows_affected() == 0 {
-            return Err(Error::not_found(format!("file '{file}' in vector store '{store}'")));
-        }
-        commit(tx).await
     }
 
     /// Takes a file out of a store; the file itself remains.

@@ -13,18 +13,26 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 27] = deletes![
+const DELETES: [(&str, &str); 35] = deletes![
+    "source_items",
+    "sources",
     "remembered",
     "forgotten",
     "conversation_items",
     "conversations",
+    "provenance",
     "responses",
+    "evaluation_results",
+    "evaluations",
+    "questions",
+    "question_sets",
     "chunks",
     "chunk_parents",
     "generation_files",
     "store_files",
     "file_batches",
     "index_generations",
+    "store_rankings",
     "vector_stores",
     "upload_parts",
     "uploads",

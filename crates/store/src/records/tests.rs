@@ -4,7 +4,10 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
 
 use super::*;
 
+mod evaluations;
 mod generations;
+mod rankings;
+mod sources;
 mod surface;
 
 struct Fixture {
@@ -87,7 +90,7 @@ async fn ingest(records: &Records, scope: &Scope, store: &Id, file: &Id) -> Resu
     let revision = revision.ok_or_else(|| Error::internal("already attached"))?;
     let cut = NewCut { chunks: vec![chunk(0), chunk(1)], parents: Vec::new() };
     let stored = records.replace_chunks(&mut tx, scope, (store, file, revision), 1, &cut).await?;
-    assert!(stored);
+    assert_eq!(stored, Some(false));
     records.settle_file(&mut tx, scope, (store, file, revision), Ok(10)).await?;
     commit(tx).await?;
     let points = records.chunks_with_vectors(scope, (store, file), 1).await?;
@@ -157,6 +160,36 @@ async fn attaching_twice_is_once_and_a_late_outcome_does_not_count() -> Result<(
     assert!(!stale);
     commit(tx).await?;
     assert_eq!(records.file_counts(&scope, &store, None).await?.completed, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancel_after_the_chunks_are_there_leaves_none() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let batch = Id::generate("vsfb_");
+    let mut tx = records.begin().await?;
+    records.insert_batch(&mut tx, &scope, &store, &batch).await?;
+    let wanted = Attachment { batch: Some(batch.clone()), ..attachment(&file) };
+    let revision = records.attach_file(&mut tx, &scope, &store, &wanted).await?.unwrap_or_default();
+    let of = (&store, &file, revision);
+    let cut = NewCut { chunks: vec![chunk(0), chunk(1)], parents: Vec::new() };
+    assert_eq!(records.replace_chunks(&mut tx, &scope, of, 1, &cut).await?, Some(false));
+    assert!(records.is_in_progress(&mut tx, &scope, of).await?);
+    assert!(!records.drop_unwanted_chunks(&mut tx, &scope, of).await?, "it is being read");
+    commit(tx).await?;
+    assert_eq!(records.points_held_by(store.as_str()).await?.len(), 2);
+    assert!(records.points_of_store(store.as_str()).await?.is_empty());
+
+    assert_eq!(records.cancel_batch(&scope, &store, &batch).await?, 1);
+    let mut tx = records.begin().await?;
+    assert!(!records.is_in_progress(&mut tx, &scope, of).await?);
+    assert!(records.drop_unwanted_chunks(&mut tx, &scope, of).await?);
+    commit(tx).await?;
+    assert!(records.chunks_with_vectors(&scope, (&store, &file), 1).await?.is_empty());
+    assert_eq!(records.pending_point_removals(10).await?.len(), 2);
+    assert_eq!(records.pending_index_rewrites().await?, [(store.to_string(), 1)]);
     Ok(())
 }
 

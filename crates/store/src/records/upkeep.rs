@@ -69,21 +69,55 @@ impl Records {
         commit(tx).await
     }
 
-    /// The points that an index may have, each with whether it must have it: 1 when the file is
-    /// whole there, 0 while it is being written.
+    /// The points of a store that answer now, in the order they were made.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn points_of_index(&self, index: &str) -> Result<Vec<(i64, i64)>> {
-        sqlx::query_as(
-            "SELECT c.seq, CASE WHEN (g.state = 'active' AND sf.status = 'completed') \
-             OR (g.state = 'building' AND b.file_id IS NOT NULL) THEN 1 ELSE 0 END \
-             FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
+    pub async fn points_of_store(&self, store: &str) -> Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "SELECT c.seq FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
+             AND c.generation = g.generation JOIN store_files sf ON sf.store_id = c.store_id \
+             AND sf.file_id = c.file_id WHERE g.store_id = $1 AND g.state = 'active' \
+             AND sf.status = 'completed' ORDER BY c.seq",
+        )
+        .bind(store)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing a store's points")
+    }
+
+    /// The points that an index must have: of files that are whole in its generation.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn points_of_index(&self, index: &str) -> Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "SELECT c.seq FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
              AND c.generation = g.generation JOIN store_files sf ON sf.store_id = c.store_id \
              AND sf.file_id = c.file_id LEFT JOIN generation_files b ON b.tenant_id = g.tenant_id \
              AND b.store_id = g.store_id AND b.generation = g.generation AND b.file_id = c.file_id \
-             AND b.revision = c.revision WHERE g.index_name = $1 AND g.state IN ('active', 'building') \
-             AND (g.state = 'building' OR sf.status IN ('in_progress', 'completed')) ORDER BY c.seq",
+             AND b.revision = c.revision WHERE g.index_name = $1 \
+             AND ((g.state = 'active' AND sf.status = 'completed') \
+             OR (g.state = 'building' AND b.file_id IS NOT NULL)) ORDER BY c.seq",
+        )
+        .bind(index)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("listing the points of an index")
+    }
+
+    /// The points that an index may have: those that it must, those of files that are being
+    /// read or built, and those that are listed to go.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn points_held_by(&self, index: &str) -> Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "SELECT c.seq FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
+             AND c.generation = g.generation JOIN store_files sf ON sf.store_id = c.store_id \
+             AND sf.file_id = c.file_id WHERE g.index_name = $1 \
+             AND sf.status IN ('in_progress', 'completed') \
+             UNION SELECT seq FROM index_removals WHERE store_id = $1",
         )
         .bind(index)
         .fetch_all(&self.read)

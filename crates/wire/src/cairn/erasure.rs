@@ -17,7 +17,8 @@ pub struct Erasure {
     pub tenant: String,
     /// The key that asked for it.
     pub requested_by: String,
-    /// `requested` or `expired`.
+    /// `requested` or `expired`; for files of a source also `removed` there, `replaced` by a
+    /// newer version, or `unreadable` itself.
     pub reason: String,
     /// `pending` until the certificate is signed, then `completed`.
     pub status: &'static str,

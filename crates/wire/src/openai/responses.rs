@@ -64,6 +64,8 @@ pub struct FileSearchTool {
     pub max_num_results: Option<usize>,
     /// Ranking.
     pub ranking_options: Option<super::RankingOptions>,
+    /// Our options.
+    pub cairn: Option<super::SearchOptions>,
 }
 
 /// An answer. `output` has the `file_search_call` and `message` items.
@@ -188,6 +190,50 @@ pub struct ResponseExtra {
     pub unsupported: Vec<CharRange>,
     /// The nearest passages of a refused question.
     pub nearest: Vec<super::SearchResult>,
+    /// What each step of the search took, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took: Option<super::SearchTook>,
+    /// The passages that it was made from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passages: Vec<PassageExtra>,
+    /// Links to hosts that are not allowed, which were taken out of the text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stripped_links: Vec<StrippedLink>,
+}
+
+/// A passage that an answer was made from.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PassageExtra {
+    /// The chunk.
+    pub chunk_id: String,
+    /// The file.
+    pub file_id: String,
+    /// What in it looks like instructions to the model; null for nothing.
+    pub suspicious: Option<Suspicious>,
+}
+
+/// What in a passage looks like instructions to the model.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Suspicious {
+    /// 0 to 1: how much its worst sentence does.
+    pub score: f64,
+    /// 0 to 1: share of the passage in sentences that do.
+    pub share: f64,
+    /// What gave them away: `override`, `role_marker`, `tool_call`, `hidden_text`, `wording`.
+    pub signals: Vec<String>,
+    /// Sentences that were not put to the model.
+    pub removed: usize,
+}
+
+/// A link that was taken out of an answer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StrippedLink {
+    /// `link`, `image` or `html`.
+    pub kind: &'static str,
+    /// Where it led, as the model wrote it; empty for a reference without a destination.
+    pub url: String,
+    /// What remains of it in the text.
+    pub text: String,
 }
 
 /// Where the time went, in milliseconds.

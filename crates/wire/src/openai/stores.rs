@@ -240,13 +240,16 @@ pub struct SearchRequest {
     pub ranking_options: Option<RankingOptions>,
     /// Whether the content words of each query are searched for beside it.
     pub rewrite_query: Option<bool>,
+    /// Our options.
+    pub cairn: Option<super::SearchOptions>,
 }
 
 /// How hits are ranked.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RankingOptions {
-    /// `auto`, `none` or `default-2024-11-15`.
+    /// `auto` or `default-2024-11-15`: the reranker where the store's ranking gives it a
+    /// share; `none`: no reranker. `late-interaction` and `cross-encoder` ask for that one.
     pub ranker: Option<String>,
     /// 0 to 1.
     pub score_threshold: Option<f32>,
@@ -277,6 +280,9 @@ pub struct SearchResults {
     pub has_more: bool,
     /// Always null.
     pub next_page: Option<String>,
+    /// Our extra fields, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cairn: Option<super::SearchExtra>,
 }
 
 /// A hit.
@@ -306,7 +312,8 @@ pub struct TextContent {
     pub text: String,
 }
 
-/// Where a passage stands and how it scored.
+/// Where a passage stands and how it scored. Of one that was widened to its section the
+/// characters are those of the section, and `page` and `chunk_id` those of the hit.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PassagePlace {
     /// The chunk.
@@ -334,6 +341,12 @@ pub struct PassagePlace {
     pub dense: Option<f32>,
     /// Raw BM25.
     pub bm25: Option<f32>,
+    /// The hits in it, best first, where it was widened to its section.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hits: Vec<super::SectionHit>,
+    /// How it came to its score, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<super::HitExplain>,
 }
 
 /// The texts of an attached file.

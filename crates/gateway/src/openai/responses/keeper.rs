@@ -58,7 +58,8 @@ impl Keeper {
         };
         let append = self.append(response, &sources);
         let responses = &self.services.responses;
-        responses.keep(&self.scope, keeping, &sources, append.as_ref()).await
+        let provenance = script.provenance();
+        responses.keep(&self.scope, keeping, &sources, append.as_ref(), provenance).await
     }
 
     /// Keeps an answer that nobody waits for before it is made.
@@ -68,7 +69,7 @@ impl Keeper {
     pub(super) async fn begin(&self, response: &Response) -> Result<()> {
         let row = self.row(response, &[])?;
         let keeping = Keeping::New(&row);
-        self.services.responses.keep(&self.scope, keeping, &self.sources, None).await
+        self.services.responses.keep(&self.scope, keeping, &self.sources, None, None).await
     }
 
     /// Notes how an answer that nobody waits for goes on. Says whether it is still wanted.

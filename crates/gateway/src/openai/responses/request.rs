@@ -14,6 +14,7 @@ use super::refused;
 use crate::openai::convert::{
     RESULTS, neutral, ranking, refuse_rest, results, sampling, seconds, sticky, tokens, unsupported,
 };
+use crate::openai::search::options;
 
 /// Most stores of one search.
 const STORES_MAX: usize = 16;
@@ -47,6 +48,8 @@ pub(super) struct Asked {
     pub(super) sampling: Sampling,
     pub(super) stream: bool,
     pub(super) include_results: bool,
+    /// Whether each result says how it came to its score, and the response what it took.
+    pub(super) explain: bool,
     pub(super) previous: Option<Id>,
     pub(super) conversation: Option<Id>,
 }
@@ -63,7 +66,9 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     refuse(&request)?;
     let input = Input::read(&request.input)?;
     let search = search(&request, &input.question)?;
-    let include_results = include(request.include.as_deref())?;
+    let explain = search.is_some() && explains(&request.tools);
+    // What is explained is shown.
+    let include_results = include(request.include.as_deref())? || explain;
     request.metadata.as_ref().map_or(Ok(()), check_metadata)?;
     let conversation = conversation(request.conversation.as_ref())?;
     let background = request.background.unwrap_or(false);
@@ -123,6 +128,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         sampling,
         stream: request.stream,
         include_results,
+        explain,
         previous: request.previous_response_id.map(Id::from_raw),
         conversation,
     })
@@ -214,14 +220,20 @@ fn tool_search(tool: &Value, number: usize, question: &str) -> Result<Request> {
             stores.push(id);
         }
     }
-    Ok(Request {
-        stores,
-        queries: vec![question.to_owned()],
-        limit: results(tool.max_num_results)?,
+    let mut search = Request {
         filter: filter.map(Filter::parse).transpose()?,
         score_threshold: ranking.score_threshold,
         dense_weight: ranking.dense_weight,
-    })
+        ranker: ranking.ranker,
+        ..Request::new(stores, question, results(tool.max_num_results)?)
+    };
+    options(tool.cairn.as_ref(), &format!("{place}.cairn"), &mut search)?;
+    Ok(search)
+}
+
+/// Whether the search shall be explained.
+fn explains(tools: &[Value]) -> bool {
+    tools.iter().any(|tool| tool["cairn"]["explain"] == true)
 }
 
 fn include(include: Option<&[String]>) -> Result<bool> {
@@ -282,6 +294,20 @@ mod tests {
     }
 
     #[test]
+    fn a_search_that_is_explained_is_shown() -> Result<()> {
+        let explained = tool(&json!({"cairn": {"explain": true, "expand": "section"}}));
+        let read = asked(&explained)?;
+        assert!(read.explain && read.include_results);
+        assert!(read.search.is_some_and(|search| search.expand));
+        let plain = asked(&tool(&json!({"cairn": {}})))?;
+        assert!(!plain.explain && !plain.include_results);
+        let mut unsearched = explained;
+        unsearched["tool_choice"] = json!("none");
+        assert!(!asked(&unsearched)?.explain);
+        Ok(())
+    }
+
+    #[test]
     fn without_a_tool_or_with_none_chosen_nothing_is_searched() -> Result<()> {
         assert!(asked(&json!({}))?.search.is_none());
         let mut none = tool(&json!({}));
@@ -316,6 +342,8 @@ mod tests {
             (tool(&json!({"vector_store_ids": []})), "tools[0].vector_store_ids"),
             (tool(&json!({"max_num_results": 51})), "max_num_results"),
             (tool(&json!({"unknown": 1})), "tools[0]"),
+            (tool(&json!({"cairn": {"unknown": 1}})), "tools[0]"),
+            (tool(&json!({"cairn": {"diversity": 2}})), "tools[0].cairn.diversity"),
         ] {
             let refused = asked(&more).err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name), "{more}");

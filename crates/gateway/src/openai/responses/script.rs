@@ -2,6 +2,7 @@
 //! finished object.
 
 use cairn_kernel::{Error, Id, Kind};
+use cairn_services::answer::Provenance;
 use cairn_services::retrieve::Passage;
 use cairn_wire::openai::{FileCitation, Response, ResponseExtra, ResponseUsage};
 use serde_json::{Map, Value, json};
@@ -37,6 +38,8 @@ pub(super) struct Ending {
     pub(super) usage: ResponseUsage,
     /// Without the nearest passages.
     pub(super) extra: ResponseExtra,
+    /// How it came about.
+    pub(super) provenance: Provenance,
 }
 
 /// Turns beats into events.
@@ -44,6 +47,7 @@ pub(super) struct Script {
     response: Response,
     queries: Option<Vec<String>>,
     include_results: bool,
+    explain: bool,
     call_id: String,
     message_id: String,
     speaking: bool,
@@ -52,6 +56,7 @@ pub(super) struct Script {
     files: Vec<String>,
     /// Characters of each delta.
     pieces: Vec<usize>,
+    provenance: Option<Provenance>,
     next: u64,
     finished: bool,
 }
@@ -67,15 +72,23 @@ impl Script {
             response,
             queries,
             include_results,
+            explain: false,
             call_id: Id::generate("fs_").to_string(),
             message_id: Id::generate("msg_").to_string(),
             speaking: false,
             nearest: Vec::new(),
             files: Vec::new(),
             pieces: Vec::new(),
+            provenance: None,
             next: 0,
             finished: false,
         }
+    }
+
+    /// The same, where each passage says how it came to its score if `explain`.
+    pub(super) fn explaining(mut self, explain: bool) -> Self {
+        self.explain = explain;
+        self
     }
 
     /// The first events.
@@ -115,6 +128,11 @@ impl Script {
         &self.response
     }
 
+    /// How the answer came about, once it is finished.
+    pub(super) fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
+    }
+
     /// The files of all passages that were found, whether the answer names them or not.
     pub(super) fn files(&self) -> &[String] {
         &self.files
@@ -135,6 +153,7 @@ impl Script {
         // What was written may be what could not be kept, for its document is gone.
         self.response.output.clear();
         self.response.cairn = None;
+        self.provenance = None;
         self.finished = false;
         self.response.status = "failed";
         self.response.error = Some(json!({"code": code, "message": error::message(failure)}));
@@ -211,7 +230,7 @@ impl Script {
 
     fn found(&mut self, passages: Vec<Passage>) -> Vec<Value> {
         let results = if self.include_results {
-            passages.iter().cloned().map(result).collect()
+            passages.iter().cloned().map(|passage| result(passage, self.explain)).collect()
         } else {
             Value::Null
         };
@@ -278,9 +297,12 @@ impl Script {
         }
         self.response.model = ending.model;
         self.response.usage = Some(ending.usage);
+        self.provenance = Some(ending.provenance);
         let mut extra = ending.extra;
+        extra.took = extra.took.filter(|_| self.explain);
         if extra.refused {
-            extra.nearest = std::mem::take(&mut self.nearest).into_iter().map(hit).collect();
+            let nearest = std::mem::take(&mut self.nearest).into_iter();
+            extra.nearest = nearest.map(|passage| hit(passage, self.explain)).collect();
         }
         self.response.cairn = Some(extra);
         self.finished = true;
@@ -294,9 +316,9 @@ fn part(text: &str, annotations: &[Value]) -> Value {
 }
 
 /// A passage as a result of the `file_search_call`, with its place under `cairn`.
-fn result(passage: Passage) -> Value {
+fn result(passage: Passage, explain: bool) -> Value {
     let text = passage.chunk.text.clone();
-    let hit = hit(passage);
+    let hit = hit(passage, explain);
     json!({
         "file_id": hit.file_id,
         "filename": hit.filename,

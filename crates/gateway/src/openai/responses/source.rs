@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use cairn_kernel::{Result, Scope};
-use cairn_services::answer::{Answer, Citation, Mode, Question, Step};
+use cairn_services::answer::provenance::{ModelUsed, PromptUsed, SamplingUsed};
+use cairn_services::answer::{Answer, Citation, Mode, Provenance, Question, Step, Suspicion};
 use cairn_services::chat::{Chat, ChatEvent, ChatRequest, ChatUsage};
 use cairn_services::llms::ALIAS;
 use cairn_services::retrieve::Request;
 use cairn_services::{ChatMessage, FinishReason, Services};
 use cairn_wire::openai::{
-    CharRange, CitationExtra, FileCitation, InputTokensDetails, OutputTokensDetails, ResponseExtra,
-    ResponseTimes, ResponseUsage,
+    CharRange, CitationExtra, FileCitation, InputTokensDetails, OutputTokensDetails, PassageExtra,
+    ResponseExtra, ResponseTimes, ResponseUsage, StrippedLink, Suspicious,
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -18,6 +19,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::request::Asked;
 use super::script::{Beat, Ending};
 use crate::openai::convert::decimal;
+use crate::openai::search::took;
 
 /// The beats of the answer to what was asked. Dropping the stream stops the work.
 ///
@@ -101,7 +103,32 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
             index_position: answer.index_position,
             unsupported: answer.unsupported.iter().map(range).collect(),
             nearest: Vec::new(),
+            took: Some(took(&answer.took)),
+            passages: answer
+                .passages
+                .into_iter()
+                .map(|shown| PassageExtra {
+                    chunk_id: shown.chunk_id,
+                    file_id: shown.file_id,
+                    suspicious: shown.suspicious.map(suspicious),
+                })
+                .collect(),
+            stripped_links: answer
+                .stripped
+                .into_iter()
+                .map(|gone| StrippedLink { kind: gone.kind, url: gone.url, text: gone.text })
+                .collect(),
         },
+        provenance: answer.provenance,
+    }
+}
+
+fn suspicious(suspicion: Suspicion) -> Suspicious {
+    Suspicious {
+        score: decimal(suspicion.score),
+        share: decimal(suspicion.share),
+        signals: suspicion.signals,
+        removed: suspicion.removed,
     }
 }
 
@@ -137,10 +164,18 @@ async fn spoken(
     let system = instructions.map(|text| ChatMessage::new("system", text));
     let question = ChatMessage::new("user", asked.input.question);
     let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
+    let max_tokens = asked.shell.max_output_tokens;
+    let begun = Provenance {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        asked_model: asked.model.clone(),
+        prompt: Some(PromptUsed::plain(messages)),
+        sampling: Some(SamplingUsed { sampling: asked.sampling.clone(), max_tokens }),
+        ..Provenance::default()
+    };
     let request = ChatRequest {
-        messages,
+        messages: begun.prompt.as_ref().map(|read| read.messages.clone()).unwrap_or_default(),
         sampling: asked.sampling,
-        max_tokens: asked.shell.max_output_tokens,
+        max_tokens,
         choices: 1,
         sticky: asked.sticky,
         trace: trace.to_owned(),
@@ -149,6 +184,8 @@ async fn spoken(
     let asking = Instant::now();
     let chat = services.inference.chat(scope, &asked.model, request).await?;
     let Chat { model, identity, events } = chat;
+    let language = Some(ModelUsed { name: model.clone(), identity: identity.clone() });
+    let mut made = Some(Provenance { language, ..begun });
     let (mut text, mut cut_off) = (String::new(), false);
     let beats = events.map(move |event| {
         Ok(match event? {
@@ -166,6 +203,7 @@ async fn spoken(
                     cut_off,
                     generate_ms: millis(asking),
                     usage,
+                    provenance: made.take().unwrap_or_default(),
                 };
                 Some(Beat::End(Box::new(plain_ending(written, &model, &identity, started))))
             }
@@ -184,6 +222,7 @@ struct Written {
     cut_off: bool,
     generate_ms: f64,
     usage: ChatUsage,
+    provenance: Provenance,
 }
 
 fn plain_ending(written: Written, model: &str, identity: &str, started: Instant) -> Ending {
@@ -210,7 +249,11 @@ fn plain_ending(written: Written, model: &str, identity: &str, started: Instant)
             index_position: 0,
             unsupported: Vec::new(),
             nearest: Vec::new(),
+            took: None,
+            passages: Vec::new(),
+            stripped_links: Vec::new(),
         },
+        provenance: written.provenance,
     }
 }
 

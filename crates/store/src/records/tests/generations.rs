@@ -24,13 +24,15 @@ async fn begin(records: &Records, scope: &Scope, store: &Id) -> Result<i64> {
     Ok(generation)
 }
 
-/// Writes a file's chunks into a generation; whether they were taken.
+/// Writes an attached file's chunks into a generation; whether they were taken.
 async fn write(
     records: &Records,
     scope: &Scope,
-    of: (&Id, &Id, i64),
+    (store, file): (&Id, &Id),
     generation: i64,
 ) -> Result<bool> {
+    let revision = records.store_file(scope, store, file).await?.revision;
+    let of = (store, file, revision);
     let mut tx = records.begin().await?;
     let parent = NewParent {
         ordinal: 0,
@@ -45,7 +47,19 @@ async fn write(
     let cut = NewCut { chunks: vec![child], parents: vec![parent] };
     let stored = records.replace_chunks(&mut tx, scope, of, generation, &cut).await?;
     commit(tx).await?;
-    Ok(stored)
+    Ok(stored.is_some())
+}
+
+/// Notes that an attached file is whole in a generation.
+async fn mark(
+    records: &Records,
+    scope: &Scope,
+    (store, file): (&Id, &Id),
+    generation: i64,
+    bytes: i64,
+) -> Result<()> {
+    let revision = records.store_file(scope, store, file).await?.revision;
+    records.mark_built(scope, (store, file, revision), generation, bytes).await
 }
 
 async fn flip(records: &Records, scope: &Scope, store: &Id, generation: i64) -> Result<Flip> {
@@ -74,8 +88,8 @@ async fn a_generation_answers_only_when_every_file_is_whole_in_it() -> Result<()
     assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Behind);
     assert_eq!(records.files_to_build(&scope, &store, second, 10).await?.len(), 1);
 
-    assert!(write(&records, &scope, (&store, &one, 1), second).await?);
-    records.mark_built(&scope, (&store, &one, 1), second, 77).await?;
+    assert!(write(&records, &scope, (&store, &one), second).await?);
+    mark(&records, &scope, (&store, &one), second, 77).await?;
     assert!(records.files_to_build(&scope, &store, second, 10).await?.is_empty());
     let progress = records.build_progress(&scope, &store, second).await?;
     assert_eq!((progress.files, progress.files_done, progress.bytes_done), (1, 1, 10));
@@ -96,7 +110,7 @@ async fn a_generation_answers_only_when_every_file_is_whole_in_it() -> Result<()
 
     // The old rows go by and by; nothing more is written beside them.
     assert_eq!(records.live_chunks(&scope, &store, &old).await?.len(), 2);
-    assert!(!write(&records, &scope, (&store, &one, 1), 1).await?);
+    assert!(!write(&records, &scope, (&store, &one), 1).await?);
     while records.sweep_generations(1).await? > 0 {}
     assert!(records.live_chunks(&scope, &store, &old).await?.is_empty());
     assert!(records.points_of_index(store.as_str()).await?.is_empty());
@@ -110,7 +124,7 @@ async fn what_is_found_in_a_large_chunk_has_its_text_and_says_where() -> Result<
     let scope = tenant(&records, "t").await?;
     let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
     ingest(&records, &scope, &store, &file).await?;
-    assert!(write(&records, &scope, (&store, &file, 1), 1).await?);
+    assert!(write(&records, &scope, (&store, &file), 1).await?);
     let points = records.chunks_with_vectors(&scope, (&store, &file), 1).await?;
     let [(seq, context, text, _)] = points.as_slice() else {
         return Err(Error::internal("one chunk"));
@@ -136,8 +150,8 @@ async fn a_cancelled_build_leaves_the_old_generation_whole() -> Result<()> {
     let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
     let points = ingest(&records, &scope, &store, &file).await?;
     let second = begin(&records, &scope, &store).await?;
-    assert!(write(&records, &scope, (&store, &file, 1), second).await?);
-    records.mark_built(&scope, (&store, &file, 1), second, 5).await?;
+    assert!(write(&records, &scope, (&store, &file), second).await?);
+    mark(&records, &scope, (&store, &file), second, 5).await?;
     // A file of two generations is listed for removal in the indexes of both.
     let mut tx = records.begin().await?;
     crate::records::files::list_point_removals(&mut tx, &scope, (Some(&store), &file), None)
@@ -151,7 +165,7 @@ async fn a_cancelled_build_leaves_the_old_generation_whole() -> Result<()> {
     assert!(records.end_build(&mut tx, &scope, &store, "cancelled", None).await?);
     assert!(!records.end_build(&mut tx, &scope, &store, "cancelled", None).await?);
     commit(tx).await?;
-    assert!(!write(&records, &scope, (&store, &file, 1), second).await?);
+    assert!(!write(&records, &scope, (&store, &file), second).await?);
     assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Ended);
     while records.sweep_generations(100).await? > 0 {}
     assert_eq!(records.live_chunks(&scope, &store, &points).await?.len(), 2);
@@ -232,7 +246,7 @@ async fn data_of_a_version_without_generations_is_opened_right() -> Result<()> {
     assert_eq!((active.generation, active.index_name.as_str()), (1, "vs_1"));
     assert_eq!((active.embedding_model.as_str(), active.chunking), ("m", None));
     let points = records.points_of_index("vs_1").await?;
-    assert_eq!(points, [(1, 1)]);
+    assert_eq!(points, [1]);
     let found = records.live_chunks(&scope, &store, &[1]).await?;
     assert_eq!(found.first().map(|row| row.text.as_str()), Some("old words"));
     assert!(records.attachments_without_vectors(4).await?.is_empty());

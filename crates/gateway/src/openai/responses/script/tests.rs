@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use cairn_services::answer::{Answer, Citation, Confidence, Mode, Step};
 use cairn_services::records::ChunkRow;
+use cairn_services::retrieve::{Explain, Took};
 
 use super::*;
 use crate::openai::responses::{replay, request, source};
@@ -31,6 +32,8 @@ fn passage(number: i64) -> Passage {
         score: 0.9,
         dense: Some(0.7),
         bm25: None,
+        explain: Explain { fused: 0.9, first_stage: 0.9, ..Explain::default() },
+        hits: Vec::new(),
     }
 }
 
@@ -62,11 +65,15 @@ fn answer(text: &str, refused: Option<&str>, cut_off: bool) -> Step {
         model_sha256: Some("ab".into()),
         index_position: 4,
         search_ms: 1.0,
+        took: Took { embed_ms: 0.5, ..Took::default() },
         write_ms: 2.0,
         cut_off,
         input_tokens: 11,
         cached_tokens: 5,
         output_tokens: 7,
+        passages: Vec::new(),
+        stripped: Vec::new(),
+        provenance: Provenance::default(),
     }))
 }
 
@@ -130,6 +137,26 @@ fn the_events_come_in_the_order_that_clients_expect() {
     }
     for event in &events[7..15] {
         assert_eq!(event["output_index"], 1);
+    }
+}
+
+#[test]
+fn scores_and_times_are_told_where_they_are_asked_for() {
+    for explain in [true, false] {
+        let mut script = script(true).explaining(explain);
+        let steps = vec![
+            Step::Searching,
+            Step::Found(vec![passage(1)]),
+            answer("The documents do not say.", Some("nothing is near"), false),
+        ];
+        play(&mut script, steps);
+        let finished = json!(script.finished());
+        let told = [
+            &finished["output"][0]["results"][0]["cairn"]["explain"]["first_stage"],
+            &finished["cairn"]["nearest"][0]["cairn"]["explain"]["final"],
+            &finished["cairn"]["took"]["embed_ms"],
+        ];
+        assert!(told.iter().all(|value| value.is_number() == explain), "{finished}");
     }
 }
 

@@ -1,0 +1,95 @@
+//! A language model that says what a test tells it to, by OpenAI's wire, and remembers what it
+//! was asked.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// What makes an answer of a request.
+type Says = dyn Fn(&Value) -> String + Send + Sync;
+
+/// The model. It ends when it is dropped.
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    asked: Arc<Mutex<Vec<Value>>>,
+    _serving: JoinSet<()>,
+}
+
+impl Scripted {
+    /// Answers every chat with what `says` makes of it, three characters at a time.
+    pub(crate) async fn start(
+        says: impl Fn(&Value) -> String + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let (kept, says) = (Arc::clone(&asked), Arc::new(says) as Arc<Says>);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (kept, says) = (Arc::clone(&kept), Arc::clone(&says));
+                connections.spawn(async move {
+                    // A client that hangs up has seen enough.
+                    let _ = answer(stream, &kept, says.as_ref()).await;
+                });
+            }
+        });
+        Ok(Self { url, asked, _serving: serving })
+    }
+
+    /// The bodies of all requests so far.
+    pub(crate) fn asked(&self) -> Vec<Value> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The text of a turn of a request.
+pub(crate) fn turn(request: &Value, role: &str) -> String {
+    let mut turns = request["messages"].as_array().into_iter().flatten();
+    let found = turns.rfind(|turn| turn["role"] == role);
+    found.and_then(|turn| turn["content"].as_str()).unwrap_or_default().to_owned()
+}
+
+async fn answer(mut stream: TcpStream, asked: &Mutex<Vec<Value>>, says: &Says) -> Result<()> {
+    let request = read(&mut stream).await?;
+    let said: Vec<char> = says(&request).chars().collect();
+    asked.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await?;
+    for piece in said.chunks(3) {
+        let piece: String = piece.iter().collect();
+        let chunk = json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
+        stream.write_all(format!("data: {chunk}\n\n").as_bytes()).await?;
+    }
+    let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let usage = json!({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}});
+    let end = format!("data: {last}\n\ndata: {usage}\n\ndata: [DONE]\n\n");
+    stream.write_all(end.as_bytes()).await?;
+    stream.shutdown().await?;
+    Ok(())
+}
+
+/// The body of one request.
+async fn read(stream: &mut TcpStream) -> Result<Value> {
+    let mut bytes = Vec::new();
+    let mut some = [0_u8; 4096];
+    loop {
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(head) = head {
+            let fields = String::from_utf8_lossy(&bytes[..head]).to_lowercase();
+            let length = fields.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.context("a length")?.trim().parse()?;
+            if let Some(body) = bytes.get(head + 4..head + 4 + length) {
+                return Ok(serde_json::from_slice(body)?);
+            }
+        }
+        let count = stream.read(&mut some).await?;
+        anyhow::ensure!(count > 0, "the request ended early");
+        bytes.extend_from_slice(&some[..count]);
+    }
+}

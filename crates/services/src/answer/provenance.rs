@@ -1,0 +1,343 @@
+//! How an answer came about, in full: what is needed to check it and to make it again.
+//!
+//! It is kept beside the answer. The words of documents stand in it once, in the prompt, as
+//! the writer got them; each knows its file, so that a delete finds them.
+
+use cairn_kernel::{Id, Result};
+use cairn_search::{Filter, Operand, Order, Ranking};
+use cairn_serving::gguf::{ChatMessage, Sampling};
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::guarded::{ShownPassage, Suspicion};
+use super::prompt::Prompt;
+use crate::retrieve::{Passage, Ranker, Request};
+
+/// How an answer came about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The program's version.
+    pub program: String,
+    /// Position of the index it was answered from; 0 without a search.
+    pub index_position: i64,
+    /// The model asked for, as it was named.
+    pub asked_model: String,
+    /// The embedding model of the search.
+    pub embedding: Option<ModelUsed>,
+    /// The model that wrote; `None` for an extractive answer and for a refusal.
+    pub language: Option<ModelUsed>,
+    /// What it read.
+    pub prompt: Option<PromptUsed>,
+    /// How its tokens were chosen.
+    pub sampling: Option<SamplingUsed>,
+    /// The search.
+    pub retrieval: Option<RetrievalUsed>,
+    /// What it found, best first.
+    pub passages: Vec<PassageUsed>,
+}
+
+/// A model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelUsed {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its file, or provider and model.
+    pub identity: String,
+}
+
+/// What a model read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PromptUsed {
+    /// The turns, exactly; scrubbed of files that were deleted since.
+    pub messages: Vec<ChatMessage>,
+    /// SHA-256 of the turns as they were, as JSON.
+    pub sha256: String,
+    /// SHA-256 of the program's own words in them; `None` where it adds none.
+    pub template_sha256: Option<String>,
+    /// The request's own instructions.
+    pub instructions: Option<String>,
+    /// The canary in the system turn.
+    pub canary: Option<String>,
+    /// Whose words stand where in the last turn.
+    pub sources: Vec<SourceSpan>,
+}
+
+/// The words of a document in a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSpan {
+    /// The source's number in the prompt.
+    pub number: usize,
+    /// The file.
+    pub file_id: String,
+    /// Its first byte in the turn.
+    pub start: usize,
+    /// One past its last byte.
+    pub end: usize,
+}
+
+/// How tokens were chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SamplingUsed {
+    /// The request to the model.
+    #[serde(flatten)]
+    pub sampling: Sampling,
+    /// Most tokens of the answer.
+    pub max_tokens: Option<u32>,
+}
+
+/// A search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetrievalUsed {
+    /// The question that was to be answered.
+    pub question: String,
+    /// The wordings that were searched for.
+    pub queries: Vec<String>,
+    /// The stores.
+    pub stores: Vec<String>,
+    /// Most passages.
+    pub limit: usize,
+    /// OpenAI's filter.
+    pub filter: Option<Value>,
+    /// Passages below this score were left out.
+    pub score_threshold: f32,
+    /// Share of the dense leg; that of the stores' own rankings when absent.
+    pub dense_weight: Option<f32>,
+    /// The ranking in place of the stores' own.
+    #[serde(default)]
+    pub ranking: Option<Ranking>,
+    /// The reranker that was asked for.
+    #[serde(default)]
+    pub ranker: Ranker,
+    /// How much it counted that passages are unlike each other.
+    #[serde(default)]
+    pub diversity: f32,
+    /// Whether passages were widened to their sections.
+    #[serde(default)]
+    pub expand: bool,
+}
+
+/// A passage that was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassageUsed {
+    /// Its number among those the answer was made from, from 1; `None` for one beyond them.
+    pub number: Option<usize>,
+    /// The chunk.
+    pub chunk_id: String,
+    /// The file.
+    pub file_id: String,
+    /// SHA-256 of the file's bytes.
+    pub file_sha256: String,
+    /// Which attachment of the file to its store.
+    pub revision: i64,
+    /// First character in the document's text.
+    pub char_start: i64,
+    /// One past the last.
+    pub char_end: i64,
+    /// Score that it was ranked by, 0 to 1.
+    pub score: f32,
+    /// Cosine of the dense leg.
+    pub dense: Option<f32>,
+    /// Raw score of the BM25 leg.
+    pub bm25: Option<f32>,
+    /// What in it looked like an instruction.
+    pub suspicious: Option<Suspicion>,
+    /// Whether the file was deleted since.
+    #[serde(default)]
+    pub erased: bool,
+}
+
+impl PromptUsed {
+    /// What was put to a model without documents.
+    pub fn plain(messages: Vec<ChatMessage>) -> Self {
+        let sha256 = digest(&messages);
+        Self {
+            messages,
+            sha256,
+            template_sha256: None,
+            instructions: None,
+            canary: None,
+            sources: Vec::new(),
+        }
+    }
+
+    /// What was put to the writer of an answer over documents.
+    pub(crate) fn grounded(
+        prompt: &Prompt,
+        shown: &[ShownPassage],
+        instructions: Option<&str>,
+        canary: &str,
+    ) -> Self {
+        let span = |(at, range): (usize, &std::ops::Range<usize>)| {
+            let file_id = shown.get(at).map(|passage| passage.file_id.clone())?;
+            Some(SourceSpan { number: at + 1, file_id, start: range.start, end: range.end })
+        };
+        Self {
+            template_sha256: Some(super::prompt::template_sha256()),
+            instructions: instructions.map(str::to_owned),
+            canary: Some(canary.to_owned()),
+            sources: prompt.sources.iter().enumerate().filter_map(span).collect(),
+            ..Self::plain(prompt.messages.clone())
+        }
+    }
+}
+
+impl RetrievalUsed {
+    pub(crate) fn of(question: &str, search: &Request) -> Self {
+        Self {
+            question: question.to_owned(),
+            queries: search.queries.clone(),
+            stores: search.stores.iter().map(ToString::to_string).collect(),
+            limit: search.limit,
+            filter: search.filter.as_ref().map(written),
+            score_threshold: search.score_threshold,
+            dense_weight: search.dense_weight,
+            ranking: search.ranking,
+            ranker: search.ranker,
+            diversity: search.diversity,
+            expand: search.expand,
+        }
+    }
+
+    /// The same search.
+    ///
+    /// # Errors
+    /// `Invalid` for a filter that is none any more.
+    pub(crate) fn request(&self) -> Result<Request> {
+        let stores = self.stores.iter().map(|id| Id::from_raw(id.as_str())).collect();
+        Ok(Request {
+            queries: self.queries.clone(),
+            filter: self.filter.as_ref().map(Filter::parse).transpose()?,
+            score_threshold: self.score_threshold,
+            dense_weight: self.dense_weight,
+            ranking: self.ranking,
+            ranker: self.ranker,
+            diversity: self.diversity,
+            expand: self.expand,
+            ..Request::new(stores, "", self.limit)
+        })
+    }
+}
+
+impl PassageUsed {
+    /// Of `found`; `shown` are those that were put to the writer, `hashes` those of files.
+    pub(crate) fn all(
+        found: &[Passage],
+        shown: &[ShownPassage],
+        hashes: &[(String, String)],
+    ) -> Vec<Self> {
+        let used = |passage: &Passage| {
+            let chunk = &passage.chunk;
+            let at = shown.iter().position(|one| one.chunk_id == chunk.id);
+            let hash = hashes.iter().find(|(file, _)| *file == chunk.file_id);
+            Self {
+                number: at.map(|at| at + 1),
+                chunk_id: chunk.id.clone(),
+                file_id: chunk.file_id.clone(),
+                file_sha256: hash.map(|(_, sha256)| sha256.clone()).unwrap_or_default(),
+                revision: chunk.revision,
+                char_start: chunk.char_start,
+                char_end: chunk.char_end,
+                score: passage.score,
+                dense: passage.dense,
+                bm25: passage.bm25,
+                suspicious: at.and_then(|at| shown[at].suspicious.clone()),
+                erased: false,
+            }
+        };
+        found.iter().map(used).collect()
+    }
+}
+
+/// The SHA-256 of turns as JSON, hex.
+pub(crate) fn digest(messages: &[ChatMessage]) -> String {
+    hex::encode(Sha256::digest(json!(messages).to_string()))
+}
+
+/// The same sampling with a seed, so that the answer can be written again. A provider is
+/// given one only by whoever asks for it: not all of them take it.
+pub(crate) fn seeded(sampling: Sampling, local: bool) -> Sampling {
+    let seed = sampling.seed.or_else(|| local.then(|| u64::from(rand::rng().random::<u32>())));
+    Sampling { seed, ..sampling }
+}
+
+/// A filter in OpenAI's form.
+fn written(filter: &Filter) -> Value {
+    let listed = |kind: &str, key: &str, operands: &[Operand]| {
+        let values: Vec<Value> = operands.iter().map(operand).collect();
+        json!({"type": kind, "key": key, "value": values})
+    };
+    let all = |kind: &str, filters: &[Filter]| json!({"type": kind, "filters": filters.iter().map(written).collect::<Vec<_>>()});
+    match filter {
+        Filter::In(key, operands) => listed("in", key, operands),
+        Filter::NotIn(key, operands) => listed("nin", key, operands),
+        Filter::Range(key, order, bound) => {
+            let kind = match order {
+                Order::Greater => "gt",
+                Order::AtLeast => "gte",
+                Order::Less => "lt",
+                Order::AtMost => "lte",
+            };
+            json!({"type": kind, "key": key, "value": bound})
+        }
+        Filter::And(filters) => all("and", filters),
+        Filter::Or(filters) => all("or", filters),
+        // The program's own condition, which no request has.
+        Filter::Readable(_) => json!({"type": "and", "filters": []}),
+    }
+}
+
+fn operand(operand: &Operand) -> Value {
+    match operand {
+        Operand::Text(text) => json!(text),
+        Operand::Number(number) => json!(number),
+        Operand::Flag(flag) => json!(flag),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_comes_back_as_it_was() -> Result<()> {
+        let filter = Filter::parse(&json!({"type": "and", "filters": [
+            {"type": "eq", "key": "kind", "value": "memo"},
+            {"type": "or", "filters": [
+                {"type": "gte", "key": "year", "value": 2020},
+                {"type": "nin", "key": "draft", "value": [true]},
+            ]},
+        ]}))?;
+        let asked = Request {
+            filter: Some(filter),
+            score_threshold: 0.25,
+            dense_weight: Some(0.7),
+            ..Request::new(vec![Id::from_raw("vs_1")], "How high?", 7)
+        };
+        let used = RetrievalUsed::of("How high?", &asked);
+        let text = json!(used).to_string();
+        let read: RetrievalUsed = serde_json::from_str(&text)
+            .map_err(|fault| cairn_kernel::Error::internal(fault.to_string()))?;
+        let again = read.request()?;
+        assert_eq!(again.filter, asked.filter);
+        assert_eq!((again.stores, again.queries, again.limit), (asked.stores, asked.queries, 7));
+        assert_eq!((again.score_threshold, again.dense_weight), (0.25, Some(0.7)));
+        Ok(())
+    }
+
+    #[test]
+    fn the_hash_is_of_the_turns_alone() {
+        let turns = [ChatMessage::new("system", "Be brief."), ChatMessage::new("user", "Why?")];
+        assert_eq!(digest(&turns), PromptUsed::plain(turns.to_vec()).sha256);
+        assert_ne!(digest(&turns), digest(&turns[..1]));
+    }
+
+    #[test]
+    fn a_seed_is_made_for_local_models_and_kept_where_there_is_one() {
+        let given = Sampling { seed: Some(7), ..Sampling::default() };
+        assert_eq!(seeded(given, true).seed, Some(7));
+        assert!(seeded(Sampling::default(), true).seed.is_some());
+        assert_eq!(seeded(Sampling::default(), false).seed, None);
+    }
+}

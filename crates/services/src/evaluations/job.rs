@@ -1,0 +1,471 @@
+//! Doing a run: every question to every configuration, then the report.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use cairn_pipelines::{Handler, Job};
+use cairn_serving::gguf::Sampling;
+use cairn_store::records::{EvaluationEnd, EvaluationRow, NewEvaluationResult, UsageEntry};
+use cairn_store::{Order, Page, Records};
+use futures::StreamExt as _;
+
+use super::judge::{Judged, Judgements, judge};
+use super::outcome::{Outcome, WATCHED, kept};
+use super::plan::{Configuration, Plan};
+use super::summary::{Asked, Outcomes, RESAMPLES, Regression, Report, Tuning, compare, summarise};
+use super::{READ_AT_ONCE, Work, outcome_of, plan_of};
+use crate::accounts::scope_of_speaker;
+use crate::answer::{Answer, Answers, Question as Put, Step};
+use crate::question_sets::{self, Origin};
+use crate::rankings::Rankings;
+use crate::rerank::{Rerank, RerankRequest};
+use crate::retrieve::{Passage, Request, Retrieve};
+use crate::usage::Usage;
+
+/// The job's kind.
+pub const KIND: &str = "evaluate";
+/// Passages that a reranker reads.
+const RERANKED: usize = 50;
+/// Results are written at least so often, and so many together at most.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+const WRITE_AT_ONCE: usize = 100;
+
+/// Does the jobs of kind [`KIND`].
+pub struct EvaluateJob {
+    /// Records.
+    pub records: Records,
+    /// The search that is measured.
+    pub retrieve: Retrieve,
+    /// The answers that are measured.
+    pub answers: Answers,
+    /// Reranking models.
+    pub rerank: Rerank,
+    /// Where a learned ranking is kept.
+    pub rankings: Rankings,
+    /// Where tokens are noted.
+    pub usage: Usage,
+}
+
+#[async_trait]
+impl Handler for EvaluateJob {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    async fn run(&self, job: &Job) -> Result<()> {
+        let (scope, id) = decode(job)?;
+        let row = self.records.evaluation(&scope, &id).await?;
+        let open = row.status == "queued" || row.status == "running";
+        let ended = if open {
+            let run = Run {
+                job: self,
+                scope: &scope,
+                id: &id,
+                store: Id::from_raw(row.store_id.as_str()),
+                set: Id::from_raw(row.set_id.as_str()),
+                plan: plan_of(&row)?,
+            };
+            Some(Box::pin(run.carry_out()).await?)
+        } else {
+            None
+        };
+        let mut tx = self.records.begin().await?;
+        let mut done = false;
+        if let Some(report) = &ended {
+            let worse = report.regression.as_ref().map(|regression| regression.worse);
+            let result = serde_json::to_string(report).or_internal("writing a report")?;
+            let end = EvaluationEnd::Succeeded { result: &result, worse };
+            done = self.records.finish_evaluation(&mut tx, &scope, &id, end).await?;
+        }
+        job.complete(&mut tx).await?;
+        tx.commit().await.or_internal("ending an evaluation")?;
+        if let Some(report) = ended.filter(|_| done) {
+            announce(&row, &report);
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, job: &Job, error: &Error) -> Result<()> {
+        let (scope, id) = decode(job)?;
+        let message = match error.kind() {
+            Kind::Internal => {
+                format!("the evaluation failed inside the server: {}", error.detail())
+            }
+            _ => error.message().to_owned(),
+        };
+        let mut tx = self.records.begin().await?;
+        let end = EvaluationEnd::Failed(&message);
+        // One that was cancelled or deleted has ended already.
+        let done = self.records.finish_evaluation(&mut tx, &scope, &id, end).await?;
+        tx.commit().await.or_internal("recording a failed evaluation")?;
+        if done {
+            metrics::counter!("cairn_evaluations_total", "outcome" => "failed").increment(1);
+        }
+        Ok(())
+    }
+}
+
+fn decode(job: &Job) -> Result<(Scope, Id)> {
+    let work: Work = serde_json::from_str(&job.payload).or_internal("reading a job")?;
+    Ok((scope_of_speaker(job, work.principals)?, work.evaluation))
+}
+
+/// Tells operators what a run came to: the gauge has the newest run's first configuration,
+/// whoever's it is; the log and the counter say that a run became worse.
+fn announce(row: &EvaluationRow, report: &Report) {
+    metrics::counter!("cairn_evaluations_total", "outcome" => "succeeded").increment(1);
+    if let Some(first) = report.configurations.first() {
+        for figure in WATCHED {
+            if let Some(estimate) = first.figures.get(figure) {
+                metrics::gauge!("cairn_eval_quality", "metric" => figure).set(estimate.value);
+            }
+        }
+    }
+    let Some(regression) = report.regression.as_ref().filter(|regression| regression.worse) else {
+        return;
+    };
+    metrics::counter!("cairn_eval_worse_total").increment(1);
+    for change in &regression.changes {
+        tracing::warn!(
+            evaluation = row.id,
+            against = regression.against,
+            store = row.store_id,
+            configuration = change.configuration,
+            figure = change.figure,
+            difference = change.difference.value,
+            low = change.difference.low,
+            high = change.difference.high,
+            certain = change.certain,
+            "an evaluation is worse than the one before it"
+        );
+    }
+}
+
+/// A run under way.
+struct Run<'a> {
+    job: &'a EvaluateJob,
+    scope: &'a Scope,
+    id: &'a Id,
+    store: Id,
+    set: Id,
+    plan: Plan,
+}
+
+impl Run<'_> {
+    async fn carry_out(&self) -> Result<Report> {
+        let records = &self.job.records;
+        self.goes_on("looking up the answers", 0.0, &[]).await?;
+        let questions = question_sets::all(records, self.scope, &self.set).await?;
+        let total = questions.len();
+        let judgements = judge(records, self.scope, &self.store, questions).await?;
+        if judgements.judged.is_empty() {
+            return Err(Error::new(
+                Kind::Unprocessable,
+                "no question of the set can be judged; none of the files that they name is in the \
+                 vector store",
+            ));
+        }
+        // The first search loads the embedding model, which is no part of what it takes.
+        if let Some(first) = judgements.judged.first() {
+            let warm = Request::new(vec![self.store.clone()], first.question.text.as_str(), 1);
+            self.job.retrieve.search(self.scope, &warm).await?;
+        }
+        for number in 0..self.plan.configurations.len() {
+            self.measure_all(number, &judgements.judged).await?;
+        }
+        let tuning = if self.plan.tune {
+            self.goes_on("learning the ranking", 1.0, &[]).await?;
+            Some(self.tune(&judgements.judged).await?)
+        } else {
+            None
+        };
+        self.goes_on("writing the report", 1.0, &[]).await?;
+        self.report(total, &judgements, tuning).await
+    }
+
+    /// Keeps results and says how far the run is.
+    async fn goes_on(
+        &self,
+        stage: &str,
+        fraction: f64,
+        results: &[NewEvaluationResult],
+    ) -> Result<()> {
+        let progress = (stage, fraction);
+        let alive =
+            self.job.records.progress_evaluation(self.scope, self.id, progress, results).await?;
+        if alive {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Cancelled, "the evaluation was cancelled or deleted"))
+    }
+
+    /// Puts every question to a configuration, but those that it has an outcome of.
+    async fn measure_all(&self, number: usize, judged: &[Judged]) -> Result<()> {
+        let Some(configuration) = self.plan.configurations.get(number) else { return Ok(()) };
+        let held: HashSet<String> = self.outcomes(self.id, number).await?.into_keys().collect();
+        let stage = format!("asking '{}'", configuration.name);
+        let mut waiting = Vec::new();
+        let mut written = Instant::now();
+        for (place, one) in judged.iter().enumerate() {
+            if !held.contains(&one.question.id) {
+                let result = self.measure(number, configuration, one).await.map_err(|error| {
+                    let (kind, what) = (error.kind(), error.message().to_owned());
+                    Error::new(kind, format!("'{}': {what}", configuration.name)).with_source(error)
+                })?;
+                waiting.push(result);
+            }
+            let due = waiting.len() >= WRITE_AT_ONCE || written.elapsed() >= WRITE_EVERY;
+            if due || place + 1 == judged.len() {
+                let fraction = self.fraction(number, place + 1, judged.len());
+                self.goes_on(&stage, fraction, &waiting).await?;
+                waiting.clear();
+                written = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of questions")]
+    fn fraction(&self, number: usize, asked: usize, questions: usize) -> f64 {
+        let done = number as f64 + asked as f64 / questions.max(1) as f64;
+        done / self.plan.configurations.len().max(1) as f64
+    }
+
+    async fn measure(
+        &self,
+        number: usize,
+        configuration: &Configuration,
+        one: &Judged,
+    ) -> Result<NewEvaluationResult> {
+        let request = self.request(configuration, &one.question.text);
+        let begun = Instant::now();
+        let passages = self.search(configuration, &request, &one.question.text).await?;
+        let search_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        let mut outcome = Outcome::of_search(one, &passages, search_ms);
+        let (mut answer, mut sources) = (None, Vec::new());
+        if configuration.answers && one.question.asks() {
+            let (made, shown) = self.answer(configuration, request, one).await?;
+            outcome.add_answer(one, &made);
+            if made.refused.is_none() {
+                sources = shown;
+            }
+            answer = Some(kept(one, &made).to_string());
+        }
+        Ok(NewEvaluationResult {
+            configuration: i64::try_from(number).unwrap_or(i64::MAX),
+            question: one.question.id.clone(),
+            outcome: serde_json::to_string(&outcome).or_internal("writing an outcome")?,
+            answer,
+            sources,
+        })
+    }
+
+    fn request(&self, configuration: &Configuration, text: &str) -> Request {
+        let queries = if configuration.rewrite {
+            self.job.answers.keywords(text)
+        } else {
+            vec![text.to_owned()]
+        };
+        Request {
+            queries,
+            dense_weight: configuration.dense_weight,
+            ranking: configuration.ranking,
+            ..Request::new(vec![self.store.clone()], text, configuration.limit)
+        }
+    }
+
+    async fn search(
+        &self,
+        configuration: &Configuration,
+        request: &Request,
+        text: &str,
+    ) -> Result<Vec<Passage>> {
+        let Some(model) = &configuration.reranker else {
+            return self.job.retrieve.search(self.scope, request).await;
+        };
+        let wide = Request { limit: request.limit.max(RERANKED), ..request.clone() };
+        let mut found = self.job.retrieve.search(self.scope, &wide).await?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let asked = RerankRequest {
+            model: Some(model.clone()),
+            query: text.to_owned(),
+            documents: found.iter().map(|passage| passage.chunk.text.clone()).collect(),
+            request_id: self.id.to_string(),
+            ..RerankRequest::default()
+        };
+        let ranked = self.job.rerank.rerank(self.scope, asked).await?;
+        for place in &ranked.results {
+            if let Some(passage) = found.get_mut(place.index) {
+                passage.score = place.relevance;
+            }
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(request.limit);
+        Ok(found)
+    }
+
+    /// The answer, and the files of the passages that it was made from.
+    async fn answer(
+        &self,
+        configuration: &Configuration,
+        search: Request,
+        one: &Judged,
+    ) -> Result<(Answer, Vec<String>)> {
+        let put = Put {
+            text: one.question.text.clone(),
+            history: Vec::new(),
+            instructions: None,
+            search,
+            model: configuration.model.clone(),
+            sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+            max_tokens: None,
+            sticky: None,
+            trace: self.id.to_string(),
+        };
+        let mut steps = self.job.answers.answer(self.scope.clone(), put);
+        let (mut done, mut sources) = (None, HashSet::new());
+        while let Some(step) = steps.next().await {
+            match step? {
+                Step::Found(passages) => {
+                    sources.extend(passages.into_iter().map(|passage| passage.chunk.file_id));
+                }
+                Step::Done(answer) => done = Some(*answer),
+                _ => {}
+            }
+        }
+        let answer = done.ok_or_else(|| Error::internal("an answer ended without its end"))?;
+        let entry = UsageEntry {
+            operation: "evaluation",
+            model: configuration.model.clone(),
+            input_tokens: i64::from(answer.input_tokens),
+            output_tokens: i64::from(answer.output_tokens),
+            request_id: self.id.to_string(),
+        };
+        self.job.usage.record(self.scope, entry).await;
+        Ok((answer, sources.into_iter().collect()))
+    }
+
+    async fn tune(&self, judged: &[Judged]) -> Result<Tuning> {
+        let EvaluateJob { records, retrieve, rankings, .. } = self.job;
+        let tuner = super::tune::Tuner { records, retrieve, rankings, store: &self.store };
+        tuner.learn(self.scope, judged, self.plan.tune_reranker).await
+    }
+
+    /// The outcomes of one configuration of a run, by question.
+    async fn outcomes(&self, evaluation: &Id, number: usize) -> Result<Outcomes> {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        let mut found = Outcomes::new();
+        let mut page = Page { order: Order::Ascending, ..Page::first(READ_AT_ONCE) };
+        loop {
+            let rows = self
+                .job
+                .records
+                .evaluation_results(self.scope, evaluation, Some(number), &page)
+                .await?;
+            let Some(last) = rows.last() else { return Ok(found) };
+            page.after = Some(Id::from_raw(last.id.as_str()));
+            for row in rows {
+                let outcome = Outcome { found: Vec::new(), ..outcome_of(&row)? };
+                found.insert(row.question_id, outcome);
+            }
+        }
+    }
+
+    async fn report(
+        &self,
+        total: usize,
+        judgements: &Judgements,
+        tuning: Option<Tuning>,
+    ) -> Result<Report> {
+        let mut outcomes = Vec::new();
+        for number in 0..self.plan.configurations.len() {
+            outcomes.push(self.outcomes(self.id, number).await?);
+        }
+        let before = self.before().await?;
+        let order: Vec<String> =
+            judgements.judged.iter().map(|one| one.question.id.clone()).collect();
+        let (plan, seed) = (self.plan.configurations.clone(), self.plan.seed);
+        let worked_out = tokio::task::spawn_blocking(move || {
+            let configurations = summarise(&order, &plan, &outcomes, seed);
+            let names = plan.into_iter().map(|configuration| configuration.name);
+            let now: Vec<(String, Outcomes)> = names.zip(outcomes).collect();
+            let regression: Option<Regression> = before.and_then(|(against, before)| {
+                compare(&order, (against.as_str(), &before), &now, seed)
+            });
+            (configurations, regression)
+        });
+        let (configurations, regression) =
+            worked_out.await.or_internal("working out an evaluation")?;
+        Ok(Report {
+            questions: asked(total, judgements),
+            seed,
+            resamples: RESAMPLES,
+            configurations,
+            tuning,
+            regression,
+            notes: notes(judgements),
+        })
+    }
+
+    /// The newest run over the same questions before this one: its id, and its outcomes by
+    /// configuration.
+    async fn before(&self) -> Result<Option<(String, HashMap<String, Outcomes>)>> {
+        let rows = self.job.records.evaluations_before(self.scope, &self.set, self.id, 1).await?;
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let mut found = HashMap::new();
+        let id = Id::from_raw(row.id.as_str());
+        for (number, configuration) in plan_of(&row)?.configurations.into_iter().enumerate() {
+            found.insert(configuration.name, self.outcomes(&id, number).await?);
+        }
+        Ok(Some((row.id, found)))
+    }
+}
+
+fn asked(total: usize, judgements: &Judgements) -> Asked {
+    let judged = &judgements.judged;
+    let answerable = judged.iter().filter(|one| one.question.answerable).count();
+    let mut origins = BTreeMap::new();
+    for one in judged {
+        *origins.entry(one.question.origin.name().to_owned()).or_insert(0) += 1;
+    }
+    Asked {
+        total,
+        answerable,
+        unanswerable: judged.len() - answerable,
+        unjudged: judgements.unjudged,
+        origins,
+    }
+}
+
+fn notes(judgements: &Judgements) -> Vec<String> {
+    let mut notes = Vec::new();
+    if judgements.unjudged > 0 {
+        notes.push(format!(
+            "{} questions were left out: none of the files that they name is in the store",
+            judgements.unjudged
+        ));
+    }
+    if judgements.lost_quotes > 0 {
+        notes.push(format!(
+            "{} quotes do not stand in their files (any more); for them the whole file counts",
+            judgements.lost_quotes
+        ));
+    }
+    let probes =
+        judgements.judged.iter().filter(|one| one.question.origin == Origin::Extractive).count();
+    if probes > 0 {
+        notes.push(format!(
+            "{probes} questions are probes made of the documents' own words: they flatter the search \
+             by words, and say little of how real questions fare"
+        ));
+    }
+    notes
+}

@@ -1,0 +1,273 @@
+//! Taking one item: fetch it, and if its content is new, keep it as a file and have it read.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt as _, Timestamp};
+use cairn_sources::{Item, Source};
+use cairn_store::BlobPath;
+use cairn_store::records::{FileRow, SourceItemFacts, SourceItemRow};
+use serde_json::Value;
+
+use super::retry_at;
+use super::run::{Halt, Run, Step, shown};
+use crate::files::FileWish;
+use crate::stores::{Attributes, Chunking, NewAttachment};
+
+/// How often an item is fetched before it counts as failed.
+const FETCHES: u32 = 3;
+/// How long it rests before it is fetched again; doubled each time.
+const REST: Duration = Duration::from_millis(500);
+/// Longest rest that a source may ask for within a run.
+const REST_MAX: Duration = Duration::from_secs(30);
+/// Longest text of an attribute, in characters.
+const ATTRIBUTE_MAX: usize = 512;
+/// Our own attributes of a source's documents.
+const SOURCE_ATTRIBUTE: &str = "source_id";
+const MODIFIED_ATTRIBUTE: &str = "modified_at";
+
+impl Run {
+    /// Takes an item; one that cannot be taken is noted, and stops nothing.
+    pub(super) async fn take(
+        &self,
+        place: &dyn Source,
+        item: Item,
+        content: Option<Bytes>,
+    ) -> Step {
+        let records = &self.sources.parts.records;
+        let held = records.find_item(&self.scope, &self.source, &item.key).await?;
+        let attributes = self.attributes(&item)?;
+        let facts = facts_of(&item, &attributes)?;
+        let attempts = held.as_ref().map_or(0, |held| held.attempts);
+        let fetched = match content {
+            Some(content) => Ok(content),
+            None => self.fetch(place, &item).await,
+        };
+        let bytes = match fetched {
+            Ok(bytes) => bytes,
+            // What went away since it was listed was never here, or is found gone by the next run.
+            Err(gone) if gone.kind() == Kind::NotFound && held.is_none() => return Ok(()),
+            Err(error) => return self.note(&facts, &error, attempts).await,
+        };
+        let Err(error) = self.keep(&facts, attributes, held, bytes).await else { return Ok(()) };
+        match error.kind() {
+            Kind::TooLarge | Kind::Invalid => self.note(&facts, &error, attempts).await,
+            Kind::NotFound => match self.is_here().await? {
+                true => Err(Halt::Broken(error)),
+                false => Err(Halt::Gone),
+            },
+            _ => Err(Halt::Broken(error)),
+        }
+    }
+
+    async fn note(&self, facts: &SourceItemFacts, error: &Error, attempts: i64) -> Step {
+        let again = self.again(error, attempts);
+        self.note_failure(facts, (&shown(error), again)).await
+    }
+
+    /// Whether the source and its store are still there.
+    async fn is_here(&self) -> Result<bool> {
+        let records = &self.sources.parts.records;
+        Ok(records.source_is_paused(&self.scope, &self.source).await?.is_some())
+    }
+
+    /// When a failure is worth another try; what is wrong with the item itself is not.
+    fn again(&self, error: &Error, attempts: i64) -> Option<Timestamp> {
+        match error.kind() {
+            Kind::TooLarge | Kind::Unsupported | Kind::Unprocessable | Kind::Invalid => None,
+            _ => retry_at(self.sources.parts.records.clock().now(), attempts),
+        }
+    }
+
+    pub(super) async fn note_failure(
+        &self,
+        facts: &SourceItemFacts,
+        why: (&str, Option<Timestamp>),
+    ) -> Step {
+        let records = &self.sources.parts.records;
+        if !self.is_here().await? {
+            return Err(Halt::Gone);
+        }
+        records.fail_item(&self.scope, &self.source, facts, why).await?;
+        self.tracker.count(|counts| counts.failed += 1);
+        Ok(())
+    }
+
+    async fn fetch(&self, place: &dyn Source, item: &Item) -> Result<Bytes> {
+        let limit = self.sources.parts.limit;
+        if item.size.is_some_and(|size| size > limit) {
+            return Err(cairn_sources::too_large(&item.name, limit));
+        }
+        let mut rest = REST;
+        for _ in 1..FETCHES {
+            match place.fetch(item, limit).await {
+                Err(error) if error.kind().retryable() => {
+                    let asked = error.retry_after().unwrap_or(rest);
+                    tokio::time::sleep(asked.min(REST_MAX)).await;
+                    rest *= 2;
+                }
+                fetched => return fetched,
+            }
+        }
+        place.fetch(item, limit).await
+    }
+
+    /// Keeps the bytes of an item, unless they are what is held.
+    async fn keep(
+        &self,
+        facts: &SourceItemFacts,
+        attributes: Attributes,
+        held: Option<SourceItemRow>,
+        bytes: Bytes,
+    ) -> Result<()> {
+        let parts = &self.sources.parts;
+        if bytes.len() as u64 > parts.limit {
+            return Err(cairn_sources::too_large(&facts.name, parts.limit));
+        }
+        let wish = FileWish {
+            filename: facts.name.clone(),
+            purpose: "assistants".to_owned(),
+            expires_after: None,
+        };
+        let row = wish.checked()?.row(&bytes, parts.records.clock().now()).await?;
+        if let Some(held) = &held
+            && holds(held, &row.sha256)
+        {
+            return self.same(facts, &attributes, held).await;
+        }
+        let size = bytes.len() as u64;
+        let id = Id::from_raw(row.id.as_str());
+        let path = BlobPath::file(&self.scope, &id);
+        parts.blobs.put(&path, bytes).await?;
+        let older = held.as_ref().and_then(|held| held.pending_id.clone());
+        if let Err(error) = self.attach(facts, attributes, &row, older).await {
+            let _ = parts.blobs.delete(&path).await;
+            return Err(error);
+        }
+        parts.queue.wake();
+        parts.erase.wake();
+        let new = held.is_none_or(|held| held.sha256.is_empty());
+        self.tracker.count(|counts| {
+            counts.bytes += size;
+            match new {
+                true => counts.added += 1,
+                false => counts.updated += 1,
+            }
+        });
+        Ok(())
+    }
+
+    /// One transaction: the file, its attachment with the job that reads it, and what is held
+    /// of the item. A newer version that was not read yet gives place.
+    async fn attach(
+        &self,
+        facts: &SourceItemFacts,
+        attributes: Attributes,
+        file: &FileRow,
+        older: Option<String>,
+    ) -> Result<()> {
+        let parts = &self.sources.parts;
+        let (scope, store) = (&self.scope, Id::from_raw(self.row.store_id.as_str()));
+        let id = Id::from_raw(file.id.as_str());
+        let attachment =
+            NewAttachment { file: id.clone(), attributes, chunking: Chunking::default() };
+        let mut tx = parts.records.begin().await?;
+        parts.records.insert_file_within(&mut tx, scope, file).await?;
+        parts.stores.attach_within(&mut tx, scope, &store, None, &attachment).await?;
+        let of = (file.sha256.as_str(), &id);
+        parts.records.take_item(&mut tx, scope, &self.source, facts, of).await?;
+        if let Some(older) = older {
+            match parts.erase.file_within(&mut tx, scope, &Id::from_raw(older), "replaced").await {
+                Err(gone) if gone.kind() == Kind::NotFound => {}
+                erased => erased.map(|_| ())?,
+            }
+        }
+        tx.commit().await.or_internal("taking an item of a source")
+    }
+
+    /// The content is held already: only its version and attributes are new.
+    async fn same(
+        &self,
+        facts: &SourceItemFacts,
+        attributes: &Attributes,
+        held: &SourceItemRow,
+    ) -> Result<()> {
+        let parts = &self.sources.parts;
+        let store = Id::from_raw(self.row.store_id.as_str());
+        if held.attributes != facts.attributes {
+            for file in held.pending_id.iter().chain(&held.file_id) {
+                let file = Id::from_raw(file.as_str());
+                let set = parts.stores.set_attributes(&self.scope, &store, &file, attributes);
+                match set.await {
+                    // Somebody took it out of the store.
+                    Err(gone) if gone.kind() == Kind::NotFound => {}
+                    set => set.map(|_| ())?,
+                }
+            }
+        }
+        parts.records.same_content(&self.scope, &held.id, facts).await?;
+        self.tracker.count(|counts| counts.unchanged += 1);
+        Ok(())
+    }
+
+    /// What its document is found by: what the item says, what its source gives, and ours.
+    fn attributes(&self, item: &Item) -> Result<Attributes> {
+        let mut attributes: Attributes = item
+            .attributes
+            .iter()
+            .filter(|(name, value)| fits(name, value))
+            .map(|(name, value)| (name.clone(), shortened(value)))
+            .collect();
+        if let Some(at) = item.modified_at {
+            attributes.insert(MODIFIED_ATTRIBUTE.to_owned(), Value::from(at));
+        }
+        attributes.insert(SOURCE_ATTRIBUTE.to_owned(), Value::from(self.source.as_str()));
+        let given: Attributes = serde_json::from_str(&self.row.attributes)
+            .or_internal("reading a source's attributes")?;
+        attributes.extend(given);
+        Ok(attributes)
+    }
+}
+
+/// Whether this content is what is held, or being read, of an item.
+fn holds(held: &SourceItemRow, sha256: &str) -> bool {
+    let there = held.file_id.is_some() || held.pending_id.is_some();
+    there && held.sha256 == sha256 && held.failed_version.as_deref() != Some(held.version.as_str())
+}
+
+fn facts_of(item: &Item, attributes: &Attributes) -> Result<SourceItemFacts> {
+    Ok(SourceItemFacts {
+        key: item.key.clone(),
+        version: item.version.clone(),
+        name: item.name.clone(),
+        bytes: item.size.and_then(|bytes| i64::try_from(bytes).ok()),
+        modified_at: item.modified_at,
+        attributes: serde_json::to_string(attributes).or_internal("writing attributes")?,
+    })
+}
+
+fn fits(name: &str, value: &Value) -> bool {
+    name.chars().count() <= 64 && (value.is_string() || value.is_number() || value.is_boolean())
+}
+
+fn shortened(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > ATTRIBUTE_MAX => {
+            Value::from(text.chars().take(ATTRIBUTE_MAX).collect::<String>())
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_attribute_is_shortened_and_an_odd_one_left_out() {
+        let long = Value::from("\u{e9}".repeat(600));
+        assert_eq!(shortened(&long).as_str().map(|text| text.chars().count()), Some(512));
+        assert!(fits("a", &Value::from(1)) && !fits("a", &Value::Null));
+        assert!(!fits(&"a".repeat(65), &Value::from(1)));
+    }
+}

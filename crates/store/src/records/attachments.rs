@@ -1,0 +1,83 @@
+//! What changes about a file while it is attached: its attributes, and whether it is
+//! still to be read.
+
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
+
+use super::{Records, Tx};
+
+impl Records {
+    /// The attributes of an attached file as they are now, a JSON object, for the index;
+    /// `None` when it is not attached.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn attributes_of(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+    ) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT attributes FROM store_files WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading attributes")
+    }
+
+    /// Replaces the attributes of an attached file, within a transaction.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not attached to that store of the tenant.
+    pub async fn set_attributes(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+        attributes: &str,
+    ) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE store_files SET attributes = $4 WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .bind(attributes)
+        .execute(&mut **tx)
+        .await
+        .or_internal("changing attributes")?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(format!("file '{file}' in vector store '{store}'")));
+        }
+        Ok(())
+    }
+
+    /// Whether this attachment is still to be read, within a transaction: it was not
+    /// deleted, cancelled or replaced meanwhile.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn is_in_progress(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file, revision): (&Id, &Id, i64),
+    ) -> Result<bool> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM store_files WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 \
+             AND revision = $4 AND status = 'in_progress'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .bind(revision)
+        .fetch_one(&mut **tx)
+        .await
+        .or_internal("looking up an attachment")?;
+        Ok(found > 0)
+    }
+}

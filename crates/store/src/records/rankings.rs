@@ -1,0 +1,245 @@
+//! How stores put hits in order, and what else a search reads of a store and its chunks.
+
+use std::collections::HashMap;
+
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
+use sqlx::QueryBuilder;
+
+use super::{Records, StoreRow, commit, decode_vector};
+
+/// The ranking of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RankingRow {
+    /// Its shares, a JSON object.
+    pub ranking: String,
+    /// How it was chosen, a JSON text.
+    pub choice: String,
+    /// From how many judged queries.
+    pub queries: i64,
+    /// How good the alternatives are, a JSON object; `None` where nothing was learned.
+    pub quality: Option<String>,
+    /// When it was set.
+    pub created_at: Timestamp,
+}
+
+/// A store beside its ranking, whose columns are empty without one.
+#[derive(sqlx::FromRow)]
+struct RankedRow {
+    #[sqlx(flatten)]
+    store: StoreRow,
+    ranking: Option<String>,
+    choice: Option<String>,
+    queries: Option<i64>,
+    quality: Option<String>,
+    ranked_at: Option<Timestamp>,
+}
+
+impl RankedRow {
+    fn split(self) -> (StoreRow, Option<RankingRow>) {
+        let Self { store, ranking, choice, queries, quality, ranked_at } = self;
+        let row = ranking.zip(choice).zip(queries).zip(ranked_at);
+        let ranking = row.map(|(((ranking, choice), queries), created_at)| RankingRow {
+            ranking,
+            choice,
+            queries,
+            quality,
+            created_at,
+        });
+        (store, ranking)
+    }
+}
+
+/// Where a chunk stands among its neighbours in its document.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct NeighbourRow {
+    /// Point id in the index.
+    pub seq: i64,
+    /// Headings above it, outermost first, as a JSON list.
+    pub heading: String,
+    /// First character in the document's text.
+    pub char_start: i64,
+    /// One past its last character.
+    pub char_end: i64,
+}
+
+impl Records {
+    /// One store of the caller's tenant, and its ranking if it has one of its own.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such store.
+    pub async fn store_with_ranking(
+        &self,
+        scope: &Scope,
+        id: &Id,
+    ) -> Result<(StoreRow, Option<RankingRow>)> {
+        let row: Option<RankedRow> = sqlx::query_as(
+            "SELECT v.id, v.name, v.description, v.metadata, v.embedding_model, \
+             v.expires_after_days, v.created_at, v.last_active_at, r.ranking, r.choice, r.queries, \
+             r.quality, r.created_at AS ranked_at FROM vector_stores v LEFT JOIN store_rankings r \
+             ON r.tenant_id = v.tenant_id AND r.store_id = v.id \
+             WHERE v.tenant_id = $1 AND v.id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a vector store and its ranking")?;
+        let found = row.ok_or_else(|| Error::not_found(format!("vector store '{id}'")))?;
+        Ok(found.split())
+    }
+
+    /// Sets the ranking of a store in place of the one it has.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such store.
+    pub async fn set_ranking(&self, scope: &Scope, store: &Id, row: &RankingRow) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let known: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM vector_stores WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .fetch_one(&mut *tx)
+        .await
+        .or_internal("looking up a vector store")?;
+        if known == 0 {
+            return Err(Error::not_found(format!("vector store '{store}'")));
+        }
+        sqlx::query(
+            "INSERT INTO store_rankings (tenant_id, store_id, ranking, choice, queries, quality, \
+             created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (tenant_id, store_id) DO UPDATE SET ranking = excluded.ranking, \
+             choice = excluded.choice, queries = excluded.queries, quality = excluded.quality, \
+             created_at = excluded.created_at",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(&row.ranking)
+        .bind(&row.choice)
+        .bind(row.queries)
+        .bind(&row.quality)
+        .bind(row.created_at)
+        .execute(&mut *tx)
+        .await
+        .or_internal("setting a ranking")?;
+        commit(tx).await
+    }
+
+    /// Takes a store's ranking away, if it has one; it has the default then.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn delete_ranking(&self, scope: &Scope, store: &Id) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM store_rankings WHERE tenant_id = $1 AND store_id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(store.as_str())
+            .execute(&mut *tx)
+            .await
+            .or_internal("taking a ranking away")?;
+        commit(tx).await
+    }
+
+    /// The vectors of chunks, by point id; those that are gone are not among them.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn chunk_vectors(
+        &self,
+        scope: &Scope,
+        points: &[i64],
+    ) -> Result<HashMap<i64, Vec<f32>>> {
+        if points.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut query =
+            QueryBuilder::<sqlx::Sqlite>::new("SELECT seq, vector FROM chunks WHERE tenant_id = ");
+        query.push_bind(scope.tenant().as_str()).push(" AND seq IN (");
+        let mut list = query.separated(", ");
+        for point in points {
+            list.push_bind(*point);
+        }
+        query.push(")");
+        let rows: Vec<(i64, Vec<u8>)> =
+            query.build_query_as().fetch_all(&self.read).await.or_internal("reading vectors")?;
+        Ok(rows.into_iter().map(|(seq, vector)| (seq, decode_vector(&vector))).collect())
+    }
+
+    /// A chunk with up to `reach` chunks on each side of it in its document, in order.
+    /// None when it is gone.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn chunks_around(
+        &self,
+        scope: &Scope,
+        point: i64,
+        reach: i64,
+    ) -> Result<Vec<NeighbourRow>> {
+        sqlx::query_as(
+            "SELECT c.seq, c.heading, c.char_start, c.char_end FROM chunks hit JOIN chunks c \
+             ON c.store_id = hit.store_id AND c.file_id = hit.file_id AND c.revision = hit.revision \
+             AND c.generation = hit.generation \
+             WHERE hit.tenant_id = $1 AND hit.seq = $2 \
+             AND c.ordinal BETWEEN hit.ordinal - $3 AND hit.ordinal + $3 ORDER BY c.ordinal",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(point)
+        .bind(reach)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading the chunks around a hit")
+    }
+
+    /// The characters from `start` to `end` of a document's text. None when it is gone.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn text_between(
+        &self,
+        scope: &Scope,
+        file: &str,
+        start: i64,
+        end: i64,
+    ) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT substr(text, $3, $4) FROM file_texts WHERE tenant_id = $1 AND file_id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(file)
+        .bind(start + 1)
+        .bind(end - start)
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading part of a document")
+    }
+
+    /// When a file was made; `None` when it is gone. For the index.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn file_made_at(&self, scope: &Scope, file: &Id) -> Result<Option<Timestamp>> {
+        sqlx::query_scalar("SELECT created_at FROM files WHERE tenant_id = $1 AND id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(file.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .or_internal("reading when a file was made")
+    }
+
+    /// When each file of a store was made. For the index of the store.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn files_made_at(&self, store: &str) -> Result<HashMap<String, Timestamp>> {
+        let rows: Vec<(String, Timestamp)> = sqlx::query_as(
+            "SELECT f.id, f.created_at FROM store_files sf JOIN files f ON f.id = sf.file_id \
+             WHERE sf.store_id = $1",
+        )
+        .bind(store)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading when the files of a store were made")?;
+        Ok(rows.into_iter().collect())
+    }
+}

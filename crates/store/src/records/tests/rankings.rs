@@ -1,0 +1,80 @@
+use super::*;
+
+fn ranking(shares: &str) -> RankingRow {
+    RankingRow {
+        ranking: shares.to_owned(),
+        choice: "\"learned\"".to_owned(),
+        queries: 40,
+        quality: Some("{}".to_owned()),
+        created_at: 7,
+    }
+}
+
+#[tokio::test]
+async fn a_ranking_is_read_with_its_store_and_replaced() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let store = store(&records, &scope).await?;
+    let (row, none) = records.store_with_ranking(&scope, &store).await?;
+    assert_eq!((row, none), (records.store(&scope, &store).await?, None));
+    records.set_ranking(&scope, &store, &ranking("{\"spread\":0.1}")).await?;
+    let given = RankingRow { quality: None, queries: 0, ..ranking("{}") };
+    records.set_ranking(&scope, &store, &given).await?;
+    let (row, held) = records.store_with_ranking(&scope, &store).await?;
+    assert_eq!((row.created_at, held), (0, Some(given)));
+    records.delete_ranking(&scope, &store).await?;
+    records.delete_ranking(&scope, &store).await?;
+    assert_eq!(records.store_with_ranking(&scope, &store).await?.1, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ranking_is_its_tenants_and_goes_with_its_store() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (ours, theirs) = (tenant(&records, "ours").await?, tenant(&records, "theirs").await?);
+    let store = store(&records, &ours).await?;
+    records.set_ranking(&ours, &store, &ranking("{}")).await?;
+    let refused = records.set_ranking(&theirs, &store, &ranking("{}")).await;
+    assert_eq!(refused.map_err(|e| e.kind()), Err(Kind::NotFound));
+    let hidden = records.store_with_ranking(&theirs, &store).await;
+    assert_eq!(hidden.map_err(|e| e.kind()).err(), Some(Kind::NotFound));
+    records.delete_ranking(&theirs, &store).await?;
+    assert!(records.store_with_ranking(&ours, &store).await?.1.is_some());
+    delete_store(&records, &ours, &store).await?;
+    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM store_rankings")
+        .fetch_one(records.reader())
+        .await
+        .or_internal("counting rankings")?;
+    assert_eq!(left, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_search_reads_of_chunks_is_the_tenants_own() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (ours, theirs) = (tenant(&records, "ours").await?, tenant(&records, "theirs").await?);
+    let (file, store) = (file(&records, &ours, "a.md").await?, store(&records, &ours).await?);
+    let points = ingest(&records, &ours, &store, &file).await?;
+    let vectors = records.chunk_vectors(&ours, &points).await?;
+    assert_eq!(vectors.get(&points[1]), Some(&vec![0.5, -1.0]));
+    let around = records.chunks_around(&ours, points[0], 1).await?;
+    assert_eq!(around.iter().map(|row| row.seq).collect::<Vec<_>>(), points);
+    assert_eq!(records.chunks_around(&ours, points[0], 0).await?.len(), 1);
+    assert!(records.chunk_vectors(&theirs, &points).await?.is_empty());
+    assert!(records.chunks_around(&theirs, points[0], 1).await?.is_empty());
+
+    let mut tx = records.begin().await?;
+    let text = TextRow { text: "Häuser am Fluß".to_owned(), structure: "{}".to_owned() };
+    records.put_text(&mut tx, &ours, &file, &text).await?;
+    commit(tx).await?;
+    let part = records.text_between(&ours, file.as_str(), 1, 6).await?;
+    assert_eq!(part.as_deref(), Some("äuser"), "characters, not bytes");
+    assert_eq!(records.text_between(&theirs, file.as_str(), 0, 6).await?, None);
+
+    let made = records.file(&ours, &file).await?.created_at;
+    assert_eq!(records.file_made_at(&ours, &file).await?, Some(made));
+    assert_eq!(records.file_made_at(&theirs, &file).await?, None);
+    let of_store = records.files_made_at(store.as_str()).await?;
+    assert_eq!(of_store.get(file.as_str()), Some(&made));
+    Ok(())
+}
