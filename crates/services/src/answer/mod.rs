@@ -27,7 +27,7 @@ use std::time::Instant;
 use async_stream::try_stream;
 use cairn_guard::canary::Canary;
 use cairn_guard::links::{Allowed, Hosts, Stripped};
-use cairn_kernel::{Result, Scope};
+use cairn_kernel::{Id, Result, Scope};
 use cairn_search::Analyzer;
 use cairn_serving::chat::{ChatEvent, ChatRequest, ChatStream, ChatUsage};
 use cairn_serving::gguf::{ChatMessage, FinishReason, Sampling};
@@ -239,7 +239,9 @@ impl Answers {
             let mut draft = Draft::new(confidence, took);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
-            draft.answer.provenance = this.begun(&question, draft.answer.index_position);
+            let embedding = this.embedding(&scope, &question.search.stores).await?;
+            draft.answer.provenance =
+                begun(&question, draft.answer.index_position, embedding);
             yield Step::Found(found.clone());
             let shown = prompt::distinct(&found, SHOWN);
             let allowed = this.hosts.with_addresses_of(&question.text);
@@ -310,22 +312,18 @@ impl Answers {
         })
     }
 
-    /// The provenance of an answer that has been searched for.
-    fn begun(&self, question: &Question, index_position: i64) -> Provenance {
-        Provenance {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            index_position,
-            asked_model: question.model.clone(),
-            embedding: Some(self.embedding()),
-            retrieval: Some(RetrievalUsed::of(&question.text, &question.search)),
-            ..Provenance::default()
+    /// The embedding model of the stores: one of the tenant's where a store has it, in its
+    /// version, and else the program's own.
+    async fn embedding(&self, scope: &Scope, stores: &[Id]) -> Result<ModelUsed> {
+        for store in stores {
+            let active = self.records.active_generation(scope, store).await?;
+            let Some(version) = active.embedding_version else { continue };
+            let name = active.embedding_model.as_str();
+            let row = self.records.model_version(scope, name, Some(version)).await?;
+            return Ok(ModelUsed { name: format!("{name}@{version}"), identity: row.sha256 });
         }
-    }
-
-    /// The embedding model.
-    fn embedding(&self) -> ModelUsed {
         let name = self.inference.embedding_model().to_owned();
-        ModelUsed { name, identity: self.inference.embedding_sha256() }
+        Ok(ModelUsed { name, identity: self.inference.embedding_sha256() })
     }
 
     /// The SHA-256 of the passages' files, by id.
@@ -335,6 +333,18 @@ impl Answers {
         files.sort_unstable();
         files.dedup();
         self.records.file_hashes(scope, &files).await
+    }
+}
+
+/// The provenance of an answer that has been searched for.
+fn begun(question: &Question, index_position: i64, embedding: ModelUsed) -> Provenance {
+    Provenance {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        index_position,
+        asked_model: question.model.clone(),
+        embedding: Some(embedding),
+        retrieval: Some(RetrievalUsed::of(&question.text, &question.search)),
+        ..Provenance::default()
     }
 }
 

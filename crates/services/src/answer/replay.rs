@@ -175,6 +175,7 @@ impl Answers {
             false => None,
         };
         let language = self.writer_now(scope, then, trace).await?;
+        let embedding = self.embedding(scope, &request.stores).await?;
         let template = then.prompt.as_ref().and_then(|prompt| prompt.template_sha256.clone());
         let template_now = template.as_ref().map(|_| prompt::template_sha256());
         Ok(Replay {
@@ -187,7 +188,7 @@ impl Answers {
                 then: then.program.clone(),
                 now: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            embedding: Change { then: then.embedding.clone(), now: Some(self.embedding()) },
+            embedding: Change { then: then.embedding.clone(), now: Some(embedding) },
             language: Change { then: then.language.clone(), now: language },
             template: Change { then: template, now: template_now },
             missing_stores,
