@@ -135,7 +135,9 @@ impl Records {
         let attachments: Vec<(String, i64)> = sqlx::query_as(
             "SELECT sf.store_id, CASE WHEN c.id IS NULL THEN 0 ELSE 1 END FROM store_files sf \
              LEFT JOIN chunks c ON c.store_id = sf.store_id AND c.file_id = sf.file_id \
-             AND c.revision = sf.revision AND c.id = $3 \
+             AND c.revision = sf.revision AND c.id = $3 AND c.generation = \
+             (SELECT g.generation FROM index_generations g WHERE g.tenant_id = c.tenant_id \
+             AND g.store_id = c.store_id AND g.state = 'active') \
              WHERE sf.tenant_id = $1 AND sf.file_id = $2 AND sf.status = 'completed'",
         )
         .bind(scope.tenant().as_str())
