@@ -141,6 +141,9 @@ pub struct PassageUsed {
     pub dense: Option<f32>,
     /// Raw score of the BM25 leg.
     pub bm25: Option<f32>,
+    /// The shares it was ranked by.
+    #[serde(default)]
+    pub ranking: Ranking,
     /// What in it looked like an instruction.
     pub suspicious: Option<Suspicion>,
     /// Whether the file was deleted since.
@@ -242,6 +245,7 @@ impl PassageUsed {
                 score: passage.score,
                 dense: passage.dense,
                 bm25: passage.bm25,
+                ranking: passage.explain.ranking,
                 suspicious: at.and_then(|at| shown[at].suspicious.clone()),
                 erased: false,
             }
