@@ -335,7 +335,7 @@ mod tests {
                 "questions": {"answerable": 30, "unanswerable": 4},
                 "configurations": [
                     {"name": "default", "figures": {"mrr": {"value": 0.91234}},
-                     "search_ms": {"p50": 3.14, "p99": 9.0}},
+                     "search_ms": {"p50": 2.5, "p99": 9.0}},
                     {"name": "words", "figures": {"mrr": {"value": 0.5}},
                      "search_ms": {"p50": 1.0, "p99": 2.0},
                      "differences": {"mrr": {"value": -0.4, "low": -0.5, "high": -0.3},

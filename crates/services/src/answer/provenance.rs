@@ -261,9 +261,11 @@ pub(crate) fn digest(messages: &[ChatMessage]) -> String {
 
 /// The same sampling with a seed, so that the answer can be written again. A provider is
 /// given one only by whoever asks for it: not all of them take it.
-pub(crate) fn seeded(sampling: Sampling, local: bool) -> Sampling {
-    let seed = sampling.seed.or_else(|| local.then(|| u64::from(rand::rng().random::<u32>())));
-    Sampling { seed, ..sampling }
+pub(crate) fn seeded(mut sampling: Sampling, local: bool) -> Sampling {
+    if sampling.seed.is_none() && local {
+        sampling.seed = Some(u64::from(rand::rng().random::<u32>()));
+    }
+    sampling
 }
 
 /// A filter in OpenAI's form.

@@ -160,7 +160,7 @@ impl Answers {
             match self.records.store(scope, &store).await {
                 Ok(_) => request.stores.push(store),
                 Err(gone) if gone.kind() == Kind::NotFound => {
-                    missing_stores.push(store.to_string())
+                    missing_stores.push(store.to_string());
                 }
                 Err(error) => return Err(error),
             }
