@@ -351,7 +351,7 @@ mod tests {
         let text = render(&run, Some(Path::new("out.html")));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "CONFIGURATION  MRR    P50 MS  P99 MS");
-        assert_eq!(lines[1], "default        0.912  3.1     9.0");
+        assert_eq!(lines[1], "default        0.912  2.5     9.0");
         assert!(text.contains("eval_2: 30 questions with an answer, 4 without"));
         assert!(text.contains("words: mrr -0.4000 to 'default' [-0.5000, -0.3000]"));
         assert!(!text.contains("hit_rate"), "{text}");
