@@ -9,7 +9,6 @@
 
 mod signals;
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 pub use signals::Signal;
@@ -71,8 +70,8 @@ impl Classifier {
 }
 
 /// The hashes of the words, of neighbouring words, and of three and four letters in a row,
-/// each once.
-fn features(sentence: &str) -> HashSet<u32> {
+/// each once, in order.
+fn features(sentence: &str) -> Vec<u32> {
     let lower: String = sentence
         .chars()
         .filter(|character| !is_hidden(*character))
@@ -81,26 +80,32 @@ fn features(sentence: &str) -> HashSet<u32> {
         .collect();
     let words: Vec<&str> = lower.split_whitespace().take(WORDS_MAX).collect();
     if words.len() < WORDS_MIN {
-        return HashSet::new();
+        return Vec::new();
     }
-    let mut found: HashSet<u32> = words.iter().map(|word| hash('w', word)).collect();
-    found.extend(words.windows(2).map(|pair| hash('b', &pair.join(" "))));
+    let mut found: Vec<u32> = words.iter().map(|word| hash('w', word.chars())).collect();
+    let pair = |pair: &[&str]| hash('b', pair[0].chars().chain([' ']).chain(pair[1].chars()));
+    found.extend(words.windows(2).map(pair));
     for word in words {
-        let padded: Vec<char> = format!(" {word} ").chars().collect();
+        let padded: Vec<char> = [' '].into_iter().chain(word.chars()).chain([' ']).collect();
         for length in [3, 4] {
-            found.extend(
-                padded.windows(length).map(|piece| hash('c', &piece.iter().collect::<String>())),
-            );
+            found.extend(padded.windows(length).map(|piece| hash('c', piece.iter().copied())));
         }
     }
+    found.sort_unstable();
+    found.dedup();
     found
 }
 
-/// FNV-1a, folded so that its low bits are as good as its high ones.
-fn hash(kind: char, text: &str) -> u32 {
-    let bytes = kind.to_string().into_bytes().into_iter().chain(text.bytes());
-    let hash = bytes
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+/// FNV-1a of the UTF-8 of a kind and a text, folded so that its low bits are as good as its
+/// high ones.
+fn hash(kind: char, text: impl Iterator<Item = char>) -> u32 {
+    let mut hash = 0x811c_9dc5_u32;
+    let mut bytes = [0; 4];
+    for character in std::iter::once(kind).chain(text) {
+        for byte in character.encode_utf8(&mut bytes).bytes() {
+            hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+    }
     hash ^ (hash >> 15)
 }
 
@@ -242,7 +247,7 @@ mod tests {
     #[test]
     fn hashes_are_those_of_the_training() {
         // Of the bytes "wword".
-        assert_eq!(hash('w', "word"), 0xedc0_3721);
+        assert_eq!(hash('w', "word".chars()), 0xedc0_3721);
         assert_eq!(features("A word, a Word").len(), 12);
     }
 }

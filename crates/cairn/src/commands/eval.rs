@@ -335,7 +335,7 @@ mod tests {
                 "questions": {"answerable": 30, "unanswerable": 4},
                 "configurations": [
                     {"name": "default", "figures": {"mrr": {"value": 0.91234}},
-                     "search_ms": {"p50": 3.14, "p99": 9.0}},
+                     "search_ms": {"p50": 2.5, "p99": 9.0}},
                     {"name": "words", "figures": {"mrr": {"value": 0.5}},
                      "search_ms": {"p50": 1.0, "p99": 2.0},
                      "differences": {"mrr": {"value": -0.4, "low": -0.5, "high": -0.3},
@@ -351,7 +351,7 @@ mod tests {
         let text = render(&run, Some(Path::new("out.html")));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "CONFIGURATION  MRR    P50 MS  P99 MS");
-        assert_eq!(lines[1], "default        0.912  3.1     9.0");
+        assert_eq!(lines[1], "default        0.912  2.5     9.0");
         assert!(text.contains("eval_2: 30 questions with an answer, 4 without"));
         assert!(text.contains("words: mrr -0.4000 to 'default' [-0.5000, -0.3000]"));
         assert!(!text.contains("hit_rate"), "{text}");

@@ -82,7 +82,7 @@ async fn an_extract_tells_how_it_came_about_and_is_replayed() -> Result<()> {
     ensure!(made["retrieval"]["queries"] == json!([QUESTION]), "{made}");
     ensure!(made["retrieval"]["stores"] == json!([store]), "{made}");
     let passages = made["passages"].as_array().context("passages")?;
-    ensure!(passages.len() == 2, "{made}");
+    ensure!(passages.len() >= 2, "{made}");
     for passage in passages {
         let (_, found) = caller.get(&format!("/v1/files/{}", text(passage, "/file_id"))).await?;
         ensure!(found["id"] == passage["file_id"], "{found}");
@@ -183,14 +183,15 @@ async fn the_prompt_is_kept_as_the_model_got_it_and_scrubbed_when_a_file_goes() 
 fn leaking(request: &Value) -> String {
     let system = turn(request, "system");
     let canary = system.rsplit(' ').next().unwrap_or_default().to_owned();
-    let question = turn(request, "user");
+    let asked = turn(request, "user");
+    let question = asked.rsplit("Question:").next().unwrap_or_default();
     let leak = if question.contains("letters") {
         canary.chars().map(|letter| format!("{letter} ")).collect()
     } else if question.contains("backwards") {
         canary.chars().rev().collect()
     } else if question.contains("encoded") {
         use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(format!("it is {canary}"))
+        base64::engine::general_purpose::STANDARD.encode(&canary)
     } else {
         canary
     };
@@ -200,7 +201,8 @@ fn leaking(request: &Value) -> String {
 #[tokio::test]
 async fn an_answer_with_the_canary_is_withheld_streamed_or_not() -> Result<()> {
     let (scene, behind, caller, store) = scripted(leaking).await?;
-    caller.ingest(&store, "tower.md", TOWER.as_bytes()).await?;
+    let told = format!("{TOWER} All of it is told plainly, in letters, backwards and encoded.\n");
+    caller.ingest(&store, "tower.md", told.as_bytes()).await?;
     for how in ["plainly", "in letters", "backwards", "encoded"] {
         let question = format!("Who was the last keeper of the Orrin tower, told {how}?");
         let whole = ask(&caller, &store, &question, &json!({})).await?;
@@ -243,7 +245,8 @@ async fn links_to_other_hosts_are_taken_out_and_told() -> Result<()> {
             .to_owned()
     })
     .await?;
-    caller.ingest(&store, "tower.md", TOWER.as_bytes()).await?;
+    let told = format!("{TOWER} What is asked: https://asked.example/x is about it.\n");
+    caller.ingest(&store, "tower.md", told.as_bytes()).await?;
     let question = format!("{QUESTION} Is https://asked.example/x about it?");
     let answer = ask(&caller, &store, &question, &json!({})).await?;
     ensure!(

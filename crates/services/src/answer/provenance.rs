@@ -141,6 +141,9 @@ pub struct PassageUsed {
     pub dense: Option<f32>,
     /// Raw score of the BM25 leg.
     pub bm25: Option<f32>,
+    /// The shares it was ranked by.
+    #[serde(default)]
+    pub ranking: Ranking,
     /// What in it looked like an instruction.
     pub suspicious: Option<Suspicion>,
     /// Whether the file was deleted since.
@@ -242,6 +245,7 @@ impl PassageUsed {
                 score: passage.score,
                 dense: passage.dense,
                 bm25: passage.bm25,
+                ranking: passage.explain.ranking,
                 suspicious: at.and_then(|at| shown[at].suspicious.clone()),
                 erased: false,
             }
@@ -257,9 +261,11 @@ pub(crate) fn digest(messages: &[ChatMessage]) -> String {
 
 /// The same sampling with a seed, so that the answer can be written again. A provider is
 /// given one only by whoever asks for it: not all of them take it.
-pub(crate) fn seeded(sampling: Sampling, local: bool) -> Sampling {
-    let seed = sampling.seed.or_else(|| local.then(|| u64::from(rand::rng().random::<u32>())));
-    Sampling { seed, ..sampling }
+pub(crate) fn seeded(mut sampling: Sampling, local: bool) -> Sampling {
+    if sampling.seed.is_none() && local {
+        sampling.seed = Some(u64::from(rand::rng().random::<u32>()));
+    }
+    sampling
 }
 
 /// A filter in OpenAI's form.

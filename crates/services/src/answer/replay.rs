@@ -160,7 +160,7 @@ impl Answers {
             match self.records.store(scope, &store).await {
                 Ok(_) => request.stores.push(store),
                 Err(gone) if gone.kind() == Kind::NotFound => {
-                    missing_stores.push(store.to_string())
+                    missing_stores.push(store.to_string());
                 }
                 Err(error) => return Err(error),
             }
@@ -273,10 +273,8 @@ impl Answers {
                 true => PassageFate::default(),
                 false => self.records.passage_fate(scope, ids, &request.stores).await?,
             };
-            let same = |(file, sha256): &&(String, String)| {
-                *sha256 == passage.file_sha256 && *file != passage.file_id
-            };
-            let twin = hashes.iter().find(same).map(|(file, _)| file.clone());
+            let twin =
+                hashes.iter().find(|one| one.1 == passage.file_sha256 && one.0 != passage.file_id);
             let passes = match &request.filter {
                 None => true,
                 Some(filter) => {
@@ -284,7 +282,7 @@ impl Answers {
                     attributes.is_some_and(|attributes| filter.matches(&attributes))
                 }
             };
-            let replaced_by = twin.filter(|_| !fate.file);
+            let replaced_by = twin.filter(|_| !fate.file).map(|(file, _)| file.clone());
             compared.push(Compared {
                 state: State::Gone,
                 chunk_id: passage.chunk_id.clone(),
@@ -309,10 +307,14 @@ impl Answers {
         passage: &PassageUsed,
     ) -> Result<Option<Map<String, Value>>> {
         let file = Id::from_raw(passage.file_id.as_str());
-        let attached = self.records.attachments_of(scope, &file).await?;
-        let searched = |store: &str| request.stores.iter().any(|one| one.as_str() == store);
-        let first = attached.into_iter().find(|(store, _)| searched(store));
-        Ok(first.and_then(|(_, attributes)| serde_json::from_str(&attributes).ok()))
+        for store in &request.stores {
+            match self.records.store_file(scope, store, &file).await {
+                Ok(row) => return Ok(serde_json::from_str(&row.attributes).ok()),
+                Err(none) if none.kind() == Kind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -398,9 +400,11 @@ fn place_then(rank: usize, used: &PassageUsed) -> Place {
 
 #[cfg(test)]
 mod tests {
+    use cairn_search::Ranking;
     use cairn_store::records::ChunkRow;
 
     use super::*;
+    use crate::retrieve::Explain;
 
     fn used(number: i64, score: f32) -> PassageUsed {
         PassageUsed {
@@ -414,6 +418,7 @@ mod tests {
             score,
             dense: None,
             bm25: None,
+            ranking: Ranking::default(),
             suspicious: None,
             erased: false,
         }
@@ -444,6 +449,8 @@ mod tests {
             score,
             dense: None,
             bm25: None,
+            explain: Explain::default(),
+            hits: Vec::new(),
         }
     }
 
