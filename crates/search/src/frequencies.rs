@@ -14,18 +14,27 @@ pub struct Frequencies {
 }
 
 impl Frequencies {
-    /// The inverse document frequency `ln(1 + (n−df+½)/(df+½))` of a term, above 0. A term that
-    /// was not looked up is as rare as one that occurs nowhere.
+    /// The inverse document frequency `ln(1 + (n−df+½)/(df+½))` of a term, above 0; none of one
+    /// that was not looked up.
+    pub fn idf(&self, term: &str) -> Option<f32> {
+        self.terms.get(term).map(|holding| self.idf_at(*holding))
+    }
+
+    /// The inverse document frequency of a term that occurs nowhere: there is no greater one.
+    pub fn idf_of_none(&self) -> f32 {
+        self.idf_at(0.0)
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "a logarithm of a count")]
-    pub fn idf(&self, term: &str) -> f32 {
+    fn idf_at(&self, holding: f64) -> f32 {
         let points = real(self.points);
-        let holding = self.terms.get(term).copied().unwrap_or(0.0).clamp(0.0, points);
+        let holding = holding.clamp(0.0, points);
         (1.0 + (points - holding + 0.5) / (holding + 0.5)).ln() as f32
     }
 
-    /// Whether the term occurs in no chunk at all.
+    /// Whether the term was looked up and occurs in no chunk.
     pub fn is_absent(&self, term: &str) -> bool {
-        self.terms.get(term).is_none_or(|holding| *holding <= 0.0)
+        self.terms.get(term).is_some_and(|holding| *holding <= 0.0)
     }
 
     /// Adds what another store holds.
@@ -60,7 +69,8 @@ mod tests {
     #[test]
     fn the_count_comes_back_from_the_weight() {
         for (points, count) in [(1, 1.0), (50, 1.0), (50, 49.0), (100_000, 31.0)] {
-            let idf = f64::from(of(points, &[("word", count)]).idf("word"));
+            let held = of(points, &[("word", count)]);
+            let idf = f64::from(held.idf("word").unwrap());
             assert!((holding(points, idf) - count).abs() < 0.01 * count, "{points} {count}");
         }
     }
@@ -68,9 +78,11 @@ mod tests {
     #[test]
     fn rare_says_more_than_common_and_absent_most() {
         let held = of(100, &[("common", 80.0), ("rare", 2.0), ("absent", 0.0)]);
-        assert!(held.idf("common") > 0.0 && held.idf("rare") > held.idf("common"));
-        assert!(held.idf("absent") > held.idf("rare"));
-        assert!(held.is_absent("absent") && held.is_absent("unheard") && !held.is_absent("rare"));
+        let idf = |term: &str| held.idf(term).unwrap();
+        assert!(idf("common") > 0.0 && idf("rare") > idf("common") && idf("absent") > idf("rare"));
+        assert!((held.idf_of_none() - idf("absent")).abs() < f32::EPSILON);
+        assert!(held.is_absent("absent") && !held.is_absent("rare"));
+        assert!(held.idf("unheard").is_none() && !held.is_absent("unheard"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Search over vector stores: embed the query, ask the index, keep what is alive.
 
+mod reading;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ use serde_json::Value;
 use crate::access;
 use crate::projection::Projection;
 use crate::stores::require_alive;
+
+pub(crate) use reading::Tokens;
 
 /// How long a store's last use may lie behind before it is noted again.
 const TOUCH_MS: i64 = 60_000;

@@ -11,8 +11,8 @@ use super::{engine, fields};
 use crate::analysis::{Analyzer, term_id};
 use crate::frequencies::holding;
 use crate::{
-    Candidate, FREQUENCY_TERMS, Filter, Found, Frequencies, Hit, Query, Ranking, SPREAD_DEPTH, Took,
-    spread,
+    Candidate, FREQUENCY_TERMS, Filter, Found, Frequencies, Hit, Query, Ranking, SPREAD_DEPTH,
+    Took, spread,
 };
 
 type Terms = (Vec<u32>, Vec<f32>);

@@ -1,19 +1,24 @@
 //! Answers over documents, with citations that can be checked.
 //!
 //! 1. Search the stores for passages alive now.
-//! 2. Decide whether they can answer at all ([`evidence`]); if not, say so and
-//!    name the nearest passages. A language model is not asked, since a small one
-//!    answers from memory when its sources are silent.
+//! 2. Put those first that say most of what is asked, rare words before common ones, read the
+//!    best closely ([`reading`]) and decide whether they can answer at all ([`confidence`]); if
+//!    not, say so and name the nearest passages. A language model is not asked, since a small
+//!    one answers from memory when its sources are silent.
 //! 3. Let the model write from the numbered passages, or, without a model, quote
 //!    the best sentences.
 //! 4. Tie every sentence to the words that support it, or mark it as unsupported.
 
+mod asked;
 mod cite;
+mod confidence;
 mod evidence;
 mod extract;
 mod markers;
 mod prompt;
+mod reading;
 mod rewrite;
+mod subject;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,13 +33,16 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
 pub use cite::{Citation, Unsupported};
-pub use evidence::Confidence;
+pub use confidence::Confidence;
 pub(crate) use prompt::SILENT;
 
 use crate::chat::Inference;
 use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve};
+use asked::Kind;
 use markers::Markers;
+use reading::Reading;
+use subject::Subject;
 
 /// Passages looked at sentence by sentence before the best are kept.
 const CANDIDATES: usize = 20;
@@ -174,23 +182,24 @@ impl Answers {
             let searching = Instant::now();
             let wide = Request { limit: question.search.limit.max(CANDIDATES), ..question.search.clone() };
             let mut found = this.retrieve.search(&scope, &wide).await?;
-            let wordings = &question.search.queries;
-            let about = evidence::clearest(&analyzer, wordings, &found);
-            let about = about.unwrap_or(question.text.as_str()).to_owned();
-            evidence::rerank(&analyzer, &about, &mut found);
+            let about = this.about(&scope, &analyzer, &question, &found).await?;
+            evidence::rerank(&analyzer, &about.subject, &mut found);
             found.truncate(question.search.limit);
-            let mut draft = Draft::new(&analyzer, &about, &found);
+            let shown = prompt::distinct(&found, SHOWN);
+            let reading =
+                Reading::of(&this.retrieve, &analyzer, &about.text, &about.subject, &shown).await?;
+            let confidence = Confidence::of(&analyzer, &about.subject, &found, &reading);
+            let mut draft = Draft::new(confidence);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
             yield Step::Found(found.clone());
-            let shown = prompt::distinct(&found, SHOWN);
             let writing = Instant::now();
             if let Some(reason) = refusal(&found, draft.answer.confidence) {
                 yield Step::Text(prompt::SILENT.to_owned());
                 draft.refuse(reason);
             } else if let Some(writer) = writer {
                 let messages = prompt::grounded(
-                    &analyzer, (question.text.as_str(), about.as_str()), question.instructions.as_deref(),
+                    &analyzer, (question.text.as_str(), &about.subject), question.instructions.as_deref(),
                     &question.history, &shown,
                 );
                 let request = ChatRequest {
@@ -211,16 +220,21 @@ impl Answers {
                             draft.answer.text.push_str(&text);
                             yield Step::Text(text);
                         }
-                        Piece::End(end, markers) => draft.written(&analyzer, &end, &markers, &shown),
+                        Piece::End(end, markers) => {
+                            let cited = cite::cite(
+                                &analyzer, &about.subject, &draft.answer.text, &markers, &shown,
+                            );
+                            draft.written(&end, cited);
+                        }
                     }
                 }
                 // A model that has nothing to say does not keep the documents from it.
                 if draft.answer.text.trim().is_empty() {
-                    draft.extract(&analyzer, &about, &shown);
+                    draft.extract(about.kind, &shown, &reading);
                     yield Step::Text(draft.answer.text.clone());
                 }
             } else {
-                draft.extract(&analyzer, &about, &shown);
+                draft.extract(about.kind, &shown, &reading);
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);
@@ -229,6 +243,37 @@ impl Answers {
             yield Step::Done(Box::new(answer));
         })
     }
+}
+
+impl Answers {
+    /// What `question` asks, by the wording that `found` covers best.
+    async fn about(
+        &self,
+        scope: &Scope,
+        analyzer: &Analyzer,
+        question: &Question,
+        found: &[Passage],
+    ) -> Result<About> {
+        let search = &question.search;
+        // The last wording has the words of all others.
+        let words = search.queries.last().unwrap_or(&question.text);
+        let held =
+            self.retrieve.frequencies(scope, &search.stores, search.filter.as_ref(), words).await?;
+        let subject = |text: &String| (text.clone(), Subject::new(analyzer, text, &held));
+        let wordings: Vec<(String, Subject)> = search.queries.iter().map(subject).collect();
+        let clearest = confidence::clearest(analyzer, &wordings, found).cloned();
+        let (text, subject) = clearest.unwrap_or_else(|| subject(&question.text));
+        let kind = Kind::of(analyzer.language(), &question.text);
+        Ok(About { text, subject, kind })
+    }
+}
+
+/// What a question asks.
+struct About {
+    /// The question, with what it leans on.
+    text: String,
+    subject: Subject,
+    kind: Kind,
 }
 
 /// A small model at temperature 0 falls into repeating itself; a light penalty, where
@@ -257,7 +302,10 @@ fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
     }
     (!confidence.suffices()).then(|| {
         format!(
-            "the nearest passages do not cover the question (similarity {:.2}, words covered {:.0} %)",
+            "the nearest passages do not cover the question (confidence {:.2} of {:.2} needed, \
+             similarity {:.2}, words covered {:.0} %)",
+            confidence.score(),
+            confidence.threshold,
             confidence.dense,
             confidence.coverage * 100.0
         )
@@ -318,7 +366,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(analyzer: &Analyzer, question: &str, found: &[Passage]) -> Self {
+    fn new(confidence: Confidence) -> Self {
         Self {
             answer: Answer {
                 text: String::new(),
@@ -326,7 +374,7 @@ impl Draft {
                 unsupported: Vec::new(),
                 refused: None,
                 mode: Mode::Extractive,
-                confidence: Confidence::of(analyzer, question, found),
+                confidence,
                 model_sha256: None,
                 index_position: 0,
                 search_ms: 0.0,
@@ -344,8 +392,8 @@ impl Draft {
         self.answer.refused = Some(reason);
     }
 
-    fn extract(&mut self, analyzer: &Analyzer, question: &str, shown: &[Passage]) {
-        let (text, citations) = extract::extract(analyzer, question, shown);
+    fn extract(&mut self, kind: Kind, shown: &[Passage], reading: &Reading) {
+        let (text, citations) = extract::extract(kind, shown, reading);
         if text.is_empty() {
             self.refuse("no sentence of the nearest passages answers the question".to_owned());
             return;
@@ -356,13 +404,8 @@ impl Draft {
         self.answer.mode = Mode::Extractive;
     }
 
-    fn written(
-        &mut self,
-        analyzer: &Analyzer,
-        end: &End,
-        markers: &[markers::Marker],
-        shown: &[Passage],
-    ) {
+    /// What the model wrote is complete, and cited like this.
+    fn written(&mut self, end: &End, cited: (Vec<Citation>, Vec<Unsupported>)) {
         let answer = &mut self.answer;
         answer.mode = Mode::Generative;
         answer.cut_off = end.cut_off;
@@ -373,7 +416,7 @@ impl Draft {
             answer.refused = Some("the model found no answer in the nearest passages".to_owned());
             return;
         }
-        (answer.citations, answer.unsupported) = cite::cite(analyzer, &answer.text, markers, shown);
+        (answer.citations, answer.unsupported) = cited;
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the model is given: the best words of the best passages, numbered.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use cairn_search::Analyzer;
 use cairn_serving::gguf::ChatMessage;
 
-use super::evidence::{coverage, terms};
+use super::subject::{Subject, terms};
 use crate::retrieve::Passage;
 
 /// What is said when the sources are silent. The model is not told these words: a small
@@ -40,19 +41,18 @@ pub(crate) fn distinct(passages: &[Passage], most: usize) -> Vec<Passage> {
     kept
 }
 
-/// The chat that asks for a grounded answer. The question comes as it was asked, and as
-/// what it is about.
+/// The chat that asks for a grounded answer to a question about `subject`.
 pub(crate) fn grounded(
     analyzer: &Analyzer,
-    (question, about): (&str, &str),
+    (question, subject): (&str, &Subject),
     instructions: Option<&str>,
     history: &[ChatMessage],
     passages: &[Passage],
 ) -> Vec<ChatMessage> {
-    let wanted = super::evidence::subject(analyzer, about);
     let mut sources = String::new();
     for (number, passage) in passages.iter().enumerate() {
-        let excerpt = excerpt(analyzer, &wanted, &passage.chunk.text);
+        let text = &passage.chunk.text;
+        let excerpt = text.get(excerpt(analyzer, subject, text)).unwrap_or_default();
         let source = format!("[{}] {excerpt}\n\n", number + 1);
         if sources.len() + source.len() > ALL_CHARS && number > 0 {
             break;
@@ -70,15 +70,15 @@ pub(crate) fn grounded(
     messages
 }
 
-/// The window of whole sentences that says most of what is wanted.
-fn excerpt<'t>(analyzer: &Analyzer, wanted: &HashSet<String>, text: &'t str) -> &'t str {
+/// The window of whole sentences that says most of `subject`: bytes of `text`.
+pub(crate) fn excerpt(analyzer: &Analyzer, subject: &Subject, text: &str) -> Range<usize> {
     if text.len() <= SOURCE_CHARS {
-        return text;
+        return 0..text.len();
     }
     let sentences = cairn_documents::sentences(text);
     let found: Vec<HashSet<String>> =
         sentences.iter().map(|range| terms(analyzer, &text[range.clone()])).collect();
-    let mut best = (f32::MIN, 0..0);
+    let mut best = (f32::MIN, 0..text.len());
     for first in 0..sentences.len() {
         let mut present = HashSet::new();
         let mut mass = 0.0;
@@ -87,14 +87,14 @@ fn excerpt<'t>(analyzer: &Analyzer, wanted: &HashSet<String>, text: &'t str) -> 
             if range.len() > SOURCE_CHARS && last > first {
                 break;
             }
-            mass += coverage(wanted, &found[last]);
+            mass += subject.coverage(&found[last]);
             present.extend(found[last].iter().cloned());
             let rank =
-                2.0 * coverage(wanted, &present) + mass * 0.2 + range.len() as f32 / 10_000.0;
+                2.0 * subject.coverage(&present) + mass * 0.2 + range.len() as f32 / 10_000.0;
             if rank > best.0 {
                 best = (rank, range);
             }
         }
     }
-    text.get(best.1).unwrap_or(text)
+    best.1
 }
