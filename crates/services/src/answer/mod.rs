@@ -188,7 +188,8 @@ impl Answers {
             let shown = prompt::distinct(&found, SHOWN);
             let reading =
                 Reading::of(&this.retrieve, &analyzer, &about.text, &about.subject, &shown).await?;
-            let confidence = Confidence::of(&analyzer, &about.subject, &found, &reading);
+            let asked = (about.text.as_str(), &about.subject);
+            let confidence = Confidence::of(&analyzer, asked, &found, &reading, about.chunks);
             let mut draft = Draft::new(confidence);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
@@ -264,7 +265,7 @@ impl Answers {
         let clearest = confidence::clearest(analyzer, &wordings, found).cloned();
         let (text, subject) = clearest.unwrap_or_else(|| subject(&question.text));
         let kind = Kind::of(analyzer.language(), &question.text);
-        Ok(About { text, subject, kind })
+        Ok(About { text, subject, kind, chunks: held.points })
     }
 }
 
@@ -274,6 +275,8 @@ struct About {
     text: String,
     subject: Subject,
     kind: Kind,
+    /// Chunks of the stores that are asked.
+    chunks: u64,
 }
 
 /// A small model at temperature 0 falls into repeating itself; a light penalty, where
@@ -302,7 +305,7 @@ fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
     }
     (!confidence.suffices()).then(|| {
         format!(
-            "the nearest passages do not cover the question (confidence {:.2} of {:.2} needed, \
+            "the nearest passages do not cover the question (confidence {:.2}, {:.2} is needed; \
              similarity {:.2}, words covered {:.0} %)",
             confidence.score(),
             confidence.threshold,

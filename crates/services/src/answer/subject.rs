@@ -30,7 +30,6 @@ pub(crate) fn terms(analyzer: &Analyzer, text: &str) -> HashSet<String> {
 pub(crate) struct Subject {
     weights: Vec<(String, f32)>,
     total: f32,
-    absent: f32,
 }
 
 impl Subject {
@@ -45,13 +44,9 @@ impl Subject {
         let rarest = held.idf_of_none();
         let chunks = held.points as f32;
         let trust = chunks / (chunks + TRUSTED_CHUNKS);
-        let mut subject = Self::weighed(analyzer, question, |term| {
+        Self::weighed(analyzer, question, |term| {
             held.idf(term).map_or(1.0, |idf| trust * idf / rarest + (1.0 - trust))
-        });
-        let absent = |(term, _): &&(String, f32)| held.is_absent(term);
-        let absent: f32 = subject.weights.iter().filter(absent).map(|(_, weight)| weight).sum();
-        subject.absent = absent;
-        subject
+        })
     }
 
     fn weighed(analyzer: &Analyzer, question: &str, weigh: impl Fn(&str) -> f32) -> Self {
@@ -67,7 +62,7 @@ impl Subject {
             weights.push((term, weight));
         }
         let total = weights.iter().map(|(_, weight)| weight).sum();
-        Self { weights, total, absent: 0.0 }
+        Self { weights, total }
     }
 
     /// How many words it has.
@@ -75,28 +70,55 @@ impl Subject {
         self.weights.len()
     }
 
-    /// Whether `term` is one of its words.
-    pub(crate) fn has(&self, term: &str) -> bool {
-        self.weights.iter().any(|(held, _)| held == term)
-    }
-
-    /// The weight of one of its words.
-    pub(crate) fn weight(&self, term: &str) -> Option<f32> {
-        self.weights.iter().find(|(held, _)| held == term).map(|(_, weight)| *weight)
-    }
-
     /// Share of its weight that `present` has; 0 when it has no words.
     pub(crate) fn coverage(&self, present: &HashSet<String>) -> f32 {
         let there = self.weights.iter().filter(|(term, _)| present.contains(term));
-        self.share(there.map(|(_, weight)| weight).sum())
+        let there: f32 = there.map(|(_, weight)| weight).sum();
+        if self.total > 0.0 { there / self.total } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(points: u64, counts: &[(&str, f64)]) -> Frequencies {
+        let terms = counts.iter().map(|(term, count)| ((*term).to_owned(), *count)).collect();
+        Frequencies { points, terms }
     }
 
-    /// Share of its weight in words that no chunk has.
-    pub(crate) fn absent(&self) -> f32 {
-        self.share(self.absent)
+    fn present(words: &[&str]) -> HashSet<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    fn share(&self, weight: f32) -> f32 {
-        if self.total > 0.0 { weight / self.total } else { 0.0 }
+    const QUESTION: &str = "What is the height of the Lune tower?";
+
+    #[test]
+    fn a_rare_word_says_more_than_a_common_one() {
+        let analyzer = Analyzer::default();
+        let counts = held(1000, &[("height", 400.0), ("lune", 2.0), ("tower", 400.0)]);
+        let subject = Subject::new(&analyzer, QUESTION, &counts);
+        assert_eq!(subject.len(), 3);
+        let rare = subject.coverage(&present(&["lune"]));
+        let common = subject.coverage(&present(&["height", "tower"]));
+        assert!(rare > common, "{rare} {common}");
+        assert!((rare + common - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn one_chunk_does_not_tell_what_is_rare() {
+        let analyzer = Analyzer::default();
+        let counts = held(1, &[("height", 1.0), ("lune", 0.0), ("tower", 1.0)]);
+        let subject = Subject::new(&analyzer, QUESTION, &counts);
+        let plain = Subject::plain(&analyzer, QUESTION);
+        let some = present(&["height", "tower"]);
+        assert!((subject.coverage(&some) - plain.coverage(&some)).abs() < 0.03);
+    }
+
+    #[test]
+    fn a_question_of_asking_words_alone_is_about_them() {
+        let subject = Subject::plain(&Analyzer::default(), "What should documents say?");
+        assert!(subject.len() > 0);
+        assert!(Subject::default().coverage(&present(&["x"])).abs() < f32::EPSILON);
     }
 }

@@ -59,6 +59,7 @@ fn answer(text: &str, refused: Option<&str>, cut_off: bool) -> Step {
             dense: 0.7,
             coverage: 0.9,
             nearness: 0.8,
+            score: 0.9,
             ..Confidence::default()
         },
         model_sha256: Some("ab".into()),
