@@ -8,6 +8,7 @@ mod access;
 mod bad_input;
 mod documents;
 mod erasure;
+mod refusal;
 mod rollouts;
 mod scene;
 mod surface;

@@ -415,18 +415,10 @@ impl Draft {
         answer.input_tokens = end.usage.prompt_tokens;
         answer.cached_tokens = end.usage.cached_tokens;
         answer.output_tokens = end.usage.completion_tokens;
-        if says_silent(&answer.text) {
+        if prompt::says_silent(&answer.text) {
             answer.refused = Some("the model found no answer in the nearest passages".to_owned());
             return;
         }
         (answer.citations, answer.unsupported) = cited;
     }
-}
-
-/// Whether the model said that the sources are silent, and little else.
-fn says_silent(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let silent =
-        ["documents do not say", "sources do not", "source does not", "not mentioned in the"];
-    text.chars().count() < 160 && silent.iter().any(|words| lower.contains(words))
 }

@@ -98,3 +98,50 @@ pub(crate) fn excerpt(analyzer: &Analyzer, subject: &Subject, text: &str) -> Ran
     }
     best.1
 }
+
+/// Whether the model said that the sources are silent, and little else: something of the
+/// sources is denied, or it says that it does not know.
+pub(crate) fn says_silent(text: &str) -> bool {
+    const SOURCES: [&str; 6] =
+        ["source", "document", "context", "passage", "provided text", "information"];
+    const DENIED: [&str; 12] = [
+        "not say",
+        "not mention",
+        "not provide",
+        "not contain",
+        "not specif",
+        "not state",
+        "not give",
+        "not include",
+        "not explicitly",
+        "not answer",
+        "no information",
+        "no mention",
+    ];
+    let lower = text.to_lowercase().replace('\u{2019}', "'").replace("n't", " not");
+    let any = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    let unknown = any(&["i do not know", "i'm not sure", "cannot be answered"]);
+    text.chars().count() < 200 && (unknown || (any(&SOURCES) && any(&DENIED)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_finds_nothing_is_understood() {
+        for text in [
+            "The documents do not say.",
+            "The sources don\u{2019}t mention who built it.",
+            "There is no information about this in the provided text.",
+            "I don't know.",
+        ] {
+            assert!(says_silent(text), "{text}");
+        }
+        let long =
+            format!("The sources do not say who built it. {}", "But this is known. ".repeat(20));
+        for text in ["He did not say a word.", "The treaty gave no mention of Wales.", &long] {
+            assert!(!says_silent(text), "{text}");
+        }
+    }
+}
