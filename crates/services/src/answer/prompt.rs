@@ -140,7 +140,9 @@ mod tests {
         }
         let long =
             format!("The sources do not say who built it. {}", "But this is known. ".repeat(20));
-        for text in ["He did not say a word.", "The treaty gave no mention of Wales.", &long] {
+        for text in
+            ["He did not say a word.", "The treaty gave no mention of Wales.", long.as_str()]
+        {
             assert!(!says_silent(text), "{text}");
         }
     }
