@@ -8,9 +8,9 @@
 //! the number of chunks: among many, some come near to any question by chance. The weights
 //! are those of a logistic regression, which `bench/peers/confidence.py` makes again. It was
 //! fitted to questions that people asked a search engine and paragraphs of encyclopaedia that
-//! answer them (QED, of Natural Questions), half of these with their title, in stores of 1
-//! to 1,300 paragraphs that hold the right one or do not: there the area under the ROC curve
-//! is 0.98, cross-validated.
+//! answer them (QED, of Natural Questions), a sixth of these behind their title, in stores of
+//! 1 to 1,300 paragraphs that hold the right one or do not: there the area under the ROC
+//! curve is 0.98, cross-validated.
 //!
 //! The cosine of the closest passage adds nothing to these, and is told beside them.
 //!
