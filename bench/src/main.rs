@@ -1,7 +1,8 @@
 //! The benches, each against its peer or the bare engine in the same run:
 //! `llm` (decode), `embed` (the embedder alone), `ingest` (embedding while a server
 //! ingests), `tensor` (a row through the server, batches), `retrieval` (quality and latency).
-//! `documents FILE…` prints the text of files, for `bench/peers/documents.py`.
+//! `documents FILE…` prints the text of files, for `bench/peers/documents.py`; `squad` measures
+//! answers, refusals and citations, see there for its arguments.
 //!
 //! `cargo run -p cairn-bench -- [llm|embed|ingest|tensor|retrieval|all] [DATA]`, where DATA is a
 //! folder with `cranfield`, `cacm` and `squad-v2-8-articles.json` (default `../shared/data/retrieval`). The
@@ -13,6 +14,7 @@ mod ingest;
 mod llm;
 mod retrieval;
 mod server;
+mod squad;
 mod tensor;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +42,11 @@ fn main() -> Result<()> {
         "ingest" => ingestion(),
         "tensor" => tensors(),
         "documents" => documents::run(arguments.get(1..).unwrap_or_default()),
+        "squad" => {
+            let named = arguments.get(1).is_some_and(|argument| !argument.starts_with("--"));
+            let rest = arguments.get(if named { 2 } else { 1 }..).unwrap_or_default();
+            squad::run(if named { data } else { "../shared/data/retrieval" }, rest)
+        }
         "retrieval" => quality(Path::new(data), arguments.get(2..).unwrap_or_default()),
         "all" => {
             decode()?;
@@ -50,7 +57,8 @@ fn main() -> Result<()> {
         }
         other => {
             bail!(
-                "there is no bench '{other}'; there are llm, embed, ingest, tensor, retrieval and all"
+                "there is no bench '{other}'; there are llm, embed, ingest, tensor, documents, \
+                 retrieval, squad and all"
             )
         }
     }

@@ -19,6 +19,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program that lies beside this one (or `CAIRN_BIN`) on `data`.
     pub(crate) async fn start(data: &Path) -> Result<Self> {
+        Self::start_with(data, &[]).await
+    }
+
+    /// As [`Server::start`], with more of the environment set.
+    pub(crate) async fn start_with(data: &Path, environment: &[(&str, &str)]) -> Result<Self> {
         let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("cairn"));
         let program = std::env::var_os("CAIRN_BIN").map_or_else(beside, |path| Ok(path.into()))?;
         ensure!(program.is_file(), "{} is missing: run `make build`", program.display());
@@ -27,6 +32,7 @@ impl Server {
             .args(["up", "--listen", &format!("127.0.0.1:{port}"), "--data"])
             .arg(data.join("data"))
             .env("CAIRN_ADMIN_KEY", KEY)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

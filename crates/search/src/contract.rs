@@ -55,6 +55,7 @@ pub(crate) async fn all(index: &dyn Index) {
     unreadable_points_are_as_good_as_not_there(index).await;
     hits_explain_themselves(index).await;
     candidates_are_what_the_legs_found(index).await;
+    words_are_counted(index).await;
     each_store_has_its_language(index).await;
     each_store_has_its_dimensions(index).await;
     a_rewrite_keeps_what_is_alive(index).await;
@@ -74,6 +75,33 @@ pub(crate) async fn an_unknown_store_is_empty(index: &dyn Index) {
     index.rewrite("unknown").await.unwrap();
     index.drop_store("unknown").await.unwrap();
     assert!(!index.stores().await.unwrap().contains(&"unknown".to_owned()));
+}
+
+/// In how many chunks a word occurs, whatever its inflection; only readable ones have it.
+pub(crate) async fn words_are_counted(index: &dyn Index) {
+    let mut points: Vec<Point> =
+        (1..=9).map(|id| point(id, "f", "granite quarry of the north")).collect();
+    points.push(point(10, "f", "granite granite granite and slate"));
+    let secret = Principals::new(["user:eve"]);
+    let mut hidden = point(11, "g", "basalt");
+    secret.write(&mut hidden.attributes);
+    points.push(hidden);
+    index.upsert("counted", points).await.unwrap();
+    let asked = "Quarries of granite, slate, basalt or marble";
+    let found = index.frequencies("counted", asked, None).await.unwrap();
+    assert_eq!(found.points, 11);
+    let count = |term: &str| found.terms.get(term).copied().unwrap();
+    for (term, expected) in
+        [("quarri", 9.0), ("granit", 10.0), ("slate", 1.0), ("basalt", 1.0), ("marbl", 0.0)]
+    {
+        assert!((count(term) - expected).abs() < 0.1, "{term}: {} of {expected}", count(term));
+    }
+    let public = Some(Filter::readable_by(None, Principals::new(["public", "user:bob"])));
+    let seen = index.frequencies("counted", asked, public).await.unwrap();
+    assert!(seen.is_absent("basalt") && !seen.is_absent("slate"));
+    let nothing = index.frequencies("unknown", asked, None).await.unwrap();
+    assert!(nothing.terms.is_empty() && nothing.points == 0);
+    index.drop_store("counted").await.unwrap();
 }
 
 /// BM25: rare words count more, repetition counts, inflections meet.

@@ -5,7 +5,7 @@ use cairn_kernel::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Candidate, Filter, Fusion, Language, Ranking};
+use crate::{Candidate, Filter, Frequencies, Fusion, Language, Ranking};
 
 /// Error code (with `Kind::Unavailable`) of a store whose index cannot be read:
 /// call [`Index::drop_store`] and upsert its points again from the records.
@@ -26,6 +26,9 @@ pub struct Point {
     /// who may read it, as [`crate::Principals::write`] puts it.
     pub attributes: Map<String, Value>,
 }
+
+/// How many terms of one text [`Index::frequencies`] looks up; each costs a small search.
+pub const FREQUENCY_TERMS: usize = 32;
 
 /// What to look for. At least one of `dense` and `text` must be given.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +178,14 @@ pub trait Index: Send + Sync {
     /// Everything that the legs find, with vectors, in no order: what [`crate::learn()`]
     /// learns from. The query's limit and fusion do not matter.
     async fn candidates(&self, store: &str, query: Query) -> Result<Vec<Candidate>>;
+    /// In how many of the chunks that `filter` lets through the terms of `text` occur; of a
+    /// long text the first [`FREQUENCY_TERMS`] terms. Nothing for a store that does not exist.
+    async fn frequencies(
+        &self,
+        store: &str,
+        text: &str,
+        filter: Option<Filter>,
+    ) -> Result<Frequencies>;
     /// The best hits by the default ranking with the query's fusion, best first. A store
     /// that does not exist has none.
     async fn query(&self, store: &str, query: Query) -> Result<Vec<Hit>> {

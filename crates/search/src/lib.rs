@@ -24,6 +24,7 @@ mod contract;
 mod diversity;
 mod embedded;
 mod filter;
+mod frequencies;
 mod fusion;
 mod index;
 mod learn;
@@ -34,8 +35,9 @@ pub use analysis::{Analyzer, Language};
 pub use diversity::{diversify, expand};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use filter::{Filter, Operand, Order};
+pub use frequencies::Frequencies;
 pub use fusion::Fusion;
-pub use index::{DAMAGED, Explain, Found, Hit, Index, Point, Query, Took};
+pub use index::{DAMAGED, Explain, FREQUENCY_TERMS, Found, Hit, Index, Point, Query, Took};
 pub use learn::{
     Candidate, Choice, FEWEST_QUERIES, HARM, Judged, Learned, Quality, learn, ndcg, rank,
 };

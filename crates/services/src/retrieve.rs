@@ -11,6 +11,7 @@ mod expand;
 mod explain;
 mod generation;
 mod order;
+mod reading;
 mod request;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ use crate::stores::require_alive;
 
 pub use explain::{Explain, HitPlace, Took};
 pub use order::Ranker;
+pub(crate) use reading::Tokens;
 pub use request::Request;
 
 use explain::ms;

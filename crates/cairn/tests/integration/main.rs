@@ -13,6 +13,7 @@ mod evaluation;
 mod provenance;
 mod ranking;
 mod refresh;
+mod refusal;
 mod reindex;
 mod rollouts;
 mod scene;

@@ -178,14 +178,34 @@ pub(super) fn wordiest(
     search(shard, NamedQuery::new(VectorInternal::Sparse(sparse), BM25), filter, limit, None)
 }
 
-fn search(
+/// The inverse document frequency of a term over the whole store, as the engine counts it;
+/// none if no point that `filter` lets through has the term. A point's score for the term
+/// alone is its weight there times this.
+pub(super) fn idf(
     shard: &EdgeShard,
+    term: u32,
+    filter: Option<EngineFilter>,
+) -> Result<Option<f32>> {
+    let sparse = SparseVector { indices: vec![term], values: vec![1.0] };
+    let query = NamedQuery::new(VectorInternal::Sparse(sparse), BM25);
+    let only = WithVector::Selector(vec![BM25.to_owned()]);
+    let request = QueryRequest { with_vector: only, ..request(query, filter, 1, None) };
+    let found = shard.query(request).map_err(|e| failed("looking up a word", &e))?;
+    Ok(found.into_iter().next().and_then(|hit| {
+        let (indices, weights) = vectors(hit.vector).1;
+        let at = indices.iter().position(|index| *index == term)?;
+        let weight = weights.get(at).copied().filter(|weight| *weight > 0.0)?;
+        Some(hit.score / weight)
+    }))
+}
+
+fn request(
     query: NamedQuery<VectorInternal>,
     filter: Option<EngineFilter>,
     limit: usize,
     params: Option<SearchParams>,
-) -> Result<Vec<(u64, f32)>> {
-    let request = QueryRequest {
+) -> QueryRequest {
+    QueryRequest {
         prefetches: Vec::new(),
         query: Some(ScoringQuery::Vector(QueryEnum::Nearest(query))),
         filter,
@@ -195,7 +215,17 @@ fn search(
         params,
         with_vector: WithVector::Bool(false),
         with_payload: WithPayloadInterface::Bool(false),
-    };
+    }
+}
+
+fn search(
+    shard: &EdgeShard,
+    query: NamedQuery<VectorInternal>,
+    filter: Option<EngineFilter>,
+    limit: usize,
+    params: Option<SearchParams>,
+) -> Result<Vec<(u64, f32)>> {
+    let request = request(query, filter, limit, params);
     let found = shard.query(request).map_err(|e| failed("searching", &e))?;
     Ok(found.into_iter().filter_map(|hit| number(hit.id).map(|id| (id, hit.score))).collect())
 }

@@ -32,7 +32,7 @@ use cairn_kernel::{Error, Kind, Result, ResultExt};
 use metrics::{counter, gauge, histogram};
 
 use self::store::{Making, Store};
-use crate::{Candidate, Found, Index, Language, Point, Query, Ranking};
+use crate::{Candidate, Filter, Found, Frequencies, Index, Language, Point, Query, Ranking};
 
 /// What the embedded index may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -298,6 +298,22 @@ impl Index for Embedded {
             store.read(|open| {
                 query.fits(open.dimensions())?;
                 search::candidates(open, &query)
+            })
+        });
+        found.await.map(Option::unwrap_or_default)
+    }
+
+    async fn frequencies(
+        &self,
+        store: &str,
+        text: &str,
+        filter: Option<Filter>,
+    ) -> Result<Frequencies> {
+        let text = text.to_owned();
+        let found = self.on_store(store, move |_, store| {
+            store.read(|open| {
+                let points = open.count()?;
+                search::frequencies(&open.shard, &open.analyzer, &text, filter.as_ref(), points)
             })
         });
         found.await.map(Option::unwrap_or_default)

@@ -10,8 +10,12 @@ use qdrant_edge::EdgeShard;
 
 use super::store::Open;
 use super::{engine, fields};
-use crate::analysis::Analyzer;
-use crate::{Candidate, Found, Hit, Query, Ranking, SPREAD_DEPTH, Took, spread};
+use crate::analysis::{Analyzer, term_id};
+use crate::frequencies::holding;
+use crate::{
+    Candidate, FREQUENCY_TERMS, Filter, Found, Frequencies, Hit, Query, Ranking, SPREAD_DEPTH,
+    Took, spread,
+};
 
 type Terms = (Vec<u32>, Vec<f32>);
 type Scores = Vec<(u64, f32)>;
@@ -55,6 +59,27 @@ pub(super) fn candidates(open: &Open, query: &Query) -> Result<Vec<Candidate>> {
         late: None,
     };
     Ok(hits.into_iter().map(candidate).collect())
+}
+
+/// In how many of the `points` chunks the terms of `text` occur.
+pub(super) fn frequencies(
+    shard: &EdgeShard,
+    analyzer: &Analyzer,
+    text: &str,
+    filter: Option<&Filter>,
+    points: u64,
+) -> Result<Frequencies> {
+    let filter = filter.map(fields::filter);
+    let mut found = Frequencies { points, ..Frequencies::default() };
+    for term in analyzer.terms(text) {
+        if found.terms.len() == FREQUENCY_TERMS || found.terms.contains_key(&term) {
+            continue;
+        }
+        let idf = engine::idf(shard, term_id(&term), filter.clone())?;
+        let count = idf.map_or(0.0, |idf| holding(points, f64::from(idf)));
+        found.terms.insert(term, count);
+    }
+    Ok(found)
 }
 
 /// The candidates of both legs, each with the scores of both.

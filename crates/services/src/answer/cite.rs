@@ -4,6 +4,7 @@ use cairn_search::Analyzer;
 
 use super::evidence::{SUPPORTED, Sources};
 use super::markers::Marker;
+use super::subject::Subject;
 use crate::retrieve::Passage;
 
 /// A sentence of the answer and the quote that supports it.
@@ -44,9 +45,10 @@ pub struct Unsupported {
     pub end: usize,
 }
 
-/// Cites every sentence of `text` that has content words.
+/// Cites every sentence of `text`, an answer about `subject`, that has content words.
 pub(crate) fn cite(
     analyzer: &Analyzer,
+    subject: &Subject,
     text: &str,
     markers: &[Marker],
     passages: &[Passage],
@@ -65,7 +67,7 @@ pub(crate) fn cite(
             .collect();
         let start = text[..range.start].chars().count();
         let end = start + sentence.chars().count();
-        let support = sources.support(analyzer, sentence, &named);
+        let support = sources.support(analyzer, subject, sentence, &named);
         if support.as_ref().is_none_or(|support| support.share < SUPPORTED) {
             unsupported.push(Unsupported { start, end });
         }

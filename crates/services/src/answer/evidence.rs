@@ -1,43 +1,16 @@
-//! Does a passage say it? Overlap of content words, the cheap half of the question.
-//!
-//! A small model answers from memory when its sources are silent, so whether the
-//! documents can answer is decided here, before it is asked, and whether a
-//! sentence is supported is decided here after it wrote.
+//! Does a passage say it? Overlap of content words: which passage says most of what is
+//! asked, and which words of it support a sentence that was written.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
 use cairn_search::Analyzer;
 
+use super::subject::{Subject, terms};
 use crate::retrieve::Passage;
 
-/// Words of a question that ask, and say nothing of what is asked about.
-const ASKING: [&str; 24] = [
-    "what", "how", "mani", "much", "doe", "do", "did", "when", "where", "who", "whom", "why",
-    "which", "whose", "tell", "explain", "describ", "mean", "document", "accord", "say", "pleas",
-    "can", "should",
-];
-
-/// Whether a term asks, and says nothing of what is asked about.
-pub(crate) fn is_asking(term: &str) -> bool {
-    ASKING.contains(&term)
-}
-
-/// The content words of `text`, stemmed, each once.
-pub(crate) fn terms(analyzer: &Analyzer, text: &str) -> HashSet<String> {
-    analyzer.terms(text).into_iter().collect()
-}
-
-/// The content words of a question: what a passage must be about.
-pub(crate) fn subject(analyzer: &Analyzer, question: &str) -> HashSet<String> {
-    let mut found = terms(analyzer, question);
-    let all = found.clone();
-    found.retain(|term| !ASKING.contains(&term.as_str()));
-    if found.is_empty() { all } else { found }
-}
-
-/// Share of `wanted` that `present` has; 0 when nothing is wanted.
-pub(crate) fn coverage(wanted: &HashSet<String>, present: &HashSet<String>) -> f32 {
+/// Share of `wanted` that `present` has; 0 when nothing is wanted. Numbers count twice.
+fn coverage(wanted: &HashSet<String>, present: &HashSet<String>) -> f32 {
     if wanted.is_empty() {
         return 0.0;
     }
@@ -48,67 +21,14 @@ pub(crate) fn coverage(wanted: &HashSet<String>, present: &HashSet<String>) -> f
     hit / total
 }
 
-/// How sure it is that the passages answer the question, and the two signs of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Confidence {
-    /// Cosine of the closest passage.
-    pub dense: f32,
-    /// Largest share of the question's content words in one passage.
-    pub coverage: f32,
-}
-
-impl Confidence {
-    /// Below this the answer is that the documents do not say. Both signs
-    /// weigh the same and the line is a first guess; it is not fitted to any data yet.
-    const THRESHOLD: f32 = 0.50;
-
-    /// Looks at the best passages.
-    pub(crate) fn of(analyzer: &Analyzer, question: &str, passages: &[Passage]) -> Self {
-        let wanted = subject(analyzer, question);
-        let mut confidence = Self { dense: 0.0, coverage: 0.0 };
-        for passage in passages.iter().take(5) {
-            let place = passage.headings.join(" ");
-            let present = terms(analyzer, &format!("{place} {}", passage.chunk.text));
-            confidence.coverage = confidence.coverage.max(coverage(&wanted, &present));
-            confidence.dense = confidence.dense.max(passage.dense.unwrap_or(0.0));
-        }
-        confidence
-    }
-
-    /// From 0 to 1.
-    pub fn score(&self) -> f32 {
-        let dense = ((self.dense - 0.15) / 0.55).clamp(0.0, 1.0);
-        0.5 * dense + 0.5 * self.coverage
-    }
-
-    /// Whether an answer should be tried.
-    pub fn suffices(&self) -> bool {
-        self.score() >= Self::THRESHOLD
-    }
-}
-
-/// Which of the wordings of a question the passages answer best.
-pub(crate) fn clearest<'w>(
-    analyzer: &Analyzer,
-    wordings: &'w [String],
-    passages: &[Passage],
-) -> Option<&'w str> {
-    let score = |wording: &str| Confidence::of(analyzer, wording, passages).score();
-    let mut scored = wordings.iter().map(|wording| (score(wording), wording.as_str()));
-    let first = scored.next()?;
-    let best = scored.fold(first, |best, next| if next.0 > best.0 { next } else { best });
-    Some(best.1)
-}
-
 /// Puts the passages first that say most of what is asked in two neighbouring
 /// sentences: a long passage may be near the question as a whole and not answer it.
 /// A passage's score becomes the mean of its fused score and that share.
-pub(crate) fn rerank(analyzer: &Analyzer, question: &str, passages: &mut [Passage]) {
-    let wanted = subject(analyzer, question);
+pub(crate) fn rerank(analyzer: &Analyzer, subject: &Subject, passages: &mut [Passage]) {
     let sources = Sources::new(analyzer, passages);
     for (passage, windows) in passages.iter_mut().zip(&sources.passages) {
-        let share =
-            windows.iter().map(|(_, present)| coverage(&wanted, present)).fold(0.0, f32::max);
+        let shares = windows.iter().map(|(_, present)| subject.coverage(present));
+        let share = shares.fold(0.0, f32::max);
         passage.score = f32::midpoint(passage.score, share);
         passage.explain.coverage = Some(share);
     }
@@ -132,6 +52,10 @@ pub(crate) const SUPPORTED: f32 = 0.5;
 pub(crate) const QUOTABLE: f32 = 0.3;
 /// What a source named by the writer is worth when passages are compared.
 const NAMED: f32 = 0.15;
+/// What it is worth that a quote says what was asked about: the words of a short answer
+/// stand in many places. With the bare answers of SQuAD the right paragraph is quoted in
+/// 0.975 of the cases with it, and in 0.945 without.
+const ASKED: f32 = 0.3;
 
 /// Passages prepared for looking sentences up in.
 pub(crate) struct Sources {
@@ -156,10 +80,12 @@ impl Sources {
         Self { passages: passages.iter().map(windows).collect() }
     }
 
-    /// The best quote for `sentence`; passages in `named` (by index) are preferred.
+    /// The best quote for `sentence` of an answer about `subject`; passages in `named` (by
+    /// index) are preferred.
     pub(crate) fn support(
         &self,
         analyzer: &Analyzer,
+        subject: &Subject,
         sentence: &str,
         named: &[usize],
     ) -> Option<Support> {
@@ -171,7 +97,8 @@ impl Sources {
                 let share = coverage(&wanted, present);
                 // Of equal support the shorter quote and the better passage win.
                 let length = (range.end - range.start) as f32 / 100_000.0;
-                let rank = share + bonus - length - index as f32 / 1000.0;
+                let asked = ASKED * subject.coverage(present);
+                let rank = share + asked + bonus - length - index as f32 / 1000.0;
                 if share >= QUOTABLE && best.as_ref().is_none_or(|(held, _)| rank > *held) {
                     let support = Support { passage: index, quote: range.clone(), share };
                     best = Some((rank, support));
@@ -197,11 +124,5 @@ mod tests {
         let word = coverage(&set(&["tower", "meter", "tall"]), &present);
         assert!(number < word);
         assert!((coverage(&present, &present) - 1.0).abs() < f32::EPSILON);
-    }
-
-    #[test]
-    fn near_and_covered_suffices_and_far_and_uncovered_does_not() {
-        assert!(Confidence { dense: 0.6, coverage: 0.8 }.suffices());
-        assert!(!Confidence { dense: 0.2, coverage: 0.3 }.suffices());
     }
 }

@@ -1,9 +1,10 @@
 //! Answers over documents, with citations that can be checked.
 //!
 //! 1. Search the stores for passages alive now.
-//! 2. Decide whether they can answer at all ([`evidence`]); if not, say so and
-//!    name the nearest passages. A language model is not asked, since a small one
-//!    answers from memory when its sources are silent.
+//! 2. Put those first that say most of what is asked, rare words before common ones, read the
+//!    best closely ([`reading`]) and decide whether they can answer at all ([`confidence`]); if
+//!    not, say so and name the nearest passages. A language model is not asked, since a small
+//!    one answers from memory when its sources are silent.
 //! 3. Let the model write from the numbered passages, or, without a model, quote
 //!    the best sentences.
 //! 4. Tie every sentence to the words that support it, or mark it as unsupported.
@@ -11,15 +12,19 @@
 //! What stands between documents, model and reader is in [`guarded`]; how an answer came
 //! about is told by [`provenance`], and found out again by [`replay`].
 
+mod asked;
 mod cite;
+mod confidence;
 mod evidence;
 mod extract;
 mod guarded;
 mod markers;
 mod prompt;
 pub mod provenance;
+mod reading;
 mod replay;
 mod rewrite;
+mod subject;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,7 +41,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
 pub use cite::{Citation, Unsupported};
-pub use evidence::Confidence;
+pub use confidence::Confidence;
 pub use guarded::{ShownPassage, Suspicion};
 pub(crate) use prompt::SILENT;
 pub use provenance::Provenance;
@@ -45,8 +50,11 @@ pub use replay::{Change, Compared, Place, Replay, Rewritten, State};
 use crate::chat::Inference;
 use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve, Took};
+use asked::Kind;
 use guarded::{LEAKED, Outlet, WITHHELD};
 use provenance::{ModelUsed, PassageUsed, PromptUsed, RetrievalUsed, SamplingUsed};
+use reading::Reading;
+use subject::Subject;
 
 /// Passages looked at sentence by sentence before the best are kept.
 const CANDIDATES: usize = 20;
@@ -165,11 +173,15 @@ pub struct Answers {
 /// What a search found, and how its texts are read.
 struct Search {
     analyzer: Analyzer,
-    /// The wording that the passages answer best.
-    about: String,
-    /// Whether they can answer: told from the best as they were found.
+    about: About,
+    /// Whether the passages can answer.
     confidence: Confidence,
+    /// The passages, best first.
     found: Vec<Passage>,
+    /// Those of them that an answer is made from.
+    shown: Vec<Passage>,
+    /// The shown ones, compared with the question token by token.
+    reading: Reading,
     took: Took,
 }
 
@@ -207,13 +219,15 @@ impl Answers {
         let analyzer = self.retrieve.analyzer(&search.stores).await?;
         let wide = Request { limit: search.limit.max(CANDIDATES), ..search.clone() };
         let mut gathered = self.retrieve.gather(scope, &wide).await?;
-        let about = evidence::clearest(&analyzer, &search.queries, &gathered.passages);
-        let about = about.unwrap_or(question).to_owned();
-        evidence::rerank(&analyzer, &about, &mut gathered.passages);
-        let best = gathered.passages.get(..search.limit).unwrap_or(&gathered.passages);
-        let confidence = Confidence::of(&analyzer, &about, best);
+        let about = self.about(scope, &analyzer, (search, question), &gathered.passages).await?;
+        evidence::rerank(&analyzer, &about.subject, &mut gathered.passages);
         let searched = self.retrieve.finish(scope, search, gathered).await?;
-        Ok(Search { analyzer, about, confidence, found: searched.passages, took: searched.took })
+        let (found, took) = (searched.passages, searched.took);
+        let shown = prompt::distinct(&found, SHOWN);
+        let asked = (about.text.as_str(), &about.subject);
+        let reading = Reading::of(&self.retrieve, &analyzer, asked.0, asked.1, &shown).await?;
+        let confidence = Confidence::of(&analyzer, asked, &found, &reading, about.chunks);
+        Ok(Search { analyzer, about, confidence, found, shown, reading, took })
     }
 
     /// Answers a question with this canary in the system prompt.
@@ -234,7 +248,7 @@ impl Answers {
             let writer = this.inference.writer(&scope, &target).await?;
             yield Step::Searching;
             let searching = Instant::now();
-            let Search { analyzer, about, confidence, found, took } =
+            let Search { analyzer, about, confidence, found, shown, reading, took } =
                 this.search(&scope, &question.search, &question.text).await?;
             let mut draft = Draft::new(confidence, took);
             draft.answer.search_ms = millis(searching);
@@ -243,7 +257,6 @@ impl Answers {
             draft.answer.provenance =
                 begun(&question, draft.answer.index_position, embedding);
             yield Step::Found(found.clone());
-            let shown = prompt::distinct(&found, SHOWN);
             let allowed = this.hosts.with_addresses_of(&question.text);
             let writing = Instant::now();
             if let Some(reason) = refusal(&found, draft.answer.confidence) {
@@ -253,7 +266,7 @@ impl Answers {
                 let screened = guarded::screen(&shown);
                 let instructions = question.instructions.as_deref();
                 let prompt = prompt::grounded(
-                    &analyzer, (question.text.as_str(), about.as_str()), instructions,
+                    &analyzer, (question.text.as_str(), &about.subject), instructions,
                     &question.history, (screened.passages.as_slice(), &canary),
                 );
                 let local = writer.is_local();
@@ -287,19 +300,22 @@ impl Answers {
                         }
                         Piece::End(end, ended) => {
                             draft.answer.stripped = ended.stripped;
-                            draft.written(&analyzer, &end, &ended.markers, &shown);
+                            let cited = cite::cite(
+                                &analyzer, &about.subject, &draft.answer.text, &ended.markers, &shown,
+                            );
+                            draft.written(&end, cited);
                         }
                         Piece::Leaked => yield Step::Text(draft.withhold()),
                     }
                 }
                 // A model that has nothing to say does not keep the documents from it.
                 if draft.answer.text.trim().is_empty() {
-                    draft.extract(&analyzer, &about, &shown, &allowed);
+                    draft.extract(about.kind, &shown, &reading, &allowed);
                     yield Step::Text(draft.answer.text.clone());
                 }
             } else {
                 draft.answer.passages = guarded::screen(&shown).shown;
-                draft.extract(&analyzer, &about, &shown, &allowed);
+                draft.extract(about.kind, &shown, &reading, &allowed);
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);
@@ -348,6 +364,39 @@ fn begun(question: &Question, index_position: i64, embedding: ModelUsed) -> Prov
     }
 }
 
+impl Answers {
+    /// What `question` asks, by the wording that `found` covers best.
+    async fn about(
+        &self,
+        scope: &Scope,
+        analyzer: &Analyzer,
+        (search, question): (&Request, &str),
+        found: &[Passage],
+    ) -> Result<About> {
+        // The last wording has the words of all others.
+        let words = search.queries.last().map_or(question, String::as_str);
+        let held =
+            self.retrieve.frequencies(scope, &search.stores, search.filter.as_ref(), words).await?;
+        let subject = |text: &str| (text.to_owned(), Subject::new(analyzer, text, &held));
+        let wordings: Vec<(String, Subject)> =
+            search.queries.iter().map(|wording| subject(wording)).collect();
+        let clearest = confidence::clearest(analyzer, &wordings, found).cloned();
+        let (text, subject) = clearest.unwrap_or_else(|| subject(question));
+        let kind = Kind::of(analyzer.language(), question);
+        Ok(About { text, subject, kind, chunks: held.points })
+    }
+}
+
+/// What a question asks.
+struct About {
+    /// The question, with what it leans on.
+    text: String,
+    subject: Subject,
+    kind: Kind,
+    /// Chunks of the stores that are asked.
+    chunks: u64,
+}
+
 /// A small model at temperature 0 falls into repeating itself; a light penalty, where
 /// the caller set none, keeps it from that. Providers have larger ones, and no such penalty.
 fn steady(sampling: &Sampling, local: bool) -> Sampling {
@@ -374,7 +423,10 @@ fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
     }
     (!confidence.suffices()).then(|| {
         format!(
-            "the nearest passages do not cover the question (similarity {:.2}, words covered {:.0} %)",
+            "the nearest passages do not cover the question (confidence {:.2}, {:.2} is needed; \
+             similarity {:.2}, words covered {:.0} %)",
+            confidence.score(),
+            confidence.threshold,
             confidence.dense,
             confidence.coverage * 100.0
         )
@@ -501,14 +553,8 @@ impl Draft {
         if begun { format!("\n\n{WITHHELD}") } else { WITHHELD.to_owned() }
     }
 
-    fn extract(
-        &mut self,
-        analyzer: &Analyzer,
-        question: &str,
-        shown: &[Passage],
-        allowed: &Allowed,
-    ) {
-        let (text, mut citations) = extract::extract(analyzer, question, shown);
+    fn extract(&mut self, kind: Kind, shown: &[Passage], reading: &Reading, allowed: &Allowed) {
+        let (text, mut citations) = extract::extract(kind, shown, reading);
         let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
         self.answer.stripped = stripped;
         if text.is_empty() {
@@ -521,31 +567,18 @@ impl Draft {
         self.answer.mode = Mode::Extractive;
     }
 
-    fn written(
-        &mut self,
-        analyzer: &Analyzer,
-        end: &End,
-        markers: &[markers::Marker],
-        shown: &[Passage],
-    ) {
+    /// What the model wrote is complete, and cited like this.
+    fn written(&mut self, end: &End, cited: (Vec<Citation>, Vec<Unsupported>)) {
         let answer = &mut self.answer;
         answer.mode = Mode::Generative;
         answer.cut_off = end.cut_off;
         answer.input_tokens = end.usage.prompt_tokens;
         answer.cached_tokens = end.usage.cached_tokens;
         answer.output_tokens = end.usage.completion_tokens;
-        if says_silent(&answer.text) {
+        if prompt::says_silent(&answer.text) {
             answer.refused = Some("the model found no answer in the nearest passages".to_owned());
             return;
         }
-        (answer.citations, answer.unsupported) = cite::cite(analyzer, &answer.text, markers, shown);
+        (answer.citations, answer.unsupported) = cited;
     }
-}
-
-/// Whether the model said that the sources are silent, and little else.
-fn says_silent(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let silent =
-        ["documents do not say", "sources do not", "source does not", "not mentioned in the"];
-    text.chars().count() < 160 && silent.iter().any(|words| lower.contains(words))
 }

@@ -9,7 +9,7 @@ use cairn_search::Analyzer;
 use cairn_serving::gguf::ChatMessage;
 use sha2::{Digest, Sha256};
 
-use super::evidence::{coverage, terms};
+use super::subject::{Subject, terms};
 use crate::retrieve::Passage;
 
 /// What is said when the sources are silent. The model is not told these words: a small
@@ -63,22 +63,21 @@ pub(crate) fn template_sha256() -> String {
     hex::encode(Sha256::digest(words))
 }
 
-/// The chat that asks for a grounded answer. The question comes as it was asked, and as
-/// what it is about.
+/// The chat that asks for a grounded answer to a question about `subject`.
 pub(crate) fn grounded(
     analyzer: &Analyzer,
-    (question, about): (&str, &str),
+    (question, subject): (&str, &Subject),
     instructions: Option<&str>,
     history: &[ChatMessage],
     (passages, canary): (&[Passage], &Canary),
 ) -> Prompt {
-    let wanted = super::evidence::subject(analyzer, about);
     let (mut asked, mut sources) = ("Sources:\n".to_owned(), Vec::new());
     for (number, passage) in passages.iter().enumerate() {
         // Headings above it, or the header of the table it is a part of.
         let context = passage.chunk.context.as_str();
         let above = if context.is_empty() { String::new() } else { quoted(context) + "\n" };
-        let excerpt = quoted(excerpt(analyzer, &wanted, &passage.chunk.text));
+        let text = &passage.chunk.text;
+        let excerpt = quoted(text.get(excerpt(analyzer, subject, text)).unwrap_or_default());
         if asked.len() + above.len() + excerpt.len() > ALL_CHARS && number > 0 {
             break;
         }
@@ -97,15 +96,15 @@ pub(crate) fn grounded(
     Prompt { messages, sources }
 }
 
-/// The window of whole sentences that says most of what is wanted.
-fn excerpt<'t>(analyzer: &Analyzer, wanted: &HashSet<String>, text: &'t str) -> &'t str {
+/// The window of whole sentences that says most of `subject`: bytes of `text`.
+pub(crate) fn excerpt(analyzer: &Analyzer, subject: &Subject, text: &str) -> Range<usize> {
     if text.len() <= SOURCE_CHARS {
-        return text;
+        return 0..text.len();
     }
     let sentences = cairn_documents::sentences(text);
     let found: Vec<HashSet<String>> =
         sentences.iter().map(|range| terms(analyzer, &text[range.clone()])).collect();
-    let mut best = (f32::MIN, 0..0);
+    let mut best = (f32::MIN, 0..text.len());
     for first in 0..sentences.len() {
         let mut present = HashSet::new();
         let mut mass = 0.0;
@@ -114,14 +113,63 @@ fn excerpt<'t>(analyzer: &Analyzer, wanted: &HashSet<String>, text: &'t str) -> 
             if range.len() > SOURCE_CHARS && last > first {
                 break;
             }
-            mass += coverage(wanted, &found[last]);
+            mass += subject.coverage(&found[last]);
             present.extend(found[last].iter().cloned());
             let rank =
-                2.0 * coverage(wanted, &present) + mass * 0.2 + range.len() as f32 / 10_000.0;
+                2.0 * subject.coverage(&present) + mass * 0.2 + range.len() as f32 / 10_000.0;
             if rank > best.0 {
                 best = (rank, range);
             }
         }
     }
-    text.get(best.1).unwrap_or(text)
+    best.1
+}
+
+/// Whether the model said that the sources are silent, and little else: something of the
+/// sources is denied, or it says that it does not know.
+pub(crate) fn says_silent(text: &str) -> bool {
+    const SOURCES: [&str; 6] =
+        ["source", "document", "context", "passage", "provided text", "information"];
+    const DENIED: [&str; 12] = [
+        "not say",
+        "not mention",
+        "not provide",
+        "not contain",
+        "not specif",
+        "not state",
+        "not give",
+        "not include",
+        "not explicitly",
+        "not answer",
+        "no information",
+        "no mention",
+    ];
+    let lower = text.to_lowercase().replace('\u{2019}', "'").replace("n't", " not");
+    let any = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    let unknown = any(&["i do not know", "i'm not sure", "cannot be answered"]);
+    text.chars().count() < 200 && (unknown || (any(&SOURCES) && any(&DENIED)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_finds_nothing_is_understood() {
+        for text in [
+            "The documents do not say.",
+            "The sources don\u{2019}t mention who built it.",
+            "There is no information about this in the provided text.",
+            "I don't know.",
+        ] {
+            assert!(says_silent(text), "{text}");
+        }
+        let long =
+            format!("The sources do not say who built it. {}", "But this is known. ".repeat(20));
+        for text in
+            ["He did not say a word.", "The treaty gave no mention of Wales.", long.as_str()]
+        {
+            assert!(!says_silent(text), "{text}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use cairn_search::Analyzer;
 use cairn_serving::gguf::ChatMessage;
 
-use super::evidence::{is_asking, subject};
+use super::subject::{Subject, is_asking};
 
 /// Words that stand for something named before.
 const LEANING: [&str; 16] = [
@@ -76,7 +76,7 @@ fn leans(analyzer: &Analyzer, question: &str) -> bool {
         lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     LEANING.iter().any(|word| words.contains(word))
         || OPENINGS.iter().any(|opening| lower.starts_with(opening))
-        || subject(analyzer, question).len() < FEW
+        || Subject::plain(analyzer, question).len() < FEW
 }
 
 fn clip(text: &str) -> &str {

@@ -176,9 +176,9 @@ pub struct ResponseExtra {
     /// 0 to 1: how well the passages cover the question; absent without a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
-    /// Cosine of the closest passage, one of the two signs behind `confidence`.
+    /// Cosine of the closest passage.
     pub similarity: Option<f64>,
-    /// Share of the question's content words in one passage, the other sign.
+    /// Share of the question's content words in one passage, rare words weighing more.
     pub coverage: Option<f64>,
     /// Where the time went.
     pub milliseconds: ResponseTimes,

@@ -61,7 +61,13 @@ fn answer(text: &str, refused: Option<&str>, cut_off: bool) -> Step {
         unsupported: Vec::new(),
         refused: refused.map(str::to_owned),
         mode: if refused.is_some() { Mode::Extractive } else { Mode::Generative },
-        confidence: Confidence { dense: 0.7, coverage: 0.9 },
+        confidence: Confidence {
+            dense: 0.7,
+            coverage: 0.9,
+            nearness: 0.8,
+            score: 0.9,
+            ..Confidence::default()
+        },
         model_sha256: Some("ab".into()),
         index_position: 4,
         search_ms: 1.0,

@@ -1,0 +1,172 @@
+//! What kind of answer a question asks for, told from how it asks.
+
+use cairn_search::Language;
+
+/// What stands in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A number or a date.
+    Number,
+    /// Anything.
+    Any,
+}
+
+/// How each language asks for a time or an amount: words as they stand, in lower case.
+const NUMBERS: [(Language, &[&str]); 18] = [
+    (Language::Arabic, &["متى", "كم"]),
+    (Language::Danish, &["hvornår", "hvilket år", "hvor mange", "hvor meget", "hvor længe"]),
+    (Language::Dutch, &["wanneer", "welk jaar", "hoeveel", "hoe lang", "hoe oud", "hoe vaak"]),
+    (
+        Language::English,
+        &[
+            "when",
+            "what year",
+            "which year",
+            "what date",
+            "what century",
+            "how many",
+            "how much",
+            "how long",
+            "how old",
+            "how far",
+            "how often",
+            "how tall",
+            "how high",
+            "how large",
+            "what percentage",
+            "what percent",
+        ],
+    ),
+    (Language::Finnish, &["milloin", "minä vuonna", "kuinka monta", "montako", "paljonko"]),
+    (Language::French, &["quand", "quelle année", "combien", "quel âge"]),
+    (
+        Language::German,
+        &[
+            "wann",
+            "welchem jahr",
+            "wie viele",
+            "wie viel",
+            "wieviele",
+            "wieviel",
+            "wie lange",
+            "wie oft",
+            "wie alt",
+            "wie hoch",
+            "wie weit",
+        ],
+    ),
+    (Language::Greek, &["πότε", "ποιο έτος", "πόσοι", "πόσες", "πόσα", "πόσο"]),
+    (Language::Hungarian, &["mikor", "melyik évben", "hány", "mennyi"]),
+    (Language::Italian, &["quando", "quale anno", "che anno", "quanti", "quante", "quanto"]),
+    (Language::Norwegian, &["når", "hvilket år", "hvor mange", "hvor mye", "hvor lenge"]),
+    (Language::Portuguese, &["quando", "que ano", "quantos", "quantas", "quanto"]),
+    (Language::Romanian, &["când", "ce an", "câți", "câte", "cât"]),
+    (Language::Russian, &["когда", "каком году", "сколько"]),
+    (Language::Spanish, &["cuándo", "qué año", "cuántos", "cuántas", "cuánto", "cuánta"]),
+    (Language::Swedish, &["när", "vilket år", "hur många", "hur mycket", "hur länge"]),
+    (Language::Tamil, &["எப்போது", "எத்தனை", "எவ்வளவு"]),
+    (Language::Turkish, &["ne zaman", "hangi yıl", "kaç", "ne kadar"]),
+];
+
+/// Words for numbers and months, English only: elsewhere digits alone are known.
+const ENGLISH: [&str; 33] = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "twenty",
+    "hundred",
+    "thousand",
+    "million",
+    "billion",
+    "half",
+    "third",
+    "quarter",
+    "once",
+    "twice",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+impl Kind {
+    /// The kind of answer that `question` asks for.
+    pub(crate) fn of(language: Language, question: &str) -> Self {
+        let asked = format!(" {} ", words(question));
+        let phrases =
+            NUMBERS.iter().find(|(held, _)| *held == language).map_or(&[][..], |row| row.1);
+        let said = |phrase: &&str| asked.contains(&format!(" {phrase} "));
+        if phrases.iter().any(said) { Self::Number } else { Self::Any }
+    }
+
+    /// Whether `sentence` may hold an answer of this kind.
+    pub(crate) fn may_stand_in(self, sentence: &str) -> bool {
+        self == Self::Any
+            || sentence.chars().any(char::is_numeric)
+            || words(sentence).split(' ').any(|word| ENGLISH.contains(&word))
+    }
+}
+
+/// The words of `text` in lower case, one space between them.
+fn words(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !(c.is_alphanumeric() || is_sign(c)));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The vowel signs of Tamil belong to its words.
+fn is_sign(c: char) -> bool {
+    matches!(c, '\u{b80}'..='\u{bff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_amounts_are_numbers_in_every_language() {
+        for (language, question) in [
+            (Language::English, "When was the tower built?"),
+            (Language::English, "About how many people live there?"),
+            (Language::German, "In welchem Jahr wurde der Turm gebaut?"),
+            (Language::French, "Combien d’habitants a la ville ?"),
+            (Language::Russian, "Сколько людей там живёт?"),
+            (Language::Tamil, "கோபுரம் எப்போது கட்டப்பட்டது?"),
+        ] {
+            assert_eq!(Kind::of(language, question), Kind::Number, "{question}");
+        }
+        for question in ["Who built the tower?", "Whenever is a word", "Wann war das?"] {
+            assert_eq!(Kind::of(Language::English, question), Kind::Any, "{question}");
+        }
+        assert_eq!(Kind::of(Language::Other, "When?"), Kind::Any);
+    }
+
+    #[test]
+    fn a_number_may_be_a_digit_or_an_english_word() {
+        for (sentence, holds) in [
+            ("It was built in 1974.", true),
+            ("It has seven floors.", true),
+            ("Work ended in March.", true),
+            ("Nobody knows its age.", false),
+        ] {
+            assert_eq!(Kind::Number.may_stand_in(sentence), holds, "{sentence}");
+            assert!(Kind::Any.may_stand_in(sentence));
+        }
+    }
+}

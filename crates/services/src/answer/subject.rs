@@ -1,0 +1,124 @@
+//! What a question asks about, and how much each word of it says.
+
+use std::collections::HashSet;
+
+use cairn_search::{Analyzer, Frequencies};
+
+/// Words of a question that ask, and say nothing of what is asked about.
+const ASKING: [&str; 24] = [
+    "what", "how", "mani", "much", "doe", "do", "did", "when", "where", "who", "whom", "why",
+    "which", "whose", "tell", "explain", "describ", "mean", "document", "accord", "say", "pleas",
+    "can", "should",
+];
+
+/// Chunks from which on the store's own counts weigh more than the assumption that all
+/// words say the same: one chunk tells nothing of what is rare.
+const TRUSTED_CHUNKS: f32 = 20.0;
+
+/// Whether a term asks, and says nothing of what is asked about.
+pub(crate) fn is_asking(term: &str) -> bool {
+    ASKING.contains(&term)
+}
+
+/// The content words of `text`, stemmed, each once.
+pub(crate) fn terms(analyzer: &Analyzer, text: &str) -> HashSet<String> {
+    analyzer.terms(text).into_iter().collect()
+}
+
+/// The content words of a question, each with a weight: what a passage must be about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Subject {
+    weights: Vec<(String, f32)>,
+    total: f32,
+}
+
+impl Subject {
+    /// All words weigh the same.
+    pub(crate) fn plain(analyzer: &Analyzer, question: &str) -> Self {
+        Self::weighed(analyzer, question, |_| 1.0)
+    }
+
+    /// Rare words weigh more: between the inverse document frequency, as a share of the
+    /// greatest there can be, and 1, the nearer to the former the more chunks were counted.
+    pub(crate) fn new(analyzer: &Analyzer, question: &str, held: &Frequencies) -> Self {
+        let rarest = held.idf_of_none();
+        let chunks = held.points as f32;
+        let trust = chunks / (chunks + TRUSTED_CHUNKS);
+        Self::weighed(analyzer, question, |term| {
+            held.idf(term).map_or(1.0, |idf| trust * idf / rarest + (1.0 - trust))
+        })
+    }
+
+    fn weighed(analyzer: &Analyzer, question: &str, weigh: impl Fn(&str) -> f32) -> Self {
+        let all = analyzer.terms(question);
+        let some = all.iter().any(|term| !is_asking(term));
+        let mut seen = HashSet::new();
+        let mut weights = Vec::new();
+        for term in all {
+            if (some && is_asking(&term)) || !seen.insert(term.clone()) {
+                continue;
+            }
+            let weight = weigh(&term);
+            weights.push((term, weight));
+        }
+        let total = weights.iter().map(|(_, weight)| weight).sum();
+        Self { weights, total }
+    }
+
+    /// How many words it has.
+    pub(crate) fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Share of its weight that `present` has; 0 when it has no words.
+    pub(crate) fn coverage(&self, present: &HashSet<String>) -> f32 {
+        let there = self.weights.iter().filter(|(term, _)| present.contains(term));
+        let there: f32 = there.map(|(_, weight)| weight).sum();
+        if self.total > 0.0 { there / self.total } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(points: u64, counts: &[(&str, f64)]) -> Frequencies {
+        let terms = counts.iter().map(|(term, count)| ((*term).to_owned(), *count)).collect();
+        Frequencies { points, terms }
+    }
+
+    fn present(words: &[&str]) -> HashSet<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    const QUESTION: &str = "What is the height of the Lune tower?";
+
+    #[test]
+    fn a_rare_word_says_more_than_a_common_one() {
+        let analyzer = Analyzer::default();
+        let counts = held(1000, &[("height", 400.0), ("lune", 2.0), ("tower", 400.0)]);
+        let subject = Subject::new(&analyzer, QUESTION, &counts);
+        assert_eq!(subject.len(), 3);
+        let rare = subject.coverage(&present(&["lune"]));
+        let common = subject.coverage(&present(&["height", "tower"]));
+        assert!(rare > common, "{rare} {common}");
+        assert!((rare + common - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn one_chunk_does_not_tell_what_is_rare() {
+        let analyzer = Analyzer::default();
+        let counts = held(1, &[("height", 1.0), ("lune", 0.0), ("tower", 1.0)]);
+        let subject = Subject::new(&analyzer, QUESTION, &counts);
+        let plain = Subject::plain(&analyzer, QUESTION);
+        let some = present(&["height", "tower"]);
+        assert!((subject.coverage(&some) - plain.coverage(&some)).abs() < 0.03);
+    }
+
+    #[test]
+    fn a_question_of_asking_words_alone_is_about_them() {
+        let subject = Subject::plain(&Analyzer::default(), "What should documents say?");
+        assert!(subject.len() > 0);
+        assert!(Subject::default().coverage(&present(&["x"])).abs() < f32::EPSILON);
+    }
+}

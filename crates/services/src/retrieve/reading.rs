@@ -1,0 +1,86 @@
+//! A closer look at what a search found: how rare the question's words are in the stores,
+//! and how near they come in meaning to the words of the best passages.
+
+use std::sync::Arc;
+
+use cairn_kernel::{Id, Result, ResultExt, Scope};
+use cairn_search::{Filter, Frequencies};
+use cairn_serving::embed::{DIMENSIONS, Embedder, Priority};
+
+use super::{Retrieve, access};
+
+/// The tokens of a text with their vectors, in reading order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tokens {
+    /// Byte offsets of each token, start and end.
+    offsets: Vec<(usize, usize)>,
+    /// The vector of each token, of length 1: [`DIMENSIONS`] numbers each.
+    vectors: Vec<f32>,
+}
+
+impl Tokens {
+    /// Tokens at `offsets`, with their vectors one after another.
+    #[cfg(test)]
+    pub(crate) fn new(offsets: Vec<(usize, usize)>, vectors: Vec<f32>) -> Self {
+        Self { offsets, vectors }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// The tokens with their vectors.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ((usize, usize), &[f32])> {
+        self.offsets.iter().copied().zip(self.vectors.chunks_exact(DIMENSIONS))
+    }
+}
+
+impl Retrieve {
+    /// In how many chunks of `stores` the words of `text` occur, among those that `filter`
+    /// lets through and the caller may read.
+    ///
+    /// # Errors
+    /// `Unavailable` when an index cannot be asked.
+    pub(crate) async fn frequencies(
+        &self,
+        scope: &Scope,
+        stores: &[Id],
+        filter: Option<&Filter>,
+        text: &str,
+    ) -> Result<Frequencies> {
+        let filter = if self.records.has_access_lists(scope).await? {
+            Some(access::narrow(scope, filter.cloned()))
+        } else {
+            filter.cloned()
+        };
+        let mut found = Frequencies::default();
+        for store in stores {
+            let Some(name) = self.records.active_index(store).await? else { continue };
+            let index = self.projection.index();
+            found.add(index.frequencies(&name, text, filter.clone()).await?);
+        }
+        Ok(found)
+    }
+
+    /// The tokens of each of `texts`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the embedding model's files are absent, `Internal` when the engine
+    /// fails.
+    pub(crate) async fn tokens(&self, texts: Vec<String>) -> Result<Vec<Tokens>> {
+        let embedder: Arc<Embedder> = self.encoders.embedder();
+        let (tokeniser, split) = (Arc::clone(&embedder), texts.clone());
+        let offsets = tokio::task::spawn_blocking(move || {
+            split.iter().map(|text| tokeniser.token_offsets(text)).collect::<Result<Vec<_>>>()
+        })
+        .await
+        .or_internal("tokenising")??;
+        let windows = embedder.token_vectors(texts, Priority::Interactive).await?.windows;
+        let tokens = |(offsets, windows): (Vec<(usize, usize)>, Vec<Vec<f32>>)| Tokens {
+            offsets,
+            vectors: windows.concat(),
+        };
+        Ok(offsets.into_iter().zip(windows).map(tokens).collect())
+    }
+}
