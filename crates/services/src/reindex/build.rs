@@ -166,10 +166,13 @@ impl Build {
         let of = (&store, &file, row.revision);
         let number = generation.generation;
         let mut tx = self.records.begin().await?;
-        if !self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await? {
-            return Ok(());
-        }
+        let stored = self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await?;
+        let Some(replaced) = stored else { return Ok(()) };
         tx.commit().await.or_internal("committing a document")?;
+        if replaced {
+            // What an interrupted build left in the index.
+            self.projection.wake();
+        }
         self.projection.push_generation(scope, &store, &file, generation).await?;
         self.records.mark_built(scope, of, number, cut.bytes).await?;
         metrics::counter!("cairn_reindex_files_total").increment(1);
