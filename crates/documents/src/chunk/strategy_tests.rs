@@ -168,9 +168,10 @@ proptest! {
         whole(&document, &parents)?;
         for piece in &made.pieces {
             let parent = piece.parent.and_then(|parent| made.parents.get(parent));
-            prop_assert!(parent.is_some_and(|parent| {
+            let within = parent.is_some_and(|parent| {
                 parent.char_start <= piece.chunk.char_start && piece.chunk.char_end <= parent.char_end
-            }));
+            });
+            prop_assert!(within);
         }
     }
 
