@@ -12,30 +12,31 @@ from openai import OpenAI
 
 from cairn_server import Server, binary
 
+# Each with a question of other words, and with one word of another document.
 PLACES = {
     "keeper.md": (
         "The last keeper of the Orrin tower was Ida Thorvald. She left the tower in the spring of 1989.",
-        "Which woman looked after the old lighthouse at the end?",
+        "Which woman looked after the old lighthouse at the end, before winter?",
     ),
     "ferry.md": (
         "Ferries cross the Lune strait every two hours in summer and twice a day in winter.",
-        "How often do boats travel over the water?",
+        "How often do boats travel over the water in a month?",
     ),
     "bakery.md": (
         "The bakery on Mill Lane sells rye bread, cinnamon rolls and almond cake from six in the morning.",
-        "Where can somebody buy pastries early?",
+        "Where can somebody buy pastries early, before school?",
     ),
     "clinic.md": (
         "The clinic vaccinates children against measles on the first Tuesday of each month.",
-        "When do kids get their shots from the doctor?",
+        "When do kids get their shots from the village doctor?",
     ),
     "school.md": (
         "Pupils at the village school learn the violin and the flute in their third year.",
-        "Which musical instruments are taught to young students?",
+        "Which musical instruments are taught to young students in spring?",
     ),
     "goats.md": (
         "Goats graze on the northern cliffs and are milked at dawn to make a hard white cheese.",
-        "Which farm animals give dairy products here?",
+        "Which farm animals give dairy products on the lane?",
     ),
 }
 
@@ -81,7 +82,7 @@ def test_a_script_learns_from_the_exit_status_that_it_got_worse(server, store, q
     assert again.returncode == 0, again.stdout + again.stderr
     assert "NDCG@10" in again.stdout
 
-    # The same name, and a search that finds no paraphrase.
+    # The same name, and a search by words alone, which the foreign words mislead.
     words = tmp_path / "words.json"
     words.write_text(json.dumps([{"name": "default", "dense_weight": 0}]), encoding="utf-8")
     worse = evaluate(server, "--questions", str(questions), "--configurations", str(words))

@@ -120,8 +120,9 @@ def test_kills_in_the_middle_of_runs_lose_and_double_nothing(server: Server, fol
     client = stock_client(server)
     for number in (0, 1, 3, 7):
         word = token(number)
-        found = client.vector_stores.search(store, query=f"token {word}", max_num_results=20)
-        assert word not in found.to_json(), f"{word} is of an older version or of a deleted file"
+        found = client.vector_stores.search(store, query=f"token {word}", max_num_results=20).data
+        told = "".join(part.text for hit in found for part in hit.content)
+        assert word not in told, f"{word} is of an older version or of a deleted file"
 
     # A run after that has nothing to do.
     server.call("POST", asked, json={})

@@ -350,9 +350,13 @@ impl Repository {
             let branch = self.config.branch.as_deref().unwrap_or("HEAD");
             let what = format!("branch '{branch}' of the repository '{url}'");
             Error::not_found(what).with_param("branch")
+        } else if has(&["not our ref"]) {
+            Error::not_found(format!("a file of this version in the repository '{url}'"))
         } else if has(&[
             "Authentication failed",
             "could not read Username",
+            "could not read Password",
+            "unable to get password",
             "returned error: 401",
             "returned error: 403",
         ]) {

@@ -7,7 +7,8 @@
 //!    one answers from memory when its sources are silent.
 //! 3. Let the model write from the numbered passages, or, without a model, quote
 //!    the best sentences.
-//! 4. Tie every sentence to the words that support it, or mark it as unsupported.
+//! 4. Tie every sentence to the words that support it, or mark it as unsupported. Where
+//!    nothing of what the model wrote is supported, the best sentences are quoted after it.
 //!
 //! What stands between documents, model and reader is in [`guarded`]; how an answer came
 //! about is told by [`provenance`], and found out again by [`replay`].
@@ -15,6 +16,7 @@
 mod asked;
 mod cite;
 mod confidence;
+mod draft;
 mod evidence;
 mod extract;
 mod guarded;
@@ -31,7 +33,7 @@ use std::time::Instant;
 
 use async_stream::try_stream;
 use cairn_guard::canary::Canary;
-use cairn_guard::links::{Allowed, Hosts, Stripped};
+use cairn_guard::links::{Hosts, Stripped};
 use cairn_kernel::{Id, Result, Scope};
 use cairn_search::Analyzer;
 use cairn_serving::chat::{ChatEvent, ChatRequest, ChatStream, ChatUsage};
@@ -51,8 +53,9 @@ use crate::chat::Inference;
 use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve, Took};
 use asked::Kind;
-use guarded::{LEAKED, Outlet, WITHHELD};
-use provenance::{ModelUsed, PassageUsed, PromptUsed, RetrievalUsed, SamplingUsed};
+use draft::Draft;
+use guarded::Outlet;
+use provenance::{ModelUsed, PassageUsed, RetrievalUsed, SamplingUsed};
 use reading::Reading;
 use subject::Subject;
 
@@ -312,6 +315,8 @@ impl Answers {
                 if draft.answer.text.trim().is_empty() {
                     draft.extract(about.kind, &shown, &reading, &allowed);
                     yield Step::Text(draft.answer.text.clone());
+                } else if draft.is_unfounded() {
+                    yield Step::Text(draft.quote(about.kind, &shown, &reading, &allowed));
                 }
             } else {
                 draft.answer.passages = guarded::screen(&shown).shown;
@@ -491,94 +496,5 @@ fn write(mut events: ChatStream, outlet: Outlet) -> impl Stream<Item = Result<Pi
                 | ChatEvent::ToolArguments { .. } => {}
             }
         }
-    }
-}
-
-/// An answer in the making.
-struct Draft {
-    answer: Answer,
-}
-
-impl Draft {
-    fn new(confidence: Confidence, took: Took) -> Self {
-        Self {
-            answer: Answer {
-                text: String::new(),
-                citations: Vec::new(),
-                unsupported: Vec::new(),
-                refused: None,
-                mode: Mode::Extractive,
-                confidence,
-                model_sha256: None,
-                index_position: 0,
-                search_ms: 0.0,
-                took,
-                write_ms: 0.0,
-                cut_off: false,
-                input_tokens: 0,
-                cached_tokens: 0,
-                output_tokens: 0,
-                passages: Vec::new(),
-                stripped: Vec::new(),
-                provenance: Provenance::default(),
-            },
-        }
-    }
-
-    fn refuse(&mut self, reason: String) {
-        prompt::SILENT.clone_into(&mut self.answer.text);
-        self.answer.refused = Some(reason);
-    }
-
-    /// Notes what the writer is given.
-    fn put(
-        &mut self,
-        prompt: &prompt::Prompt,
-        shown: Vec<ShownPassage>,
-        instructions: Option<&str>,
-        canary: &Canary,
-    ) {
-        let used = PromptUsed::grounded(prompt, &shown, instructions, canary.text());
-        self.answer.provenance.prompt = Some(used);
-        self.answer.passages = shown;
-    }
-
-    /// Takes back an answer that gives the system prompt away. Returns what is left to be
-    /// shown: what was shown before is not the answer.
-    fn withhold(&mut self) -> String {
-        let begun = !self.answer.text.is_empty();
-        WITHHELD.clone_into(&mut self.answer.text);
-        self.answer.refused = Some(LEAKED.to_owned());
-        self.answer.mode = Mode::Generative;
-        if begun { format!("\n\n{WITHHELD}") } else { WITHHELD.to_owned() }
-    }
-
-    fn extract(&mut self, kind: Kind, shown: &[Passage], reading: &Reading, allowed: &Allowed) {
-        let (text, mut citations) = extract::extract(kind, shown, reading);
-        let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
-        self.answer.stripped = stripped;
-        if text.is_empty() {
-            self.refuse("no sentence of the nearest passages answers the question".to_owned());
-            return;
-        }
-        self.answer.text = text;
-        self.answer.citations = citations;
-        self.answer.unsupported.clear();
-        self.answer.mode = Mode::Extractive;
-    }
-
-    /// What the model wrote is complete, and cited like this.
-    fn written(&mut self, end: &End, cited: (Vec<Citation>, Vec<Unsupported>)) {
-        let answer = &mut self.answer;
-        answer.mode = Mode::Generative;
-        answer.cut_off = end.cut_off;
-        answer.input_tokens = end.usage.prompt_tokens;
-        answer.cached_tokens = end.usage.cached_tokens;
-        answer.output_tokens = end.usage.completion_tokens;
-        if prompt::says_silent(&answer.text) {
-            answer.refused = Some("the model found no answer in the nearest passages".to_owned());
-            return;
-        }
-        (answer.citations, answer.unsupported) = cited;
     }
 }

@@ -137,7 +137,8 @@ async fn an_item_answers_by_one_file_and_says_what_became_of_the_other() -> Resu
     assert_eq!(item(&records, &scope, &id).await?.state, "pending");
     assert_eq!(records.items_being_read(&scope, &id).await?, 1);
     let mut tx = records.begin().await?;
-    records.settle_file(&mut tx, &scope, (&store, &first, 1), Ok(1)).await?;
+    let revision = records.store_file(&scope, &store, &first).await?.revision;
+    records.settle_file(&mut tx, &scope, (&store, &first, revision), Ok(1)).await?;
     let pending = records.item_of_pending(&mut tx, &scope, &store, &first).await?;
     let pending = pending.ok_or_else(|| Error::not_found("the pending item"))?;
     assert_eq!(pending.file_id, None);

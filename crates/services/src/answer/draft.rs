@@ -1,0 +1,138 @@
+//! An answer in the making.
+
+use cairn_guard::canary::Canary;
+use cairn_guard::links::Allowed;
+
+use super::asked::Kind;
+use super::cite::{Citation, Unsupported};
+use super::guarded::{self, LEAKED, ShownPassage, WITHHELD};
+use super::provenance::{PromptUsed, Provenance};
+use super::reading::Reading;
+use super::{Answer, Confidence, End, Mode, extract, prompt};
+use crate::retrieve::{Passage, Took};
+
+/// An answer in the making.
+pub(super) struct Draft {
+    pub(super) answer: Answer,
+}
+
+impl Draft {
+    pub(super) fn new(confidence: Confidence, took: Took) -> Self {
+        Self {
+            answer: Answer {
+                text: String::new(),
+                citations: Vec::new(),
+                unsupported: Vec::new(),
+                refused: None,
+                mode: Mode::Extractive,
+                confidence,
+                model_sha256: None,
+                index_position: 0,
+                search_ms: 0.0,
+                took,
+                write_ms: 0.0,
+                cut_off: false,
+                input_tokens: 0,
+                cached_tokens: 0,
+                output_tokens: 0,
+                passages: Vec::new(),
+                stripped: Vec::new(),
+                provenance: Provenance::default(),
+            },
+        }
+    }
+
+    pub(super) fn refuse(&mut self, reason: String) {
+        prompt::SILENT.clone_into(&mut self.answer.text);
+        self.answer.refused = Some(reason);
+    }
+
+    /// Notes what the writer is given.
+    pub(super) fn put(
+        &mut self,
+        prompt: &prompt::Prompt,
+        shown: Vec<ShownPassage>,
+        instructions: Option<&str>,
+        canary: &Canary,
+    ) {
+        let used = PromptUsed::grounded(prompt, &shown, instructions, canary.text());
+        self.answer.provenance.prompt = Some(used);
+        self.answer.passages = shown;
+    }
+
+    /// Takes back an answer that gives the system prompt away. Returns what is left to be
+    /// shown: what was shown before is not the answer.
+    pub(super) fn withhold(&mut self) -> String {
+        let begun = !self.answer.text.is_empty();
+        WITHHELD.clone_into(&mut self.answer.text);
+        self.answer.refused = Some(LEAKED.to_owned());
+        self.answer.mode = Mode::Generative;
+        if begun { format!("\n\n{WITHHELD}") } else { WITHHELD.to_owned() }
+    }
+
+    pub(super) fn extract(
+        &mut self,
+        kind: Kind,
+        shown: &[Passage],
+        reading: &Reading,
+        allowed: &Allowed,
+    ) {
+        let (text, mut citations) = extract::extract(kind, shown, reading);
+        let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
+        self.answer.stripped = stripped;
+        if text.is_empty() {
+            self.refuse("no sentence of the nearest passages answers the question".to_owned());
+            return;
+        }
+        self.answer.text = text;
+        self.answer.citations = citations;
+        self.answer.unsupported.clear();
+        self.answer.mode = Mode::Extractive;
+    }
+
+    /// Whether the model wrote something of which no passage supports anything.
+    pub(super) fn is_unfounded(&self) -> bool {
+        let answer = &self.answer;
+        answer.refused.is_none() && answer.citations.is_empty() && !answer.unsupported.is_empty()
+    }
+
+    /// Adds what the passages say, with citations. Returns what was added.
+    pub(super) fn quote(
+        &mut self,
+        kind: Kind,
+        shown: &[Passage],
+        reading: &Reading,
+        allowed: &Allowed,
+    ) -> String {
+        let (text, mut citations) = extract::extract(kind, shown, reading);
+        let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
+        if text.is_empty() {
+            return text;
+        }
+        let text = format!("\n\n{text}");
+        let before = self.answer.text.chars().count() + 2;
+        for citation in &mut citations {
+            citation.sentence_start += before;
+            citation.sentence_end += before;
+        }
+        self.answer.text.push_str(&text);
+        self.answer.citations = citations;
+        self.answer.stripped.extend(stripped);
+        text
+    }
+
+    /// What the model wrote is complete, and cited like this.
+    pub(super) fn written(&mut self, end: &End, cited: (Vec<Citation>, Vec<Unsupported>)) {
+        let answer = &mut self.answer;
+        answer.mode = Mode::Generative;
+        answer.cut_off = end.cut_off;
+        answer.input_tokens = end.usage.prompt_tokens;
+        answer.cached_tokens = end.usage.cached_tokens;
+        answer.output_tokens = end.usage.completion_tokens;
+        if prompt::says_silent(&answer.text) {
+            answer.refused = Some("the model found no answer in the nearest passages".to_owned());
+            return;
+        }
+        (answer.citations, answer.unsupported) = cited;
+    }
+}
