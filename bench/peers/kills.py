@@ -292,9 +292,7 @@ class Client(threading.Thread):
         if not (stores := self.journal.sure_stores()):
             return
         store = self.draw.choice(stores)
-        if self.call(
-            "DELETE", f"/v1/vector_stores/{store}", lambda: self.journal.stores.update({store: {True, False}})
-        ):
+        if self.call("DELETE", f"/v1/vector_stores/{store}", lambda: self.journal.store_in_doubt(store)):
             self.journal.store_deleted(store)
 
     def look_back(self) -> None:

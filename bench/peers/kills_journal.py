@@ -97,6 +97,13 @@ class Journal:
         self.gone_tokens.add(file.token)
         del self.files[file.id]
 
+    def store_in_doubt(self, store: str) -> None:
+        """The store may be gone, and with it what is attached to it."""
+        self.stores[store] = {True, False}
+        for file in self.files.values():
+            if held := file.stores.get(store):
+                held.there = held.there | {False}
+
     def store_deleted(self, store: str) -> None:
         """The store is gone with all that was attached to it."""
         del self.stores[store]
