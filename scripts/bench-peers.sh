@@ -7,6 +7,7 @@
 #   scripts/bench-peers.sh documents [DATA]     markitdown and pdftotext
 #   scripts/bench-peers.sh bm25|vectors         bm25s; Chroma, LanceDB and faiss
 #   scripts/bench-peers.sh confidence QED...    the decision to refuse, fitted and measured
+#   scripts/bench-peers.sh ranges               the table by which embeddings are computed in integers
 #   scripts/bench-peers.sh chaos|kills|memory|mutated|rollout [ARGUMENT]   what a server must survive
 #
 # The peers live in a Python environment of their own, made at the first run.
@@ -14,7 +15,7 @@
 cd "$ROOT"
 
 what=${1:-}
-[ -f "bench/peers/$what.py" ] || fail "usage: scripts/bench-peers.sh llm|structured|tensor|documents|bm25|vectors|confidence|chaos|kills|memory|mutated|rollout [ARGUMENT]"
+[ -f "bench/peers/$what.py" ] || fail "usage: scripts/bench-peers.sh llm|structured|tensor|documents|bm25|vectors|confidence|ranges|chaos|kills|memory|mutated|rollout [ARGUMENT]"
 if [ "$what" = tensor ] && ! command -v wrk >/dev/null; then
     fail "wrk is missing. Install it with: apt-get update && apt-get install -y wrk"
 fi

@@ -82,14 +82,15 @@ fn decode() -> Result<()> {
 fn embedding() -> Result<()> {
     let report = embed::run(300, 3)?;
     println!(
-        "embedding, {} texts of {} tokens, {} threads: {:.0} tok/s, bare rten {:.0} tok/s, ratio {:.3}; \
-         a query takes {:.1} ms alone and {:.1} ms beside bulk work",
+        "embedding, {} texts of {} tokens, {} threads: {:.0} tok/s, bare rten {:.0} tok/s, ratio {:.3} \
+         (in floats {:.0} tok/s); a query takes {:.1} ms alone and {:.1} ms beside bulk work",
         report.texts,
         report.tokens,
         report.threads,
         report.embedder_tokens_per_second,
         report.bare_tokens_per_second,
         report.ratio,
+        report.bare_floats_tokens_per_second,
         report.query_ms,
         report.query_under_bulk_ms
     );

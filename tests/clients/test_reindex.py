@@ -6,8 +6,10 @@ SOAK=1 takes 600 documents instead of 120.
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import os
 import pathlib
+import subprocess
 import threading
 import time
 
@@ -16,11 +18,17 @@ import pytest
 from openai import OpenAI
 
 import encoder_gguf
-from cairn_server import CACHE
+from cairn_server import CACHE, binary
 
 MODELS = pathlib.Path(os.environ.get("CAIRN_MODELS_DIR", CACHE / "models"))
 DOCUMENTS = 600 if os.environ.get("SOAK") == "1" else 120
 KEEPER = "The keeper wrote it into the book and went on with the round of the station. "
+
+
+def command(server, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `cairn stores` does at this server."""
+    words = [str(binary()), "stores", *arguments, "--url", server.url, "--key", server.key]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
 
 
 def planted(number: int) -> str:
@@ -244,3 +252,22 @@ def test_a_model_that_makes_scores_makes_no_vectors(server):
     wish = {"name": "scores", "cairn": {"embedding_model": "scores"}}
     refused = server.call("POST", "/v1/vector_stores", expect=400, json=wish).json()["error"]
     assert refused["param"] == "embedding_model"
+
+
+def test_the_command_line_does_what_the_api_does(server):
+    store, _ = library(server, 2)
+    listed = json.loads(command(server, "list", "--json").stdout)
+    assert store in [row["id"] for row in listed]
+    ranking = f"/cairn/v1/vector_stores/{store}/ranking"
+    set_ = command(server, "ranking", store, "--dense-weight", "0.25", "--json")
+    assert set_.returncode == 0, set_.stderr
+    assert json.loads(set_.stdout) == server.call("GET", ranking).json()
+    assert json.loads(set_.stdout)["ranking"]["dense_weight"] == 0.25
+    assert "choice        default" in command(server, "ranking", store, "--reset").stdout
+    done = command(server, "reindex", store, "--chunker", "structure", "--max-tokens", "120", "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    held = json.loads(done.stdout)
+    assert (held["status"], held["active"]["chunking"]["max_tokens"]) == ("completed", 120)
+    assert "structure" in command(server, "reindex", store, "--status").stdout
+    wrong = command(server, "reindex", store, "--max-tokens", "120")
+    assert wrong.returncode != 0 and "--chunker" in wrong.stderr

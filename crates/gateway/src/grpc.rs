@@ -7,7 +7,7 @@ mod attend;
 mod convert;
 mod proto;
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use cairn_kernel::{Kind, Result, ResultExt as _, Shutdown};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -43,6 +43,7 @@ pub async fn serve_grpc(listener: TcpListener, app: App, shutdown: Shutdown) -> 
     let routes = Routes::new(service)
         .into_axum_router()
         .layer(from_fn_with_state(door, attend::knock))
+        .layer(from_fn(attend::hasten))
         .layer(CatchPanicLayer::custom(attend::panicked));
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tonic::transport::Server::builder()

@@ -11,6 +11,7 @@ mod predict;
 mod replay;
 mod search;
 mod sources;
+mod stores;
 mod train;
 mod upkeep;
 mod walk;
@@ -82,6 +83,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Outcome> {
         Command::Predict(predict) => predict::run(&context.client()?, &predict).await,
         Command::Models(models) => Box::pin(models::run(&context, models)).await,
         Command::Keys(keys) => keys::run(&context.client()?, keys).await,
+        Command::Stores(stores) => stores::run(&context.client()?, stores).await,
         Command::Sources(sources) => sources::run(&context.client()?, sources).await,
         Command::Erase(erase) => upkeep::erase(&context.client()?, &erase).await,
         Command::Verify(verify) => upkeep::verify(&context.client()?, &verify).await,

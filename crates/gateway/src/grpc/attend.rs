@@ -1,7 +1,7 @@
 //! What happens to every call: an id, admission, authentication, a deadline, a count.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::middleware::Next;
@@ -36,6 +36,10 @@ pub(super) struct Call {
     pub(super) sticky: Option<String>,
 }
 
+/// How much before the client's deadline a call ends: at the deadline itself tonic would end
+/// it, and calls it cancelled; no answer of that moment reaches the client in time anyway.
+const EARLY: Duration = Duration::from_millis(2);
+
 /// The methods that everyone may call.
 const OPEN: [&str; 3] = ["/ServerLive", "/ServerReady", "/ServerMetadata"];
 
@@ -55,6 +59,39 @@ pub(super) async fn knock(
         }
     }
     next.run(request).await
+}
+
+/// Ends a call at the client's deadline, if it set one, and drops what runs for it.
+pub(super) async fn hasten(
+    request: axum::extract::Request,
+    next: Next,
+) -> axum::response::Response {
+    let headers = request.headers();
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    let (wanted, id) = (header("grpc-timeout").and_then(timeout), request_id(header(REQUEST_ID)));
+    let Some(deadline) = wanted else { return next.run(request).await };
+    let work = tokio::time::timeout(deadline.saturating_sub(EARLY), next.run(request));
+    work.await.unwrap_or_else(|_| {
+        let late = format!("no answer within the client's deadline of {deadline:?}");
+        refusal(&id, &Error::new(Kind::Timeout, late)).into_http()
+    })
+}
+
+/// The duration of a `grpc-timeout` header: up to eight digits and a unit.
+/// Source: gRPC over HTTP/2, "Requests".
+fn timeout(header: &str) -> Option<Duration> {
+    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
+    let plain = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let amount: u64 = plain.then(|| digits.parse().ok())??;
+    Some(match unit {
+        "H" => Duration::from_secs(amount * 3_600),
+        "M" => Duration::from_secs(amount * 60),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return None,
+    })
 }
 
 /// A panic becomes this call's failure.
@@ -166,7 +203,6 @@ impl Door {
             let full = "too many requests at once; try again in a second";
             return Err(Error::new(Kind::Exhausted, full));
         };
-        // A deadline of the client's own ends the call in tonic, and what runs is dropped.
         tokio::time::timeout(self.app.deadline, work).await.unwrap_or_else(|_| {
             let late = format!("no answer within {} s", self.app.deadline.as_secs());
             Err(Error::new(Kind::Timeout, late))
@@ -195,5 +231,20 @@ fn refusal(id: &str, failure: &Error) -> Status {
 fn stamp(metadata: &mut MetadataMap, id: &str) {
     if let Ok(value) = MetadataValue::try_from(id) {
         metadata.insert(REQUEST_ID, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_are_read_in_every_unit_and_others_are_none() {
+        let read = ["2H", "3M", "4S", "5m", "6u", "7n", "99999999m"].map(timeout);
+        let seconds = [7_200.0, 180.0, 4.0, 0.005, 6e-6, 7e-9, 99_999.999];
+        assert_eq!(read, seconds.map(|s| Some(Duration::from_secs_f64(s))));
+        for other in ["", "m", "5", "5x", "-5m", "+5m", "123456789S", "5µ"] {
+            assert_eq!(timeout(other), None, "{other}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! An answer in the making.
 
 use cairn_guard::canary::Canary;
-use cairn_guard::links::Allowed;
+use cairn_guard::links::{Allowed, Stripped};
 
 use super::asked::Kind;
 use super::cite::{Citation, Unsupported};
@@ -10,6 +10,25 @@ use super::provenance::{PromptUsed, Provenance};
 use super::reading::Reading;
 use super::{Answer, Confidence, End, Mode, extract, prompt};
 use crate::retrieve::{Passage, Took};
+
+/// What the passages themselves say.
+pub(super) struct Quotes {
+    text: String,
+    citations: Vec<Citation>,
+    stripped: Vec<Stripped>,
+}
+
+/// The sentences of `shown` that answer best, without the links that are not `allowed`.
+pub(super) fn quotes(
+    kind: Kind,
+    shown: &[Passage],
+    reading: &Reading,
+    allowed: &Allowed,
+) -> Quotes {
+    let (text, mut citations) = extract::extract(kind, shown, reading);
+    let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
+    Quotes { text, citations, stripped }
+}
 
 /// An answer in the making.
 pub(super) struct Draft {
@@ -70,22 +89,15 @@ impl Draft {
         if begun { format!("\n\n{WITHHELD}") } else { WITHHELD.to_owned() }
     }
 
-    pub(super) fn extract(
-        &mut self,
-        kind: Kind,
-        shown: &[Passage],
-        reading: &Reading,
-        allowed: &Allowed,
-    ) {
-        let (text, mut citations) = extract::extract(kind, shown, reading);
-        let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
-        self.answer.stripped = stripped;
-        if text.is_empty() {
+    /// Answers with `quotes`, and refuses where there are none.
+    pub(super) fn extract(&mut self, quotes: Quotes) {
+        self.answer.stripped = quotes.stripped;
+        if quotes.text.is_empty() {
             self.refuse("no sentence of the nearest passages answers the question".to_owned());
             return;
         }
-        self.answer.text = text;
-        self.answer.citations = citations;
+        self.answer.text = quotes.text;
+        self.answer.citations = quotes.citations;
         self.answer.unsupported.clear();
         self.answer.mode = Mode::Extractive;
     }
@@ -96,16 +108,9 @@ impl Draft {
         answer.refused.is_none() && answer.citations.is_empty() && !answer.unsupported.is_empty()
     }
 
-    /// Adds what the passages say, with citations. Returns what was added.
-    pub(super) fn quote(
-        &mut self,
-        kind: Kind,
-        shown: &[Passage],
-        reading: &Reading,
-        allowed: &Allowed,
-    ) -> String {
-        let (text, mut citations) = extract::extract(kind, shown, reading);
-        let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
+    /// Adds `quotes` after what the model wrote. Returns what was added.
+    pub(super) fn append(&mut self, quotes: Quotes) -> String {
+        let Quotes { text, mut citations, stripped } = quotes;
         if text.is_empty() {
             return text;
         }

@@ -53,7 +53,7 @@ use crate::chat::Inference;
 use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve, Took};
 use asked::Kind;
-use draft::Draft;
+use draft::{Draft, quotes};
 use guarded::Outlet;
 use provenance::{ModelUsed, PassageUsed, RetrievalUsed, SamplingUsed};
 use reading::Reading;
@@ -177,14 +177,8 @@ pub struct Answers {
 struct Search {
     analyzer: Analyzer,
     about: About,
-    /// Whether the passages can answer.
-    confidence: Confidence,
     /// The passages, best first.
     found: Vec<Passage>,
-    /// Those of them that an answer is made from.
-    shown: Vec<Passage>,
-    /// The shown ones, compared with the question token by token.
-    reading: Reading,
     took: Took,
 }
 
@@ -225,12 +219,28 @@ impl Answers {
         let about = self.about(scope, &analyzer, (search, question), &gathered.passages).await?;
         evidence::rerank(&analyzer, &about.subject, &mut gathered.passages);
         let searched = self.retrieve.finish(scope, search, gathered).await?;
-        let (found, took) = (searched.passages, searched.took);
-        let shown = prompt::distinct(&found, SHOWN);
-        let asked = (about.text.as_str(), &about.subject);
-        let reading = Reading::of(&self.retrieve, &analyzer, asked.0, asked.1, &shown).await?;
-        let confidence = Confidence::of(&analyzer, asked, &found, &reading, about.chunks);
-        Ok(Search { analyzer, about, confidence, found, shown, reading, took })
+        Ok(Search { analyzer, about, found: searched.passages, took: searched.took })
+    }
+
+    /// What `question` asks, by the wording that `found` covers best.
+    async fn about(
+        &self,
+        scope: &Scope,
+        analyzer: &Analyzer,
+        (search, question): (&Request, &str),
+        found: &[Passage],
+    ) -> Result<About> {
+        // The last wording has the words of all others.
+        let words = search.queries.last().map_or(question, String::as_str);
+        let held =
+            self.retrieve.frequencies(scope, &search.stores, search.filter.as_ref(), words).await?;
+        let subject = |text: &str| (text.to_owned(), Subject::new(analyzer, text, &held));
+        let wordings: Vec<(String, Subject)> =
+            search.queries.iter().map(|wording| subject(wording)).collect();
+        let clearest = confidence::clearest(analyzer, &wordings, found).cloned();
+        let (text, subject) = clearest.unwrap_or_else(|| subject(question));
+        let kind = Kind::of(analyzer.language(), question);
+        Ok(About { text, subject, kind, chunks: held.points })
     }
 
     /// Answers a question with this canary in the system prompt.
@@ -251,8 +261,12 @@ impl Answers {
             let writer = this.inference.writer(&scope, &target).await?;
             yield Step::Searching;
             let searching = Instant::now();
-            let Search { analyzer, about, confidence, found, shown, reading, took } =
+            let Search { analyzer, about, found, took } =
                 this.search(&scope, &question.search, &question.text).await?;
+            let shown = prompt::distinct(&found, SHOWN);
+            let asked = (about.text.as_str(), &about.subject);
+            let reading = Reading::of(&this.retrieve, &analyzer, asked.0, asked.1, &shown).await?;
+            let confidence = Confidence::of(&analyzer, asked, &found, &reading, about.chunks);
             let mut draft = Draft::new(confidence, took);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
@@ -313,14 +327,14 @@ impl Answers {
                 }
                 // A model that has nothing to say does not keep the documents from it.
                 if draft.answer.text.trim().is_empty() {
-                    draft.extract(about.kind, &shown, &reading, &allowed);
+                    draft.extract(quotes(about.kind, &shown, &reading, &allowed));
                     yield Step::Text(draft.answer.text.clone());
                 } else if draft.is_unfounded() {
-                    yield Step::Text(draft.quote(about.kind, &shown, &reading, &allowed));
+                    yield Step::Text(draft.append(quotes(about.kind, &shown, &reading, &allowed)));
                 }
             } else {
                 draft.answer.passages = guarded::screen(&shown).shown;
-                draft.extract(about.kind, &shown, &reading, &allowed);
+                draft.extract(quotes(about.kind, &shown, &reading, &allowed));
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);
@@ -366,29 +380,6 @@ fn begun(question: &Question, index_position: i64, embedding: ModelUsed) -> Prov
         embedding: Some(embedding),
         retrieval: Some(RetrievalUsed::of(&question.text, &question.search)),
         ..Provenance::default()
-    }
-}
-
-impl Answers {
-    /// What `question` asks, by the wording that `found` covers best.
-    async fn about(
-        &self,
-        scope: &Scope,
-        analyzer: &Analyzer,
-        (search, question): (&Request, &str),
-        found: &[Passage],
-    ) -> Result<About> {
-        // The last wording has the words of all others.
-        let words = search.queries.last().map_or(question, String::as_str);
-        let held =
-            self.retrieve.frequencies(scope, &search.stores, search.filter.as_ref(), words).await?;
-        let subject = |text: &str| (text.to_owned(), Subject::new(analyzer, text, &held));
-        let wordings: Vec<(String, Subject)> =
-            search.queries.iter().map(|wording| subject(wording)).collect();
-        let clearest = confidence::clearest(analyzer, &wordings, found).cloned();
-        let (text, subject) = clearest.unwrap_or_else(|| subject(question));
-        let kind = Kind::of(analyzer.language(), question);
-        Ok(About { text, subject, kind, chunks: held.points })
     }
 }
 

@@ -7,7 +7,7 @@ use cairn_kernel::{Id, Result, ResultExt, Scope};
 use cairn_search::{Filter, Frequencies};
 use cairn_serving::embed::{DIMENSIONS, Embedder, Priority};
 
-use super::{Retrieve, access};
+use super::Retrieve;
 
 /// The tokens of a text with their vectors, in reading order.
 #[derive(Clone, Debug, Default)]
@@ -49,11 +49,7 @@ impl Retrieve {
         filter: Option<&Filter>,
         text: &str,
     ) -> Result<Frequencies> {
-        let filter = if self.records.has_access_lists(scope).await? {
-            Some(access::narrow(scope, filter.cloned()))
-        } else {
-            filter.cloned()
-        };
+        let filter = self.readable(scope, filter.cloned()).await?;
         let mut found = Frequencies::default();
         for store in stores {
             let Some(name) = self.records.active_index(store).await? else { continue };

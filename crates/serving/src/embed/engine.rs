@@ -7,6 +7,7 @@ use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value};
 use rten_tensor::{Layout as _, NdTensor};
 
+use super::integers::in_integers;
 use super::text::missing;
 use crate::onnx::guarded;
 
@@ -27,7 +28,7 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Loads the model file.
+    /// Loads the model file, with its large products in integers where that is faster.
     ///
     /// # Errors
     /// `Unavailable` when the file is absent, `Unprocessable` when it is not this model.
@@ -35,15 +36,22 @@ impl Engine {
         if !path.is_file() {
             return Err(missing(path));
         }
-        let damaged = |cause: String| {
+        let loaded = std::fs::read(path).map_err(|cause| cause.to_string()).and_then(|file| {
+            let file = in_integers(&file).unwrap_or(file);
+            guarded("loading the embedding model", || Self::of(file)).map_err(|e| e.to_string())?
+        });
+        loaded.map_err(|cause| {
             let message = format!("the embedding model {} cannot be used: {cause}", path.display());
             Error::new(Kind::Unprocessable, message)
-        };
+        })
+    }
+
+    /// The model of these bytes, as they are.
+    pub(super) fn of(file: Vec<u8>) -> std::result::Result<Self, String> {
         let mut options = ModelOptions::with_all_ops();
         options.prepack_weights(true);
-        let model = guarded("loading the embedding model", || options.load_file(path))?
-            .map_err(|cause| damaged(cause.to_string()))?;
-        let node = |name: &str| model.node_id(name).map_err(|cause| damaged(cause.to_string()));
+        let model = options.load(file).map_err(|cause| cause.to_string())?;
+        let node = |name: &str| model.node_id(name).map_err(|cause| cause.to_string());
         let inputs = [node("input_ids")?, node("attention_mask")?, node("token_type_ids")?];
         let output = node("last_hidden_state")?;
         Ok(Self { model, inputs, output })

@@ -13,6 +13,7 @@
 mod batch;
 mod embedder;
 mod engine;
+mod integers;
 mod queue;
 mod text;
 mod worker;
@@ -21,6 +22,7 @@ pub use batch::{BATCH_TOKENS, Batch, Batcher};
 pub(crate) use embedder::own_tokens;
 pub use embedder::{EmbedConfig, Embedder, Embeddings, Priority, TokenVectors};
 pub use engine::DIMENSIONS;
+pub use integers::in_integers;
 pub use text::{MAX_TOKENS, TextTokenizer};
 
 #[cfg(test)]

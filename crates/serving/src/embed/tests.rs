@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use cairn_kernel::Kind;
 
+use super::engine::Engine;
 use super::*;
 use crate::models::{EMBEDDING, EMBEDDING_TOKENIZER, ModelStore};
 
@@ -47,15 +48,69 @@ async fn paraphrases_are_nearer_than_strangers() {
     assert_eq!(embeddings.tokens[3], 2);
 }
 
+/// The vector of one text by `engine`: the mean over its tokens, of length 1.
+fn vector(engine: &Engine, text: &str, beside: Option<&str>) -> Vec<f32> {
+    let tokenizer = TextTokenizer::load(&config().tokenizer).unwrap();
+    let windows = |text: &str| tokenizer.windows(text).unwrap().remove(0);
+    let ids: Vec<Vec<i32>> = std::iter::once(text).chain(beside).map(windows).collect();
+    let ids: Vec<&[i32]> = ids.iter().map(Vec::as_slice).collect();
+    let threads = std::sync::Arc::new(rten::ThreadPool::with_num_threads(1));
+    let hidden = engine.run(&ids, &threads).unwrap();
+    let mut sum = vec![0.0; DIMENSIONS];
+    for token in hidden.window(0, ids[0].len()).chunks(DIMENSIONS) {
+        sum.iter_mut().zip(token).for_each(|(sum, x)| *sum += x);
+    }
+    let length = dot(&sum, &sum).sqrt();
+    sum.iter().map(|x| x / length).collect()
+}
+
 /// The first numbers of the vector that ONNX Runtime gives for the same file,
 /// mean-pooled and normalised.
-#[tokio::test(flavor = "multi_thread")]
-async fn vectors_are_those_of_the_reference_runtime() {
-    let vector = embedder().embed_query("The quick brown fox jumps over the lazy dog.").await;
-    let vector = vector.unwrap();
+#[test]
+fn vectors_are_those_of_the_reference_runtime() {
+    let floats = Engine::of(std::fs::read(config().model).unwrap()).unwrap();
+    let vector = vector(&floats, "The quick brown fox jumps over the lazy dog.", None);
     for (have, want) in vector.iter().zip(REFERENCE) {
         assert!((have - want).abs() < 1e-4, "{have} is not {want}");
     }
+}
+
+#[test]
+fn vectors_by_integers_are_nearly_those_by_floats_and_their_own_whatever_is_beside() {
+    let file = std::fs::read(config().model).unwrap();
+    // Where the processor has no instructions for it, floats it is.
+    let Some(integers) = in_integers(&file) else { return };
+    let (integers, floats) = (Engine::of(integers).unwrap(), Engine::of(file).unwrap());
+    let long = "The harbour was frozen over for the whole of January, and no ship came. ".repeat(9);
+    let texts = [
+        "what is the lift of a slender wing",
+        "who?",
+        "",
+        "Wie hoch ist der Turm, und wer hat ihn gebaut?",
+        "\u{6771}\u{4eac}\u{306e}\u{4eba}\u{53e3}\u{306f}",
+        "SELECT count(*) FROM t WHERE a = 1 AND b <> 'x'; -- 1234 5678 !!!",
+        &long,
+    ];
+    let mut sum = 0.0;
+    for text in texts {
+        let by_integers = vector(&integers, text, None);
+        let cosine = dot(&by_integers, &vector(&floats, text, None));
+        assert!(cosine > 0.99, "{cosine} for '{text}'");
+        sum += cosine;
+        let beside = vector(&integers, text, Some(&long));
+        assert!(dot(&by_integers, &beside) > 0.99999, "another for '{text}' beside others");
+    }
+    let mean = sum / texts.len() as f32;
+    assert!(mean > 0.997, "{mean}");
+}
+
+#[test]
+fn another_model_keeps_its_floats() {
+    let other = cairn_onnx::node("MatMul", &["gelu", "w"], &["y"]);
+    let graph = cairn_onnx::GraphProto { node: vec![other], ..Default::default() };
+    let model = cairn_onnx::ModelProto { graph: Some(graph), ..Default::default() };
+    assert!(in_integers(&cairn_onnx::encode(&model)).is_none());
+    assert!(in_integers(b"no model").is_none());
 }
 
 const REFERENCE: [f32; 8] =
