@@ -369,7 +369,8 @@ impl Records {
              WHERE fa.file_id = f.id AND replace(",
         );
         query.push_bind(who.clone()).push(", '|' || fa.principal || '|', '') <> ").push_bind(who);
-        query.push(")) AND c.store_id = ");
+        // Without a bare column here SQLite takes the points, not all chunks of the store.
+        query.push(")) AND (c.store_id || '') = ");
         query.push_bind(store.as_str()).push(" AND c.seq IN (");
         let mut list = query.separated(", ");
         for point in points {
@@ -387,7 +388,8 @@ impl Records {
         let mut dead = Vec::new();
         for some in points.chunks(POINTS_AT_ONCE) {
             let mut query =
-                QueryBuilder::<sqlx::Sqlite>::new("SELECT seq FROM chunks WHERE store_id = ");
+                // As in `live_chunks`: by the points, not by the store.
+                QueryBuilder::<sqlx::Sqlite>::new("SELECT seq FROM chunks WHERE (store_id || '') = ");
             query.push_bind(store.as_str()).push(" AND seq IN (");
             let mut list = query.separated(", ");
             for point in some {
@@ -421,7 +423,7 @@ impl Records {
             let mut query = QueryBuilder::<sqlx::Sqlite>::new(
                 "SELECT seq, file_id, char_start, char_end, text FROM chunks WHERE tenant_id = ",
             );
-            query.push_bind(scope.tenant().as_str()).push(" AND store_id = ");
+            query.push_bind(scope.tenant().as_str()).push(" AND (store_id || '') = ");
             query.push_bind(store.as_str()).push(" AND seq IN (");
             let mut list = query.separated(", ");
             for point in some {

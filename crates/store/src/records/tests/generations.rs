@@ -254,3 +254,34 @@ async fn data_of_a_version_without_generations_is_opened_right() -> Result<()> {
     assert_eq!(records.pending_point_removals(10).await?, [("vs_1".to_owned(), 1)]);
     Ok(())
 }
+
+/// Where two indexes know as many columns SQLite takes either: it went through all chunks of
+/// the store for each file that was written, and for each search that read its hits.
+#[tokio::test]
+async fn a_file_is_found_without_going_through_its_store() -> Result<()> {
+    let dir = tempfile::tempdir().or_internal("a folder")?;
+    let records = Records::open(&dir.path().join("records.db"), Clock::system()).await?;
+    for statement in [
+        "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND generation = $4",
+        "DELETE FROM chunks WHERE tenant_id = $1 AND file_id = $3",
+        "SELECT c.seq FROM chunks c JOIN index_generations g ON g.tenant_id = c.tenant_id \
+         AND g.store_id = c.store_id AND g.generation = c.generation \
+         WHERE c.tenant_id = $1 AND c.file_id = $3 AND ($2 = '' OR c.store_id = $2) \
+         AND ($4 = 0 OR c.generation = $4)",
+    ] {
+        let plan = format!("EXPLAIN QUERY PLAN {statement}");
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(plan))
+            .bind("ten_1")
+            .bind("vs_1")
+            .bind("file-1")
+            .bind(1)
+            .fetch_all(&records.read)
+            .await
+            .or_internal("asking for a plan")?;
+        let found = |(_, _, _, step): &(i64, i64, i64, String)| {
+            step.contains("chunks_of_file (file_id=? AND tenant_id=?")
+        };
+        assert!(steps.iter().any(found), "{statement}: {steps:?}");
+    }
+    Ok(())
+}
