@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import queue
+import re
 import struct
+import time
 
 import grpc
 import numpy
@@ -276,6 +278,12 @@ def test_a_deadline_that_passed_ends_the_call(server, trained, whole, client, he
             client.infer("income", many, headers=headers, client_timeout=seconds)
         assert "DEADLINE_EXCEEDED" in code_of(refused) or "Deadline" in str(refused.value)
     client.infer("income", inputs(server, whole), headers=headers, client_timeout=30)
+    # Calls that were dropped are over, and counted.
+    until = time.monotonic() + 20
+    while "\ncairn_grpc_requests_in_flight 0\n" not in (seen := server.call("GET", "/metrics").text):
+        assert time.monotonic() < until, seen
+        time.sleep(0.05)
+    assert re.search(r'^cairn_grpc_requests_total\{[^}]*code="Cancelled"\} [1-9]', seen, re.MULTILINE)
 
 
 def test_every_answer_has_an_id_and_a_revoked_key_stops_at_once(server, trained, whole, client, stub):

@@ -183,18 +183,11 @@ impl Door {
         id: &str,
         work: impl Future<Output = Result<A>>,
     ) -> Result<A> {
-        let started = Instant::now();
+        let mut counted = Counted::begin(method);
         let span = tracing::info_span!("call", id, method);
-        let in_flight = metrics::gauge!("cairn_grpc_requests_in_flight");
-        in_flight.increment(1.0);
         let done = self.bound(work).instrument(span).await;
-        in_flight.decrement(1.0);
-        let code =
+        counted.code =
             done.as_ref().map_or_else(|error| error::code(error.kind()), |_| tonic::Code::Ok);
-        let labels = [("method", method.to_owned()), ("code", format!("{code:?}"))];
-        metrics::counter!("cairn_grpc_requests_total", &labels).increment(1);
-        metrics::histogram!("cairn_grpc_request_seconds", &labels[..1])
-            .record(started.elapsed().as_secs_f64());
         done
     }
 
@@ -207,6 +200,31 @@ impl Door {
             let late = format!("no answer within {} s", self.app.deadline.as_secs());
             Err(Error::new(Kind::Timeout, late))
         })
+    }
+}
+
+/// A call in flight, counted when it is over. One that is dropped, at its client's deadline
+/// or with its connection, counts as cancelled.
+struct Counted {
+    method: &'static str,
+    started: Instant,
+    code: tonic::Code,
+}
+
+impl Counted {
+    fn begin(method: &'static str) -> Self {
+        metrics::gauge!("cairn_grpc_requests_in_flight").increment(1.0);
+        Self { method, started: Instant::now(), code: tonic::Code::Cancelled }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("cairn_grpc_requests_in_flight").decrement(1.0);
+        let labels = [("method", self.method.to_owned()), ("code", format!("{:?}", self.code))];
+        metrics::counter!("cairn_grpc_requests_total", &labels).increment(1);
+        metrics::histogram!("cairn_grpc_request_seconds", &labels[..1])
+            .record(self.started.elapsed().as_secs_f64());
     }
 }
 
