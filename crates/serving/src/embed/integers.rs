@@ -10,7 +10,7 @@
 //! still does not depend on what else is in its batch, as it would with steps found at run
 //! time. `bench/peers/ranges.py` makes the table of activations again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use cairn_onnx::{
     DataType, GraphProto, NodeProto, TensorProto, attr_int, node, tensor_f32, tensor_i64,
@@ -104,28 +104,79 @@ struct Weights {
     scales: Vec<f32>,
 }
 
-/// Puts integers where weights are multiplied; gives the number of such products.
+/// A product of an activation with weights, with the bias that is added to it.
+struct Product {
+    weights: Weights,
+    /// The name of the bias, as long as the weights are wide.
+    bias: Option<String>,
+    /// What the sum is called.
+    output: String,
+    /// The nodes that it takes the place of.
+    nodes: Vec<usize>,
+}
+
+/// Puts integers where weights are multiplied; gives the number of such products. Those of
+/// the same activation (queries, keys and values of an attention) become one.
 fn rewrite(graph: &mut GraphProto) -> Option<usize> {
     let (mut nodes, mut constants) = (Vec::new(), vec![int8(WEIGHT_ZERO, &[], vec![0])]);
-    let (mut products, mut rounded) = (0, HashSet::new());
-    for product in &graph.node {
-        let found = product.input.first().and_then(|name| activation(name));
-        let weights = product.input.get(1).and_then(|name| weights(graph, name));
-        let (Some(activation), Some(weights), "MatMul") = (found, weights, product.op_type())
-        else {
-            nodes.push(product.clone());
-            continue;
-        };
-        if rounded.insert(activation.name) {
-            activation.round(&mut nodes, &mut constants);
+    let mut groups: Vec<(&'static Activation, Vec<Product>)> = Vec::new();
+    for at in 0..graph.node.len() {
+        let Some((activation, product)) = product(graph, at) else { continue };
+        match groups.iter_mut().find(|(other, _)| other.name == activation.name) {
+            Some((_, products)) => products.push(product),
+            None => groups.push((activation, vec![product])),
         }
-        activation.multiply(weights, product, &mut nodes, &mut constants)?;
-        products += 1;
+    }
+    let count = groups.iter().map(|(_, products)| products.len()).sum();
+    let replaced: HashSet<usize> = groups
+        .iter()
+        .flat_map(|(_, products)| products)
+        .flat_map(|one| one.nodes.clone())
+        .collect();
+    // A group stands where its first product stood: all it needs is there by then.
+    let mut first: HashMap<usize, (&Activation, Vec<Product>)> = HashMap::new();
+    for (activation, products) in groups {
+        let at = products.first().and_then(|product| product.nodes.first()).copied()?;
+        first.insert(at, (activation, products));
+    }
+    for (at, other) in graph.node.iter().enumerate() {
+        if let Some((activation, products)) = first.remove(&at) {
+            activation.round(&mut nodes, &mut constants);
+            activation.multiply(products, graph, &mut nodes, &mut constants)?;
+        } else if !replaced.contains(&at) {
+            nodes.push(other.clone());
+        }
     }
     graph.node = nodes;
     graph.initializer.extend(constants);
     prune(graph);
-    Some(products)
+    Some(count)
+}
+
+/// The node at that place as a product of an activation with weights, if it is one.
+fn product(graph: &GraphProto, at: usize) -> Option<(&'static Activation, Product)> {
+    let node = graph.node.get(at).filter(|node| node.op_type() == "MatMul")?;
+    let activation = activation(node.input.first()?)?;
+    let weights = weights(graph, node.input.get(1)?)?;
+    let output = node.output.first()?;
+    let mut readers =
+        graph.node.iter().enumerate().filter(|(_, reader)| reader.input.contains(output));
+    let mut product = Product { weights, bias: None, output: output.clone(), nodes: vec![at] };
+    if let (Some((place, reader)), None) = (readers.next(), readers.next())
+        && reader.op_type() == "Add"
+        && let Some(bias) = reader.input.iter().find(|input| *input != output)
+        && let Some(constant) = constant(graph, bias)
+        && constant.dims == [product.weights.scales.len() as i64]
+    {
+        product.bias = Some(bias.clone());
+        product.output.clone_from(reader.output.first()?);
+        product.nodes.push(place);
+    }
+    Some((activation, product))
+}
+
+fn constant<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
+    graph.initializer.iter().find(|tensor| tensor.name() == name)
 }
 
 fn activation(name: &str) -> Option<&'static Activation> {
@@ -138,11 +189,10 @@ fn weights(graph: &GraphProto, name: &str) -> Option<Weights> {
         let of = |node: &&NodeProto| node.output.first().is_some_and(|output| output == name);
         graph.node.iter().find(of).filter(|node| node.op_type() == by)
     };
-    let constant = |name: &str| graph.initializer.iter().find(|tensor| tensor.name() == name);
     let scaled = made(name, "Mul")?;
     let cast = made(scaled.input.first()?, "Cast")?;
-    let values = constant(cast.input.first()?)?;
-    let scales = constant(scaled.input.get(1)?)?.f32s().ok()?;
+    let values = constant(graph, cast.input.first()?)?;
+    let scales = constant(graph, scaled.input.get(1)?)?.f32s().ok()?;
     let &[rows, columns] = values.dims.as_slice() else { return None };
     let (rows, columns) = (usize::try_from(rows).ok()?, usize::try_from(columns).ok()?);
     let bytes = values.raw_data.clone()?;
@@ -177,15 +227,19 @@ impl Activation {
         }
     }
 
-    /// Computes what `product` does.
+    /// Computes what `products` do, all of them at once.
     fn multiply(
         &self,
-        mut weights: Weights,
-        product: &NodeProto,
+        products: Vec<Product>,
+        graph: &GraphProto,
         nodes: &mut Vec<NodeProto>,
         constants: &mut Vec<TensorProto>,
     ) -> Option<()> {
-        let output = product.output.first()?.as_str();
+        let outputs: Vec<String> = products.iter().map(|product| product.output.clone()).collect();
+        let widths: Vec<i64> =
+            products.iter().map(|product| product.weights.scales.len() as i64).collect();
+        let bias = biases(&products, graph)?;
+        let mut weights = beside(products.into_iter().map(|product| product.weights).collect())?;
         let columns = weights.scales.len();
         let mut apart = Vec::new();
         for &channel in self.apart {
@@ -194,27 +248,70 @@ impl Activation {
             apart.extend(floats.map(|(&value, scale)| f32::from(value.cast_signed()) * scale));
             row.fill(0);
         }
-        let own = |what: &str| format!("integers/{output}/{what}");
-        let [integers, scales, sums, floats] = ["weights", "scales", "sums", "floats"].map(&own);
+        let wide = columns as i64;
+        let [integers, scales, sums, floats] =
+            ["weights", "scales", "sums", "floats"].map(|what| self.named(what));
         let scaled: Vec<f32> = weights.scales.iter().map(|scale| scale * self.step()).collect();
         constants.push(int8(&integers, &[weights.rows, columns], weights.values));
-        constants.push(tensor_f32(&scales, &[columns as i64], &scaled));
+        constants.push(tensor_f32(&scales, &[wide], &scaled));
         let (rounded, zero) = (self.named("rounded"), self.named("zero"));
         let factors = [rounded.as_str(), &integers, &zero, WEIGHT_ZERO];
         nodes.push(node("MatMulInteger", &factors, &[&sums]));
         let float = attr_int("to", i64::from(DataType::Float as i32));
         nodes.push(node("Cast", &[&sums], &[&floats]).with(float));
-        if self.apart.is_empty() {
-            nodes.push(node("Mul", &[&floats, &scales], &[output]));
+        let [near, rows, far, offset, moved, whole] =
+            ["near", "rows", "far", "bias", "moved", "whole"].map(|what| self.named(what));
+        nodes.push(node("Mul", &[&floats, &scales], &[&near]));
+        constants.push(tensor_f32(&offset, &[wide], &bias));
+        // The engine adds the bias where it multiplies, if it is added to nothing else.
+        let added = if self.apart.is_empty() {
+            &offset
+        } else {
+            constants.push(tensor_f32(&rows, &[self.apart.len() as i64, wide], &apart));
+            nodes.push(node("MatMul", &[&self.named("apart"), &rows], &[&far]));
+            nodes.push(node("Add", &[&far, &offset], &[&moved]));
+            &moved
+        };
+        if let [output] = outputs.as_slice() {
+            nodes.push(node("Add", &[&near, added], &[output]));
             return Some(());
         }
-        let [near, rows, far] = ["near", "rows", "far"].map(own);
-        constants.push(tensor_f32(&rows, &[self.apart.len() as i64, columns as i64], &apart));
-        nodes.push(node("Mul", &[&floats, &scales], &[&near]));
-        nodes.push(node("MatMul", &[&self.named("apart"), &rows], &[&far]));
-        nodes.push(node("Add", &[&near, &far], &[output]));
+        nodes.push(node("Add", &[&near, added], &[&whole]));
+        let sizes = self.named("widths");
+        constants.push(tensor_i64(&sizes, &[widths.len() as i64], &widths));
+        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        nodes.push(node("Split", &[&whole, &sizes], &outputs).with(attr_int("axis", -1)));
         Some(())
     }
+}
+
+/// The biases of the products one after another; zeros for one that has none.
+fn biases(products: &[Product], graph: &GraphProto) -> Option<Vec<f32>> {
+    let mut all = Vec::new();
+    for product in products {
+        match &product.bias {
+            Some(name) => all.extend(constant(graph, name)?.f32s().ok()?),
+            None => all.resize(all.len() + product.weights.scales.len(), 0.0),
+        }
+    }
+    Some(all)
+}
+
+/// Weights of as many rows, side by side.
+fn beside(parts: Vec<Weights>) -> Option<Weights> {
+    let rows = parts.first()?.rows;
+    if parts.iter().any(|part| part.rows != rows) {
+        return None;
+    }
+    let mut values = Vec::new();
+    for row in 0..rows {
+        for part in &parts {
+            let columns = part.scales.len();
+            values.extend_from_slice(part.values.get(row * columns..(row + 1) * columns)?);
+        }
+    }
+    let scales = parts.into_iter().flat_map(|part| part.scales).collect();
+    Some(Weights { values, rows, scales })
 }
 
 fn int8(name: &str, dims: &[usize], values: Vec<u8>) -> TensorProto {
