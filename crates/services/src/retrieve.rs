@@ -22,6 +22,7 @@ use cairn_search::{Analyzer, Candidate, Filter, Hit, Query, Ranking};
 use cairn_serving::rerank::Reranker;
 use cairn_store::Records;
 use cairn_store::records::ChunkRow;
+use futures::future::{try_join_all, try_join3};
 use serde_json::Value;
 
 use crate::access;
@@ -137,22 +138,29 @@ impl Retrieve {
         self.rerankers.pick(request.ranker)?;
         let mut took = Took::default();
         let reading = Instant::now();
-        let mut stores = Vec::with_capacity(request.stores.len());
-        for store in &request.stores {
+        let stores = request.stores.iter().map(|store| async move {
             let held = self.use_store(scope, store).await?;
-            stores.push((store, request.ranking_for(held.ranking)));
-        }
-        let filter = self.readable(scope, request.filter.clone()).await?;
+            Ok((store, request.ranking_for(held.ranking)))
+        });
+        let (stores, filter, mut active) = try_join3(
+            try_join_all(stores),
+            self.readable(scope, request.filter.clone()),
+            self.active(scope, &request.stores),
+        )
+        .await?;
         took.records_ms += ms(reading);
+        let reranked = stores.iter().any(|(_, ranking)| ranking.late > 0.0);
+        let wanted = request.pool().max(if reranked { RERANK_DEPTH } else { 0 });
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
         // Until no re-index has made another generation the active one in the middle.
         let best = loop {
             let embedding = Instant::now();
-            let places = self.places(scope, &request.stores, &mut vectors).await?;
+            let places = Place::all(active, &mut vectors).await?;
             took.embed_ms += ms(embedding);
-            let asked = (stores.as_slice(), places.as_slice(), filter.as_ref());
-            let best = self.gather_at(scope, request, asked, &mut took).await?;
-            if self.stand(scope, &request.stores, &places).await? {
+            let at = (stores.as_slice(), places.as_slice(), filter.as_ref());
+            let best = self.gather_at(scope, (request, wanted), at, &mut took).await?;
+            active = self.active(scope, &request.stores).await?;
+            if generation::stand(&places, &active) {
                 break best;
             }
         };
@@ -169,19 +177,18 @@ impl Retrieve {
     async fn gather_at(
         &self,
         scope: &Scope,
-        request: &Request,
+        (request, wanted): (&Request, usize),
         (stores, places, filter): (&[(&Id, Ranking)], &[Place], Option<&Filter>),
         took: &mut Took,
     ) -> Result<HashMap<i64, Passage>> {
         let reranker = self.rerankers.pick(request.ranker)?;
         let reranked = stores.iter().any(|(_, ranking)| ranking.late > 0.0);
-        let depth = if reranked { RERANK_DEPTH } else { 0 };
         let mut best: HashMap<i64, Passage> = HashMap::new();
         for (number, text) in request.queries.iter().enumerate() {
             let mut lists = Vec::with_capacity(stores.len());
             for ((store, ranking), place) in stores.iter().zip(places) {
-                let (ranking, wanted) = (*ranking, request.pool().max(depth));
-                let (index, vector) = (place.index.as_str(), place.vector(number));
+                let (ranking, index) = (*ranking, place.index.as_str());
+                let vector = place.vector(number);
                 let ask = Ask { store, index, text, vector, ranking, filter, wanted };
                 lists.push(self.ask(scope, &ask, took).await?);
             }
@@ -253,16 +260,15 @@ impl Retrieve {
         request.check()?;
         self.use_store(scope, store).await?;
         let filter = self.readable(scope, None).await?;
+        let active = self.records.active_generation(scope, store).await?;
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
-        let places = self.places(scope, &request.stores, &mut vectors).await?;
-        let Some(place) = places.first() else { return Ok(Vec::new()) };
         let asked = Query {
-            dense: Some(place.vector(0).to_vec()),
+            dense: vectors.of(&active).await?.first().cloned(),
             text: Some(query.to_owned()),
             filter,
             ..Query::default()
         };
-        let mut found = self.projection.index().candidates(&place.index, asked).await?;
+        let mut found = self.projection.index().candidates(&active.index_name, asked).await?;
         let ids: Vec<u64> = found.iter().map(|candidate| candidate.id).collect();
         let rows = self.living(scope, store, &ids).await?;
         found.retain(|candidate| rows.contains_key(&candidate.id));
@@ -316,8 +322,9 @@ impl Retrieve {
         Ok(filter)
     }
 
-    /// Asks for more than wanted, since points of deleted rows do not count; asks
-    /// again for all there could be if still too few are alive.
+    /// Asks for more than wanted, since points of deleted rows do not count, and reads the
+    /// rows of the best until enough are alive; asks again for all there could be if they are
+    /// still too few.
     async fn ask(&self, scope: &Scope, ask: &Ask<'_>, took: &mut Took) -> Result<List> {
         let mut limit = ask.wanted * 2 + 10;
         loop {
@@ -334,13 +341,18 @@ impl Retrieve {
             took.add(&found.took);
             let mut hits: Vec<Hit> = found.hits;
             let reading = Instant::now();
-            let ids: Vec<u64> = hits.iter().map(|hit| hit.id).collect();
-            let rows = self.living(scope, ask.store, &ids).await?;
+            let mut rows = HashMap::new();
+            let mut found = 0;
+            for some in hits.chunks(ask.wanted + ask.wanted / 4 + 2) {
+                let ids: Vec<u64> = some.iter().map(|hit| hit.id).collect();
+                rows.extend(self.living(scope, ask.store, &ids).await?);
+                found = generation::distinct(rows.values());
+                if found >= ask.wanted {
+                    break;
+                }
+            }
             took.records_ms += ms(reading);
-            if generation::distinct(rows.values()) < ask.wanted
-                && hits.len() == limit
-                && limit < 10_000
-            {
+            if found < ask.wanted && hits.len() == limit && limit < 10_000 {
                 limit *= 10;
                 continue;
             }

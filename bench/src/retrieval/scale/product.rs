@@ -104,18 +104,23 @@ impl Product {
             Encoders::own_only(Arc::new(embedder.clone()), "bench"),
         );
         let asked = async |name: &str, filter: Option<&Filter>| -> Result<()> {
-            let mut took = Vec::new();
+            let (mut took, mut steps) = (Vec::new(), Vec::new());
             for (text, _) in pairs(material) {
                 let wanted = Request {
                     filter: filter.cloned(),
                     ..Request::new(vec![self.store.clone()], text, LIMIT)
                 };
                 let begun = Instant::now();
-                let found = retrieve.search(&self.reader, &wanted).await?;
+                let found = retrieve.search_explained(&self.reader, &wanted).await?;
                 took.push(begun.elapsed());
-                ensure!(found.len() == LIMIT, "{} passages for '{text}'", found.len());
+                steps.push(found.took);
+                ensure!(found.passages.len() == LIMIT, "{} for '{text}'", found.passages.len());
             }
             println!("  text to passages{name}: {}", latency(&mut took));
+            steps.sort_by(|a, b| a.total_ms.total_cmp(&b.total_ms));
+            for (which, place) in [("median", steps.len() / 2), ("slow", steps.len() * 99 / 100)] {
+                println!("    the {which} one: {:.3?}", steps[place]);
+            }
             Ok(())
         };
         asked(", access list (1 in 4)", None).await?;

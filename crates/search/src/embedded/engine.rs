@@ -50,8 +50,8 @@ pub(super) struct Entry {
 /// memory, and with it each vector in one byte a dimension (38 MB for 100,000 of 384).
 /// A filter that a few thousand points of a segment pass is answered by going through
 /// those: coarse vectors are a quarter to read, and the best are scored again exactly. Up
-/// to five segments: each rebuild then takes in a bounded share of the points, and a query
-/// still visits few.
+/// to three segments: with two, 100,000 points take 1.7 times as long to build; with five, a
+/// search that one in four points may answer takes 2.5 times as long.
 pub(super) fn config(dimensions: usize) -> EdgeConfig {
     let coarse = ScalarQuantizationConfig {
         r#type: ScalarType::Int8,
@@ -68,7 +68,7 @@ pub(super) fn config(dimensions: usize) -> EdgeConfig {
         .modifier(Modifier::Idf)
         .build();
     let optimizers =
-        EdgeOptimizersConfig { default_segment_number: Some(5), ..EdgeOptimizersConfig::default() };
+        EdgeOptimizersConfig { default_segment_number: Some(3), ..EdgeOptimizersConfig::default() };
     EdgeConfig::builder()
         .vector(DENSE, dense)
         .sparse_vector(BM25, sparse)

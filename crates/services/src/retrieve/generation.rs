@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use cairn_kernel::{Id, Result, Scope};
-use cairn_store::records::ChunkRow;
+use cairn_store::records::{ChunkRow, GenerationRow};
+use futures::future::try_join_all;
 
 use super::{Passage, Retrieve};
 use crate::embedding::QueryVectors;
@@ -22,48 +23,39 @@ impl Place {
     pub(super) fn vector(&self, number: usize) -> &[f32] {
         self.vectors.get(number).map_or(&[], Vec::as_slice)
     }
-}
 
-impl Retrieve {
-    /// Where the stores are asked now.
+    /// The stores in these generations, asked with vectors by the models of those.
     ///
     /// # Errors
-    /// `NotFound` for a store that is gone, `Unavailable` when its embedding model cannot be
-    /// used now.
-    pub(super) async fn places(
-        &self,
-        scope: &Scope,
-        stores: &[Id],
+    /// `Unavailable` when an embedding model cannot be used now.
+    pub(super) async fn all(
+        active: Vec<GenerationRow>,
         vectors: &mut QueryVectors<'_>,
-    ) -> Result<Vec<Place>> {
-        let mut places = Vec::with_capacity(stores.len());
-        for store in stores {
-            let active = self.records.active_generation(scope, store).await?;
+    ) -> Result<Vec<Self>> {
+        let mut places = Vec::with_capacity(active.len());
+        for active in active {
             let vectors = vectors.of(&active).await?;
-            places.push(Place { generation: active.generation, index: active.index_name, vectors });
+            places.push(Self { generation: active.generation, index: active.index_name, vectors });
         }
         Ok(places)
     }
+}
 
-    /// Whether the stores are still to be asked there. Rows of a generation go only after
-    /// another one is active, so what was found until now is whole.
+impl Retrieve {
+    /// The generations that the stores are asked in now.
     ///
     /// # Errors
     /// `NotFound` for a store that is gone.
-    pub(super) async fn stand(
-        &self,
-        scope: &Scope,
-        stores: &[Id],
-        places: &[Place],
-    ) -> Result<bool> {
-        for (store, place) in stores.iter().zip(places) {
-            let active = self.records.active_generation(scope, store).await?;
-            if active.generation != place.generation {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    pub(super) async fn active(&self, scope: &Scope, stores: &[Id]) -> Result<Vec<GenerationRow>> {
+        let active = |store| self.records.active_generation(scope, store);
+        try_join_all(stores.iter().map(active)).await
     }
+}
+
+/// Whether the stores are still to be asked there. Rows of a generation go only after another
+/// one is active, so what was found until then is whole.
+pub(super) fn stand(places: &[Place], active: &[GenerationRow]) -> bool {
+    places.iter().zip(active).all(|(place, active)| place.generation == active.generation)
 }
 
 /// What tells passages apart: the large chunk they show, or else the chunk itself.
