@@ -149,8 +149,6 @@ impl Retrieve {
         )
         .await?;
         took.records_ms += ms(reading);
-        let reranked = stores.iter().any(|(_, ranking)| ranking.late > 0.0);
-        let wanted = request.pool().max(if reranked { RERANK_DEPTH } else { 0 });
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
         // Until no re-index has made another generation the active one in the middle.
         let best = loop {
@@ -158,7 +156,7 @@ impl Retrieve {
             let places = Place::all(active, &mut vectors).await?;
             took.embed_ms += ms(embedding);
             let at = (stores.as_slice(), places.as_slice(), filter.as_ref());
-            let best = self.gather_at(scope, (request, wanted), at, &mut took).await?;
+            let best = self.gather_at(scope, request, at, &mut took).await?;
             active = self.active(scope, &request.stores).await?;
             if generation::stand(&places, &active) {
                 break best;
@@ -177,12 +175,13 @@ impl Retrieve {
     async fn gather_at(
         &self,
         scope: &Scope,
-        (request, wanted): (&Request, usize),
+        request: &Request,
         (stores, places, filter): (&[(&Id, Ranking)], &[Place], Option<&Filter>),
         took: &mut Took,
     ) -> Result<HashMap<i64, Passage>> {
         let reranker = self.rerankers.pick(request.ranker)?;
         let reranked = stores.iter().any(|(_, ranking)| ranking.late > 0.0);
+        let wanted = request.pool().max(if reranked { RERANK_DEPTH } else { 0 });
         let mut best: HashMap<i64, Passage> = HashMap::new();
         for (number, text) in request.queries.iter().enumerate() {
             let mut lists = Vec::with_capacity(stores.len());
@@ -322,9 +321,8 @@ impl Retrieve {
         Ok(filter)
     }
 
-    /// Asks for more than wanted, since points of deleted rows do not count, and reads the
-    /// rows of the best until enough are alive; asks again for all there could be if they are
-    /// still too few.
+    /// Asks for more than wanted, since points of deleted rows do not count; asks
+    /// again for all there could be if still too few are alive.
     async fn ask(&self, scope: &Scope, ask: &Ask<'_>, took: &mut Took) -> Result<List> {
         let mut limit = ask.wanted * 2 + 10;
         loop {
@@ -341,18 +339,18 @@ impl Retrieve {
             took.add(&found.took);
             let mut hits: Vec<Hit> = found.hits;
             let reading = Instant::now();
-            let mut rows = HashMap::new();
-            let mut found = 0;
-            for some in hits.chunks(ask.wanted + ask.wanted / 4 + 2) {
-                let ids: Vec<u64> = some.iter().map(|hit| hit.id).collect();
-                rows.extend(self.living(scope, ask.store, &ids).await?);
-                found = generation::distinct(rows.values());
-                if found >= ask.wanted {
-                    break;
+            // Few are dead as a rule: the rows behind the best are read only where they are.
+            let (best, rest) = hits.split_at(hits.len().min(ask.wanted + ask.wanted / 4 + 2));
+            let (mut rows, mut alive) = (HashMap::new(), 0);
+            for some in [best, rest] {
+                if alive < ask.wanted {
+                    let ids: Vec<u64> = some.iter().map(|hit| hit.id).collect();
+                    rows.extend(self.living(scope, ask.store, &ids).await?);
+                    alive = generation::distinct(rows.values());
                 }
             }
             took.records_ms += ms(reading);
-            if found < ask.wanted && hits.len() == limit && limit < 10_000 {
+            if alive < ask.wanted && hits.len() == limit && limit < 10_000 {
                 limit *= 10;
                 continue;
             }

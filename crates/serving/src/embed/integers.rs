@@ -10,7 +10,7 @@
 //! still does not depend on what else is in its batch, as it would with steps found at run
 //! time. `bench/peers/ranges.py` makes the table of activations again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use cairn_onnx::{
     DataType, GraphProto, NodeProto, TensorProto, attr_int, node, tensor_f32, tensor_i64,
@@ -107,42 +107,41 @@ struct Weights {
 /// A product of an activation with weights, with the bias that is added to it.
 struct Product {
     weights: Weights,
-    /// The name of the bias, as long as the weights are wide.
-    bias: Option<String>,
+    /// As long as the weights are wide; zeros where nothing is added.
+    bias: Vec<f32>,
     /// What the sum is called.
     output: String,
     /// The nodes that it takes the place of.
     nodes: Vec<usize>,
 }
 
+/// The products of one activation.
+struct Group {
+    activation: &'static Activation,
+    /// Where the first of them stands: all that they need is there by then.
+    at: usize,
+    products: Vec<Product>,
+}
+
 /// Puts integers where weights are multiplied; gives the number of such products. Those of
 /// the same activation (queries, keys and values of an attention) become one.
 fn rewrite(graph: &mut GraphProto) -> Option<usize> {
-    let (mut nodes, mut constants) = (Vec::new(), vec![int8(WEIGHT_ZERO, &[], vec![0])]);
-    let mut groups: Vec<(&'static Activation, Vec<Product>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for at in 0..graph.node.len() {
         let Some((activation, product)) = product(graph, at) else { continue };
-        match groups.iter_mut().find(|(other, _)| other.name == activation.name) {
-            Some((_, products)) => products.push(product),
-            None => groups.push((activation, vec![product])),
+        match groups.iter_mut().find(|group| group.activation.name == activation.name) {
+            Some(group) => group.products.push(product),
+            None => groups.push(Group { activation, at, products: vec![product] }),
         }
     }
-    let count = groups.iter().map(|(_, products)| products.len()).sum();
-    let replaced: HashSet<usize> = groups
-        .iter()
-        .flat_map(|(_, products)| products)
-        .flat_map(|one| one.nodes.clone())
-        .collect();
-    // A group stands where its first product stood: all it needs is there by then.
-    let mut first: HashMap<usize, (&Activation, Vec<Product>)> = HashMap::new();
-    for (activation, products) in groups {
-        let at = products.first().and_then(|product| product.nodes.first()).copied()?;
-        first.insert(at, (activation, products));
-    }
+    let products = || groups.iter().flat_map(|group| &group.products);
+    let count = products().count();
+    let replaced: HashSet<usize> = products().flat_map(|one| one.nodes.iter().copied()).collect();
+    let (mut nodes, mut constants) = (Vec::new(), vec![int8(WEIGHT_ZERO, &[], vec![0])]);
     for (at, other) in graph.node.iter().enumerate() {
-        if let Some((activation, products)) = first.remove(&at) {
-            activation.round(&mut nodes, &mut constants);
-            activation.multiply(products, graph, &mut nodes, &mut constants)?;
+        if let Some(group) = groups.iter().find(|group| group.at == at) {
+            group.activation.round(&mut nodes, &mut constants);
+            group.activation.multiply(&group.products, &mut nodes, &mut constants)?;
         } else if !replaced.contains(&at) {
             nodes.push(other.clone());
         }
@@ -161,14 +160,15 @@ fn product(graph: &GraphProto, at: usize) -> Option<(&'static Activation, Produc
     let output = node.output.first()?;
     let mut readers =
         graph.node.iter().enumerate().filter(|(_, reader)| reader.input.contains(output));
-    let mut product = Product { weights, bias: None, output: output.clone(), nodes: vec![at] };
+    let bias = vec![0.0; weights.scales.len()];
+    let mut product = Product { weights, bias, output: output.clone(), nodes: vec![at] };
     if let (Some((place, reader)), None) = (readers.next(), readers.next())
         && reader.op_type() == "Add"
-        && let Some(bias) = reader.input.iter().find(|input| *input != output)
-        && let Some(constant) = constant(graph, bias)
-        && constant.dims == [product.weights.scales.len() as i64]
+        && let Some(other) = reader.input.iter().find(|input| *input != output)
+        && let Some(constant) = constant(graph, other)
+        && constant.dims == [product.bias.len() as i64]
     {
-        product.bias = Some(bias.clone());
+        product.bias = constant.f32s().ok()?;
         product.output.clone_from(reader.output.first()?);
         product.nodes.push(place);
     }
@@ -230,16 +230,14 @@ impl Activation {
     /// Computes what `products` do, all of them at once.
     fn multiply(
         &self,
-        products: Vec<Product>,
-        graph: &GraphProto,
+        products: &[Product],
         nodes: &mut Vec<NodeProto>,
         constants: &mut Vec<TensorProto>,
     ) -> Option<()> {
-        let outputs: Vec<String> = products.iter().map(|product| product.output.clone()).collect();
-        let widths: Vec<i64> =
-            products.iter().map(|product| product.weights.scales.len() as i64).collect();
-        let bias = biases(&products, graph)?;
-        let mut weights = beside(products.into_iter().map(|product| product.weights).collect())?;
+        let outputs: Vec<&str> = products.iter().map(|product| product.output.as_str()).collect();
+        let widths: Vec<i64> = products.iter().map(|product| product.bias.len() as i64).collect();
+        let bias: Vec<f32> = products.iter().flat_map(|product| product.bias.clone()).collect();
+        let mut weights = beside(products)?;
         let columns = weights.scales.len();
         let mut apart = Vec::new();
         for &channel in self.apart {
@@ -263,7 +261,7 @@ impl Activation {
             ["near", "rows", "far", "bias", "moved", "whole"].map(|what| self.named(what));
         nodes.push(node("Mul", &[&floats, &scales], &[&near]));
         constants.push(tensor_f32(&offset, &[wide], &bias));
-        // The engine adds the bias where it multiplies, if it is added to nothing else.
+        // Added to the small product, whose engine takes a bias along.
         let added = if self.apart.is_empty() {
             &offset
         } else {
@@ -272,45 +270,33 @@ impl Activation {
             nodes.push(node("Add", &[&far, &offset], &[&moved]));
             &moved
         };
-        if let [output] = outputs.as_slice() {
+        if let [output] = outputs[..] {
             nodes.push(node("Add", &[&near, added], &[output]));
             return Some(());
         }
         nodes.push(node("Add", &[&near, added], &[&whole]));
         let sizes = self.named("widths");
         constants.push(tensor_i64(&sizes, &[widths.len() as i64], &widths));
-        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
         nodes.push(node("Split", &[&whole, &sizes], &outputs).with(attr_int("axis", -1)));
         Some(())
     }
 }
 
-/// The biases of the products one after another; zeros for one that has none.
-fn biases(products: &[Product], graph: &GraphProto) -> Option<Vec<f32>> {
-    let mut all = Vec::new();
-    for product in products {
-        match &product.bias {
-            Some(name) => all.extend(constant(graph, name)?.f32s().ok()?),
-            None => all.resize(all.len() + product.weights.scales.len(), 0.0),
-        }
-    }
-    Some(all)
-}
-
-/// Weights of as many rows, side by side.
-fn beside(parts: Vec<Weights>) -> Option<Weights> {
-    let rows = parts.first()?.rows;
-    if parts.iter().any(|part| part.rows != rows) {
+/// The weights of the products side by side; nothing where they differ in their rows.
+fn beside(products: &[Product]) -> Option<Weights> {
+    let parts = || products.iter().map(|product| &product.weights);
+    let rows = parts().next()?.rows;
+    if parts().any(|part| part.rows != rows) {
         return None;
     }
     let mut values = Vec::new();
     for row in 0..rows {
-        for part in &parts {
+        for part in parts() {
             let columns = part.scales.len();
             values.extend_from_slice(part.values.get(row * columns..(row + 1) * columns)?);
         }
     }
-    let scales = parts.into_iter().flat_map(|part| part.scales).collect();
+    let scales = parts().flat_map(|part| part.scales.iter().copied()).collect();
     Some(Weights { values, rows, scales })
 }
 
