@@ -2,7 +2,7 @@
 
     python bench/peers/ranges.py
 
-Prints the table of `crates/serving/src/embed/integers.rs`: for each activation that weights are
+Prints the table of `crates/encoder/src/ranges.rs`: for each activation that weights are
 multiplied with, the greatest of its channels over passages of the example documents and some
 short and foreign texts, with a margin, and the channels that stay floats.
 """
@@ -74,7 +74,7 @@ def main() -> None:
         apart = sorted(int(c) for c in np.argsort(-channels)[:MOST_APART] if channels[c] > APART_FROM)
         high = float(np.delete(channels, apart).max()) * MARGIN
         low = LEAST_OF_GELU if name.startswith("gelu") else -high
-        print(f'    range({low:.3f}, {high:.3f}, "{name}", &{apart}),')
+        print(f"    range({low:.3f}, {high:.3f}, &{apart}),")
 
 
 if __name__ == "__main__":

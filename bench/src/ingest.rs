@@ -34,6 +34,8 @@ pub struct Report {
     pub bare_tokens_per_second: f64,
     /// The first over the second.
     pub ratio: f64,
+    /// Tokens per second of rten with the model's file as it is, at its better use of the cores.
+    pub rten_tokens_per_second: f64,
 }
 
 /// Ingests `files` files of about 1,700 tokens through the program that lies beside
@@ -44,13 +46,16 @@ pub struct Report {
 pub fn run(files: usize) -> Result<Report> {
     let texts: Vec<String> = sample(files * TEXTS_PER_FILE);
     let config = EmbedConfig::from_store(&ModelStore::from_env()?)?;
-    let bare = Bare::load(&config, &TextTokenizer::load(&config.tokenizer)?, &texts)?;
+    let tokenizer = TextTokenizer::load(&config.tokenizer)?;
+    let bare = Bare::load(&config, &tokenizer, &texts)?;
+    let rten = Bare::rten(&config, &tokenizer, &texts)?;
     bare.one_batch_each();
-    let alone = || bare.one_batch_each().min(bare.all_cores_on_one());
-    let before = alone();
+    let alone = |bare: &Bare| bare.one_batch_each().min(bare.all_cores_on_one());
+    let before = alone(&bare);
     let runtime = tokio::runtime::Runtime::new()?;
     let (tokens, seconds) = runtime.block_on(through_server(&texts))?;
-    let after = alone();
+    let after = alone(&bare);
+    let general = alone(&rten);
     let bare_rate = bare.tokens() as f64 / before.min(after).as_secs_f64();
     let rate = tokens / seconds;
     Ok(Report {
@@ -60,6 +65,7 @@ pub fn run(files: usize) -> Result<Report> {
         server_tokens_per_second: rate,
         bare_tokens_per_second: bare_rate,
         ratio: rate / bare_rate,
+        rten_tokens_per_second: rten.tokens() as f64 / general.as_secs_f64(),
     })
 }
 

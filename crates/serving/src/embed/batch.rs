@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Most tokens in one batch, padding included. A batch is kept small, so that its
 /// activations stay in the cache and waiting work is not held up for long.
-pub const BATCH_TOKENS: usize = 1024;
+pub const BATCH_TOKENS: usize = 512;
 
 /// Windows in waiting, by length, the oldest first within each.
 #[derive(Debug)]

@@ -13,6 +13,9 @@ use super::text::TextTokenizer;
 use super::worker::Worker;
 use crate::models::ModelStore;
 
+/// Bytes that are tokenised in some ten microseconds.
+const SHORT: usize = 512;
+
 /// Which work goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
@@ -160,11 +163,14 @@ impl Embedder {
             return Ok((vec![], vec![]));
         }
         let started = Instant::now();
-        let inner = Arc::clone(&self.inner);
-        let (tokens, reduced) =
+        let (tokens, reduced) = if self.inner.is_short(&texts) {
+            self.inner.submit(&texts, priority, reduce)?
+        } else {
+            let inner = Arc::clone(&self.inner);
             tokio::task::spawn_blocking(move || inner.submit(&texts, priority, reduce))
                 .await
-                .or_internal("tokenising")??;
+                .or_internal("tokenising")??
+        };
         let reduced = reduced.await.or_internal("an embedding thread ended early")??;
         metrics::histogram!("cairn_embed_seconds", "priority" => priority.name())
             .record(started.elapsed().as_secs_f64());
@@ -217,6 +223,12 @@ impl Embedder {
 type Submitted = (Vec<usize>, oneshot::Receiver<Result<Reduced>>);
 
 impl Inner {
+    /// Whether tokenising takes less time than waking another thread for it.
+    fn is_short(&self, texts: &[String]) -> bool {
+        let loaded = self.tokenizer.try_lock().is_ok_and(|tokenizer| tokenizer.is_some());
+        loaded && texts.iter().map(String::len).sum::<usize>() <= SHORT
+    }
+
     fn submit(&self, texts: &[String], priority: Priority, reduce: Reduce) -> Result<Submitted> {
         let tokenizer = self.tokenizer()?;
         let split = texts.iter().map(|text| tokenizer.windows(text)).collect::<Result<Vec<_>>>()?;

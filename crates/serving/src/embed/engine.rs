@@ -3,32 +3,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use cairn_encoder::Encoder;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value};
 use rten_tensor::{Layout as _, NdTensor};
 
-use super::integers::in_integers;
 use super::text::missing;
 use crate::onnx::guarded;
 
 /// Numbers in one vector.
-pub const DIMENSIONS: usize = 384;
+pub const DIMENSIONS: usize = cairn_encoder::DIMENSIONS;
 
 /// The loaded model. Runs share it.
-pub(crate) struct Engine {
-    model: rten::Model,
-    inputs: [NodeId; 3],
-    output: NodeId,
-}
-
-impl std::fmt::Debug for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("model", &self.model).finish()
-    }
+#[derive(Debug)]
+pub(crate) enum Engine {
+    /// In integers, where this processor has instructions for them.
+    Integers(Box<Encoder>),
+    /// As its file has it.
+    Floats(Box<Floats>),
 }
 
 impl Engine {
-    /// Loads the model file, with its large products in integers where that is faster.
+    /// Loads the model file, in integers where that is faster.
     ///
     /// # Errors
     /// `Unavailable` when the file is absent, `Unprocessable` when it is not this model.
@@ -37,8 +33,11 @@ impl Engine {
             return Err(missing(path));
         }
         let loaded = std::fs::read(path).map_err(|cause| cause.to_string()).and_then(|file| {
-            let file = in_integers(&file).unwrap_or(file);
-            guarded("loading the embedding model", || Self::of(file)).map_err(|e| e.to_string())?
+            let load = || match Encoder::read(&file) {
+                Some(encoder) => Ok(Self::Integers(Box::new(encoder))),
+                None => Floats::of(file).map(|floats| Self::Floats(Box::new(floats))),
+            };
+            guarded("loading the embedding model", load).map_err(|e| e.to_string())?
         });
         loaded.map_err(|cause| {
             let message = format!("the embedding model {} cannot be used: {cause}", path.display());
@@ -46,7 +45,51 @@ impl Engine {
         })
     }
 
-    /// The model of these bytes, as they are.
+    /// What it computes with.
+    pub(crate) fn unit(&self) -> &'static str {
+        match self {
+            Self::Integers(encoder) => encoder.unit(),
+            Self::Floats(_) => "floats",
+        }
+    }
+
+    /// Runs windows: in floats with `threads`, in integers in the calling thread, which is over
+    /// before others would have woken up.
+    ///
+    /// # Errors
+    /// `Internal` when the engine fails.
+    pub(crate) fn run(&self, windows: &[&[i32]], threads: &Arc<ThreadPool>) -> Result<Hidden> {
+        match self {
+            Self::Integers(encoder) => {
+                let values = guarded("embedding", || encoder.encode(windows))?;
+                let values = values.or_internal("embedding")?;
+                let first = |start: &mut usize, window: &&[i32]| {
+                    let at = *start;
+                    *start += window.len();
+                    Some(at)
+                };
+                Ok(Hidden { values, starts: windows.iter().scan(0, first).collect() })
+            }
+            Self::Floats(floats) => floats.run(windows, threads),
+        }
+    }
+}
+
+/// The model in a general engine.
+pub(crate) struct Floats {
+    model: rten::Model,
+    inputs: [NodeId; 3],
+    output: NodeId,
+}
+
+impl std::fmt::Debug for Floats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Floats").field("model", &self.model).finish()
+    }
+}
+
+impl Floats {
+    /// The model of these bytes.
     pub(super) fn of(file: Vec<u8>) -> std::result::Result<Self, String> {
         let mut options = ModelOptions::with_all_ops();
         options.prepack_weights(true);
@@ -58,10 +101,7 @@ impl Engine {
     }
 
     /// Runs windows padded to the longest of them.
-    ///
-    /// # Errors
-    /// `Internal` when the engine fails.
-    pub(crate) fn run(&self, windows: &[&[i32]], threads: &Arc<ThreadPool>) -> Result<Hidden> {
+    fn run(&self, windows: &[&[i32]], threads: &Arc<ThreadPool>) -> Result<Hidden> {
         let longest = windows.iter().map(|window| window.len()).max().unwrap_or(0);
         let shape = [windows.len(), longest];
         let mut ids = vec![0; windows.len() * longest];
@@ -90,21 +130,25 @@ impl Engine {
             let shape = hidden.shape();
             return Err(Error::internal(format!("the embedding model's output is {shape:?}")));
         }
-        Ok(Hidden { values: hidden.into_data(), longest })
+        let starts = (0..windows.len()).map(|row| row * longest).collect();
+        Ok(Hidden { values: hidden.into_data(), starts })
     }
 }
 
 /// The token vectors of a batch of windows.
 pub(crate) struct Hidden {
+    /// [`DIMENSIONS`] for each token.
     values: Vec<f32>,
-    longest: usize,
+    /// The token that each window begins with.
+    starts: Vec<usize>,
 }
 
 impl Hidden {
     /// The vectors of the first `tokens` tokens of a window, one after another:
     /// [`DIMENSIONS`] numbers each. Padding is behind them.
     pub(crate) fn window(&self, row: usize, tokens: usize) -> &[f32] {
-        let start = row * self.longest * DIMENSIONS;
-        self.values.get(start..start + tokens * DIMENSIONS).unwrap_or(&[])
+        let start = self.starts.get(row).map_or(usize::MAX, |start| start * DIMENSIONS);
+        let end = start.saturating_add(tokens * DIMENSIONS);
+        self.values.get(start..end).unwrap_or(&[])
     }
 }

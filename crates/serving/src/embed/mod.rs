@@ -13,7 +13,6 @@
 mod batch;
 mod embedder;
 mod engine;
-mod integers;
 mod queue;
 mod text;
 mod worker;
@@ -22,7 +21,6 @@ pub use batch::{BATCH_TOKENS, Batch, Batcher};
 pub(crate) use embedder::own_tokens;
 pub use embedder::{EmbedConfig, Embedder, Embeddings, Priority, TokenVectors};
 pub use engine::DIMENSIONS;
-pub use integers::in_integers;
 pub use text::{MAX_TOKENS, TextTokenizer};
 
 #[cfg(test)]

@@ -74,7 +74,8 @@ impl Worker {
         let started = Instant::now();
         let engine = Engine::load(&self.model)?;
         let milliseconds = started.elapsed().as_millis();
-        tracing::info!(model = %self.model.display(), milliseconds, "embedding model loaded");
+        let (model, unit) = (self.model.display(), engine.unit());
+        tracing::info!(%model, unit, milliseconds, "embedding model loaded");
         Ok(engine)
     }
 }

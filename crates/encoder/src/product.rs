@@ -1,0 +1,236 @@
+//! Products of rounded activations with weights.
+
+use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_set1_ps};
+
+use crate::file::Linear;
+use crate::lanes::{LANES, Lanes, load, load_integers, store, store_bytes};
+use crate::ranges::Range;
+use crate::unit::{Block, COLUMNS, LINE, Line, ROWS, Ready, TILE};
+
+/// Numbers of one column in a line.
+const DEEP: usize = LINE / TILE;
+/// Most channels that stay floats.
+const MOST_APART: usize = 8;
+
+/// Rounded activations, a row for each token.
+#[derive(Debug)]
+pub(crate) struct Rounded {
+    depth: usize,
+    /// Row by row; the rows are as many as blocks read, those too many hold nothing of use.
+    values: Vec<u8>,
+    /// What of each row stays floats.
+    apart: Vec<[f32; MOST_APART]>,
+}
+
+impl Rounded {
+    /// `rows` rows of `depth` numbers.
+    pub(crate) fn new(rows: usize, depth: usize) -> Self {
+        let read = rows.next_multiple_of(TILE);
+        Self { depth, values: vec![0; read * depth], apart: vec![[0.0; MOST_APART]; rows] }
+    }
+
+    /// Puts `values`, a multiple of [`LANES`], in row `row` from column `first` on.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    pub(crate) fn put(&mut self, range: &Range, row: usize, first: usize, values: &[f32]) {
+        let (steps, zero) = (1.0 / range.step(), range.zero());
+        let (steps, zero) = (_mm512_set1_ps(steps), _mm512_set1_ps(zero));
+        let start = row * self.depth + first;
+        let places = self.values[start..start + values.len()].as_chunks_mut::<LANES>().0;
+        for (places, values) in places.iter_mut().zip(values.as_chunks::<LANES>().0) {
+            store_bytes(_mm512_fmadd_ps(load(values), steps, zero), places);
+        }
+        for (place, &channel) in self.apart[row].iter_mut().zip(range.apart) {
+            if let Some(&x) = channel.checked_sub(first).and_then(|at| values.get(at)) {
+                *place = x;
+            }
+        }
+    }
+}
+
+/// Weights laid out for the processor.
+#[derive(Debug)]
+pub(crate) struct Product {
+    range: &'static Range,
+    depth: usize,
+    /// For each [`COLUMNS`] columns `depth` / 2 lines.
+    lines: Vec<Line>,
+    /// For each [`COLUMNS`] columns what their sums are multiplied with.
+    scales: Vec<[f32; COLUMNS]>,
+    /// And what is added: the bias, less what the zero of the activation adds.
+    bias: Vec<[f32; COLUMNS]>,
+    /// And a row for each channel that stays a float.
+    apart: Vec<[f32; COLUMNS]>,
+}
+
+impl Product {
+    /// The products of an activation of `range` with all of `parts`, side by side, each times its
+    /// factor. Their columns must be whole panels and their rows whole lines, the same in all.
+    pub(crate) fn new(parts: &[(&Linear, f32)], range: &'static Range) -> Self {
+        let depth = parts.first().map_or(0, |(part, _)| part.weights.rows);
+        let mut product = Self {
+            range,
+            depth,
+            lines: Vec::new(),
+            scales: Vec::new(),
+            bias: Vec::new(),
+            apart: Vec::new(),
+        };
+        for &(part, factor) in parts {
+            assert!(part.weights.rows == depth && depth.is_multiple_of(LINE), "rows of a part");
+            assert!(part.weights.columns.is_multiple_of(COLUMNS), "columns of a part");
+            for first in (0..part.weights.columns).step_by(COLUMNS) {
+                product.add(part, factor, first);
+            }
+        }
+        product
+    }
+
+    /// Adds the [`COLUMNS`] columns of `part` from `first` on.
+    fn add(&mut self, part: &Linear, factor: f32, first: usize) {
+        let Linear { weights, bias } = part;
+        let whole = |row: usize, column: usize| match self.range.apart.contains(&row) {
+            true => 0,
+            false => weights.values[row * weights.columns + first + column],
+        };
+        let (mut scales, mut offsets) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+        for column in 0..COLUMNS {
+            let scale = weights.scales[first + column] * factor * self.range.step();
+            let sum: i32 = (0..self.depth).map(|row| i32::from(whole(row, column))).sum();
+            scales[column] = scale;
+            offsets[column] =
+                bias[first + column] * factor - sum as f32 * self.range.zero() * scale;
+        }
+        for tile in [0, TILE] {
+            for top in (0..self.depth).step_by(DEEP) {
+                let value = |place| whole(top + place % DEEP, tile + place / DEEP);
+                self.lines.push(Line(std::array::from_fn(value)));
+            }
+        }
+        self.scales.push(scales);
+        self.bias.push(offsets);
+        for &channel in self.range.apart {
+            self.apart.push(std::array::from_fn(|column| {
+                let value = weights.values[channel * weights.columns + first + column];
+                f32::from(value) * weights.scales[first + column] * factor
+            }));
+        }
+    }
+
+    /// Multiplies the rows of `left`, and gives `sink` the outcome in blocks: where its first row
+    /// and its first column are, and its rows.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    pub(crate) fn multiply(
+        &self,
+        ready: &Ready,
+        left: &Rounded,
+        mut sink: impl FnMut(usize, usize, &mut [[f32; COLUMNS]]),
+    ) {
+        let mut sums = Block([[0; COLUMNS]; ROWS]);
+        let mut floats = [[0.0; COLUMNS]; ROWS];
+        let apart = self.range.apart.len();
+        for (panel, lines) in self.lines.chunks_exact(self.depth / 2).enumerate() {
+            let scales = both(&self.scales[panel]);
+            let bias = both(&self.bias[panel]);
+            let weights = &self.apart[panel * apart..(panel + 1) * apart];
+            for (block, kept) in left.apart.chunks(ROWS).enumerate() {
+                let rows = if kept.len() > TILE { ROWS } else { TILE };
+                let values = &left.values[block * ROWS * self.depth..];
+                ready.block(rows, self.depth, values, lines, &mut sums);
+                for ((sums, kept), out) in sums.0.iter().zip(kept).zip(&mut floats) {
+                    let (sums, _) = sums.as_chunks::<LANES>();
+                    let mut near = _mm512_fmadd_ps(load_integers(&sums[0]), scales[0], bias[0]);
+                    let mut far = _mm512_fmadd_ps(load_integers(&sums[1]), scales[1], bias[1]);
+                    for (&x, weights) in kept.iter().zip(weights) {
+                        let (x, weights) = (_mm512_set1_ps(x), both(weights));
+                        near = _mm512_fmadd_ps(x, weights[0], near);
+                        far = _mm512_fmadd_ps(x, weights[1], far);
+                    }
+                    let (out, _) = out.as_chunks_mut::<LANES>();
+                    store(near, &mut out[0]);
+                    store(far, &mut out[1]);
+                }
+                sink(block * ROWS, panel * COLUMNS, &mut floats[..kept.len()]);
+            }
+        }
+    }
+}
+
+/// A panel's numbers, one for each column.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn both(numbers: &[f32; COLUMNS]) -> [Lanes; 2] {
+    let (numbers, _) = numbers.as_chunks::<LANES>();
+    [load(&numbers[0]), load(&numbers[1])]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::Integers;
+    use crate::unit::Unit;
+
+    /// Numbers that look random, from -1 to 1.
+    fn numbers(count: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed;
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(next).collect()
+    }
+
+    #[test]
+    fn every_unit_gives_the_same_and_what_floats_give() {
+        static RANGE: Range = Range { low: -1.0, high: 1.0, apart: &[3, 70] };
+        let (depth, columns) = (128, 64);
+        let weights = Integers {
+            values: numbers(depth * columns, 1).iter().map(|x| (x * 127.0) as i8).collect(),
+            rows: depth,
+            columns,
+            scales: numbers(columns, 2).iter().map(|x| x.abs() + 0.01).collect(),
+        };
+        let linear = Linear { weights, bias: numbers(columns, 3) };
+        let product = Product::new(&[(&linear, 0.5)], &RANGE);
+        let Some(best) = Unit::best() else { return };
+        for rows in [1, 7, 16, 17, 31, 32, 33, 50, 64, 65] {
+            let mut input = numbers(rows * depth, rows as u64);
+            for row in input.chunks_exact_mut(depth) {
+                row[3] *= 40.0;
+            }
+            let mut outcomes = Vec::new();
+            for unit in [Unit::Lanes, best] {
+                let mut left = Rounded::new(rows, depth);
+                let mut out = vec![0.0; rows * columns];
+                // SAFETY: the processor has the instructions of a unit.
+                unsafe {
+                    for (row, values) in input.chunks_exact(depth).enumerate() {
+                        left.put(&RANGE, row, 0, &values[..64]);
+                        left.put(&RANGE, row, 64, &values[64..]);
+                    }
+                    product.multiply(&unit.ready(), &left, |row, column, block| {
+                        for (number, values) in block.iter().enumerate() {
+                            let at = (row + number) * columns + column;
+                            out[at..at + COLUMNS].copy_from_slice(values);
+                        }
+                    });
+                }
+                outcomes.push(out);
+            }
+            assert_eq!(outcomes[0], outcomes[1], "{rows} rows");
+            for row in 0..rows {
+                for column in 0..columns {
+                    let exact: f32 = (0..depth)
+                        .map(|at| {
+                            let weight = f32::from(linear.weights.values[at * columns + column]);
+                            input[row * depth + at] * weight * linear.weights.scales[column]
+                        })
+                        .sum::<f32>();
+                    let exact = (exact + linear.bias[column]) * 0.5;
+                    let have = outcomes[0][row * columns + column];
+                    let error = (have - exact).abs() / linear.weights.scales[column];
+                    assert!(error < 10.0, "{have} for {exact} at {row}, {column}");
+                }
+            }
+        }
+    }
+}
