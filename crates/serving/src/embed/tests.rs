@@ -110,6 +110,19 @@ fn vectors_by_integers_are_nearly_those_by_floats_and_their_own_whatever_is_besi
 }
 
 #[test]
+fn what_the_model_cannot_read_is_named() {
+    let file = std::fs::read(config().model).unwrap();
+    let Some(encoder) = cairn_encoder::Encoder::read(&file) else { return };
+    let error = |windows: &[&[i32]]| encoder.encode(windows).unwrap_err().to_string();
+    assert_eq!(error(&[&[101, 30_522, 102]]), "the embedding model has no token 30522");
+    assert_eq!(error(&[&[101, 102], &[101, -1, 102]]), "the embedding model has no token -1");
+    let long = error(&[&[101; 513]]);
+    assert!(long.starts_with("a window of 513 tokens"), "{long}");
+    assert_eq!(encoder.encode(&[&[101; 512], &[], &[101]]).unwrap().len(), 513 * DIMENSIONS);
+    assert!(encoder.encode(&[]).unwrap().is_empty());
+}
+
+#[test]
 fn another_model_is_not_taken_for_this_one() {
     let other = cairn_onnx::node("MatMul", &["gelu", "w"], &["y"]);
     let graph = cairn_onnx::GraphProto { node: vec![other], ..Default::default() };
