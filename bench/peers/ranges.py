@@ -70,11 +70,15 @@ def main() -> None:
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         for name, values in zip(names, session.run(names, feeds)):
             largest[name] = np.maximum(largest[name], np.abs(values).reshape(-1, values.shape[-1]).max(0))
-    for name, channels in largest.items():
+    for number, (name, channels) in enumerate(largest.items()):
         apart = sorted(int(c) for c in np.argsort(-channels)[:MOST_APART] if channels[c] > APART_FROM)
         high = float(np.delete(channels, apart).max()) * MARGIN
         low = LEAST_OF_GELU if name.startswith("gelu") else -high
-        print(f"    range({low:.3f}, {high:.3f}, &{apart}),")
+        if number % 4 == 0:
+            print("    [")
+        print(f"        range({low:.3f}, {high:.3f}, &{apart}),")
+        if number % 4 == 3:
+            print("    ],")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ use rten_simd::SimdOp as _;
 use rten_vecmath::Softmax;
 
 use crate::DIMENSIONS;
-use crate::lanes::{LANES, Lanes, load, store};
+use crate::lanes::{Lanes, load_two, store_two};
 
 /// Heads of an attention, and the numbers of each.
 const HEADS: usize = 12;
@@ -81,13 +81,13 @@ impl Attention {
         for first in (0..padded).step_by(KEYS) {
             let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
             for (number, keys) in self.keys.chunks_exact(padded).enumerate() {
-                let keys = both(&keys[first..first + KEYS]);
+                let keys = load_two(&keys[first..first + KEYS]);
                 for (sums, query) in sums.iter_mut().zip(queries) {
                     *sums = add(*sums, query[number], keys);
                 }
             }
             for (shares, sums) in self.shares.iter_mut().zip(sums) {
-                put(sums, &mut shares[first..first + KEYS]);
+                store_two(sums, &mut shares[first..first + KEYS]);
             }
         }
     }
@@ -98,33 +98,17 @@ impl Attention {
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
         let [a, b, c, d] = &self.shares;
         for ((((value, a), b), c), d) in self.values.iter().zip(a).zip(b).zip(c).zip(d) {
-            let value = both(value);
+            let value = load_two(value);
             for (sums, share) in sums.iter_mut().zip([a, b, c, d]) {
                 *sums = add(*sums, *share, value);
             }
         }
         let mut taken = [[0.0; WIDTH]; ROWS];
         for (taken, sums) in taken.iter_mut().zip(sums) {
-            put(sums, taken);
+            store_two(sums, taken);
         }
         taken
     }
-}
-
-/// The first numbers of `numbers`, as many as two lanes hold.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn both(numbers: &[f32]) -> [Lanes; 2] {
-    let (numbers, _) = numbers.as_chunks::<LANES>();
-    [load(&numbers[0]), load(&numbers[1])]
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn put(lanes: [Lanes; 2], numbers: &mut [f32]) {
-    let (numbers, _) = numbers.as_chunks_mut::<LANES>();
-    store(lanes[0], &mut numbers[0]);
-    store(lanes[1], &mut numbers[1]);
 }
 
 #[target_feature(enable = "avx512f")]

@@ -32,6 +32,23 @@ pub(crate) fn store(lanes: Lanes, numbers: &mut [f32; LANES]) {
     unsafe { _mm512_storeu_ps(numbers.as_mut_ptr(), lanes) }
 }
 
+/// The first two of `numbers`.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn load_two(numbers: &[f32]) -> [Lanes; 2] {
+    let (numbers, _) = numbers.as_chunks::<LANES>();
+    [load(&numbers[0]), load(&numbers[1])]
+}
+
+/// Puts both at the beginning of `numbers`.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn store_two(lanes: [Lanes; 2], numbers: &mut [f32]) {
+    let (numbers, _) = numbers.as_chunks_mut::<LANES>();
+    store(lanes[0], &mut numbers[0]);
+    store(lanes[1], &mut numbers[1]);
+}
+
 /// The nearest whole numbers from 0 to 255; the even one of two.
 #[target_feature(enable = "avx512f")]
 #[inline]

@@ -8,9 +8,8 @@
 //! "LLM.int8()"). A vector has a cosine of 0.999 with that of floats, and does not depend on what
 //! else is computed beside it.
 //!
-//! A general engine for ONNX spends a query of twenty words mostly on what lies between its
-//! operators; with the instructions of one known model, in one thread, it takes a third of the
-//! time. Where there is no such processor, [`Encoder::read`] gives nothing, and the caller uses
+//! A general engine for ONNX has no kernels for AMX, and spends a third of a query of twenty words
+//! outside of its large products; here the query takes a third of the time, in one thread. Where there is no such processor, [`Encoder::read`] gives nothing, and the caller uses
 //! the general engine.
 
 // What is fast are instructions that Rust counts as unsafe; they stand in `unit` and `lanes`, each

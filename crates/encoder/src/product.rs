@@ -3,7 +3,7 @@
 use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_set1_ps};
 
 use crate::file::Linear;
-use crate::lanes::{LANES, Lanes, load, load_integers, store, store_bytes};
+use crate::lanes::{LANES, load, load_integers, load_two, store_bytes, store_two};
 use crate::ranges::Range;
 use crate::unit::{Block, COLUMNS, LINE, Line, ROWS, Ready, TILE};
 
@@ -129,8 +129,8 @@ impl Product {
         let mut floats = [[0.0; COLUMNS]; ROWS];
         let apart = self.range.apart.len();
         for (panel, lines) in self.lines.chunks_exact(self.depth / 2).enumerate() {
-            let scales = both(&self.scales[panel]);
-            let bias = both(&self.bias[panel]);
+            let scales = load_two(&self.scales[panel]);
+            let bias = load_two(&self.bias[panel]);
             let weights = &self.apart[panel * apart..(panel + 1) * apart];
             for (block, kept) in left.apart.chunks(ROWS).enumerate() {
                 let rows = if kept.len() > TILE { ROWS } else { TILE };
@@ -141,26 +141,16 @@ impl Product {
                     let mut near = _mm512_fmadd_ps(load_integers(&sums[0]), scales[0], bias[0]);
                     let mut far = _mm512_fmadd_ps(load_integers(&sums[1]), scales[1], bias[1]);
                     for (&x, weights) in kept.iter().zip(weights) {
-                        let (x, weights) = (_mm512_set1_ps(x), both(weights));
+                        let (x, weights) = (_mm512_set1_ps(x), load_two(weights));
                         near = _mm512_fmadd_ps(x, weights[0], near);
                         far = _mm512_fmadd_ps(x, weights[1], far);
                     }
-                    let (out, _) = out.as_chunks_mut::<LANES>();
-                    store(near, &mut out[0]);
-                    store(far, &mut out[1]);
+                    store_two([near, far], out);
                 }
                 sink(block * ROWS, panel * COLUMNS, &mut floats[..kept.len()]);
             }
         }
     }
-}
-
-/// A panel's numbers, one for each column.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn both(numbers: &[f32; COLUMNS]) -> [Lanes; 2] {
-    let (numbers, _) = numbers.as_chunks::<LANES>();
-    [load(&numbers[0]), load(&numbers[1])]
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ struct Shapes {
     rows: [u8; 16],
 }
 
-/// A thread that is ready to multiply.
+/// A thread that is ready to multiply; a thread has one at a time, as its end takes the shapes away.
 #[derive(Debug)]
 pub(crate) struct Ready {
     unit: Unit,

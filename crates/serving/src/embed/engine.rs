@@ -53,24 +53,28 @@ impl Engine {
         }
     }
 
-    /// Runs windows: in floats with `threads`, in integers in the calling thread, which is over
+    /// Runs windows: in floats with the threads that `pool` makes or has, in integers in the calling thread, which is over
     /// before others would have woken up.
     ///
     /// # Errors
     /// `Internal` when the engine fails.
-    pub(crate) fn run(&self, windows: &[&[i32]], threads: &Arc<ThreadPool>) -> Result<Hidden> {
+    pub(crate) fn run(
+        &self,
+        windows: &[&[i32]],
+        pool: &dyn Fn() -> Arc<ThreadPool>,
+    ) -> Result<Hidden> {
         match self {
             Self::Integers(encoder) => {
                 let values = guarded("embedding", || encoder.encode(windows))?;
                 let values = values.or_internal("embedding")?;
-                let first = |start: &mut usize, window: &&[i32]| {
-                    let at = *start;
-                    *start += window.len();
-                    Some(at)
+                let mut next = 0;
+                let start = |window: &&[i32]| {
+                    next += window.len();
+                    next - window.len()
                 };
-                Ok(Hidden { values, starts: windows.iter().scan(0, first).collect() })
+                Ok(Hidden { values, starts: windows.iter().map(start).collect() })
             }
-            Self::Floats(floats) => floats.run(windows, threads),
+            Self::Floats(floats) => floats.run(windows, pool()),
         }
     }
 }
@@ -101,7 +105,7 @@ impl Floats {
     }
 
     /// Runs windows padded to the longest of them.
-    fn run(&self, windows: &[&[i32]], threads: &Arc<ThreadPool>) -> Result<Hidden> {
+    fn run(&self, windows: &[&[i32]], threads: Arc<ThreadPool>) -> Result<Hidden> {
         let longest = windows.iter().map(|window| window.len()).max().unwrap_or(0);
         let shape = [windows.len(), longest];
         let mut ids = vec![0; windows.len() * longest];
@@ -121,7 +125,7 @@ impl Floats {
             (self.inputs[1], value(mask)?.into()),
             (self.inputs[2], value(types)?.into()),
         ];
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(threads)));
+        let options = RunOptions::default().with_thread_pool(Some(threads));
         let run = || self.model.run_n(feeds, [self.output], Some(options));
         let [hidden] = guarded("embedding", run)?.or_internal("embedding")?;
         let hidden: NdTensor<f32, 3> =

@@ -54,7 +54,7 @@ fn vector(engine: &Engine, text: &str, beside: Option<&str>) -> Vec<f32> {
     let windows = |text: &str| tokenizer.windows(text).unwrap().remove(0);
     let ids: Vec<Vec<i32>> = std::iter::once(text).chain(beside).map(windows).collect();
     let ids: Vec<&[i32]> = ids.iter().map(Vec::as_slice).collect();
-    let threads = std::sync::Arc::new(rten::ThreadPool::with_num_threads(1));
+    let threads = || std::sync::Arc::new(rten::ThreadPool::with_num_threads(1));
     let hidden = engine.run(&ids, &threads).unwrap();
     let mut sum = vec![0.0; DIMENSIONS];
     for token in hidden.window(0, ids[0].len()).chunks(DIMENSIONS) {

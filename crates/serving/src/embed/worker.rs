@@ -1,5 +1,6 @@
 //! The threads that run batches.
 
+use std::cell::LazyCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,9 @@ use rten::ThreadPool;
 use super::batch::Batch;
 use super::engine::{Engine, Hidden};
 use super::queue::{Queues, Window};
+
+/// Gives the threads that a batch may be computed with.
+type Pool<'a> = &'a dyn Fn() -> Arc<ThreadPool>;
 
 /// What one worker thread does.
 #[derive(Clone, Debug)]
@@ -41,15 +45,16 @@ impl Worker {
         {
             tracing::debug!(%cause, "the priority of a bulk thread was not lowered");
         }
-        // The pool's threads inherit the priority of this one.
-        let pool = Arc::new(ThreadPool::with_num_threads(self.threads));
+        // The pool's threads inherit the priority of this one. Not every engine has a use for them.
+        let pool = LazyCell::new(|| Arc::new(ThreadPool::with_num_threads(self.threads)));
+        let pool = || Arc::clone(&pool);
         while let Some(batch) = queues.take(self.bulk, self.idle) {
             self.run(queues, batch, &pool);
             queues.finished(self.bulk);
         }
     }
 
-    fn run(&self, queues: &Queues, mut batch: Batch<Window>, pool: &Arc<ThreadPool>) {
+    fn run(&self, queues: &Queues, mut batch: Batch<Window>, pool: Pool<'_>) {
         batch.items.retain(|window| !window.call.is_abandoned());
         if batch.items.is_empty() {
             return;
@@ -81,7 +86,7 @@ impl Worker {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "histograms are floats")]
-fn compute(engine: &Engine, batch: &Batch<Window>, pool: &Arc<ThreadPool>) -> Result<Hidden> {
+fn compute(engine: &Engine, batch: &Batch<Window>, pool: Pool<'_>) -> Result<Hidden> {
     let windows: Vec<&[i32]> = batch.items.iter().map(|window| window.ids.as_slice()).collect();
     let hidden = engine.run(&windows, pool)?;
     let tokens: usize = windows.iter().map(|window| window.len()).sum();
