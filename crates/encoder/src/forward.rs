@@ -5,12 +5,9 @@ use std::arch::x86_64::{
     _mm512_setzero_ps, _mm512_sub_ps,
 };
 
-use rten_simd::SimdUnaryOp as _;
-use rten_vecmath::Gelu;
-
-use crate::attention::{Attention, SCALE, Token};
+use crate::attention::{Attention, SCALE};
 use crate::file::{File, INNER, Integers, Norm};
-use crate::lanes::{LANES, load, store};
+use crate::lanes::{LANES, gelu, load, load_two, store, store_two};
 use crate::product::{Product, Rounded};
 use crate::ranges::{RANGES, Range};
 use crate::unit::{Ready, Unit};
@@ -90,7 +87,7 @@ impl Encoder {
     fn forward(&self, windows: &[&[i32]]) -> Result<Vec<f32>, EncoderError> {
         let mut vectors = self.embedded(windows)?;
         let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
-        let mut space = Space::new(vectors.len());
+        let mut space = Space::new(self.unit, vectors.len());
         let ready = self.unit.ready();
         if let Some(first) = self.layers.first() {
             for (row, vector) in vectors.iter_mut().enumerate() {
@@ -133,17 +130,15 @@ struct Space {
     /// What is multiplied next, as wide as a vector, and as wide as a feed-forward network inside.
     narrow: Rounded,
     wide: Rounded,
-    tokens: Vec<Token>,
     attention: Attention,
 }
 
 impl Space {
-    fn new(tokens: usize) -> Self {
+    fn new(unit: Unit, tokens: usize) -> Self {
         Self {
             narrow: Rounded::new(tokens, DIMENSIONS),
             wide: Rounded::new(tokens, INNER),
-            tokens: vec![[0.0; 3 * DIMENSIONS]; tokens],
-            attention: Attention::default(),
+            attention: Attention::new(unit, tokens),
         }
     }
 }
@@ -152,15 +147,13 @@ impl Layer {
     /// Adds to each token what it takes from the others of its window.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
     fn attend(&self, ready: &Ready, vectors: &mut [Vector], lengths: &[usize], space: &mut Space) {
-        let Space { narrow, tokens, attention, .. } = space;
+        let Space { narrow, attention, .. } = space;
         self.attention.multiply(ready, narrow, |row, column, block| {
-            for (token, values) in tokens[row..].iter_mut().zip(block) {
-                token[column..column + values.len()].copy_from_slice(values);
-            }
+            attention.put(row, column, block);
         });
         let mut first = 0;
         for &length in lengths {
-            attention.attend(&tokens[first..first + length], |row, column, taken| {
+            attention.attend(ready, (first, length), |row, column, taken| {
                 narrow.put(&self.ranges[1], first + row, column, taken);
             });
             first += length;
@@ -179,8 +172,9 @@ impl Layer {
     fn feed(&self, ready: &Ready, vectors: &mut [Vector], space: &mut Space, next: Option<&Range>) {
         let Space { narrow, wide, .. } = space;
         self.inner.multiply(ready, narrow, |row, column, block| {
-            Gelu {}.map_mut(block.as_flattened_mut());
-            for (number, values) in block.iter().enumerate() {
+            for (number, values) in block.iter_mut().enumerate() {
+                let [near, far] = load_two(values);
+                store_two([gelu(near), gelu(far)], values);
                 wide.put(&self.ranges[3], row + number, column, values);
             }
         });

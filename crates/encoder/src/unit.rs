@@ -30,7 +30,7 @@ pub(crate) struct Line(pub(crate) [i8; LINE]);
 /// What a processor multiplies integers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// AMX: a block of tiles at once.
+    /// AMX: a block of tiles at once; 16-bit floats too.
     Tiles,
     /// AVX-512 VNNI: four products for each of sixteen columns at once.
     Lanes,
@@ -47,7 +47,8 @@ impl Unit {
                 && std::arch::is_x86_feature_detected!("avx512vl")
                 && std::arch::is_x86_feature_detected!("avx512vnni")
                 && std::arch::is_x86_feature_detected!("fma");
-            lanes.then(|| if has_tiles() { Self::Tiles } else { Self::Lanes })
+            let halves = std::arch::is_x86_feature_detected!("avx512bf16");
+            lanes.then(|| if halves && has_tiles() { Self::Tiles } else { Self::Lanes })
         })
     }
 
@@ -99,6 +100,12 @@ impl Drop for Ready {
 }
 
 impl Ready {
+    /// # Panics
+    /// When the thread is ready for anything else.
+    pub(crate) fn expect_tiles(&self) {
+        assert_eq!(self.unit, Unit::Tiles, "products of tiles");
+    }
+
     /// Multiplies `rows` ([`TILE`] or [`ROWS`]) rows of `depth` numbers each, which stand one
     /// after another in `left`, with [`COLUMNS`] columns of `right`: two tiles' worth of
     /// columns one after the other, each of `depth` / 4 lines. Other rows of `out` are left alone.
@@ -242,14 +249,14 @@ unsafe fn lanes(first: usize, depth: usize, left: &[u8], right: &[Line], out: &m
     }
 }
 
-/// Whether the processor has AMX for integers, and the system lets this process use it.
+/// Whether the processor has AMX for integers and 16-bit floats, and the system lets this process use it.
 fn has_tiles() -> bool {
     const XSAVE: u32 = 1 << 27;
-    const TILE_AND_INT8: u32 = 1 << 24 | 1 << 25;
+    const TILES_AND_KINDS: u32 = 1 << 22 | 1 << 24 | 1 << 25;
     const TILE_STATE: u64 = 1 << 17 | 1 << 18;
     if __cpuid(0).eax < 7
         || __cpuid(1).ecx & XSAVE == 0
-        || __cpuid_count(7, 0).edx & TILE_AND_INT8 != TILE_AND_INT8
+        || __cpuid_count(7, 0).edx & TILES_AND_KINDS != TILES_AND_KINDS
     {
         return false;
     }

@@ -1,54 +1,71 @@
-//! What each token of a window takes from the others.
+//! Attention in floats.
 
-use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_set1_ps, _mm512_setzero_ps};
+use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps};
 
-use rten_simd::SimdOp as _;
-use rten_vecmath::Softmax;
-
+use super::{PARTS, WIDTH, share};
 use crate::DIMENSIONS;
 use crate::lanes::{Lanes, load_two, store_two};
+use crate::unit::COLUMNS;
 
-/// Heads of an attention, and the numbers of each.
-const HEADS: usize = 12;
-const WIDTH: usize = DIMENSIONS / HEADS;
 /// Queries that are computed at once.
 const ROWS: usize = 4;
 /// Keys that are computed at once.
 const KEYS: usize = 32;
 
-/// What the dot product of a query and a key is multiplied with.
-pub(crate) const SCALE: f32 = 0.176_776_7; // 1 / sqrt(32)
-
 /// A token's query, key and value, those of all heads after one another.
-pub(crate) type Token = [f32; 3 * DIMENSIONS];
+type Token = [f32; PARTS * DIMENSIONS];
 
-/// Space for one window after the other.
+/// Queries, keys and values, and space for one window after the other.
+#[derive(Debug)]
+pub(crate) struct Floats {
+    tokens: Vec<Token>,
+    space: Space,
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Attention {
+struct Space {
     /// The keys of a head, turned: a row for each of their numbers.
     keys: Vec<f32>,
     /// The values of a head, side by side: where they come from they are so far apart that they
     /// would share a few places of the cache.
     values: Vec<[f32; WIDTH]>,
-    /// How much each of [`ROWS`] queries takes from each token.
+    /// Of [`ROWS`] queries the dot product with each key.
+    scores: [Vec<f32>; ROWS],
+    /// And how much each takes from each token.
     shares: [Vec<f32>; ROWS],
 }
 
-impl Attention {
-    /// Gives `sink` for each token of the window what its head took: the token's number in the
-    /// window, the place of the head's first number, and the numbers. Queries carry [`SCALE`].
+impl Floats {
+    pub(crate) fn new(tokens: usize) -> Self {
+        Self { tokens: vec![[0.0; PARTS * DIMENSIONS]; tokens], space: Space::default() }
+    }
+
+    /// As [`Attention::put`](super::Attention::put).
+    pub(crate) fn put(&mut self, row: usize, column: usize, block: &[[f32; COLUMNS]]) {
+        for (token, values) in self.tokens[row..].iter_mut().zip(block) {
+            token[column..column + COLUMNS].copy_from_slice(values);
+        }
+    }
+
+    /// As [`Attention::attend`](super::Attention::attend).
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
     pub(crate) fn attend(
         &mut self,
-        tokens: &[Token],
-        mut sink: impl FnMut(usize, usize, &[f32; WIDTH]),
+        (first, length): (usize, usize),
+        sink: impl FnMut(usize, usize, &[f32; WIDTH]),
     ) {
+        self.space.attend(&self.tokens[first..first + length], sink);
+    }
+}
+
+impl Space {
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    fn attend(&mut self, tokens: &[Token], mut sink: impl FnMut(usize, usize, &[f32; WIDTH])) {
         let padded = tokens.len().next_multiple_of(KEYS);
         self.keys.clear();
         self.keys.resize(WIDTH * padded, 0.0);
-        for shares in &mut self.shares {
-            shares.clear();
-            shares.resize(padded, 0.0);
+        for numbers in self.scores.iter_mut().chain(&mut self.shares) {
+            numbers.resize(padded, 0.0);
         }
         for first in (0..DIMENSIONS).step_by(WIDTH) {
             self.values.clear();
@@ -64,10 +81,14 @@ impl Attention {
                 let rows: [usize; ROWS] =
                     std::array::from_fn(|row| (top + row).min(tokens.len() - 1));
                 self.weigh(rows.map(|row| head(&tokens[row], first)), padded);
-                for shares in &mut self.shares {
-                    Softmax::new_mut(&mut shares[..tokens.len()]).dispatch();
+                let mut factors = [0.0; ROWS];
+                let rows = self.scores.iter_mut().zip(&mut self.shares);
+                for (factor, (scores, shares)) in factors.iter_mut().zip(rows) {
+                    scores[tokens.len()..].fill(f32::NEG_INFINITY);
+                    let places = shares.as_chunks_mut::<KEYS>().0;
+                    *factor = share(scores, |at, powers| store_two(powers, &mut places[at]));
                 }
-                let taken = self.take();
+                let taken = self.take(factors);
                 for (row, taken) in taken.iter().enumerate().take(tokens.len() - top) {
                     sink(top + row, first, taken);
                 }
@@ -86,15 +107,15 @@ impl Attention {
                     *sums = add(*sums, query[number], keys);
                 }
             }
-            for (shares, sums) in self.shares.iter_mut().zip(sums) {
-                store_two(sums, &mut shares[first..first + KEYS]);
+            for (scores, sums) in self.scores.iter_mut().zip(sums) {
+                store_two(sums, &mut scores[first..first + KEYS]);
             }
         }
     }
 
-    /// The sums of the values, each times its share.
+    /// The sums of the values, each times its share and the query's factor.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn take(&self) -> [[f32; WIDTH]; ROWS] {
+    fn take(&self, factors: [f32; ROWS]) -> [[f32; WIDTH]; ROWS] {
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
         let [a, b, c, d] = &self.shares;
         for ((((value, a), b), c), d) in self.values.iter().zip(a).zip(b).zip(c).zip(d) {
@@ -104,8 +125,9 @@ impl Attention {
             }
         }
         let mut taken = [[0.0; WIDTH]; ROWS];
-        for (taken, sums) in taken.iter_mut().zip(sums) {
-            store_two(sums, taken);
+        for ((taken, [near, far]), factor) in taken.iter_mut().zip(sums).zip(factors) {
+            let factor = _mm512_set1_ps(factor);
+            store_two([_mm512_mul_ps(near, factor), _mm512_mul_ps(far, factor)], taken);
         }
         taken
     }

@@ -1,0 +1,169 @@
+//! What each token of a window takes from the others.
+
+mod floats;
+mod tiles;
+
+use std::arch::x86_64::{
+    _mm512_add_ps, _mm512_max_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_sub_ps,
+};
+
+use self::floats::Floats;
+use self::tiles::Tiles;
+use crate::DIMENSIONS;
+use crate::lanes::{Lanes, load_two, power};
+use crate::unit::{COLUMNS, Ready, Unit};
+
+/// Heads of an attention, and the numbers of each.
+const HEADS: usize = 12;
+const WIDTH: usize = DIMENSIONS / HEADS;
+/// Queries, keys and values.
+const PARTS: usize = 3;
+const _: () = assert!(WIDTH == COLUMNS, "a block of a product is a head");
+
+/// What queries are multiplied with: the dot product of one with a key, divided by the root of
+/// their length, is the logarithm to base 2 of a share.
+pub(crate) const SCALE: f32 = std::f32::consts::LOG2_E * 0.176_776_7; // 1 / sqrt(32)
+
+/// The attention of a layer: its queries, keys and values are put in, window by window it is
+/// asked what each token takes.
+#[derive(Debug)]
+pub(crate) enum Attention {
+    /// In 16-bit floats.
+    Tiles(Tiles),
+    /// In floats.
+    Floats(Floats),
+}
+
+impl Attention {
+    /// Space for this many tokens.
+    pub(crate) fn new(unit: Unit, tokens: usize) -> Self {
+        match unit {
+            Unit::Tiles => Self::Tiles(Tiles::new(tokens)),
+            Unit::Lanes => Self::Floats(Floats::new(tokens)),
+        }
+    }
+
+    /// Puts in a part of one head from the token `row` on. Column 0 is where the queries begin,
+    /// which carry [`SCALE`]; the keys follow them, then the values.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    pub(crate) fn put(&mut self, row: usize, column: usize, block: &[[f32; COLUMNS]]) {
+        match self {
+            // SAFETY: the unit is only where the processor has 16-bit floats.
+            Self::Tiles(tiles) => unsafe { tiles.put(row, column, block) },
+            Self::Floats(floats) => floats.put(row, column, block),
+        }
+    }
+
+    /// Gives `sink` for each of the `length` tokens from `first` on what each of its heads took
+    /// from all of them: the token's number among them, the place of the head's first number,
+    /// and the numbers.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    pub(crate) fn attend(
+        &mut self,
+        ready: &Ready,
+        (first, length): (usize, usize),
+        sink: impl FnMut(usize, usize, &[f32; WIDTH]),
+    ) {
+        match self {
+            // SAFETY: the unit is only where the processor has 16-bit floats.
+            Self::Tiles(tiles) => unsafe { tiles.attend(ready, (first, length), sink) },
+            Self::Floats(floats) => floats.attend((first, length), sink),
+        }
+    }
+}
+
+/// Gives `put` what a query takes from each token, by the scores, a row of [`WIDTH`] after
+/// another: two to their power, less the largest of them. These are to be multiplied with what
+/// is returned.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+#[inline]
+fn share(scores: &[f32], mut put: impl FnMut(usize, [Lanes; 2])) -> f32 {
+    let mut most = [_mm512_set1_ps(f32::NEG_INFINITY); 2];
+    for scores in scores.chunks_exact(WIDTH) {
+        let scores = load_two(scores);
+        most = [_mm512_max_ps(most[0], scores[0]), _mm512_max_ps(most[1], scores[1])];
+    }
+    let most = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1])));
+    let mut sums = [_mm512_setzero_ps(); 2];
+    for (at, scores) in scores.chunks_exact(WIDTH).enumerate() {
+        let scores = load_two(scores);
+        let powers = [power(_mm512_sub_ps(scores[0], most)), power(_mm512_sub_ps(scores[1], most))];
+        sums = [_mm512_add_ps(sums[0], powers[0]), _mm512_add_ps(sums[1], powers[1])];
+        put(at, powers);
+    }
+    1.0 / _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that look random, from -1 to 1.
+    fn number(seed: usize) -> f32 {
+        let mixed = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// Of a token, in a column of queries, keys and values.
+    fn input(token: usize, column: usize) -> f32 {
+        let factor = if column < DIMENSIONS { 4.0 * SCALE } else { 1.0 };
+        number(token * PARTS * DIMENSIONS + column) * factor
+    }
+
+    /// What a head of a token takes, in a plain way.
+    fn exact(token: usize, head: usize, (first, length): (usize, usize)) -> [f32; WIDTH] {
+        let dot = |other: usize| -> f32 {
+            let columns = head * WIDTH..(head + 1) * WIDTH;
+            columns.map(|at| input(token, at) * input(other, DIMENSIONS + at)).sum()
+        };
+        let shares: Vec<f32> = (first..first + length).map(|other| dot(other).exp2()).collect();
+        let sum: f32 = shares.iter().sum();
+        std::array::from_fn(|at| {
+            let value = |other: usize| input(first + other, 2 * DIMENSIONS + head * WIDTH + at);
+            shares.iter().enumerate().map(|(other, share)| share / sum * value(other)).sum()
+        })
+    }
+
+    #[test]
+    fn every_unit_takes_what_a_plain_way_takes() {
+        let Some(best) = Unit::best() else { return };
+        let lengths = [1, 16, 65, 5, 33, 31];
+        let tokens: usize = lengths.iter().sum();
+        for (unit, most) in [(Unit::Lanes, 1e-4), (best, 0.02)] {
+            let mut attention = Attention::new(unit, tokens);
+            let mut taken = vec![[0.0; DIMENSIONS]; tokens];
+            // SAFETY: the processor has the instructions of a unit.
+            unsafe {
+                for row in (0..tokens).step_by(32) {
+                    for column in (0..PARTS * DIMENSIONS).step_by(COLUMNS) {
+                        let block: Vec<[f32; COLUMNS]> = (row..tokens.min(row + 32))
+                            .map(|token| std::array::from_fn(|at| input(token, column + at)))
+                            .collect();
+                        attention.put(row, column, &block);
+                    }
+                }
+                let (ready, mut first) = (unit.ready(), 0);
+                for length in lengths {
+                    attention.attend(&ready, (first, length), |row, column, numbers| {
+                        taken[first + row][column..column + WIDTH].copy_from_slice(numbers);
+                    });
+                    first += length;
+                }
+            }
+            let mut first = 0;
+            for length in lengths {
+                for token in first..first + length {
+                    for head in 0..HEADS {
+                        let exact = exact(token, head, (first, length));
+                        let have = &taken[token][head * WIDTH..(head + 1) * WIDTH];
+                        for (have, exact) in have.iter().zip(exact) {
+                            assert!((have - exact).abs() < most, "{unit:?}: {have} for {exact}");
+                        }
+                    }
+                }
+                first += length;
+            }
+        }
+    }
+}
