@@ -2,12 +2,14 @@
 //! `llm` (decode), `embed` (the embedder alone), `ingest` (embedding while a server
 //! ingests), `tensor` (a row through the server, batches), `retrieval` (quality and latency).
 //! `documents FILE…` prints the text of files, for `bench/peers/documents.py`; `squad` measures
-//! answers, refusals and citations, see there for its arguments.
+//! answers, refusals and citations, see there for its arguments; `assent MODEL` whether a model
+//! tells what it can answer.
 //!
 //! `cargo run -p cairn-bench -- [llm|embed|ingest|tensor|retrieval|all] [DATA]`, where DATA is a
 //! folder with `cranfield`, `cacm` and `squad-v2-8-articles.json` (default `../shared/data/retrieval`). The
 //! models come from the model store.
 
+mod assent;
 mod documents;
 mod embed;
 mod ingest;
@@ -41,6 +43,7 @@ fn main() -> Result<()> {
         "embed" => embedding(),
         "ingest" => ingestion(),
         "tensor" => tensors(),
+        "assent" => assent::run(arguments.get(1..).unwrap_or_default()),
         "documents" => documents::run(arguments.get(1..).unwrap_or_default()),
         "squad" => {
             let named = arguments.get(1).is_some_and(|argument| !argument.starts_with("--"));
@@ -58,7 +61,7 @@ fn main() -> Result<()> {
         other => {
             bail!(
                 "there is no bench '{other}'; there are llm, embed, ingest, tensor, documents, \
-                 retrieval, squad and all"
+                 retrieval, squad, assent and all"
             )
         }
     }

@@ -217,6 +217,8 @@ export interface AnswerDetail {
   milliseconds: { search: number; generate: number; total: number };
   /** How well the passages cover the question, 0 to 1. */
   confidence?: number;
+  /** How likely the model finds the answer in what it was shown, 0 to 1. */
+  assent?: number;
   model_sha256: string | null;
   index_position: number;
   /** Sentences of the answer that no passage supports. */

@@ -2,10 +2,11 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_si512, _mm512_permutex2var_epi16,
+    __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_si512, _mm512_permutex2var_epi16,
     _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
     _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
+use std::mem::transmute;
 
 use crate::lanes::Lanes;
 use crate::unit::{COLUMNS, LINE, Ready, TILE};
@@ -27,7 +28,8 @@ impl Half {
     #[inline]
     pub(crate) fn of(lanes: [Lanes; 2]) -> Self {
         // SAFETY: both are 512 bits without further meaning.
-        let bits = unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(lanes[1], lanes[0])) };
+        let bits =
+            unsafe { transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(lanes[1], lanes[0])) };
         Self::from_bits(bits)
     }
 

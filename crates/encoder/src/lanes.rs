@@ -65,7 +65,7 @@ pub(crate) fn store_bytes(lanes: Lanes, numbers: &mut [u8; LANES]) {
 #[inline]
 pub(crate) fn power(exponents: Lanes) -> Lanes {
     /// Of the series of 2^x, from its fourth power down.
-    const SERIES: [f32; 5] = [0.009_618_13, 0.055_504_11, 0.240_226_5, 0.693_147_2, 1.0];
+    const SERIES: [f32; 5] = [0.009_618_13, 0.055_504_11, 0.240_226_5, std::f32::consts::LN_2, 1.0];
     let exponents = _mm512_max_ps(exponents, _mm512_set1_ps(-126.0));
     let whole = _mm512_roundscale_ps(exponents, 0);
     let part = _mm512_sub_ps(exponents, whole);

@@ -5,15 +5,17 @@
 //! stay what they are, and what they are multiplied with is rounded to 8 bits too, at steps that
 //! are fixed for each activation, but for a few channels that are several times larger than all
 //! others. These are multiplied as floats and added (the decomposition of Dettmers et al. 2022,
-//! "LLM.int8()"). A vector has a cosine of 0.999 with that of floats, and does not depend on what
-//! else is computed beside it.
+//! "LLM.int8()"). What tokens take from each other is computed in 16-bit floats on AMX, and in
+//! floats otherwise. A vector has a cosine of 0.999 with that of floats, and does not depend on
+//! what else is computed beside it.
 //!
 //! A general engine for ONNX has no kernels for AMX, and spends a third of a query of twenty words
-//! outside of its large products; here the query takes a third of the time, in one thread. Where there is no such processor, [`Encoder::read`] gives nothing, and the caller uses
-//! the general engine.
+//! outside of its large products; here the query takes a third of the time, in one thread. Where
+//! there is no such processor, [`Encoder::read`] gives nothing, and the caller uses the general
+//! engine.
 
-// What is fast are instructions that Rust counts as unsafe; they stand in `unit` and `lanes`, each
-// with its reason, and nothing else here is unsafe but the entry to them.
+// What is fast are instructions that Rust counts as unsafe; they stand in `unit`, `halves` and
+// `lanes`, each with its reason, and nothing else here is unsafe but the entries to them.
 #![cfg_attr(target_arch = "x86_64", allow(unsafe_code, reason = "instructions of the processor"))]
 
 #[cfg(target_arch = "x86_64")]

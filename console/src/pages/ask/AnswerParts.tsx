@@ -116,6 +116,11 @@ export function AnswerFacts({ exchange, response }: { exchange: Exchange; respon
             <span title="How well the passages cover the question">{percent(detail.confidence)}</span>
           </Fact>
         )}
+        {detail?.assent !== undefined && (
+          <Fact name="Assent">
+            <span title="How likely the model finds the answer in what it was shown">{percent(detail.assent)}</span>
+          </Fact>
+        )}
         <Fact name="Model">{response.model}</Fact>
         {detail?.model_sha256 && (
           <Fact name="Model hash">

@@ -153,10 +153,10 @@ mod tests {
             }
             let mut first = 0;
             for length in lengths {
-                for token in first..first + length {
+                for (token, taken) in taken.iter().enumerate().skip(first).take(length) {
                     for head in 0..HEADS {
                         let exact = exact(token, head, (first, length));
-                        let have = &taken[token][head * WIDTH..(head + 1) * WIDTH];
+                        let have = &taken[head * WIDTH..(head + 1) * WIDTH];
                         for (have, exact) in have.iter().zip(exact) {
                             assert!((have - exact).abs() < most, "{unit:?}: {have} for {exact}");
                         }

@@ -57,12 +57,22 @@ pub struct Confidence {
     pub score: f32,
     /// Below this score the answer is that the documents do not say.
     pub threshold: f32,
+    /// How likely a local model finds the answer in what it is shown, 0 to 1, where it was
+    /// asked.
+    pub assent: Option<f32>,
 }
 
 impl Default for Confidence {
     /// No sign of an answer at all, and the threshold of a store that has learned no other.
     fn default() -> Self {
-        Self { dense: 0.0, coverage: 0.0, nearness: -1.0, score: 0.0, threshold: Self::THRESHOLD }
+        Self {
+            dense: 0.0,
+            coverage: 0.0,
+            nearness: -1.0,
+            score: 0.0,
+            threshold: Self::THRESHOLD,
+            assent: None,
+        }
     }
 }
 

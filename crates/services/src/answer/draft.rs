@@ -4,6 +4,7 @@ use cairn_guard::canary::Canary;
 use cairn_guard::links::{Allowed, Stripped};
 
 use super::asked::Kind;
+use super::assent::Assent;
 use super::cite::{Citation, Unsupported};
 use super::guarded::{self, LEAKED, ShownPassage, WITHHELD};
 use super::provenance::{PromptUsed, Provenance};
@@ -64,6 +65,24 @@ impl Draft {
     pub(super) fn refuse(&mut self, reason: String) {
         prompt::SILENT.clone_into(&mut self.answer.text);
         self.answer.refused = Some(reason);
+    }
+
+    /// Notes what the model said when it was asked whether its sources answer, and refuses
+    /// where they hardly do; whether they do.
+    pub(super) fn doubts(&mut self, assent: Assent, needed: f32) -> bool {
+        self.answer.confidence.assent = Some(assent.share);
+        if assent.share >= needed {
+            return false;
+        }
+        self.answer.input_tokens = assent.usage.prompt_tokens;
+        self.answer.cached_tokens = assent.usage.cached_tokens;
+        self.answer.output_tokens = assent.usage.completion_tokens;
+        self.refuse(format!(
+            "the model does not find the answer in the nearest passages (by {:.2}, {needed:.2} is \
+             needed)",
+            assent.share
+        ));
+        true
     }
 
     /// Notes what the writer is given.

@@ -12,16 +12,23 @@ use super::cite::{Citation, citation};
 use super::reading::Reading;
 use crate::retrieve::Passage;
 
-/// Most sentences of an extractive answer.
-const SENTENCES: usize = 3;
+/// How many sentences are taken, and how far behind the best one may be.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    most: usize,
+    behind: f32,
+}
+
+/// The sentences of an extractive answer.
+const SAID: Choice = Choice { most: 3, behind: 0.12 };
+/// The sentences that a local model is shown: some more, as it can tell which of them answers.
+const SHOWN: Choice = Choice { most: 6, behind: 0.2 };
 /// A sentence shorter than this is a label, not a statement, unless there is nothing else.
 const SHORTEST: usize = 25;
 /// What a passage's score is worth beside a sentence's nearness.
 const PASSAGE: f32 = 0.3;
 /// What the wrong kind of sentence costs.
 const WRONG_KIND: f32 = 0.08;
-/// How far behind the best a sentence may be and still be said.
-const BEHIND: f32 = 0.12;
 
 /// The best sentences in reading order, and a citation for each. Nothing when nothing was
 /// read.
@@ -30,6 +37,34 @@ pub(crate) fn extract(
     passages: &[Passage],
     reading: &Reading,
 ) -> (String, Vec<Citation>) {
+    compose(passages, &best(SAID, kind, passages, reading))
+}
+
+/// The passages that have one of the best sentences, each with those that it has.
+pub(crate) fn evidence(
+    kind: Kind,
+    passages: &[Passage],
+    reading: &Reading,
+) -> Vec<(Passage, Vec<String>)> {
+    let mut found: Vec<(usize, Vec<String>)> = Vec::new();
+    for (index, range) in best(SHOWN, kind, passages, reading) {
+        let Some(passage) = passages.get(index) else { continue };
+        let sentence = said(passage, &range).to_owned();
+        match found.last_mut() {
+            Some((held, sentences)) if *held == index => sentences.push(sentence),
+            _ => found.push((index, vec![sentence])),
+        }
+    }
+    found.into_iter().map(|(index, sentences)| (passages[index].clone(), sentences)).collect()
+}
+
+/// The best sentences in reading order: indices of passages, and bytes of their texts.
+fn best(
+    choice: Choice,
+    kind: Kind,
+    passages: &[Passage],
+    reading: &Reading,
+) -> Vec<(usize, Range<usize>)> {
     let mut ranked: Vec<(f32, usize, Range<usize>)> = Vec::new();
     for line in &reading.lines {
         let Some(passage) = passages.get(line.passage) else { continue };
@@ -53,15 +88,15 @@ pub(crate) fn extract(
         let repeated = chosen.iter().any(|(held, place)| {
             passages.get(*held).is_some_and(|passage| said(passage, place) == text)
         });
-        if rank >= best - BEHIND && !repeated {
+        if rank >= best - choice.behind && !repeated {
             chosen.push((index, range));
         }
-        if chosen.len() == SENTENCES {
+        if chosen.len() == choice.most {
             break;
         }
     }
     chosen.sort_by_key(|(index, range)| (*index, range.start));
-    compose(passages, &chosen)
+    chosen
 }
 
 fn said<'p>(passage: &'p Passage, range: &Range<usize>) -> &'p str {

@@ -14,6 +14,7 @@
 //! about is told by [`provenance`], and found out again by [`replay`].
 
 mod asked;
+mod assent;
 mod cite;
 mod confidence;
 mod draft;
@@ -42,6 +43,7 @@ use cairn_store::Records;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
+pub use assent::question as assent_question;
 pub use cite::{Citation, Unsupported};
 pub use confidence::Confidence;
 pub use guarded::{ShownPassage, Suspicion};
@@ -55,6 +57,7 @@ use crate::retrieve::{Passage, Request, Retrieve, Took};
 use asked::Kind;
 use draft::{Draft, quotes};
 use guarded::Outlet;
+use prompt::Extent;
 use provenance::{ModelUsed, PassageUsed, RetrievalUsed, SamplingUsed};
 use reading::Reading;
 use subject::Subject;
@@ -280,13 +283,15 @@ impl Answers {
                 yield Step::Text(prompt::SILENT.to_owned());
                 draft.refuse(reason);
             } else if let Some(writer) = writer {
-                let screened = guarded::screen(&shown);
+                let local = writer.is_local();
+                let (sources, evidence) = sources(local, about.kind, &shown, &reading);
+                let extent = evidence.as_deref().map_or(Extent::Much, Extent::Only);
+                let screened = guarded::screen(&sources);
                 let instructions = question.instructions.as_deref();
                 let prompt = prompt::grounded(
                     &analyzer, (question.text.as_str(), &about.subject), instructions,
-                    &question.history, (screened.passages.as_slice(), &canary),
+                    &question.history, (&screened.passages, extent, &canary),
                 );
-                let local = writer.is_local();
                 let sampling = provenance::seeded(steady(&question.sampling, local), local);
                 let max_tokens = Some(question.max_tokens.unwrap_or(ANSWER_TOKENS));
                 draft.put(&prompt, screened.shown, instructions, &canary);
@@ -296,41 +301,53 @@ impl Answers {
                     name: writer.name().to_owned(),
                     identity: writer.identity().to_owned(),
                 });
-                let request = ChatRequest {
-                    messages: prompt.messages,
-                    max_tokens,
-                    sampling,
-                    choices: 1,
-                    owner: scope.tenant().as_str().to_owned(),
-                    trace: question.trace,
-                    ..ChatRequest::default()
-                };
                 draft.answer.model_sha256 = Some(writer.identity().to_owned());
-                let outlet = Outlet::new(&canary, allowed.clone());
-                let pieces = write(writer.chat(request).await?, outlet);
-                futures::pin_mut!(pieces);
-                while let Some(piece) = pieces.next().await {
-                    match piece? {
-                        Piece::Text(text) => {
-                            draft.answer.text.push_str(&text);
-                            yield Step::Text(text);
+                let owner = scope.tenant().as_str();
+                let needed = assent::needed(analyzer.language(), writer.identity());
+                let assent = match needed.filter(|_| evidence.is_some()) {
+                    Some(_) => assent::ask(&*writer, &prompt, (owner, &question.trace)).await?,
+                    None => None,
+                };
+                if let (Some(needed), Some(assent)) = (needed, assent)
+                    && draft.doubts(assent, needed)
+                {
+                    yield Step::Text(prompt::SILENT.to_owned());
+                } else {
+                    let request = ChatRequest {
+                        messages: prompt.messages,
+                        max_tokens,
+                        sampling,
+                        choices: 1,
+                        owner: owner.to_owned(),
+                        trace: question.trace,
+                        ..ChatRequest::default()
+                    };
+                    let outlet = Outlet::new(&canary, allowed.clone());
+                    let pieces = write(writer.chat(request).await?, outlet);
+                    futures::pin_mut!(pieces);
+                    while let Some(piece) = pieces.next().await {
+                        match piece? {
+                            Piece::Text(text) => {
+                                draft.answer.text.push_str(&text);
+                                yield Step::Text(text);
+                            }
+                            Piece::End(end, ended) => {
+                                draft.answer.stripped = ended.stripped;
+                                let cited = cite::cite(
+                                    &analyzer, &about.subject, &draft.answer.text, &ended.markers, &sources,
+                                );
+                                draft.written(&end, cited);
+                            }
+                            Piece::Leaked => yield Step::Text(draft.withhold()),
                         }
-                        Piece::End(end, ended) => {
-                            draft.answer.stripped = ended.stripped;
-                            let cited = cite::cite(
-                                &analyzer, &about.subject, &draft.answer.text, &ended.markers, &shown,
-                            );
-                            draft.written(&end, cited);
-                        }
-                        Piece::Leaked => yield Step::Text(draft.withhold()),
                     }
-                }
-                // A model that has nothing to say does not keep the documents from it.
-                if draft.answer.text.trim().is_empty() {
-                    draft.extract(quotes(about.kind, &shown, &reading, &allowed));
-                    yield Step::Text(draft.answer.text.clone());
-                } else if draft.is_unfounded() {
-                    yield Step::Text(draft.append(quotes(about.kind, &shown, &reading, &allowed)));
+                    // A model that has nothing to say does not keep the documents from it.
+                    if draft.answer.text.trim().is_empty() {
+                        draft.extract(quotes(about.kind, &shown, &reading, &allowed));
+                        yield Step::Text(draft.answer.text.clone());
+                    } else if draft.is_unfounded() {
+                        yield Step::Text(draft.append(quotes(about.kind, &shown, &reading, &allowed)));
+                    }
                 }
             } else {
                 draft.answer.passages = guarded::screen(&shown).shown;
@@ -391,6 +408,22 @@ struct About {
     kind: Kind,
     /// Chunks of the stores that are asked.
     chunks: u64,
+}
+
+/// The passages that are put to a writer; to a local one those with the sentences that come
+/// nearest to the question, which are named for each.
+fn sources(
+    local: bool,
+    kind: Kind,
+    shown: &[Passage],
+    reading: &Reading,
+) -> (Vec<Passage>, Option<Vec<Vec<String>>>) {
+    let evidence = if local { extract::evidence(kind, shown, reading) } else { Vec::new() };
+    if evidence.is_empty() {
+        return (shown.to_vec(), None);
+    }
+    let (passages, sentences) = evidence.into_iter().unzip();
+    (passages, Some(sentences))
 }
 
 /// A small model at temperature 0 falls into repeating itself; a light penalty, where

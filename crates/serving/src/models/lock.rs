@@ -22,7 +22,7 @@ pub enum AssetKind {
 }
 
 /// One file and where it can be had.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asset {
     /// Name of the model.
@@ -37,6 +37,11 @@ pub struct Asset {
     pub sha256: String,
     /// SPDX name of its licence.
     pub licence: String,
+    /// Of a language model, how likely its "yes" must be when it is asked whether its sources
+    /// answer a question, for it to answer: as measured with `cairn-bench assent`. Absent where
+    /// it cannot tell.
+    #[serde(default)]
+    pub assent: Option<f32>,
     /// Where it can be had, in the order to try.
     #[serde(rename = "source")]
     pub sources: Vec<Source>,

@@ -29,7 +29,7 @@ impl Report<'_> {
 }
 
 /// One model of the lock file and whether it is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelStatus {
     /// The lock file's entry.
     pub asset: Asset,

@@ -23,6 +23,7 @@ fn asset(content: &[u8], sources: Vec<Source>) -> Asset {
         bytes: content.len() as u64,
         sha256: hex::encode(Sha256::digest(content)),
         licence: "Apache-2.0".into(),
+        assent: None,
         sources,
     }
 }

@@ -176,6 +176,10 @@ pub struct ResponseExtra {
     /// 0 to 1: how well the passages cover the question; absent without a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// How likely the model finds the answer in what it was shown, 0 to 1; absent where it was
+    /// not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assent: Option<f64>,
     /// Cosine of the closest passage.
     pub similarity: Option<f64>,
     /// Share of the question's content words in one passage, rare words weighing more.

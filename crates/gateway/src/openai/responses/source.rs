@@ -92,6 +92,7 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
             reason: answer.refused,
             mode: answer.mode.name(),
             confidence: Some(decimal(answer.confidence.score())),
+            assent: answer.confidence.assent.map(decimal),
             similarity: Some(decimal(answer.confidence.dense)),
             coverage: Some(decimal(answer.confidence.coverage)),
             milliseconds: ResponseTimes {
@@ -238,6 +239,7 @@ fn plain_ending(written: Written, model: &str, identity: &str, started: Instant)
             reason: None,
             mode: Mode::Generative.name(),
             confidence: None,
+            assent: None,
             similarity: None,
             coverage: None,
             milliseconds: ResponseTimes {
