@@ -45,15 +45,16 @@ pub struct Unsupported {
     pub end: usize,
 }
 
-/// Cites every sentence of `text`, an answer about `subject`, that has content words.
+/// Cites every sentence of `text`, an answer about `subject`, that has content words. Of the
+/// passages the writer was given all, or of each those sentences that are named.
 pub(crate) fn cite(
     analyzer: &Analyzer,
     subject: &Subject,
     text: &str,
     markers: &[Marker],
-    passages: &[Passage],
+    (passages, shown): (&[Passage], Option<&[Vec<String>]>),
 ) -> (Vec<Citation>, Vec<Unsupported>) {
-    let sources = Sources::new(analyzer, passages);
+    let sources = Sources::of(analyzer, passages, shown);
     let (mut citations, mut unsupported) = (Vec::new(), Vec::new());
     for range in cairn_documents::sentences(text) {
         let sentence = &text[range.clone()];

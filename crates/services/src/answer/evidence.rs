@@ -64,20 +64,37 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn new(analyzer: &Analyzer, passages: &[Passage]) -> Self {
-        let windows = |passage: &Passage| {
+        Self::of(analyzer, passages, None)
+    }
+
+    /// The same, where only these sentences of each passage count, as no others were shown.
+    pub(crate) fn of(
+        analyzer: &Analyzer,
+        passages: &[Passage],
+        shown: Option<&[Vec<String>]>,
+    ) -> Self {
+        let counts = |index: usize, sentence: &str| {
+            let shown = shown.and_then(|shown| shown.get(index));
+            shown.is_none_or(|shown| shown.iter().any(|one| one == sentence.trim()))
+        };
+        let windows = |(index, passage): (usize, &Passage)| {
             let text = &passage.chunk.text;
             let sentences: Vec<(Range<usize>, HashSet<String>)> = cairn_documents::sentences(text)
                 .into_iter()
+                .filter(|range| counts(index, &text[range.clone()]))
                 .map(|range| (range.clone(), terms(analyzer, &text[range])))
                 .collect();
-            let pairs = sentences.windows(2).map(|pair| {
+            let beside = |pair: &&[(Range<usize>, HashSet<String>)]| {
+                text[pair[0].0.end..pair[1].0.start].trim().is_empty()
+            };
+            let pairs = sentences.windows(2).filter(beside).map(|pair| {
                 let range = pair[0].0.start..pair[1].0.end;
                 (range, pair[0].1.union(&pair[1].1).cloned().collect())
             });
             let pairs: Vec<_> = pairs.collect();
             sentences.into_iter().chain(pairs).collect()
         };
-        Self { passages: passages.iter().map(windows).collect() }
+        Self { passages: passages.iter().enumerate().map(windows).collect() }
     }
 
     /// The best quote for `sentence` of an answer about `subject`; passages in `named` (by

@@ -334,7 +334,7 @@ impl Answers {
                             Piece::End(end, ended) => {
                                 draft.answer.stripped = ended.stripped;
                                 let cited = cite::cite(
-                                    &analyzer, &about.subject, &draft.answer.text, &ended.markers, &sources,
+                                    &analyzer, &about.subject, &draft.answer.text, &ended.markers, (&sources, evidence.as_deref()),
                                 );
                                 draft.written(&end, cited);
                             }
