@@ -179,15 +179,10 @@ async fn the_prompt_is_kept_as_the_model_got_it_and_scrubbed_when_a_file_goes() 
     scene.stop().await
 }
 
-/// The canary in what a model was asked: the last word of the first line.
-fn canary(request: &Value) -> String {
-    let system = turn(request, "system");
-    system.lines().next().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned()
-}
-
 /// What the model is made to give away: its canary, in some disguise.
 fn leaking(request: &Value) -> String {
-    let canary = canary(request);
+    let system = turn(request, "system");
+    let canary = system.rsplit(' ').next().unwrap_or_default().to_owned();
     let asked = turn(request, "user");
     let question = asked.rsplit("Question:").next().unwrap_or_default();
     let leak = if question.contains("letters") {
@@ -214,6 +209,9 @@ async fn an_answer_with_the_canary_is_withheld_streamed_or_not() -> Result<()> {
         ensure!(whole["cairn"]["refused"] == true, "{whole}");
         ensure!(text(&whole, "/cairn/reason").contains("instructions"), "{whole}");
         ensure!(message(&whole) == "The answer was withheld.", "{whole}");
+        let canary = |request: &Value| {
+            turn(request, "system").rsplit(' ').next().unwrap_or_default().to_owned()
+        };
         let secret = behind.asked().last().map(canary).context("a request")?;
         ensure!(secret.len() == 24 && !whole.to_string().contains(&secret[..8]), "{whole}");
 

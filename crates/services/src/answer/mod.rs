@@ -284,7 +284,9 @@ impl Answers {
                 draft.refuse(reason);
             } else if let Some(writer) = writer {
                 let local = writer.is_local();
-                let (sources, evidence) = sources(local, about.kind, &shown, &reading);
+                let needed = assent::needed(analyzer.language(), writer.identity());
+                let (sources, evidence) =
+                    sources(needed.is_some(), about.kind, &shown, &reading);
                 let extent = evidence.as_deref().map_or(Extent::Much, Extent::Only);
                 let screened = guarded::screen(&sources);
                 let instructions = question.instructions.as_deref();
@@ -303,7 +305,6 @@ impl Answers {
                 });
                 draft.answer.model_sha256 = Some(writer.identity().to_owned());
                 let owner = scope.tenant().as_str();
-                let needed = assent::needed(analyzer.language(), writer.identity());
                 let assent = match needed.filter(|_| evidence.is_some()) {
                     Some(_) => assent::ask(&*writer, &prompt, (owner, &question.trace)).await?,
                     None => None,
@@ -410,15 +411,15 @@ struct About {
     chunks: u64,
 }
 
-/// The passages that are put to a writer; to a local one those with the sentences that come
+/// The passages that are put to a writer; to a `measured` one those with the sentences that come
 /// nearest to the question, which are named for each.
 fn sources(
-    local: bool,
+    measured: bool,
     kind: Kind,
     shown: &[Passage],
     reading: &Reading,
 ) -> (Vec<Passage>, Option<Vec<Vec<String>>>) {
-    let evidence = if local { extract::evidence(kind, shown, reading) } else { Vec::new() };
+    let evidence = if measured { extract::evidence(kind, shown, reading) } else { Vec::new() };
     if evidence.is_empty() {
         return (shown.to_vec(), None);
     }

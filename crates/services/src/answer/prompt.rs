@@ -1,8 +1,8 @@
 //! What the model is given: the best words of the best passages, numbered.
 //!
 //! A model of a provider is given much of five passages, and asked to say which source each
-//! sentence is from. A model that runs here is small, and reads slowly on a processor: it is
-//! given the six sentences that come nearest to the question, and asked for little. It then answers
+//! sentence is from. A model that runs here is small, and reads slowly on a processor: where it
+//! was measured to be good for it (`assent`), it is given the six sentences that come nearest to the question, and asked for little. It then answers
 //! rightly more often, in a fraction of the time; with the sentences beside those it answers
 //! no better, and tells worse whether they answer at all. Where its sentences are from is found
 //! out from their words.
@@ -120,7 +120,11 @@ pub(crate) fn grounded(
     }
     asked.push_str(&format!("Question: {question}\n{wish}"));
     let more = instructions.map(|more| format!("\n{more}")).unwrap_or_default();
-    let system = format!("{SECRET} {}\n{instructed}{more}", canary.text());
+    let system = match extent {
+        Extent::Much => format!("{instructed}{more}\n{SECRET} {}", canary.text()),
+        // Behind short instructions a small model may write it out.
+        Extent::Only(_) => format!("{SECRET} {}\n{instructed}{more}", canary.text()),
+    };
     let mut messages = vec![ChatMessage::new("system", system)];
     messages.extend(history.iter().cloned());
     messages.push(ChatMessage::new("user", asked));
