@@ -4,16 +4,15 @@
 //! `assent MODEL [FILE]`: prints how likely the model's "yes" is for either kind, the area under
 //! the ROC curve, and the likelihood that refuses 3 in 100 of the questions that are answered,
 //! less something as real texts are less plain. With these `models.lock.toml` says whether a
-//! model is asked before it answers.
+//! model is asked before it answers. One that it says nothing of gets `assent = 0.0` there to
+//! be measured: it is asked then, and never refuses.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use cairn_services::answer::assent_question;
-use cairn_serving::gguf::ChatMessage;
 use reqwest::multipart::{Form, Part};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::server::Server;
 
@@ -58,7 +57,10 @@ async fn measure(model: &str, texts: &[Text]) -> Result<()> {
     }
     answered.sort_by(f64::total_cmp);
     not.sort_by(f64::total_cmp);
-    ensure!(!answered.is_empty() && !not.is_empty(), "no question got as far as the model");
+    ensure!(
+        !answered.is_empty() && !not.is_empty(),
+        "the model was never asked; models.lock.toml needs an `assent` for it, 0.0 to begin with"
+    );
     let pairs = answered.iter().flat_map(|a| not.iter().map(move |b| (a, b)));
     let area = pairs
         .map(|(a, b)| f64::midpoint(f64::from(u8::from(a > b)), f64::from(u8::from(a >= b))))
@@ -101,41 +103,15 @@ async fn start(folder: &Path, texts: &[Text]) -> Result<(Server, String)> {
     }
 }
 
-/// How likely "yes" is when the model is asked whether what it would be shown answers.
-/// Nothing where it would not be asked.
+/// How likely the model finds the answer in what it is shown. Nothing where it was not asked.
 async fn ask(server: &Server, store: &str, model: &str, question: &str) -> Result<Option<f64>> {
     let body = json!({
         "model": model,
         "input": question,
+        "store": false,
         "max_output_tokens": 1,
         "tools": [{"type": "file_search", "vector_store_ids": [store]}],
     });
     let answer = server.send(server.post("/v1/responses").json(&body)).await?;
-    let id = answer["id"].as_str().context("a response without an id")?;
-    let path = format!("/cairn/v1/responses/{id}/provenance");
-    let kept = server.send(server.get(&path)).await?;
-    let prompt = &kept["prompt"]["messages"];
-    if prompt.is_null() {
-        return Ok(None);
-    }
-    let prompt: Vec<ChatMessage> = serde_json::from_value(prompt.clone())?;
-    let body = json!({
-        "model": model,
-        "messages": assent_question(&prompt),
-        "max_tokens": 1,
-        "temperature": 0,
-        "logprobs": true,
-        "top_logprobs": 20,
-    });
-    let said = server.send(server.post("/v1/chat/completions").json(&body)).await?;
-    let top = said["choices"][0]["logprobs"]["content"][0]["top_logprobs"].as_array();
-    let likely = |word: &str| {
-        let is_it = |one: &&Value| {
-            one["token"].as_str().is_some_and(|token| token.trim().eq_ignore_ascii_case(word))
-        };
-        let held = top.into_iter().flatten().filter(is_it);
-        held.filter_map(|one| one["logprob"].as_f64()).map(f64::exp).sum::<f64>()
-    };
-    let (yes, no) = (likely("yes"), likely("no"));
-    Ok((yes + no > 0.0).then(|| yes / (yes + no)))
+    Ok(answer["cairn"]["assent"].as_f64())
 }

@@ -39,7 +39,7 @@ pub(crate) fn needed(language: Language, identity: &str) -> Option<f32> {
 }
 
 /// The turns of a prompt that asks for an answer in its last line, asking that instead.
-pub fn question(prompt: &[ChatMessage]) -> Vec<ChatMessage> {
+fn question(prompt: &[ChatMessage]) -> Vec<ChatMessage> {
     let mut turns = prompt.to_vec();
     if let Some(last) = turns.last_mut() {
         let kept = last.content.rfind('\n').map_or(0, |end| end + 1);

@@ -43,7 +43,6 @@ use cairn_store::Records;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
-pub use assent::question as assent_question;
 pub use cite::{Citation, Unsupported};
 pub use confidence::Confidence;
 pub use guarded::{ShownPassage, Suspicion};

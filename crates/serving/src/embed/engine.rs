@@ -53,8 +53,8 @@ impl Engine {
         }
     }
 
-    /// Runs windows: in floats with the threads that `pool` makes or has, in integers in the calling thread, which is over
-    /// before others would have woken up.
+    /// Runs windows: in floats with the threads that `pool` makes or has, in integers in the
+    /// calling thread, which is over before others would have woken up.
     ///
     /// # Errors
     /// `Internal` when the engine fails.
