@@ -49,6 +49,7 @@ pub use guarded::{ShownPassage, Suspicion};
 pub(crate) use prompt::SILENT;
 pub use provenance::Provenance;
 pub use replay::{Change, Compared, Place, Replay, Rewritten, State};
+pub(crate) use subject::{is_asking, terms};
 
 use crate::chat::Inference;
 use crate::models::Target;

@@ -2,14 +2,17 @@
 //!
 //! Answers are kept as items in OpenAI's form. A search result, a citation and a nearest
 //! passage name their file, so those of the deleted one go. A sentence of the answer stays
-//! only if another file supports it and the deleted one does not: what nobody vouches for
-//! may well be the deleted file's. The others are replaced by a notice.
+//! only if another file supports it, the deleted one does not, and each of its content words
+//! stands in what is quoted of others: what nobody vouches for may well be the deleted
+//! file's. The others are replaced by a notice.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
+use cairn_search::{Analyzer, Language};
 use serde_json::{Value, json};
 
-use crate::answer::{Provenance, SILENT};
+use crate::answer::{Provenance, SILENT, is_asking, terms};
 
 /// Stands where sentences stood.
 pub(crate) const NOTICE: &str = "[Removed: the source was deleted.]";
@@ -101,26 +104,29 @@ fn part(part: &mut Value, file: &str) {
     }
     let annotations = part.get_mut("annotations").and_then(Value::as_array_mut);
     let annotations = annotations.map(std::mem::take).unwrap_or_default();
-    let marks: Vec<Mark> = annotations.iter().map(|note| Mark::read(note, file)).collect();
+    let marks: Vec<Mark<'_>> = annotations.iter().map(|note| Mark::read(note, file)).collect();
     let rewritten = rewrite(&text, &marks);
-    let moved = annotations.into_iter().zip(&marks).filter(|(_, mark)| !mark.gone);
-    let moved: Vec<Value> = moved.filter_map(|(note, mark)| rewritten.moved(note, mark)).collect();
+    let moved = annotations.iter().zip(&marks).filter(|(_, mark)| !mark.gone);
+    let moved: Vec<Value> =
+        moved.filter_map(|(note, mark)| rewritten.moved(note.clone(), mark)).collect();
     part["text"] = rewritten.text.into();
     part["annotations"] = moved.into();
 }
 
 /// What an annotation says of the text.
-struct Mark {
+struct Mark<'a> {
     /// Whether it is of the deleted file.
     gone: bool,
     /// The characters it speaks of.
     range: Option<Range<usize>>,
     /// Whether it is enough to vouch for them.
     supported: bool,
+    /// The words of its file.
+    quote: &'a str,
 }
 
-impl Mark {
-    fn read(annotation: &Value, file: &str) -> Self {
+impl<'a> Mark<'a> {
+    fn read(annotation: &'a Value, file: &str) -> Self {
         let ours = annotation.get("cairn");
         let number =
             |name: &str| ours?.get(name)?.as_u64().and_then(|number| usize::try_from(number).ok());
@@ -130,6 +136,7 @@ impl Mark {
             gone: names(annotation, file),
             range: range.map(|(start, end)| start..end),
             supported: supported.unwrap_or(false),
+            quote: ours.and_then(|ours| ours.get("quote")).and_then(Value::as_str).unwrap_or(""),
         }
     }
 
@@ -148,15 +155,26 @@ struct Rewritten {
     kept: Vec<(Range<usize>, usize)>,
 }
 
-fn rewrite(text: &str, marks: &[Mark]) -> Rewritten {
+/// Whether the deleted file has nothing to do with a sentence that these annotations speak of.
+fn is_of_others(sentence: &str, touching: &[&Mark<'_>]) -> bool {
+    if touching.iter().any(|mark| mark.gone) || !touching.iter().any(|mark| mark.supported) {
+        return false;
+    }
+    // Half of a sentence's words are enough for support; the other half may be the file's.
+    let analyzer = Analyzer::new(Language::detect(touching.iter().map(|mark| mark.quote)));
+    let quoted: HashSet<String> =
+        touching.iter().flat_map(|mark| terms(&analyzer, mark.quote)).collect();
+    terms(&analyzer, sentence).iter().all(|term| quoted.contains(term) || is_asking(term))
+}
+
+fn rewrite(text: &str, marks: &[Mark<'_>]) -> Rewritten {
     let mut rewritten = Rewritten { text: String::new(), kept: Vec::new() };
     let mut before: Option<(usize, bool)> = None;
     for bytes in cairn_documents::sentences(text) {
         let start = text[..bytes.start].chars().count();
         let sentence = start..start + text[bytes.clone()].chars().count();
-        let touching: Vec<&Mark> = marks.iter().filter(|mark| mark.touches(&sentence)).collect();
-        let keep = touching.iter().any(|mark| !mark.gone && mark.supported)
-            && !touching.iter().any(|mark| mark.gone);
+        let touching: Vec<_> = marks.iter().filter(|mark| mark.touches(&sentence)).collect();
+        let keep = is_of_others(&text[bytes.clone()], &touching);
         if let Some((end, kept)) = before
             && (kept || keep)
         {
@@ -176,7 +194,7 @@ fn rewrite(text: &str, marks: &[Mark]) -> Rewritten {
 
 impl Rewritten {
     /// An annotation in its new place; `None` when what it spoke of is gone.
-    fn moved(&self, mut annotation: Value, mark: &Mark) -> Option<Value> {
+    fn moved(&self, mut annotation: Value, mark: &Mark<'_>) -> Option<Value> {
         let range = mark.range.as_ref()?;
         let (old, new) = self.kept.iter().find(|(old, _)| old.contains(&range.start))?;
         let start = new + (range.start - old.start);
@@ -194,9 +212,14 @@ mod tests {
 
     fn note(file: &str, range: Range<usize>, supported: bool) -> Value {
         json!({"type": "file_citation", "file_id": file, "index": range.end, "cairn": {
-            "quote": format!("the words of {file}"), "supported": supported,
+            "quote": words(&range), "supported": supported,
             "sentence_start": range.start, "sentence_end": range.end,
         }})
+    }
+
+    /// What a file says of the characters of [`TEXT`].
+    fn words(range: &Range<usize>) -> &'static str {
+        TEXT.get(range.clone()).unwrap_or_default()
     }
 
     const TEXT: &str = "The lamp is electric. Ida left in 1989. Nobody knows why. It turns slowly.";
@@ -235,6 +258,20 @@ mod tests {
         let mut unsure = answer(&[note("file-2", 0..21, false)]);
         item(&mut unsure, "file-1");
         assert_eq!(unsure["content"][0]["text"], NOTICE);
+    }
+
+    #[test]
+    fn a_sentence_with_a_word_that_no_other_file_has_goes() {
+        let said = |quote: &str| {
+            let mut note = note("file-2", 22..39, true);
+            note["cairn"]["quote"] = quote.into();
+            let mut said = answer(&[note]);
+            item(&mut said, "file-1");
+            said["content"][0]["text"].as_str().unwrap_or_default().to_owned()
+        };
+        assert_eq!(said("Somebody left in the spring of 1989."), NOTICE);
+        let others = said("In 1989, it is said, Ida Thorne left it.");
+        assert_eq!(others, format!("{NOTICE} Ida left in 1989. {NOTICE}"));
     }
 
     #[test]
