@@ -15,6 +15,7 @@ mod embedder;
 mod engine;
 mod queue;
 mod text;
+mod wordpiece;
 mod worker;
 
 pub use batch::{BATCH_TOKENS, Batch, Batcher};

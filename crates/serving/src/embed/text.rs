@@ -5,15 +5,21 @@ use std::path::Path;
 use cairn_kernel::{Error, Kind, Result};
 use tokenizers::Tokenizer;
 
+use super::wordpiece::{Part, WordPiece};
+
 /// Most tokens the model reads at once, the two special ones included.
 pub const MAX_TOKENS: usize = 256;
 /// The two tokens that stand around every window.
 const SPECIAL: usize = 2;
+/// Fewer than a token of any language takes, as a rule.
+const BYTES_OF_A_TOKEN: usize = 3;
 
 /// Splits text into the model's tokens.
 #[derive(Debug)]
 pub struct TextTokenizer {
     inner: Tokenizer,
+    /// What takes plain words apart, where the file has the rules for it.
+    plain: Option<WordPiece>,
     first: i32,
     last: i32,
 }
@@ -41,7 +47,7 @@ impl TextTokenizer {
             id.ok_or_else(|| damaged(format!("has no token {token}")))
         };
         let (first, last) = (special("[CLS]")?, special("[SEP]")?);
-        Ok(Self { inner, first, last })
+        Ok(Self { plain: WordPiece::of(&bytes), inner, first, last })
     }
 
     /// The number of tokens the model reads for `text` if it fits one window, the
@@ -59,8 +65,23 @@ impl TextTokenizer {
     /// # Errors
     /// As [`TextTokenizer::count`].
     pub fn offsets(&self, text: &str) -> Result<Vec<(usize, usize)>> {
-        let encoding = self.inner.encode(text, false).map_err(|cause| unreadable(&cause))?;
-        Ok(encoding.get_offsets().to_vec())
+        let general = |text: &str| self.inner.encode(text, false).map_err(|e| unreadable(&e));
+        let Some(plain) = self.plain.as_ref().filter(|plain| plain.reads(text)) else {
+            return Ok(general(text)?.get_offsets().to_vec());
+        };
+        let mut offsets = Vec::with_capacity(text.len() / BYTES_OF_A_TOKEN);
+        plain.split(text, |part| {
+            match part {
+                Part::Token(_, bytes) => offsets.push((bytes.start, bytes.end)),
+                Part::Other(at, text) => {
+                    let some = general(text)?;
+                    offsets
+                        .extend(some.get_offsets().iter().map(|(from, to)| (at + from, at + to)));
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(offsets)
     }
 
     /// The windows of `text`, each ready for the model: special tokens around at
@@ -83,10 +104,26 @@ impl TextTokenizer {
     }
 
     fn encode(&self, text: &str) -> Result<Vec<i32>> {
-        let encoding = self.inner.encode_fast(text, false).map_err(|cause| unreadable(&cause))?;
-        let id =
-            |&id: &u32| i32::try_from(id).map_err(|_| Error::internal("a token id over 31 bits"));
-        encoding.get_ids().iter().map(id).collect()
+        let mut all = Vec::with_capacity(text.len() / BYTES_OF_A_TOKEN);
+        let mut general = |all: &mut Vec<i32>, text: &str| {
+            let some = self.inner.encode_fast(text, false).map_err(|cause| unreadable(&cause))?;
+            for &id in some.get_ids() {
+                let id = i32::try_from(id).map_err(|_| Error::internal("a token id over 31 bits"));
+                all.push(id?);
+            }
+            Ok::<_, Error>(())
+        };
+        match self.plain.as_ref().filter(|plain| plain.reads(text)) {
+            None => general(&mut all, text)?,
+            Some(plain) => plain.split(text, |part| match part {
+                Part::Token(id, _) => {
+                    all.push(id);
+                    Ok(())
+                }
+                Part::Other(_, text) => general(&mut all, text),
+            })?,
+        }
+        Ok(all)
     }
 }
 
@@ -101,4 +138,58 @@ pub(crate) fn missing(path: &Path) -> Error {
 
 fn unreadable(cause: &tokenizers::Error) -> Error {
     Error::new(Kind::Unprocessable, format!("a text could not be tokenised: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::embed::EmbedConfig;
+    use crate::models::ModelStore;
+
+    fn tokenizer() -> TextTokenizer {
+        let config = EmbedConfig::from_store(&ModelStore::from_env().unwrap()).unwrap();
+        TextTokenizer::load(&config.tokenizer).unwrap()
+    }
+
+    /// Whether plain words come out as the general tokenizer has them, and where they stand.
+    fn check(tokenizer: &TextTokenizer, text: &str) {
+        let general = tokenizer.inner.encode(text, false).unwrap();
+        let ids: Vec<i32> =
+            general.get_ids().iter().map(|&id| i32::try_from(id).unwrap()).collect();
+        assert_eq!(tokenizer.encode(text).unwrap(), ids, "{text:?}");
+        assert_eq!(tokenizer.offsets(text).unwrap(), general.get_offsets(), "{text:?}");
+    }
+
+    #[test]
+    fn plain_words_have_the_tokens_of_the_general_tokenizer() {
+        let tokenizer = tokenizer();
+        assert!(tokenizer.plain.is_some());
+        let long = "a".repeat(100) + " " + &"b".repeat(101) + "-" + &"unbelievably".repeat(9);
+        for text in [
+            "",
+            " \t\r\n ",
+            "The Quick-Brown fox's 3.14 jumps_over {the} <lazy> dog #42 ##ing; electroencephalography!",
+            "[CLS] is a token, [cls] is none, and [MASK]ed is one again",
+            "caf\u{e9} na\u{ef}ve \u{201c}quoted\u{201d} \u{2014} ok\u{2026} \u{6771}\u{4eac} a\u{6771}b \u{1f600} done",
+            "bell\u{7}ring nul\u{0}l form\u{c}feed vt\u{b}x del\u{7f}ete nb\u{a0}sp \u{85} zero\u{200b}width",
+            "a \u{301}b \u{3a3}\u{3a3} STRASSE stra\u{df}e \u{130}stanbul \u{feff}bom",
+            &long,
+        ] {
+            check(&tokenizer, text);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn any_text_has_the_tokens_of_the_general_tokenizer(
+            text in "([a-zA-Z]{1,12}|[ -~]{1,9}|\\PC{1,4}|[ \t\n\r\u{b}\u{7f}]|[\u{300}-\u{310}\u{4e00}-\u{4e10}]){0,20}"
+        ) {
+            static TOKENIZER: std::sync::LazyLock<TextTokenizer> = std::sync::LazyLock::new(tokenizer);
+            check(&TOKENIZER, &text);
+        }
+    }
 }
