@@ -231,7 +231,7 @@ impl Bare {
             for pool in &self.one {
                 scope.spawn(|| {
                     while let Some(batch) = self.batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        self.compute(batch, pool);
+                        self.compute(batch, (1, pool));
                     }
                 });
             }
@@ -242,16 +242,17 @@ impl Bare {
     pub(crate) fn all_cores_on_one(&self) -> Duration {
         let started = Instant::now();
         for batch in &self.batches {
-            self.compute(batch, &self.all);
+            self.compute(batch, (self.one.len(), &self.all));
         }
         started.elapsed()
     }
 
-    fn compute(&self, batch: &Tokens, pool: &Arc<ThreadPool>) {
+    fn compute(&self, batch: &Tokens, (threads, pool): (usize, &Arc<ThreadPool>)) {
         let model = match &self.engine {
             Engine::Integers(encoder) => {
                 let windows: Vec<&[i32]> = batch.windows.iter().map(Vec::as_slice).collect();
-                std::hint::black_box(encoder.encode(&windows)).expect("the bare engine runs");
+                std::hint::black_box(encoder.encode(&windows, threads))
+                    .expect("the bare engine runs");
                 return;
             }
             Engine::Rten(model) => model,

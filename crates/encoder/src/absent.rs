@@ -21,7 +21,7 @@ impl Encoder {
     ///
     /// # Errors
     /// None.
-    pub fn encode(&self, _: &[&[i32]]) -> Result<Vec<f32>, EncoderError> {
+    pub fn encode(&self, _: &[&[i32]], _: usize) -> Result<Vec<f32>, EncoderError> {
         match *self {}
     }
 }

@@ -4,17 +4,23 @@ use std::arch::x86_64::{
     _mm512_add_ps, _mm512_fmadd_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_set1_ps,
     _mm512_setzero_ps, _mm512_sub_ps,
 };
+use std::ops::Range as Rows;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::attention::{Attention, SCALE};
+use crate::attention::{self, Attention, SCALE};
 use crate::file::{File, INNER, Integers, Norm};
 use crate::lanes::{LANES, gelu, load, load_two, store, store_two};
 use crate::product::{Product, Rounded};
 use crate::ranges::{RANGES, Range};
+use crate::team::Stages;
 use crate::unit::{Ready, Unit};
 use crate::{DIMENSIONS, EncoderError, MAX_TOKENS};
 
 /// What is added to a variance before it divides.
 const EPSILON: f32 = 1e-12;
+
+/// Tokens that are worth a thread.
+const TOKENS_A_THREAD: usize = 16;
 
 /// A token's vector between the layers.
 type Vector = [f32; DIMENSIONS];
@@ -71,36 +77,31 @@ impl Encoder {
     }
 
     /// The vectors of all tokens of all windows, one after another, [`DIMENSIONS`] numbers each,
-    /// in the calling thread.
+    /// by up to `threads` threads, the calling one among them. Others are started where there are
+    /// tokens enough for each; on AMX the calling one does all. How many there are changes no
+    /// vector.
     ///
     /// # Errors
     /// When a window is longer than [`MAX_TOKENS`], or a token is not the model's.
-    pub fn encode(&self, windows: &[&[i32]]) -> Result<Vec<f32>, EncoderError> {
+    pub fn encode(&self, windows: &[&[i32]], threads: usize) -> Result<Vec<f32>, EncoderError> {
         if let Some(long) = windows.iter().find(|window| window.len() > MAX_TOKENS) {
             return Err(EncoderError::Length(long.len()));
         }
         // SAFETY: the processor has the instructions of a unit.
-        unsafe { self.forward(windows) }
-    }
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn forward(&self, windows: &[&[i32]]) -> Result<Vec<f32>, EncoderError> {
-        let mut vectors = self.embedded(windows)?;
-        let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
-        let mut space = Space::new(self.unit, vectors.len());
-        let ready = self.unit.ready();
-        if let Some(first) = self.layers.first() {
-            for (row, vector) in vectors.iter_mut().enumerate() {
-                normalise(vector, &self.norm);
-                space.narrow.put(&first.ranges[0], row, 0, vector);
+        let vectors = unsafe { self.embedded(windows) }?;
+        let most = if self.unit == Unit::Lanes { vectors.len() / TOKENS_A_THREAD } else { 1 };
+        let run = Run::new(self, windows, vectors, threads.min(most).max(1));
+        // SAFETY: the processor has the instructions of a unit.
+        let work = || unsafe { run.work() };
+        std::thread::scope(|scope| {
+            for _ in 1..run.parts.len() {
+                // Without it the others do its part.
+                let thread = std::thread::Builder::new().name("encode".to_owned());
+                let _ = thread.spawn_scoped(scope, work);
             }
-        }
-        for (number, layer) in self.layers.iter().enumerate() {
-            layer.attend(&ready, &mut vectors, &lengths, &mut space);
-            let next = self.layers.get(number + 1).map(|layer| &layer.ranges[0]);
-            layer.feed(&ready, &mut vectors, &mut space, next);
-        }
-        Ok(vectors.into_flattened())
+            work();
+        });
+        Ok(run.into_vectors())
     }
 
     /// What the first layer reads, before it is normalised.
@@ -124,39 +125,148 @@ impl Encoder {
     }
 }
 
-/// What lies between the products.
+/// One run of the model over some windows, in parts of about the same number of tokens.
 #[derive(Debug)]
-struct Space {
+struct Run<'a> {
+    encoder: &'a Encoder,
+    /// Which of all tokens each window has.
+    windows: Vec<Rows<usize>>,
+    parts: Vec<Mutex<Part>>,
+    /// What the parts put in for the attention of a layer, and, where others may still read that,
+    /// for the attention of the next one.
+    asked: Vec<Vec<RwLock<Attention>>>,
+    stages: Stages,
+}
+
+/// Some of the tokens, and what lies between the products.
+#[derive(Debug)]
+struct Part {
+    vectors: Vec<Vector>,
     /// What is multiplied next, as wide as a vector, and as wide as a feed-forward network inside.
     narrow: Rounded,
     wide: Rounded,
-    attention: Attention,
+    space: attention::Space,
 }
 
-impl Space {
-    fn new(unit: Unit, tokens: usize) -> Self {
+impl<'a> Run<'a> {
+    fn new(
+        encoder: &'a Encoder,
+        windows: &[&[i32]],
+        mut vectors: Vec<Vector>,
+        parts: usize,
+    ) -> Self {
+        let mut next = 0;
+        let rows = |window: &&[i32]| {
+            next += window.len();
+            next - window.len()..next
+        };
+        let windows = windows.iter().map(rows).collect();
+        let tokens = vectors.len();
+        let rows: Vec<_> =
+            (0..parts).map(|at| tokens * at / parts..tokens * (at + 1) / parts).collect();
+        let room = |rows: &Rows<usize>| RwLock::new(Attention::new(encoder.unit, rows.clone()));
+        let asked = (0..parts.min(2)).map(|_| rows.iter().map(room).collect()).collect();
+        // What is split off is the last part; the first one stays in its place.
+        let mut parts: Vec<_> = rows
+            .iter()
+            .skip(1)
+            .rev()
+            .map(|rows| Part::new(vectors.split_off(rows.start)))
+            .collect();
+        parts.push(Part::new(vectors));
+        let parts: Vec<_> = parts.into_iter().rev().map(Mutex::new).collect();
+        let stages = Stages::new(encoder.layers.len() + 1, parts.len());
+        Self { encoder, windows, parts, asked, stages }
+    }
+
+    /// Does what no other thread does.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    fn work(&self) {
+        let ready = self.encoder.unit.ready();
+        self.stages.work(|stage, part| self.step(&ready, stage, part));
+    }
+
+    /// What a part does between what the attention of a layer reads of all parts and what the
+    /// attention of the next one does.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    fn step(&self, ready: &Ready, stage: usize, number: usize) {
+        let Encoder { layers, norm, .. } = self.encoder;
+        let Some(part) = self.parts.get(number) else { return };
+        let (mut part, next) = (hold(part), layers.get(stage));
+        match stage.checked_sub(1).and_then(|before| layers.get(before)) {
+            Some(layer) => {
+                let asked = &self.asked[(stage - 1) % self.asked.len()];
+                let asked: Vec<_> = asked
+                    .iter()
+                    .map(|some| some.read().unwrap_or_else(PoisonError::into_inner))
+                    .collect();
+                let all: Vec<&Attention> = asked.iter().map(|some| &**some).collect();
+                layer.attend(ready, &mut part, (number, &all), &self.windows);
+                layer.feed(ready, &mut part, next.map(|next| &next.ranges[0]));
+            }
+            None => part.begin(norm, next.map(|next| &next.ranges[0])),
+        }
+        if let Some(layer) = next {
+            let asked = &self.asked[stage % self.asked.len()][number];
+            let mut asked = asked.write().unwrap_or_else(PoisonError::into_inner);
+            layer.attention.multiply(ready, &part.narrow, |row, column, block| {
+                asked.put(row, column, block);
+            });
+        }
+    }
+
+    fn into_vectors(self) -> Vec<f32> {
+        let vectors = |part: Mutex<Part>| {
+            part.into_inner().unwrap_or_else(PoisonError::into_inner).vectors.into_flattened()
+        };
+        let mut parts = self.parts.into_iter().map(vectors);
+        let mut all = parts.next().unwrap_or_default();
+        parts.for_each(|vectors| all.extend(vectors));
+        all
+    }
+}
+
+fn hold(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Part {
+    fn new(vectors: Vec<Vector>) -> Self {
         Self {
-            narrow: Rounded::new(tokens, DIMENSIONS),
-            wide: Rounded::new(tokens, INNER),
-            attention: Attention::new(unit, tokens),
+            narrow: Rounded::new(vectors.len(), DIMENSIONS),
+            wide: Rounded::new(vectors.len(), INNER),
+            space: attention::Space::default(),
+            vectors,
+        }
+    }
+
+    /// Normalises what the first layer reads, and rounds it.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    fn begin(&mut self, norm: &Norm, next: Option<&Range>) {
+        for (row, vector) in self.vectors.iter_mut().enumerate() {
+            normalise(vector, norm);
+            if let Some(range) = next {
+                self.narrow.put(range, row, 0, vector);
+            }
         }
     }
 }
 
 impl Layer {
-    /// Adds to each token what it takes from the others of its window.
+    /// Adds to each token of a part what it takes from the others of its window.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn attend(&self, ready: &Ready, vectors: &mut [Vector], lengths: &[usize], space: &mut Space) {
-        let Space { narrow, attention, .. } = space;
-        self.attention.multiply(ready, narrow, |row, column, block| {
-            attention.put(row, column, block);
-        });
-        let mut first = 0;
-        for &length in lengths {
-            attention.attend(ready, (first, length), |row, column, taken| {
-                narrow.put(&self.ranges[1], first + row, column, taken);
+    fn attend(
+        &self,
+        ready: &Ready,
+        part: &mut Part,
+        (number, all): (usize, &[&Attention]),
+        windows: &[Rows<usize>],
+    ) {
+        let Part { vectors, narrow, space, .. } = part;
+        for window in windows {
+            space.attend(ready, (all[number], all), window, |row, column, taken| {
+                narrow.put(&self.ranges[1], row, column, taken);
             });
-            first += length;
         }
         self.attended
             .multiply(ready, narrow, |row, column, block| add(vectors, row, column, block));
@@ -169,8 +279,8 @@ impl Layer {
     /// Adds to each token what the feed-forward network gives, and rounds it for the layer that
     /// comes next, if one does.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn feed(&self, ready: &Ready, vectors: &mut [Vector], space: &mut Space, next: Option<&Range>) {
-        let Space { narrow, wide, .. } = space;
+    fn feed(&self, ready: &Ready, part: &mut Part, next: Option<&Range>) {
+        let Part { vectors, narrow, wide, .. } = part;
         self.inner.multiply(ready, narrow, |row, column, block| {
             for (number, values) in block.iter_mut().enumerate() {
                 let [near, far] = load_two(values);

@@ -10,9 +10,10 @@
 //! what else is computed beside it.
 //!
 //! A general engine for ONNX has no kernels for AMX, and spends a third of a query of twenty words
-//! outside of its large products; here the query takes a third of the time, in one thread. Where
-//! there is no such processor, [`Encoder::read`] gives nothing, and the caller uses the general
-//! engine.
+//! outside of its large products; here the query takes a third of the time, in one thread. Long
+//! windows can be computed by several, in parts that wait for each other before each attention.
+//! Where there is no such processor, [`Encoder::read`] gives nothing, and the caller uses the
+//! general engine.
 
 // What is fast are instructions that Rust counts as unsafe; they stand in `unit`, `halves` and
 // `lanes`, each with its reason, and nothing else here is unsafe but the entries to them.
@@ -32,6 +33,8 @@ mod lanes;
 mod product;
 #[cfg(target_arch = "x86_64")]
 mod ranges;
+#[cfg(target_arch = "x86_64")]
+mod team;
 #[cfg(target_arch = "x86_64")]
 mod unit;
 

@@ -133,9 +133,8 @@ impl Product {
             let bias = load_two(&self.bias[panel]);
             let weights = &self.apart[panel * apart..(panel + 1) * apart];
             for (block, kept) in left.apart.chunks(ROWS).enumerate() {
-                let rows = if kept.len() > TILE { ROWS } else { TILE };
                 let values = &left.values[block * ROWS * self.depth..];
-                ready.block(rows, self.depth, values, lines, &mut sums);
+                ready.block(kept.len(), self.depth, values, lines, &mut sums);
                 for ((sums, kept), out) in sums.0.iter().zip(kept).zip(&mut floats) {
                     let (sums, _) = sums.as_chunks::<LANES>();
                     let mut near = _mm512_fmadd_ps(load_integers(&sums[0]), scales[0], bias[0]);

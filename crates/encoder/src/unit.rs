@@ -106,12 +106,13 @@ impl Ready {
         assert_eq!(self.unit, Unit::Tiles, "products of tiles");
     }
 
-    /// Multiplies `rows` ([`TILE`] or [`ROWS`]) rows of `depth` numbers each, which stand one
-    /// after another in `left`, with [`COLUMNS`] columns of `right`: two tiles' worth of
-    /// columns one after the other, each of `depth` / 4 lines. Other rows of `out` are left alone.
+    /// Multiplies `rows` rows (1 to [`ROWS`]) of `depth` numbers each, which stand one after
+    /// another in `left`, with [`COLUMNS`] columns of `right`: two tiles' worth of columns one
+    /// after the other, each of `depth` / 4 lines. What other rows of `out` hold is of no use.
     ///
     /// # Panics
-    /// When a slice is too short, or `depth` no multiple of [`LINE`].
+    /// When a slice is too short, that of `left` for the next multiple of [`TILE`] of rows, or
+    /// `depth` no multiple of [`LINE`].
     pub(crate) fn block(
         &self,
         rows: usize,
@@ -120,18 +121,15 @@ impl Ready {
         right: &[Line],
         out: &mut Block,
     ) {
-        assert!(rows == TILE || rows == ROWS, "{rows} rows in a block");
+        assert!((1..=ROWS).contains(&rows), "{rows} rows in a block");
         assert!(depth > 0 && depth.is_multiple_of(LINE), "{depth} numbers in a row");
-        assert!(left.len() >= rows * depth && right.len() == depth / 2, "a part of a block");
+        let read = rows.next_multiple_of(TILE);
+        assert!(left.len() >= read * depth && right.len() == depth / 2, "a part of a block");
         match self.unit {
             // SAFETY: the thread is ready for tiles; both slices are as long as is read.
-            Unit::Tiles => unsafe { tiles(rows == ROWS, depth, left, right, out) },
-            // SAFETY: `best` saw the instructions; both slices are as long as is read.
-            Unit::Lanes => unsafe {
-                for first in (0..rows).step_by(LANE_ROWS) {
-                    lanes(first, depth, left, right, out);
-                }
-            },
+            Unit::Tiles => unsafe { tiles(rows > TILE, depth, left, right, out) },
+            // SAFETY: `best` saw the instructions.
+            Unit::Lanes => unsafe { lanes(rows, depth, left, right, out) },
         }
     }
 }
@@ -215,16 +213,45 @@ unsafe fn tiles(both: bool, depth: usize, left: &[u8], right: &[Line], out: &mut
     }
 }
 
-/// Rows that [`lanes`] multiplies at once: as many as leave registers for their sums.
-const LANE_ROWS: usize = 8;
+/// Rows that are multiplied at once at most: as many as leave registers for their sums.
+const MOST_LANE_ROWS: usize = 12;
 
-/// # Safety
-/// `left` must hold [`LANE_ROWS`] rows of `depth` bytes from row `first` on, `right` be `depth` / 2
-/// lines, and `first` be a multiple of [`LANE_ROWS`] below [`ROWS`].
+/// Multiplies `rows` rows in groups of about the same size.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn lanes(first: usize, depth: usize, left: &[u8], right: &[Line], out: &mut Block) {
-    let mut sums: [[__m512i; 2]; LANE_ROWS] = [[_mm512_setzero_si512(); 2]; LANE_ROWS];
-    let rows = left[first * depth..].as_ptr().cast::<i32>();
+fn lanes(rows: usize, depth: usize, left: &[u8], right: &[Line], out: &mut Block) {
+    let mut first = 0;
+    for groups in (1..=rows.div_ceil(MOST_LANE_ROWS)).rev() {
+        let some = (rows - first).div_ceil(groups);
+        let (left, out) = (&left[first * depth..], &mut out.0[first..]);
+        match some {
+            1 => few_lanes::<1>(depth, left, right, out),
+            2 => few_lanes::<2>(depth, left, right, out),
+            3 => few_lanes::<3>(depth, left, right, out),
+            4 => few_lanes::<4>(depth, left, right, out),
+            5 => few_lanes::<5>(depth, left, right, out),
+            6 => few_lanes::<6>(depth, left, right, out),
+            7 => few_lanes::<7>(depth, left, right, out),
+            8 => few_lanes::<8>(depth, left, right, out),
+            9 => few_lanes::<9>(depth, left, right, out),
+            10 => few_lanes::<10>(depth, left, right, out),
+            11 => few_lanes::<11>(depth, left, right, out),
+            _ => few_lanes::<MOST_LANE_ROWS>(depth, left, right, out),
+        }
+        first += some;
+    }
+}
+
+/// Multiplies the first `N` rows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn few_lanes<const N: usize>(
+    depth: usize,
+    left: &[u8],
+    right: &[Line],
+    out: &mut [[i32; COLUMNS]],
+) {
+    assert!(left.len() >= N * depth && right.len() == depth / 2 && out.len() >= N, "rows");
+    let mut sums: [[__m512i; 2]; N] = [[_mm512_setzero_si512(); 2]; N];
+    let rows = left.as_ptr().cast::<i32>();
     for at in 0..depth / 4 {
         // SAFETY: both are within `right`.
         let (near, far) = unsafe {
@@ -232,14 +259,14 @@ unsafe fn lanes(first: usize, depth: usize, left: &[u8], right: &[Line], out: &m
             (_mm512_loadu_si512(near.cast()), _mm512_loadu_si512(near.add(depth / 4).cast()))
         };
         for (row, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: within the rows that the caller vouches for; four bytes of any alignment.
+            // SAFETY: within the rows of `left`; four bytes of any alignment.
             let four = unsafe { rows.add(row * (depth / 4) + at).read_unaligned() };
             let four = _mm512_set1_epi32(four);
             sums[0] = _mm512_dpbusd_epi32(sums[0], four, near);
             sums[1] = _mm512_dpbusd_epi32(sums[1], four, far);
         }
     }
-    for (sums, row) in sums.iter().zip(&mut out.0[first..first + LANE_ROWS]) {
+    for (sums, row) in sums.iter().zip(out) {
         let row = row.as_mut_ptr();
         // SAFETY: a row has 32 numbers.
         unsafe {

@@ -1,31 +1,34 @@
 //! Attention in floats.
 
 use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps};
+use std::ops::Range;
 
 use super::{PARTS, WIDTH, share};
 use crate::DIMENSIONS;
 use crate::lanes::{Lanes, load_two, store_two};
 use crate::unit::COLUMNS;
 
-/// Queries that are computed at once.
-const ROWS: usize = 4;
+/// Queries that are computed at once: as many as leave registers for their sums.
+const ROWS: usize = 8;
 /// Keys that are computed at once.
 const KEYS: usize = 32;
 
 /// A token's query, key and value, those of all heads after one another.
-type Token = [f32; PARTS * DIMENSIONS];
+pub(crate) type Token = [f32; PARTS * DIMENSIONS];
 
-/// Queries, keys and values, and space for one window after the other.
+/// Queries, keys and values of some tokens.
 #[derive(Debug)]
 pub(crate) struct Floats {
+    /// Which of all tokens the first is.
+    first: usize,
     tokens: Vec<Token>,
-    space: Space,
 }
 
+/// Space for one window after the other.
 #[derive(Debug, Default)]
-struct Space {
-    /// The keys of a head, turned: a row for each of their numbers.
-    keys: Vec<f32>,
+pub(crate) struct Space {
+    /// The keys of a head, turned, [`KEYS`] at a time: a row for each of their numbers.
+    keys: Vec<[[f32; KEYS]; WIDTH]>,
     /// The values of a head, side by side: where they come from they are so far apart that they
     /// would share a few places of the cache.
     values: Vec<[f32; WIDTH]>,
@@ -36,8 +39,8 @@ struct Space {
 }
 
 impl Floats {
-    pub(crate) fn new(tokens: usize) -> Self {
-        Self { tokens: vec![[0.0; PARTS * DIMENSIONS]; tokens], space: Space::default() }
+    pub(crate) fn new(tokens: Range<usize>) -> Self {
+        Self { first: tokens.start, tokens: vec![[0.0; PARTS * DIMENSIONS]; tokens.len()] }
     }
 
     /// As [`Attention::put`](super::Attention::put).
@@ -47,84 +50,108 @@ impl Floats {
         }
     }
 
-    /// As [`Attention::attend`](super::Attention::attend).
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    pub(crate) fn attend(
-        &mut self,
-        (first, length): (usize, usize),
-        sink: impl FnMut(usize, usize, &[f32; WIDTH]),
-    ) {
-        self.space.attend(&self.tokens[first..first + length], sink);
+    /// Those of its tokens that are among `tokens`, and the number of the first of them, from its
+    /// own first on.
+    pub(crate) fn among(&self, tokens: &Range<usize>) -> (usize, &[Token]) {
+        let end = self.first + self.tokens.len();
+        let from = tokens.start.clamp(self.first, end) - self.first;
+        let to = tokens.end.clamp(self.first, end) - self.first;
+        (from, self.tokens.get(from..to).unwrap_or_default())
     }
 }
 
 impl Space {
+    /// Gives `sink` what each of `queries`, the first of which has the number `row`, takes from
+    /// the tokens of a window: their number, the place of the head's first number, and the
+    /// numbers.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn attend(&mut self, tokens: &[Token], mut sink: impl FnMut(usize, usize, &[f32; WIDTH])) {
-        let padded = tokens.len().next_multiple_of(KEYS);
+    pub(crate) fn attend<'a>(
+        &mut self,
+        (row, queries): (usize, &[Token]),
+        window: impl Iterator<Item = &'a Token> + Clone,
+        mut sink: impl FnMut(usize, usize, &[f32; WIDTH]),
+    ) {
+        let padded = window.clone().count().next_multiple_of(KEYS);
         self.keys.clear();
-        self.keys.resize(WIDTH * padded, 0.0);
+        self.keys.resize(padded / KEYS, [[0.0; KEYS]; WIDTH]);
         for numbers in self.scores.iter_mut().chain(&mut self.shares) {
             numbers.resize(padded, 0.0);
         }
         for first in (0..DIMENSIONS).step_by(WIDTH) {
             self.values.clear();
-            self.values.extend(tokens.iter().map(|token| head(token, 2 * DIMENSIONS + first)));
-            for (at, token) in tokens.iter().enumerate() {
-                let key = &token[DIMENSIONS + first..DIMENSIONS + first + WIDTH];
-                for (number, x) in key.iter().enumerate() {
-                    self.keys[number * padded + at] = *x;
+            self.values.extend(window.clone().map(|token| head(token, 2 * DIMENSIONS + first)));
+            for (at, token) in window.clone().enumerate() {
+                let keys = &mut self.keys[at / KEYS];
+                for (keys, x) in keys.iter_mut().zip(head(token, DIMENSIONS + first)) {
+                    keys[at % KEYS] = *x;
                 }
             }
-            for top in (0..tokens.len()).step_by(ROWS) {
-                // The last queries stand in for those that are not there.
-                let rows: [usize; ROWS] =
-                    std::array::from_fn(|row| (top + row).min(tokens.len() - 1));
-                self.weigh(rows.map(|row| head(&tokens[row], first)), padded);
-                let mut factors = [0.0; ROWS];
-                let rows = self.scores.iter_mut().zip(&mut self.shares);
-                for (factor, (scores, shares)) in factors.iter_mut().zip(rows) {
-                    scores[tokens.len()..].fill(f32::NEG_INFINITY);
-                    let places = shares.as_chunks_mut::<KEYS>().0;
-                    *factor = share(scores, |at, powers| store_two(powers, &mut places[at]));
-                }
-                let taken = self.take(factors);
-                for (row, taken) in taken.iter().enumerate().take(tokens.len() - top) {
-                    sink(top + row, first, taken);
+            for (at, queries) in queries.chunks(ROWS).enumerate() {
+                let row = row + at * ROWS;
+                match queries.len() {
+                    1..=2 => self.some::<2>(queries, first, row, &mut sink),
+                    3..=4 => self.some::<4>(queries, first, row, &mut sink),
+                    5..=6 => self.some::<6>(queries, first, row, &mut sink),
+                    _ => self.some::<ROWS>(queries, first, row, &mut sink),
                 }
             }
         }
     }
 
+    /// What the head from number `first` on takes for up to `N` tokens.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    fn some<const N: usize>(
+        &mut self,
+        tokens: &[Token],
+        first: usize,
+        first_row: usize,
+        sink: &mut impl FnMut(usize, usize, &[f32; WIDTH]),
+    ) {
+        // The last query stands in for those that are not there.
+        let rows: [usize; N] = std::array::from_fn(|row| row.min(tokens.len() - 1));
+        self.weigh(rows.map(|row| head(&tokens[row], first)));
+        let mut factors = [0.0; N];
+        let rows = self.scores.iter_mut().zip(&mut self.shares);
+        for (factor, (scores, shares)) in factors.iter_mut().zip(rows) {
+            scores[self.values.len()..].fill(f32::NEG_INFINITY);
+            let places = shares.as_chunks_mut::<KEYS>().0;
+            *factor = share(scores, |at, powers| store_two(powers, &mut places[at]));
+        }
+        let taken = self.take(factors);
+        for (row, taken) in taken.iter().enumerate().take(tokens.len()) {
+            sink(first_row + row, first, taken);
+        }
+    }
+
     /// The dot products of the queries with all keys.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn weigh(&mut self, queries: [&[f32; WIDTH]; ROWS], padded: usize) {
-        for first in (0..padded).step_by(KEYS) {
-            let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
-            for (number, keys) in self.keys.chunks_exact(padded).enumerate() {
-                let keys = load_two(&keys[first..first + KEYS]);
+    fn weigh<const N: usize>(&mut self, queries: [&[f32; WIDTH]; N]) {
+        for (at, keys) in self.keys.iter().enumerate() {
+            let mut sums = [[_mm512_setzero_ps(); 2]; N];
+            for (number, keys) in keys.iter().enumerate() {
+                let keys = load_two(keys);
                 for (sums, query) in sums.iter_mut().zip(queries) {
                     *sums = add(*sums, query[number], keys);
                 }
             }
             for (scores, sums) in self.scores.iter_mut().zip(sums) {
-                store_two(sums, &mut scores[first..first + KEYS]);
+                store_two(sums, &mut scores[at * KEYS..]);
             }
         }
     }
 
     /// The sums of the values, each times its share and the query's factor.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn take(&self, factors: [f32; ROWS]) -> [[f32; WIDTH]; ROWS] {
-        let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
-        let [a, b, c, d] = &self.shares;
-        for ((((value, a), b), c), d) in self.values.iter().zip(a).zip(b).zip(c).zip(d) {
+    fn take<const N: usize>(&self, factors: [f32; N]) -> [[f32; WIDTH]; N] {
+        let mut sums = [[_mm512_setzero_ps(); 2]; N];
+        let shares: [&[f32]; N] = std::array::from_fn(|row| &self.shares[row][..self.values.len()]);
+        for (at, value) in self.values.iter().enumerate() {
             let value = load_two(value);
-            for (sums, share) in sums.iter_mut().zip([a, b, c, d]) {
-                *sums = add(*sums, *share, value);
+            for (sums, shares) in sums.iter_mut().zip(shares) {
+                *sums = add(*sums, shares[at], value);
             }
         }
-        let mut taken = [[0.0; WIDTH]; ROWS];
+        let mut taken = [[0.0; WIDTH]; N];
         for ((taken, [near, far]), factor) in taken.iter_mut().zip(sums).zip(factors) {
             let factor = _mm512_set1_ps(factor);
             store_two([_mm512_mul_ps(near, factor), _mm512_mul_ps(far, factor)], taken);

@@ -7,6 +7,7 @@ use std::arch::x86_64::{
     _mm512_add_ps, _mm512_max_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_set1_ps,
     _mm512_setzero_ps, _mm512_sub_ps,
 };
+use std::ops::Range;
 
 use self::floats::Floats;
 use self::tiles::Tiles;
@@ -25,8 +26,7 @@ const _: () = assert!(WIDTH == COLUMNS, "a block of a product is a head");
 /// their length, is the logarithm to base 2 of a share.
 pub(crate) const SCALE: f32 = std::f32::consts::LOG2_E * 0.176_776_7; // 1 / sqrt(32)
 
-/// The attention of a layer: its queries, keys and values are put in, window by window it is
-/// asked what each token takes.
+/// What the attention of a layer reads of some tokens: their queries, keys and values.
 #[derive(Debug)]
 pub(crate) enum Attention {
     /// In 16-bit floats.
@@ -35,17 +35,25 @@ pub(crate) enum Attention {
     Floats(Floats),
 }
 
+/// Space for one window after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Space {
+    tiles: tiles::Space,
+    floats: floats::Space,
+}
+
 impl Attention {
-    /// Space for this many tokens.
-    pub(crate) fn new(unit: Unit, tokens: usize) -> Self {
+    /// Room for these of all tokens.
+    pub(crate) fn new(unit: Unit, tokens: Range<usize>) -> Self {
         match unit {
-            Unit::Tiles => Self::Tiles(Tiles::new(tokens)),
+            Unit::Tiles => Self::Tiles(Tiles::new(tokens.len())),
             Unit::Lanes => Self::Floats(Floats::new(tokens)),
         }
     }
 
-    /// Puts in a part of one head from the token `row` on. Column 0 is where the queries begin,
-    /// which carry [`SCALE`]; the keys follow them, then the values.
+    /// Puts in a part of one head from the token `row` on, where 0 is the first there is room
+    /// for. Column 0 is where the queries begin, which carry [`SCALE`]; the keys follow them,
+    /// then the values.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
     pub(crate) fn put(&mut self, row: usize, column: usize, block: &[[f32; COLUMNS]]) {
         match self {
@@ -55,20 +63,37 @@ impl Attention {
         }
     }
 
-    /// Gives `sink` for each of the `length` tokens from `first` on what each of its heads took
-    /// from all of them: the token's number among them, the place of the head's first number,
-    /// and the numbers.
+    fn floats(&self) -> Option<&Floats> {
+        match self {
+            Self::Tiles(_) => None,
+            Self::Floats(floats) => Some(floats),
+        }
+    }
+}
+
+impl Space {
+    /// Gives `sink` for each token of `window` that `own` has what each of its heads took from
+    /// all of the window, which are in `all`: the token's number, from the first of `own` on, the
+    /// place of the head's first number, and the numbers. Tiles have all tokens in one.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
     pub(crate) fn attend(
         &mut self,
         ready: &Ready,
-        (first, length): (usize, usize),
+        (own, all): (&Attention, &[&Attention]),
+        window: &Range<usize>,
         sink: impl FnMut(usize, usize, &[f32; WIDTH]),
     ) {
-        match self {
-            // SAFETY: the unit is only where the processor has 16-bit floats.
-            Self::Tiles(tiles) => unsafe { tiles.attend(ready, (first, length), sink) },
-            Self::Floats(floats) => floats.attend((first, length), sink),
+        match own {
+            Attention::Tiles(tiles) => {
+                let window = (window.start, window.len());
+                // SAFETY: the unit is only where the processor has 16-bit floats.
+                unsafe { tiles.attend(&mut self.tiles, ready, window, sink) }
+            }
+            Attention::Floats(own) => {
+                let all = all.iter().filter_map(|some| some.floats());
+                let tokens = all.flat_map(|some| some.among(window).1);
+                self.floats.attend(own.among(window), tokens, sink);
+            }
         }
     }
 }
@@ -130,25 +155,39 @@ mod tests {
         let Some(best) = Unit::best() else { return };
         let lengths = [1, 16, 65, 5, 33, 31];
         let tokens: usize = lengths.iter().sum();
-        for (unit, most) in [(Unit::Lanes, 1e-4), (best, 0.02)] {
-            let mut attention = Attention::new(unit, tokens);
+        // Where each part of the tokens begins; tiles have no parts.
+        let parts = [(Unit::Lanes, 1e-4, vec![0]), (Unit::Lanes, 1e-4, vec![0, 40, 41, 90])];
+        for (unit, most, starts) in parts.into_iter().chain([(best, 0.02, vec![0])]) {
+            let ends = starts.iter().skip(1).copied().chain([tokens]);
+            let parts: Vec<_> = starts.iter().zip(ends).map(|(&start, end)| start..end).collect();
+            let mut all: Vec<_> =
+                parts.iter().map(|part| Attention::new(unit, part.clone())).collect();
             let mut taken = vec![[0.0; DIMENSIONS]; tokens];
             // SAFETY: the processor has the instructions of a unit.
             unsafe {
-                for row in (0..tokens).step_by(32) {
-                    for column in (0..PARTS * DIMENSIONS).step_by(COLUMNS) {
-                        let block: Vec<[f32; COLUMNS]> = (row..tokens.min(row + 32))
-                            .map(|token| std::array::from_fn(|at| input(token, column + at)))
-                            .collect();
-                        attention.put(row, column, &block);
+                for (part, some) in parts.iter().zip(&mut all) {
+                    for row in (0..part.len()).step_by(32) {
+                        for column in (0..PARTS * DIMENSIONS).step_by(COLUMNS) {
+                            let block: Vec<[f32; COLUMNS]> = (row..part.len().min(row + 32))
+                                .map(|token| part.start + token)
+                                .map(|token| std::array::from_fn(|at| input(token, column + at)))
+                                .collect();
+                            some.put(row, column, &block);
+                        }
                     }
                 }
-                let (ready, mut first) = (unit.ready(), 0);
-                for length in lengths {
-                    attention.attend(&ready, (first, length), |row, column, numbers| {
-                        taken[first + row][column..column + WIDTH].copy_from_slice(numbers);
-                    });
-                    first += length;
+                let (ready, all) = (unit.ready(), all.iter().collect::<Vec<_>>());
+                let mut space = Space::default();
+                for (part, own) in parts.iter().zip(&all) {
+                    let mut first = 0;
+                    for length in lengths {
+                        let window = first..first + length;
+                        space.attend(&ready, (own, &all), &window, |row, column, numbers| {
+                            let taken = &mut taken[part.start + row];
+                            taken[column..column + WIDTH].copy_from_slice(numbers);
+                        });
+                        first += length;
+                    }
                 }
             }
             let mut first = 0;

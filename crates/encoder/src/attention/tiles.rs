@@ -10,7 +10,7 @@ use crate::unit::{COLUMNS, Ready, TILE};
 /// Tokens that keys and values are laid out for: two tiles of keys, one of values.
 const STEP: usize = 2 * TILE;
 
-/// Queries, keys and values, and space for one window after the other.
+/// Queries, keys and values.
 #[derive(Debug)]
 pub(crate) struct Tiles {
     /// A line for each token, of each head of each part. Behind the last token are as many that
@@ -18,6 +18,11 @@ pub(crate) struct Tiles {
     lines: Vec<Half>,
     /// Lines of one head.
     rows: usize,
+}
+
+/// Space for one window after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Space {
     /// The keys of a head, turned.
     keys: Vec<Half>,
     /// Its values, woven.
@@ -31,14 +36,7 @@ pub(crate) struct Tiles {
 impl Tiles {
     pub(crate) fn new(tokens: usize) -> Self {
         let rows = tokens + STEP;
-        Self {
-            lines: vec![Half::ZERO; PARTS * HEADS * rows],
-            rows,
-            keys: Vec::new(),
-            values: Vec::new(),
-            scores: Vec::new(),
-            shares: Vec::new(),
-        }
+        Self { lines: vec![Half::ZERO; PARTS * HEADS * rows], rows }
     }
 
     /// As [`Attention::put`](super::Attention::put).
@@ -53,39 +51,40 @@ impl Tiles {
     /// As [`Attention::attend`](super::Attention::attend).
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]
     pub(crate) fn attend(
-        &mut self,
+        &self,
+        space: &mut Space,
         ready: &Ready,
         (first, length): (usize, usize),
         mut sink: impl FnMut(usize, usize, &[f32; WIDTH]),
     ) {
         let padded = length.next_multiple_of(STEP);
-        self.keys.resize(padded, Half::ZERO);
-        self.values.resize(padded, Half::ZERO);
-        self.scores.resize(TILE * padded, 0.0);
-        self.shares.resize(TILE * padded / WIDTH, Half::ZERO);
+        space.keys.resize(padded, Half::ZERO);
+        space.values.resize(padded, Half::ZERO);
+        space.scores.resize(TILE * padded, 0.0);
+        space.shares.resize(TILE * padded / WIDTH, Half::ZERO);
         let mut sums = Sums([[0.0; COLUMNS]; TILE]);
         for head in 0..HEADS {
-            self.lay_out(head, first, padded);
+            self.lay_out(space, head, (first, padded));
             let queries = &self.lines[head * self.rows + first..];
             for (top, queries) in queries[..padded].as_chunks::<TILE>().0.iter().enumerate() {
                 let top = top * TILE;
                 let Some(left) = length.checked_sub(top).filter(|&left| left > 0) else { break };
-                ready.dots(queries, &self.keys, &mut self.scores);
+                ready.dots(queries, &space.keys, &mut space.scores);
                 let mut factors = [0.0; TILE];
-                let scores = self.scores.chunks_exact_mut(padded);
-                let shares = self.shares.chunks_exact_mut(padded / WIDTH);
+                let scores = space.scores.chunks_exact_mut(padded);
+                let shares = space.shares.chunks_exact_mut(padded / WIDTH);
                 for ((factor, scores), shares) in
                     factors.iter_mut().zip(scores).zip(shares).take(left)
                 {
                     scores[length..].fill(f32::NEG_INFINITY);
                     *factor = share(scores, |at, powers| shares[at] = Half::of(powers));
                 }
-                ready.sums(padded / WIDTH, &self.shares, &self.values, &mut sums);
+                ready.sums(padded / WIDTH, &space.shares, &space.values, &mut sums);
                 for (row, (taken, factor)) in sums.0.iter_mut().zip(factors).enumerate().take(left)
                 {
                     let (factor, [near, far]) = (_mm512_set1_ps(factor), load_two(taken));
                     store_two([_mm512_mul_ps(near, factor), _mm512_mul_ps(far, factor)], taken);
-                    sink(top + row, head * WIDTH, taken);
+                    sink(first + top + row, head * WIDTH, taken);
                 }
             }
         }
@@ -93,13 +92,13 @@ impl Tiles {
 
     /// Turns the keys and weaves the values of a head, for `padded` tokens from `first` on.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    fn lay_out(&mut self, head: usize, first: usize, padded: usize) {
+    fn lay_out(&self, space: &mut Space, head: usize, (first, padded): (usize, usize)) {
         let part = |part: usize| &self.lines[(part * HEADS + head) * self.rows + first..][..padded];
         let (keys, values) = (part(1).as_chunks::<TILE>().0, part(2).as_chunks::<STEP>().0);
-        for (keys, tile) in keys.iter().zip(self.keys.as_chunks_mut::<TILE>().0) {
+        for (keys, tile) in keys.iter().zip(space.keys.as_chunks_mut::<TILE>().0) {
             turn(keys, tile);
         }
-        for (values, tiles) in values.iter().zip(self.values.as_chunks_mut::<STEP>().0) {
+        for (values, tiles) in values.iter().zip(space.values.as_chunks_mut::<STEP>().0) {
             for (at, [upper, lower]) in values.as_chunks::<2>().0.iter().enumerate() {
                 [tiles[at], tiles[TILE + at]] = weave(upper, lower);
             }

@@ -1,5 +1,6 @@
 //! The model itself: token ids in, token vectors out.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,23 @@ use crate::onnx::guarded;
 
 /// Numbers in one vector.
 pub const DIMENSIONS: usize = cairn_encoder::DIMENSIONS;
+
+/// The threads that a batch may be computed with, started when an engine asks for them.
+pub(crate) struct Threads {
+    count: usize,
+    pool: OnceCell<Arc<ThreadPool>>,
+}
+
+impl Threads {
+    pub(crate) fn new(count: usize) -> Self {
+        Self { count, pool: OnceCell::new() }
+    }
+
+    fn pool(&self) -> Arc<ThreadPool> {
+        let start = || Arc::new(ThreadPool::with_num_threads(self.count));
+        Arc::clone(self.pool.get_or_init(start))
+    }
+}
 
 /// The loaded model. Runs share it.
 #[derive(Debug)]
@@ -53,19 +71,14 @@ impl Engine {
         }
     }
 
-    /// Runs windows: in floats with the threads that `pool` makes or has, in integers in the
-    /// calling thread, which is over before others would have woken up.
+    /// Runs windows with up to so many threads.
     ///
     /// # Errors
     /// `Internal` when the engine fails.
-    pub(crate) fn run(
-        &self,
-        windows: &[&[i32]],
-        pool: &dyn Fn() -> Arc<ThreadPool>,
-    ) -> Result<Hidden> {
+    pub(crate) fn run(&self, windows: &[&[i32]], threads: &Threads) -> Result<Hidden> {
         match self {
             Self::Integers(encoder) => {
-                let values = guarded("embedding", || encoder.encode(windows))?;
+                let values = guarded("embedding", || encoder.encode(windows, threads.count))?;
                 let values = values.or_internal("embedding")?;
                 let mut next = 0;
                 let start = |window: &&[i32]| {
@@ -74,7 +87,7 @@ impl Engine {
                 };
                 Ok(Hidden { values, starts: windows.iter().map(start).collect() })
             }
-            Self::Floats(floats) => floats.run(windows, pool()),
+            Self::Floats(floats) => floats.run(windows, threads.pool()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cairn_kernel::Kind;
 
-use super::engine::{Engine, Floats};
+use super::engine::{Engine, Floats, Threads};
 use super::*;
 use crate::models::{EMBEDDING, EMBEDDING_TOKENIZER, ModelStore};
 
@@ -49,13 +49,12 @@ async fn paraphrases_are_nearer_than_strangers() {
 }
 
 /// The vector of one text by `engine`: the mean over its tokens, of length 1.
-fn vector(engine: &Engine, text: &str, beside: Option<&str>) -> Vec<f32> {
+fn vector(engine: &Engine, text: &str, beside: Option<&str>, threads: usize) -> Vec<f32> {
     let tokenizer = TextTokenizer::load(&config().tokenizer).unwrap();
     let windows = |text: &str| tokenizer.windows(text).unwrap().remove(0);
     let ids: Vec<Vec<i32>> = std::iter::once(text).chain(beside).map(windows).collect();
     let ids: Vec<&[i32]> = ids.iter().map(Vec::as_slice).collect();
-    let threads = || std::sync::Arc::new(rten::ThreadPool::with_num_threads(1));
-    let hidden = engine.run(&ids, &threads).unwrap();
+    let hidden = engine.run(&ids, &Threads::new(threads)).unwrap();
     let mut sum = vec![0.0; DIMENSIONS];
     for token in hidden.window(0, ids[0].len()).chunks(DIMENSIONS) {
         sum.iter_mut().zip(token).for_each(|(sum, x)| *sum += x);
@@ -73,7 +72,7 @@ fn floats() -> Engine {
 #[test]
 fn vectors_are_those_of_the_reference_runtime() {
     let floats = floats();
-    let vector = vector(&floats, "The quick brown fox jumps over the lazy dog.", None);
+    let vector = vector(&floats, "The quick brown fox jumps over the lazy dog.", None, 1);
     for (have, want) in vector.iter().zip(REFERENCE) {
         assert!((have - want).abs() < 1e-4, "{have} is not {want}");
     }
@@ -98,11 +97,12 @@ fn vectors_by_integers_are_nearly_those_by_floats_and_their_own_whatever_is_besi
     ];
     let mut sum = 0.0;
     for text in texts {
-        let by_integers = vector(&integers, text, None);
-        let cosine = dot(&by_integers, &vector(&floats, text, None));
+        let by_integers = vector(&integers, text, None, 1);
+        let cosine = dot(&by_integers, &vector(&floats, text, None, 1));
         assert!(cosine > 0.99, "{cosine} for '{text}'");
         sum += cosine;
-        let beside = vector(&integers, text, Some(&long));
+        assert_eq!(by_integers, vector(&integers, text, None, 3), "by three threads: '{text}'");
+        let beside = vector(&integers, text, Some(&long), 2);
         assert!(dot(&by_integers, &beside) > 0.99999, "another for '{text}' beside others");
     }
     let mean = sum / texts.len() as f32;
@@ -113,13 +113,13 @@ fn vectors_by_integers_are_nearly_those_by_floats_and_their_own_whatever_is_besi
 fn what_the_model_cannot_read_is_named() {
     let file = std::fs::read(config().model).unwrap();
     let Some(encoder) = cairn_encoder::Encoder::read(&file) else { return };
-    let error = |windows: &[&[i32]]| encoder.encode(windows).unwrap_err().to_string();
+    let error = |windows: &[&[i32]]| encoder.encode(windows, 1).unwrap_err().to_string();
     assert_eq!(error(&[&[101, 30_522, 102]]), "the embedding model has no token 30522");
     assert_eq!(error(&[&[101, 102], &[101, -1, 102]]), "the embedding model has no token -1");
     let long = error(&[&[101; 513]]);
     assert!(long.starts_with("a window of 513 tokens"), "{long}");
-    assert_eq!(encoder.encode(&[&[101; 512], &[], &[101]]).unwrap().len(), 513 * DIMENSIONS);
-    assert!(encoder.encode(&[]).unwrap().is_empty());
+    assert_eq!(encoder.encode(&[&[101; 512], &[], &[101]], 3).unwrap().len(), 513 * DIMENSIONS);
+    assert!(encoder.encode(&[], 2).unwrap().is_empty());
 }
 
 #[test]

@@ -1,19 +1,14 @@
 //! The threads that run batches.
 
-use std::cell::LazyCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cairn_kernel::{Error, Result, ResultExt as _};
-use rten::ThreadPool;
 
 use super::batch::Batch;
-use super::engine::{Engine, Hidden};
+use super::engine::{Engine, Hidden, Threads};
 use super::queue::{Queues, Window};
-
-/// Gives the threads that a batch may be computed with.
-type Pool<'a> = &'a dyn Fn() -> Arc<ThreadPool>;
 
 /// What one worker thread does.
 #[derive(Clone, Debug)]
@@ -45,21 +40,20 @@ impl Worker {
         {
             tracing::debug!(%cause, "the priority of a bulk thread was not lowered");
         }
-        // The pool's threads inherit the priority of this one. Not every engine has a use for them.
-        let pool = LazyCell::new(|| Arc::new(ThreadPool::with_num_threads(self.threads)));
-        let pool = || Arc::clone(&pool);
+        // They inherit the priority of this one.
+        let threads = Threads::new(self.threads);
         while let Some(batch) = queues.take(self.bulk, self.idle) {
-            self.run(queues, batch, &pool);
+            self.run(queues, batch, &threads);
             queues.finished(self.bulk);
         }
     }
 
-    fn run(&self, queues: &Queues, mut batch: Batch<Window>, pool: Pool<'_>) {
+    fn run(&self, queues: &Queues, mut batch: Batch<Window>, threads: &Threads) {
         batch.items.retain(|window| !window.call.is_abandoned());
         if batch.items.is_empty() {
             return;
         }
-        match queues.engine(|| self.load()).and_then(|engine| compute(&engine, &batch, pool)) {
+        match queues.engine(|| self.load()).and_then(|engine| compute(&engine, &batch, threads)) {
             Ok(hidden) => {
                 for (row, window) in batch.items.iter().enumerate() {
                     let tokens = hidden.window(row, window.ids.len());
@@ -86,9 +80,9 @@ impl Worker {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "histograms are floats")]
-fn compute(engine: &Engine, batch: &Batch<Window>, pool: Pool<'_>) -> Result<Hidden> {
+fn compute(engine: &Engine, batch: &Batch<Window>, threads: &Threads) -> Result<Hidden> {
     let windows: Vec<&[i32]> = batch.items.iter().map(|window| window.ids.as_slice()).collect();
-    let hidden = engine.run(&windows, pool)?;
+    let hidden = engine.run(&windows, threads)?;
     let tokens: usize = windows.iter().map(|window| window.len()).sum();
     metrics::counter!("cairn_embed_tokens_total").increment(tokens as u64);
     metrics::histogram!("cairn_embed_batch_size").record(windows.len() as f64);
