@@ -5,7 +5,9 @@ use std::arch::x86_64::{
     _mm512_setzero_ps, _mm512_sub_ps,
 };
 use std::ops::Range as Rows;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::attention::{self, Attention, SCALE};
 use crate::file::{File, INNER, Integers, Norm};
@@ -19,15 +21,28 @@ use crate::{DIMENSIONS, EncoderError, MAX_TOKENS};
 /// What is added to a variance before it divides.
 const EPSILON: f32 = 1e-12;
 
-/// Tokens that are worth a thread.
-const TOKENS_A_THREAD: usize = 16;
+/// Tokens that are worth waiting for another thread.
+const TOKENS_A_PART: usize = 8;
+/// Most threads for a run: they wait for each other before each layer.
+const MOST_THREADS: usize = 4;
+
+/// Threads that a long window is shared with; started for the first one. Without them the calling
+/// thread does all.
+static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+    // Who waits for the thread learns of its panic.
+    let pool = ThreadPoolBuilder::new().panic_handler(drop);
+    pool.thread_name(|number| format!("encode-{number}")).build().ok()
+});
 
 /// A token's vector between the layers.
 type Vector = [f32; DIMENSIONS];
 
 /// The model. Threads may share it.
 #[derive(Debug)]
-pub struct Encoder {
+pub struct Encoder(Arc<Model>);
+
+#[derive(Debug)]
+struct Model {
     unit: Unit,
     words: Integers,
     positions: Vec<f32>,
@@ -65,12 +80,12 @@ impl Encoder {
             outer_norm: layer.outer_norm,
             ranges,
         });
-        Some(Self { unit, words, positions, norm, layers: layers.collect() })
+        Some(Self(Arc::new(Model { unit, words, positions, norm, layers: layers.collect() })))
     }
 
     /// What the products are computed with.
     pub fn unit(&self) -> &'static str {
-        match self.unit {
+        match self.0.unit {
             Unit::Tiles => "AMX",
             Unit::Lanes => "AVX-512 VNNI",
         }
@@ -88,22 +103,24 @@ impl Encoder {
             return Err(EncoderError::Length(long.len()));
         }
         // SAFETY: the processor has the instructions of a unit.
-        let vectors = unsafe { self.embedded(windows) }?;
-        let most = if self.unit == Unit::Lanes { vectors.len() / TOKENS_A_THREAD } else { 1 };
-        let run = Run::new(self, windows, vectors, threads.min(most).max(1));
-        // SAFETY: the processor has the instructions of a unit.
-        let work = || unsafe { run.work() };
-        std::thread::scope(|scope| {
-            for _ in 1..run.parts.len() {
-                // Without it the others do its part.
-                let thread = std::thread::Builder::new().name("encode".to_owned());
-                let _ = thread.spawn_scoped(scope, work);
+        let vectors = unsafe { self.0.embedded(windows) }?;
+        let most = if self.0.unit == Unit::Lanes { vectors.len() / TOKENS_A_PART } else { 1 };
+        // Not before they are needed: they have the priority of the thread that starts them.
+        let helpers = if threads.min(most) > 1 { HELPERS.as_ref() } else { None };
+        let parts = if helpers.is_some() { most.min(threads).min(MOST_THREADS) } else { 1 };
+        let run = Arc::new(Run::new(Arc::clone(&self.0), windows, vectors, parts));
+        if let Some(helpers) = helpers {
+            for _ in 1..parts {
+                let run = Arc::clone(&run);
+                helpers.spawn(move || run.work());
             }
-            work();
-        });
-        Ok(run.into_vectors())
+        }
+        run.work();
+        Ok(run.vectors())
     }
+}
 
+impl Model {
     /// What the first layer reads, before it is normalised.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
     fn embedded(&self, windows: &[&[i32]]) -> Result<Vec<Vector>, EncoderError> {
@@ -125,10 +142,11 @@ impl Encoder {
     }
 }
 
-/// One run of the model over some windows, in parts of about the same number of tokens.
+/// One run of the model over some windows, in parts of about the same number of tokens. It is no
+/// thread's: whoever comes when all is done finds nothing to do, and nobody waits for it.
 #[derive(Debug)]
-struct Run<'a> {
-    encoder: &'a Encoder,
+struct Run {
+    model: Arc<Model>,
     /// Which of all tokens each window has.
     windows: Vec<Rows<usize>>,
     parts: Vec<Mutex<Part>>,
@@ -148,13 +166,8 @@ struct Part {
     space: attention::Space,
 }
 
-impl<'a> Run<'a> {
-    fn new(
-        encoder: &'a Encoder,
-        windows: &[&[i32]],
-        mut vectors: Vec<Vector>,
-        parts: usize,
-    ) -> Self {
+impl Run {
+    fn new(model: Arc<Model>, windows: &[&[i32]], mut vectors: Vec<Vector>, parts: usize) -> Self {
         let mut next = 0;
         let rows = |window: &&[i32]| {
             next += window.len();
@@ -164,7 +177,7 @@ impl<'a> Run<'a> {
         let tokens = vectors.len();
         let rows: Vec<_> =
             (0..parts).map(|at| tokens * at / parts..tokens * (at + 1) / parts).collect();
-        let room = |rows: &Rows<usize>| RwLock::new(Attention::new(encoder.unit, rows.clone()));
+        let room = |rows: &Rows<usize>| RwLock::new(Attention::new(model.unit, rows.clone()));
         let asked = (0..parts.min(2)).map(|_| rows.iter().map(room).collect()).collect();
         // What is split off is the last part; the first one stays in its place.
         let mut parts: Vec<_> = rows
@@ -175,22 +188,25 @@ impl<'a> Run<'a> {
             .collect();
         parts.push(Part::new(vectors));
         let parts: Vec<_> = parts.into_iter().rev().map(Mutex::new).collect();
-        let stages = Stages::new(encoder.layers.len() + 1, parts.len());
-        Self { encoder, windows, parts, asked, stages }
+        let stages = Stages::new(model.layers.len() + 1, parts.len());
+        Self { model, windows, parts, asked, stages }
     }
 
-    /// Does what no other thread does.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    /// Does what no other thread does; returns when all is done.
+    ///
+    /// # Panics
+    /// When a thread did.
     fn work(&self) {
-        let ready = self.encoder.unit.ready();
-        self.stages.work(|stage, part| self.step(&ready, stage, part));
+        let ready = self.model.unit.ready();
+        // SAFETY: the processor has the instructions of a unit.
+        self.stages.work(|stage, part| unsafe { self.step(&ready, stage, part) });
     }
 
     /// What a part does between what the attention of a layer reads of all parts and what the
     /// attention of the next one does.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
     fn step(&self, ready: &Ready, stage: usize, number: usize) {
-        let Encoder { layers, norm, .. } = self.encoder;
+        let Model { layers, norm, .. } = &*self.model;
         let Some(part) = self.parts.get(number) else { return };
         let (mut part, next) = (hold(part), layers.get(stage));
         match stage.checked_sub(1).and_then(|before| layers.get(before)) {
@@ -215,11 +231,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn into_vectors(self) -> Vec<f32> {
-        let vectors = |part: Mutex<Part>| {
-            part.into_inner().unwrap_or_else(PoisonError::into_inner).vectors.into_flattened()
-        };
-        let mut parts = self.parts.into_iter().map(vectors);
+    /// The vectors, once all is done.
+    fn vectors(&self) -> Vec<f32> {
+        let vectors = |part| std::mem::take(&mut hold(part).vectors).into_flattened();
+        let mut parts = self.parts.iter().map(vectors);
         let mut all = parts.next().unwrap_or_default();
         parts.for_each(|vectors| all.extend(vectors));
         all

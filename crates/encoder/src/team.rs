@@ -1,6 +1,6 @@
 //! Work that is done in stages, by as many threads as come.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Looks at a stage until a thread that waits lets others go ahead.
 const LOOKS: usize = 2_000;
@@ -12,6 +12,8 @@ const LOOKS: usize = 2_000;
 pub(crate) struct Stages {
     parts: usize,
     stages: Vec<Stage>,
+    /// Whether a part was given up.
+    broken: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -20,23 +22,29 @@ struct Stage {
     done: AtomicUsize,
 }
 
-/// Counts a part as done, also when it panics: then its thread tells of it, and others must not
-/// wait.
-struct Done<'a>(&'a AtomicUsize);
+/// Counts a part as done, also when it panics, as others must not wait for it.
+struct Done<'a>(&'a Stages, &'a Stage);
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Release);
+        if std::thread::panicking() {
+            self.0.broken.store(true, Ordering::Relaxed);
+        }
+        self.1.done.fetch_add(1, Ordering::Release);
     }
 }
 
 impl Stages {
     pub(crate) fn new(stages: usize, parts: usize) -> Self {
-        Self { parts, stages: (0..stages).map(|_| Stage::default()).collect() }
+        let stages = (0..stages).map(|_| Stage::default()).collect();
+        Self { parts, stages, broken: AtomicBool::new(false) }
     }
 
     /// Does what no other thread does; returns when all is done. `work` gets the stage and the
     /// part, and sees what was done in earlier stages.
+    ///
+    /// # Panics
+    /// When `work` did, in any thread.
     pub(crate) fn work(&self, mut work: impl FnMut(usize, usize)) {
         for (number, stage) in self.stages.iter().enumerate() {
             loop {
@@ -44,7 +52,7 @@ impl Stages {
                 if part >= self.parts {
                     break;
                 }
-                let _done = Done(&stage.done);
+                let _done = Done(self, stage);
                 work(number, part);
             }
             let mut looks = 0;
@@ -52,6 +60,7 @@ impl Stages {
                 looks += 1;
                 if looks < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
             }
+            assert!(!self.broken.load(Ordering::Relaxed), "a part of stage {number} was given up");
         }
     }
 }
@@ -84,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_holds_up_nobody() {
+    fn a_panic_holds_up_nobody_and_all_learn_of_it() {
         let stages = Stages::new(3, 2);
         let panics = std::thread::scope(|scope| {
             let threads = [(); 2].map(|()| {
@@ -94,6 +103,6 @@ mod tests {
             });
             threads.map(|thread| usize::from(thread.join().is_err()))
         });
-        assert_eq!(panics.iter().sum::<usize>(), 1);
+        assert_eq!(panics.iter().sum::<usize>(), 2);
     }
 }

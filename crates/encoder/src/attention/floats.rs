@@ -68,7 +68,7 @@ impl Space {
     pub(crate) fn attend<'a>(
         &mut self,
         (row, queries): (usize, &[Token]),
-        window: impl Iterator<Item = &'a Token> + Clone,
+        window: &(impl Iterator<Item = &'a Token> + Clone),
         mut sink: impl FnMut(usize, usize, &[f32; WIDTH]),
     ) {
         let padded = window.clone().count().next_multiple_of(KEYS);

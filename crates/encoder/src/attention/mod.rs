@@ -92,7 +92,7 @@ impl Space {
             Attention::Floats(own) => {
                 let all = all.iter().filter_map(|some| some.floats());
                 let tokens = all.flat_map(|some| some.among(window).1);
-                self.floats.attend(own.among(window), tokens, sink);
+                self.floats.attend(own.among(window), &tokens, sink);
             }
         }
     }

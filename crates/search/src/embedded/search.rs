@@ -1,12 +1,13 @@
 //! One hybrid query on one shard.
 
 use std::collections::HashMap;
-use std::panic::resume_unwind;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use cairn_kernel::Result;
 use metrics::histogram;
 use qdrant_edge::EdgeShard;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::store::Open;
 use super::{engine, fields};
@@ -111,20 +112,45 @@ fn gather(open: &Open, query: &Query, took: &mut Took) -> Result<Vec<Hit>> {
     Ok(hits(&dense, &words, query, terms.is_some()))
 }
 
-/// The outcomes of two things, done at the same time if that is `worth` another thread.
+/// Threads that a query's thread gives one of its legs to; a new one for each would take as long
+/// as a leg from time to time.
+static LEGS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+    let pool = ThreadPoolBuilder::new().thread_name(|number| format!("index-leg-{number}")).build();
+    pool.inspect_err(|error| tracing::warn!(%error, "legs of a query run one after the other")).ok()
+});
+
+/// The outcomes of two things, done at the same time if that is `worth` another thread and one
+/// comes before the first is done.
 fn beside<A, B: Send>(
     worth: bool,
     first: impl FnOnce() -> A,
     second: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    if !worth {
-        return (first(), second());
-    }
-    std::thread::scope(|scope| {
-        let second = scope.spawn(second);
+    let legs = if worth { LEGS.as_ref() } else { None };
+    let Some(legs) = legs else { return (first(), second()) };
+    let (second, done) = (Mutex::new(Some(second)), Mutex::new(None));
+    let help = || {
+        let taken = hold(&second).take();
+        if let Some(second) = taken {
+            let outcome = second();
+            *hold(&done) = Some(outcome);
+        }
+    };
+    let first = legs.in_place_scope(|scope| {
+        scope.spawn(|_| help());
         let first = first();
-        (first, second.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
+        help();
+        first
+    });
+    // Whoever took it is done with it; a panic of another thread has come out of the scope.
+    match done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(second) => (first, second),
+        None => unreachable!("the second leg has no outcome"),
+    }
+}
+
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a leg finds, if it is asked, and the milliseconds it took.

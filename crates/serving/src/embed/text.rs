@@ -105,7 +105,7 @@ impl TextTokenizer {
 
     fn encode(&self, text: &str) -> Result<Vec<i32>> {
         let mut all = Vec::with_capacity(text.len() / BYTES_OF_A_TOKEN);
-        let mut general = |all: &mut Vec<i32>, text: &str| {
+        let general = |all: &mut Vec<i32>, text: &str| {
             let some = self.inner.encode_fast(text, false).map_err(|cause| unreadable(&cause))?;
             for &id in some.get_ids() {
                 let id = i32::try_from(id).map_err(|_| Error::internal("a token id over 31 bits"));
