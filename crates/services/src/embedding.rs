@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::embed::{Embedder, Priority};
 use cairn_serving::gguf::{Encoded, EncoderInput};
-use cairn_store::records::GenerationRow;
+use cairn_store::records::{ActiveRow, GenerationRow};
 
 use crate::models::{Models, Target};
 
@@ -33,6 +33,11 @@ impl EmbeddingModel {
     /// The model that makes a generation's vectors.
     pub(crate) fn of(generation: &GenerationRow) -> Self {
         Self { name: generation.embedding_model.clone(), version: generation.embedding_version }
+    }
+
+    /// The model that makes the vectors where a store is searched.
+    pub(crate) fn of_active(active: &ActiveRow) -> Self {
+        Self { name: active.vector_model.clone(), version: active.vector_version }
     }
 }
 
@@ -246,12 +251,11 @@ impl<'a> QueryVectors<'a> {
         Self { encoders, scope, queries, made: HashMap::new() }
     }
 
-    /// A vector for each query, by the model of the generation.
+    /// A vector for each query, by that model.
     ///
     /// # Errors
     /// As [`Encoders::embed`].
-    pub(crate) async fn of(&mut self, generation: &GenerationRow) -> Result<Arc<Vec<Vec<f32>>>> {
-        let model = EmbeddingModel::of(generation);
+    pub(crate) async fn of(&mut self, model: EmbeddingModel) -> Result<Arc<Vec<Vec<f32>>>> {
         if let Some(made) = self.made.get(&model) {
             return Ok(Arc::clone(made));
         }

@@ -21,12 +21,12 @@ use cairn_kernel::{Id, Result, ResultExt, Scope};
 use cairn_search::{Analyzer, Candidate, Filter, Hit, Query, Ranking};
 use cairn_serving::rerank::Reranker;
 use cairn_store::Records;
-use cairn_store::records::ChunkRow;
-use futures::future::{try_join_all, try_join3};
+use cairn_store::records::{AskedStore, ChunkRow};
+use futures::future::try_join_all;
 use serde_json::Value;
 
 use crate::access;
-use crate::embedding::{Encoders, QueryVectors};
+use crate::embedding::{EmbeddingModel, Encoders, QueryVectors};
 use crate::projection::Projection;
 use crate::rankings::StoreRanking;
 use crate::stores::require_alive;
@@ -138,16 +138,14 @@ impl Retrieve {
         self.rerankers.pick(request.ranker)?;
         let mut took = Took::default();
         let reading = Instant::now();
-        let stores = request.stores.iter().map(|store| async move {
-            let held = self.use_store(scope, store).await?;
-            Ok((store, request.ranking_for(held.ranking)))
-        });
-        let (stores, filter, mut active) = try_join3(
-            try_join_all(stores),
-            self.readable(scope, request.filter.clone()),
-            self.active(scope, &request.stores),
-        )
-        .await?;
+        let asked = request.stores.iter().map(|store| self.use_store(scope, store));
+        let (mut stores, mut active, mut has_lists) = (Vec::new(), Vec::new(), false);
+        for (store, (asked, own)) in request.stores.iter().zip(try_join_all(asked).await?) {
+            stores.push((store, request.ranking_for(own.ranking)));
+            active.push(asked.active);
+            has_lists |= asked.has_lists;
+        }
+        let filter = readable(scope, has_lists, request.filter.clone());
         took.records_ms += ms(reading);
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
         // Until no re-index has made another generation the active one in the middle.
@@ -156,7 +154,10 @@ impl Retrieve {
             let places = Place::all(active, &mut vectors).await?;
             took.embed_ms += ms(embedding);
             let at = (stores.as_slice(), places.as_slice(), filter.as_ref());
-            let best = self.gather_at(scope, request, at, &mut took).await?;
+            let (best, whole) = self.gather_at(scope, request, at, &mut took).await?;
+            if whole {
+                break best;
+            }
             active = self.active(scope, &request.stores).await?;
             if generation::stand(&places, &active) {
                 break best;
@@ -171,25 +172,29 @@ impl Retrieve {
         Ok(Searched { passages, took })
     }
 
-    /// What the stores have at these places, each passage with its best wording.
+    /// What the stores have at these places, each passage with its best wording, and whether that
+    /// is sure to be all that is wanted.
     async fn gather_at(
         &self,
         scope: &Scope,
         request: &Request,
         (stores, places, filter): (&[(&Id, Ranking)], &[Place], Option<&Filter>),
         took: &mut Took,
-    ) -> Result<HashMap<i64, Passage>> {
+    ) -> Result<(HashMap<i64, Passage>, bool)> {
         let reranker = self.rerankers.pick(request.ranker)?;
         let reranked = stores.iter().any(|(_, ranking)| ranking.late > 0.0);
         let wanted = request.pool().max(if reranked { RERANK_DEPTH } else { 0 });
-        let mut best: HashMap<i64, Passage> = HashMap::new();
+        let (mut best, mut whole) = (HashMap::<i64, Passage>::new(), true);
         for (number, text) in request.queries.iter().enumerate() {
             let mut lists = Vec::with_capacity(stores.len());
             for ((store, ranking), place) in stores.iter().zip(places) {
                 let (ranking, index) = (*ranking, place.index.as_str());
                 let vector = place.vector(number);
                 let ask = Ask { store, index, text, vector, ranking, filter, wanted };
-                lists.push(self.ask(scope, &ask, took).await?);
+                let list = self.ask(scope, &ask, took).await?;
+                // Its rows were read while the generation was active, or there would be too few.
+                whole &= list.distinct() >= wanted;
+                lists.push(list);
             }
             if reranked {
                 let reading = Instant::now();
@@ -204,7 +209,7 @@ impl Retrieve {
                 }
             }
         }
-        Ok(best)
+        Ok((best, whole))
     }
 
     /// Chooses the passages to return among those that were gathered, in the order they
@@ -257,19 +262,27 @@ impl Retrieve {
     ) -> Result<Vec<Candidate>> {
         let request = Request::new(vec![store.clone()], query, RERANK_DEPTH);
         request.check()?;
-        self.use_store(scope, store).await?;
-        let filter = self.readable(scope, None).await?;
-        let active = self.records.active_generation(scope, store).await?;
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
-        let asked = Query {
-            dense: vectors.of(&active).await?.first().cloned(),
-            text: Some(query.to_owned()),
-            filter,
-            ..Query::default()
+        let (mut asked, _) = self.use_store(scope, store).await?;
+        // Until no re-index has made another generation the active one in the middle.
+        let (mut found, rows) = loop {
+            let vectors = vectors.of(EmbeddingModel::of_active(&asked.active)).await?;
+            let wanted = Query {
+                dense: vectors.first().cloned(),
+                text: Some(query.to_owned()),
+                filter: readable(scope, asked.has_lists, None),
+                ..Query::default()
+            };
+            let index = asked.active.index_name.as_str();
+            let found = self.projection.index().candidates(index, wanted).await?;
+            let ids: Vec<u64> = found.iter().map(|candidate| candidate.id).collect();
+            let rows = self.living(scope, store, &ids).await?;
+            let before =
+                std::mem::replace(&mut asked, self.records.asked_store(scope, store).await?);
+            if before.active.generation == asked.active.generation {
+                break (found, rows);
+            }
         };
-        let mut found = self.projection.index().candidates(&active.index_name, asked).await?;
-        let ids: Vec<u64> = found.iter().map(|candidate| candidate.id).collect();
-        let rows = self.living(scope, store, &ids).await?;
         found.retain(|candidate| rows.contains_key(&candidate.id));
         if late {
             let best = cairn_search::rank(&found, &Ranking::default(), RERANK_DEPTH);
@@ -300,25 +313,17 @@ impl Retrieve {
         Ok(shared.map_or_else(Analyzer::default, Analyzer::new))
     }
 
-    /// The store's ranking. Fails when there is no such store or it has expired; else it is
+    /// The store and its ranking. Fails when there is no such store or it has expired; else it is
     /// in use, which puts an expiry off.
-    async fn use_store(&self, scope: &Scope, store: &Id) -> Result<StoreRanking> {
-        let (row, ranking) = self.records.store_with_ranking(scope, store).await?;
-        let now = self.records.clock().now();
-        require_alive(&row, now)?;
+    async fn use_store(&self, scope: &Scope, store: &Id) -> Result<(AskedStore, StoreRanking)> {
+        let asked = self.records.asked_store(scope, store).await?;
+        let (row, now) = (&asked.row, self.records.clock().now());
+        require_alive(row, now)?;
         if row.expires_after_days.is_some() && now - row.last_active_at > TOUCH_MS {
             self.records.touch_store(scope, store).await?;
         }
-        StoreRanking::of(ranking)
-    }
-
-    /// `filter` for the caller. Without any list there is nobody to tell apart, and the
-    /// index need not look.
-    async fn readable(&self, scope: &Scope, filter: Option<Filter>) -> Result<Option<Filter>> {
-        if self.records.has_access_lists(scope).await? {
-            return Ok(Some(access::narrow(scope, filter)));
-        }
-        Ok(filter)
+        let ranking = StoreRanking::of(asked.ranking.clone())?;
+        Ok((asked, ranking))
     }
 
     /// Asks for more than wanted, since points of deleted rows do not count; asks
@@ -370,6 +375,12 @@ impl Retrieve {
         let rows = self.records.live_chunks(scope, store, &seqs).await?;
         Ok(rows.into_iter().filter_map(|row| Some((u64::try_from(row.seq).ok()?, row))).collect())
     }
+}
+
+/// `filter` for the caller. Without any list there is nobody to tell apart, and the index need
+/// not look.
+fn readable(scope: &Scope, has_lists: bool, filter: Option<Filter>) -> Option<Filter> {
+    if has_lists { Some(access::narrow(scope, filter)) } else { filter }
 }
 
 /// A hit with its row, found with the wording of that number.

@@ -47,7 +47,7 @@ pub use generations::{BuildProgress, Flip, GenerationRow, LiveIndex, NewGenerati
 pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
 pub use provenance::PassageFate;
 pub use questions::{ChunkPlace, QuestionCount, QuestionRow, QuestionSetRow};
-pub use rankings::{NeighbourRow, RankingRow};
+pub use rankings::{ActiveRow, AskedStore, NeighbourRow, RankingRow};
 pub use remembered::RememberedRow;
 pub use responses::{Append, Keeping, ResponseRow};
 pub use rollouts::{NewRolloutEvent, RolloutChange, RolloutEventRow, RolloutRow};

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use cairn_kernel::{Id, Result, Scope};
-use cairn_store::records::{ChunkRow, GenerationRow};
+use cairn_store::records::{ActiveRow, ChunkRow};
 use futures::future::try_join_all;
 
 use super::{Passage, Retrieve};
-use crate::embedding::QueryVectors;
+use crate::embedding::{EmbeddingModel, QueryVectors};
 
 /// Where a store is asked.
 pub(super) struct Place {
@@ -29,12 +29,12 @@ impl Place {
     /// # Errors
     /// `Unavailable` when an embedding model cannot be used now.
     pub(super) async fn all(
-        active: Vec<GenerationRow>,
+        active: Vec<ActiveRow>,
         vectors: &mut QueryVectors<'_>,
     ) -> Result<Vec<Self>> {
         let mut places = Vec::with_capacity(active.len());
         for active in active {
-            let vectors = vectors.of(&active).await?;
+            let vectors = vectors.of(EmbeddingModel::of_active(&active)).await?;
             places.push(Self { generation: active.generation, index: active.index_name, vectors });
         }
         Ok(places)
@@ -46,15 +46,16 @@ impl Retrieve {
     ///
     /// # Errors
     /// `NotFound` for a store that is gone.
-    pub(super) async fn active(&self, scope: &Scope, stores: &[Id]) -> Result<Vec<GenerationRow>> {
-        let active = |store| self.records.active_generation(scope, store);
+    pub(super) async fn active(&self, scope: &Scope, stores: &[Id]) -> Result<Vec<ActiveRow>> {
+        let active =
+            |store| async move { Ok(self.records.asked_store(scope, store).await?.active) };
         try_join_all(stores.iter().map(active)).await
     }
 }
 
-/// Whether the stores are still to be asked there. Rows of a generation go only after another
-/// one is active, so what was found until then is whole.
-pub(super) fn stand(places: &[Place], active: &[GenerationRow]) -> bool {
+/// Whether the stores are still to be asked there. Rows of a generation are found only as long as
+/// it is active, and go only after that, so what was found until then is whole.
+pub(super) fn stand(places: &[Place], active: &[ActiveRow]) -> bool {
     places.iter().zip(active).all(|(place, active)| place.generation == active.generation)
 }
 

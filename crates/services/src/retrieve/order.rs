@@ -12,7 +12,7 @@ use cairn_store::records::ChunkRow;
 use serde::{Deserialize, Serialize};
 
 use super::explain::Explain;
-use super::{Passage, passage};
+use super::{Passage, generation, passage};
 use crate::cutting::embedded_text;
 
 /// How many of the best passages a reranker reads for each wording, of all stores together.
@@ -90,6 +90,11 @@ impl List {
     pub(super) fn new(ranking: Ranking, hits: Vec<Hit>, rows: HashMap<u64, ChunkRow>) -> Self {
         let first_stage = hits.iter().map(|hit| (hit.id, hit.score)).collect();
         Self { ranking, hits, rows, first_stage }
+    }
+
+    /// How many different passages it has.
+    pub(super) fn distinct(&self) -> usize {
+        generation::distinct(self.rows.values())
     }
 
     /// The passages, found with the wording of that number.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cairn_kernel::{Id, Result, ResultExt, Scope};
+use cairn_kernel::{Id, Kind, Result, ResultExt, Scope};
 use cairn_search::{Filter, Frequencies};
 use cairn_serving::embed::{DIMENSIONS, Embedder, Priority};
 
@@ -49,12 +49,15 @@ impl Retrieve {
         filter: Option<&Filter>,
         text: &str,
     ) -> Result<Frequencies> {
-        let filter = self.readable(scope, filter.cloned()).await?;
         let mut found = Frequencies::default();
         for store in stores {
-            let Some(name) = self.records.active_index(store).await? else { continue };
-            let index = self.projection.index();
-            found.add(index.frequencies(&name, text, filter.clone()).await?);
+            let asked = match self.records.asked_store(scope, store).await {
+                Err(gone) if gone.kind() == Kind::NotFound => continue,
+                asked => asked?,
+            };
+            let filter = super::readable(scope, asked.has_lists, filter.cloned());
+            let (index, name) = (self.projection.index(), asked.active.index_name);
+            found.add(index.frequencies(&name, text, filter).await?);
         }
         Ok(found)
     }

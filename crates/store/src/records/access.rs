@@ -141,21 +141,6 @@ impl Records {
         Ok(restricted.then(|| rows.into_iter().filter_map(|(_, principal)| principal).collect()))
     }
 
-    /// Whether any file of the tenant has an access list.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn has_access_lists(&self, scope: &Scope) -> Result<bool> {
-        let found: i64 = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM files WHERE tenant_id = $1 AND restricted = 1)",
-        )
-        .bind(scope.tenant().as_str())
-        .fetch_one(&self.read)
-        .await
-        .or_internal("looking for access lists")?;
-        Ok(found != 0)
-    }
-
     /// The files of a store that have an access list, with each principal on it; `None`
     /// for a list of nobody. For the index of the store.
     ///

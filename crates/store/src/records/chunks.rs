@@ -359,7 +359,9 @@ impl Records {
             return Ok(Vec::new());
         }
         let mut query = QueryBuilder::<sqlx::Sqlite>::new(chunk_rows!(
-            "sf.status = 'completed' AND sf.revision = c.revision AND c.tenant_id = "
+            "sf.status = 'completed' AND sf.revision = c.revision AND EXISTS (SELECT 1 \
+             FROM index_generations g WHERE g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
+             AND g.generation = c.generation AND g.state = 'active') AND c.tenant_id = "
         ));
         let who = asker(scope);
         query.push_bind(scope.tenant().as_str());

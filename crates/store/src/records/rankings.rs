@@ -49,6 +49,42 @@ impl RankedRow {
     }
 }
 
+/// Where a store is searched: in the generation of its index that is active.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ActiveRow {
+    /// Its number.
+    pub generation: i64,
+    /// The name of its index.
+    pub index_name: String,
+    /// Which model makes its vectors.
+    pub vector_model: String,
+    /// Which version of it; `None` for the program's own model.
+    pub vector_version: Option<i64>,
+}
+
+/// What a search must know of a store, as it was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedStore {
+    /// The store.
+    pub row: StoreRow,
+    /// Its ranking, if it has one of its own.
+    pub ranking: Option<RankingRow>,
+    /// Where it is searched.
+    pub active: ActiveRow,
+    /// Whether any file of the tenant has an access list.
+    pub has_lists: bool,
+}
+
+/// A store beside its ranking and its active generation.
+#[derive(sqlx::FromRow)]
+struct AskedRow {
+    #[sqlx(flatten)]
+    ranked: RankedRow,
+    #[sqlx(flatten)]
+    active: ActiveRow,
+    lists: i64,
+}
+
 /// Where a chunk stands among its neighbours in its document.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct NeighbourRow {
@@ -86,6 +122,33 @@ impl Records {
         .or_internal("reading a vector store and its ranking")?;
         let found = row.ok_or_else(|| Error::not_found(format!("vector store '{id}'")))?;
         Ok(found.split())
+    }
+
+    /// One store of the caller's tenant for a search of it, in one reading.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such store.
+    pub async fn asked_store(&self, scope: &Scope, id: &Id) -> Result<AskedStore> {
+        let row: Option<AskedRow> = sqlx::query_as(
+            "SELECT v.id, v.name, v.description, v.metadata, v.embedding_model, \
+             v.expires_after_days, v.created_at, v.last_active_at, r.ranking, r.choice, r.queries, \
+             r.quality, r.created_at AS ranked_at, g.generation, g.index_name, \
+             g.embedding_model AS vector_model, g.embedding_version AS vector_version, \
+             EXISTS (SELECT 1 FROM files WHERE tenant_id = $1 AND restricted = 1) AS lists \
+             FROM vector_stores v JOIN index_generations g \
+             ON g.tenant_id = v.tenant_id AND g.store_id = v.id AND g.state = 'active' \
+             LEFT JOIN store_rankings r ON r.tenant_id = v.tenant_id AND r.store_id = v.id \
+             WHERE v.tenant_id = $1 AND v.id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a vector store for a search")?;
+        let found = row.ok_or_else(|| Error::not_found(format!("vector store '{id}'")))?;
+        let AskedRow { ranked, active, lists } = found;
+        let (row, ranking) = ranked.split();
+        Ok(AskedStore { row, ranking, active, has_lists: lists != 0 })
     }
 
     /// Sets the ranking of a store in place of the one it has.

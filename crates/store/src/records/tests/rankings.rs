@@ -22,9 +22,15 @@ async fn a_ranking_is_read_with_its_store_and_replaced() -> Result<()> {
     records.set_ranking(&scope, &store, &given).await?;
     let (row, held) = records.store_with_ranking(&scope, &store).await?;
     assert_eq!((row.created_at, held), (0, Some(given)));
+    let asked = records.asked_store(&scope, &store).await?;
+    assert_eq!((asked.row, asked.ranking), records.store_with_ranking(&scope, &store).await?);
+    let active = records.active_generation(&scope, &store).await?;
+    assert_eq!((asked.active.generation, asked.active.index_name), (1, active.index_name));
+    assert_eq!((asked.active.vector_model, asked.has_lists), (active.embedding_model, false));
     records.delete_ranking(&scope, &store).await?;
     records.delete_ranking(&scope, &store).await?;
     assert_eq!(records.store_with_ranking(&scope, &store).await?.1, None);
+    assert_eq!(records.asked_store(&scope, &store).await?.ranking, None);
     Ok(())
 }
 
@@ -37,6 +43,8 @@ async fn a_ranking_is_its_tenants_and_goes_with_its_store() -> Result<()> {
     let refused = records.set_ranking(&theirs, &store, &ranking("{}")).await;
     assert_eq!(refused.map_err(|e| e.kind()), Err(Kind::NotFound));
     let hidden = records.store_with_ranking(&theirs, &store).await;
+    assert_eq!(hidden.map_err(|e| e.kind()).err(), Some(Kind::NotFound));
+    let hidden = records.asked_store(&theirs, &store).await;
     assert_eq!(hidden.map_err(|e| e.kind()).err(), Some(Kind::NotFound));
     records.delete_ranking(&theirs, &store).await?;
     assert!(records.store_with_ranking(&ours, &store).await?.1.is_some());
