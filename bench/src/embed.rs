@@ -158,7 +158,7 @@ struct Tokens {
 /// What computes them.
 enum Engine {
     Integers(Encoder),
-    Rten(Model),
+    Rten(Box<Model>),
 }
 
 pub(crate) struct Bare {
@@ -193,7 +193,7 @@ impl Bare {
         let mut options = ModelOptions::with_all_ops();
         options.prepack_weights(true);
         let model = options.load(file).context("loading the embedding model")?;
-        Self::with(Engine::Rten(model), config, tokenizer, texts)
+        Self::with(Engine::Rten(Box::new(model)), config, tokenizer, texts)
     }
 
     fn with(

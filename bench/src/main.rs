@@ -102,16 +102,17 @@ fn embedding() -> Result<()> {
 }
 
 fn ingestion() -> Result<()> {
-    let report = ingest::run(30)?;
+    let report = ingest::run(40)?;
     println!(
         "ingestion, {} files, {:.0} tokens in {:.1} s: {:.0} tok/s, the bare engine {:.0} tok/s, \
-         ratio {:.3}; rten {:.0} tok/s, ratio {:.2}",
+         ratio {:.3} (rounds {:.3?}); rten {:.0} tok/s, ratio {:.2}",
         report.files,
         report.tokens,
         report.seconds,
         report.server_tokens_per_second,
         report.bare_tokens_per_second,
         report.ratio,
+        report.ratios,
         report.rten_tokens_per_second,
         report.server_tokens_per_second / report.rten_tokens_per_second
     );

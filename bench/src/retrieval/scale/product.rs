@@ -25,6 +25,8 @@ use super::{FILE_CHUNKS, Material, group_of, pairs, reader_of, source};
 const FILES_AT_ONCE: u64 = 20;
 /// How many passages a search asks for.
 const LIMIT: usize = 10;
+/// Until what was changed is on disk.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// The rows, and who asks.
 pub(super) struct Product {
@@ -126,6 +128,8 @@ impl Product {
         asked(", access list (1 in 4)", None).await?;
         asked(", access list and filter (1 in 8)", Some(half)).await?;
         self.open_all().await?;
+        // So many changes at once keep the disk busy for a while.
+        tokio::time::sleep(SETTLE).await;
         asked("", None).await?;
         asked(", filter 1 in 100", Some(one_in_100)).await
     }
