@@ -1,5 +1,6 @@
 //! Puts a [`Document`] together block by block, counting chars as it goes.
 
+use crate::boxes::{LineBox, Place};
 use crate::document::{Block, BlockKind, Document, Heading, Page};
 
 /// A document in the making.
@@ -8,6 +9,8 @@ pub(crate) struct Builder {
     document: Document,
     chars: usize,
     page: Option<Page>,
+    /// Where the text starts that was added last.
+    added: usize,
 }
 
 impl Builder {
@@ -28,6 +31,7 @@ impl Builder {
             BlockKind::Code => text.trim_start_matches('\n').trim_end(),
             _ => text.trim(),
         };
+        self.added = self.chars;
         if text.trim().is_empty() {
             return;
         }
@@ -36,6 +40,7 @@ impl Builder {
         self.push(&" ".repeat(indent));
         self.start_page();
         let start = self.chars;
+        self.added = start;
         self.push(text);
         if let BlockKind::Heading(level) = kind {
             let title = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -49,6 +54,7 @@ impl Builder {
         let text = text.trim();
         self.push(joint);
         self.start_page();
+        self.added = self.chars;
         self.push(text);
         let Some(block) = self.document.blocks.last_mut() else { return };
         block.end = self.chars;
@@ -90,6 +96,22 @@ impl Builder {
                 start: page.start + offset,
                 end: page.end + offset,
             }));
+            self.document.boxes.extend(part.boxes.iter().map(|line| LineBox {
+                start: line.start + offset,
+                end: line.end + offset,
+                ..*line
+            }));
+        }
+    }
+
+    /// Says where on the present page the text stands that was added last.
+    pub(crate) fn place(&mut self, place: Option<Place>) {
+        let edges = place.and_then(Place::edges);
+        let (Some(page), Some(edges)) = (self.page.as_ref(), edges) else { return };
+        let (start, end) = (self.added, self.chars);
+        if start < end {
+            self.document.boxes.push(LineBox { page: page.number, start, end, edges });
+            self.added = end;
         }
     }
 
@@ -97,6 +119,11 @@ impl Builder {
     pub(crate) fn pop(&mut self) {
         if self.document.text.pop().is_some() {
             self.chars -= 1;
+            let chars = self.chars;
+            if let Some(line) = self.document.boxes.last_mut() {
+                line.end = line.end.min(chars);
+            }
+            self.document.boxes.pop_if(|line| line.start >= line.end);
             if let Some(block) = self.document.blocks.last_mut() {
                 block.end = block.end.min(self.chars);
                 let heading = self

@@ -6,6 +6,7 @@
 //! or sentences, in this order of preference. A chunk is always one contiguous
 //! piece of the document's text.
 
+mod headers;
 mod pack;
 mod strategies;
 mod units;
@@ -82,14 +83,23 @@ pub fn chunk(
 ) -> Vec<Chunk> {
     let index = CharIndex::new(&document.text);
     let tokens = Tokens::new(counter.tokens(&document.text));
+    sized(document, options, &index, &tokens)
+}
+
+fn sized(
+    document: &Document,
+    options: &ChunkOptions,
+    index: &CharIndex<'_>,
+    tokens: &Tokens,
+) -> Vec<Chunk> {
     let max = options.max_tokens.max(1);
     let overlap = options.overlap_tokens.min(max / 2);
-    let units = units::units(document, &index, &tokens, (max, false));
-    let ranges = pack::pack(&units, &tokens, max, overlap);
+    let units = units::units(document, index, tokens, (max, false));
+    let ranges = pack::pack(&units, tokens, max, overlap);
     ranges
         .into_iter()
         .enumerate()
-        .filter_map(|(ordinal, range)| describe(document, &index, &tokens, &units, ordinal, range))
+        .filter_map(|(ordinal, range)| describe(document, index, tokens, &units, ordinal, range))
         .collect()
 }
 

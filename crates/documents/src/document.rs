@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::boxes::LineBox;
+
 /// The most chars between two blocks.
 const SEPARATOR_CHARS: usize = 2;
 
@@ -16,6 +18,10 @@ pub struct Document {
     pub pages: Vec<Page>,
     /// The headings in order.
     pub headings: Vec<Heading>,
+    /// Where lines of the text stand on their pages, in the text's order and apart from each
+    /// other. Text that no box covers has no place that is known.
+    #[serde(default)]
+    pub boxes: Vec<LineBox>,
     /// The media type found in the bytes, not the one claimed.
     pub media_type: String,
     /// The document's own title, if it has one.

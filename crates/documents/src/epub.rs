@@ -1,4 +1,4 @@
-//! EPUB books: the chapters in reading order.
+//! EPUB books: the chapters in reading order, each a page.
 
 use std::collections::HashMap;
 
@@ -48,10 +48,10 @@ pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Doc
         builder.title(title.as_str());
     }
     let mut unread = Unread::default();
-    for (path, media) in package.spine.iter().filter_map(|id| package.items.get(id)) {
-        if !media.contains("html") {
-            continue;
-        }
+    let listed = package.spine.iter().filter_map(|id| package.items.get(id));
+    let chapters = listed.filter(|(_, media)| media.contains("html"));
+    for (number, (path, _)) in (1..).zip(chapters) {
+        builder.page(number);
         let Some(page) = file(path) else {
             unread.add(format!("the chapter '{path}' is missing or damaged"));
             continue;

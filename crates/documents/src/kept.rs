@@ -1,8 +1,10 @@
 //! A document as it is kept: its text, and beside it a JSON value with everything else. It can
 //! be cut anew from these without being parsed again.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::boxes::LineBox;
 use crate::document::{Block, BlockKind, Document, Heading};
 
 /// Codes of the kinds of blocks; a heading's is its level, 1 to 6.
@@ -16,14 +18,18 @@ impl Document {
     pub fn structure(&self) -> Value {
         let blocks: Vec<[usize; 3]> =
             self.blocks.iter().map(|block| [code(block.kind), block.start, block.end]).collect();
-        json!({
+        let mut structure = json!({
             "pages": self.pages,
             "headings": self.headings,
             "blocks": blocks,
             "media_type": self.media_type,
             "title": self.title,
             "notes": self.notes,
-        })
+        });
+        if let Some(fields) = structure.as_object_mut().filter(|_| !self.boxes.is_empty()) {
+            fields.insert("boxes".to_owned(), json!(packed(&self.boxes)));
+        }
+        structure
     }
 
     /// The document of a text and what was kept beside it. Where that has no blocks, as older
@@ -43,12 +49,63 @@ impl Document {
             blocks,
             pages: serde_json::from_value(list("pages")).unwrap_or_default(),
             headings,
+            boxes: unpacked(serde_json::from_value(list("boxes")).unwrap_or_default()),
             media_type: words("media_type").unwrap_or_default(),
             title: words("title"),
             notes: serde_json::from_value(list("notes")).unwrap_or_default(),
             text,
         }
     }
+}
+
+/// Only the boxes of what was kept beside a text; none where it has none.
+///
+/// # Errors
+/// When it is not what [`Document::structure`] makes.
+pub fn kept_boxes(structure: &str) -> serde_json::Result<Vec<LineBox>> {
+    #[derive(Deserialize)]
+    struct Kept {
+        #[serde(default)]
+        boxes: Vec<PageOfBoxes>,
+    }
+    serde_json::from_str(structure).map(|kept: Kept| unpacked(kept.boxes))
+}
+
+/// A page's number and, of each of its boxes, six numbers: the chars since the end of the box
+/// before (on whichever page), the chars it covers, and its edges. Many boxes are small so.
+type PageOfBoxes = (u32, String);
+
+fn packed(boxes: &[LineBox]) -> Vec<PageOfBoxes> {
+    let mut at = 0;
+    let page = |lines: &[LineBox]| {
+        let mut numbers: Vec<String> = Vec::with_capacity(lines.len() * 6);
+        for line in lines {
+            let (gap, chars) = (line.start.saturating_sub(at), line.end.saturating_sub(line.start));
+            numbers.extend([gap, chars].map(|number| number.to_string()));
+            numbers.extend(line.edges.map(|edge| edge.to_string()));
+            at = line.end;
+        }
+        (lines.first().map_or(0, |line| line.page), numbers.join(" "))
+    };
+    boxes.chunk_by(|a, b| a.page == b.page).map(page).collect()
+}
+
+fn unpacked(pages: Vec<PageOfBoxes>) -> Vec<LineBox> {
+    let mut at = 0_usize;
+    let mut boxes = Vec::new();
+    for (page, numbers) in pages {
+        let numbers: Vec<usize> =
+            numbers.split(' ').map_while(|number| number.parse().ok()).collect();
+        for line in numbers.chunks_exact(6) {
+            let &[gap, chars, left, top, right, bottom] = line else { continue };
+            let start = at.saturating_add(gap);
+            at = start.saturating_add(chars);
+            let edge = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+            let edges = [left, top, right, bottom].map(edge);
+            boxes.push(LineBox { page, start, end: at, edges });
+        }
+    }
+    boxes
 }
 
 fn code(kind: BlockKind) -> usize {
@@ -124,6 +181,27 @@ mod tests {
         let document = document();
         let again = Document::from_kept(document.text.clone(), &document.structure());
         assert_eq!(again, document);
+    }
+
+    #[test]
+    fn boxes_are_kept_and_read_without_the_rest() {
+        let line = |page, start, end, edges| LineBox { page, start, end, edges };
+        let boxes = vec![
+            line(1, 0, 5, [1_000, 500, 9_000, 620]),
+            line(1, 7, 19, [1_000, 700, 4_321, 820]),
+            line(3, 20, 27, [0, 0, 10_000, 10_000]),
+        ];
+        let document = Document { boxes: boxes.clone(), ..document() };
+        let structure = document.structure();
+        assert_eq!(structure["boxes"][0][1], "0 5 1000 500 9000 620 2 12 1000 700 4321 820");
+        assert_eq!(Document::from_kept(document.text.clone(), &structure), document);
+        assert_eq!(kept_boxes(&structure.to_string()).unwrap(), boxes);
+        // One that was kept before there were boxes.
+        let older = self::document().structure();
+        assert!(older.get("boxes").is_none());
+        assert_eq!(kept_boxes(&older.to_string()).unwrap(), []);
+        assert!(Document::from_kept(document.text, &older).boxes.is_empty());
+        assert!(kept_boxes("{\"boxes\": 3}").is_err());
     }
 
     #[test]

@@ -11,13 +11,15 @@
 //!   token count that are exact substrings of its text; [`cut`] does it by any
 //!   [`Strategy`].
 //! * [`Document::structure`] is what is kept beside a document's text, and
-//!   [`Document::from_kept`] makes the document of both again.
+//!   [`Document::from_kept`] makes the document of both again; [`kept_boxes`] reads only
+//!   where lines stand on their pages.
 //! * [`sentences`] finds sentence borders, for citations and extracts.
 //!
 //! Positions are counts of Unicode scalar values into [`Document::text`], unless
 //! an item says bytes; [`CharIndex`] converts.
 
 mod archive;
+mod boxes;
 mod builder;
 mod child;
 mod chunk;
@@ -48,10 +50,12 @@ mod rows;
 mod sentences;
 mod xml;
 
+pub use boxes::LineBox;
 pub use child::{CHILD_ROLE, child_main};
 pub use chunk::{Chunk, ChunkOptions, Piece, Pieces, Strategy, TokenCounter, chunk, cut};
 pub use document::{Block, BlockKind, Document, Heading, Page};
 pub use format::Format;
+pub use kept::kept_boxes;
 pub use ocr::OcrModels;
 pub use offsets::CharIndex;
 pub use parse::{ParseOptions, parse, parse_with};

@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use detect::Detector;
 use recognise::Recogniser;
 
+use crate::boxes::Place;
+
 /// Where the models for reading pictures are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OcrModels {
@@ -41,6 +43,8 @@ pub(crate) struct Word {
     pub(crate) y1: f32,
     /// The height of its letters' line.
     pub(crate) height: f32,
+    /// Where it is in the picture as it was given, neither turned nor straightened.
+    pub(crate) place: Place,
 }
 
 /// Loaded models.
@@ -95,23 +99,43 @@ impl Engine {
     /// The lines of text in `picture`, in no order. A picture that lies on its side or
     /// stands on its head is turned first, one that leans is straightened; places are
     /// those in the upright picture, which comes back as well.
-    pub(crate) fn read(&self, mut picture: RgbImage) -> Result<(Vec<Word>, RgbImage)> {
+    pub(crate) fn read(&self, picture: RgbImage) -> Result<(Vec<Word>, RgbImage)> {
+        self.read_beside(picture, &|_| false)
+    }
+
+    /// As [`Engine::read`], without the lines at places that are `known`: where all of them
+    /// are, nothing is read.
+    pub(crate) fn read_beside(
+        &self,
+        mut picture: RgbImage,
+        known: &dyn Fn(Place) -> bool,
+    ) -> Result<(Vec<Word>, RgbImage)> {
         let mut regions = self.detector.regions(&picture)?;
+        if regions.iter().all(|region| known(region.place(&picture))) {
+            return Ok((Vec::new(), picture));
+        }
+        let mut quarters = 0;
         let vertical = regions.iter().filter(|region| region.is_vertical()).count();
         if vertical * 2 > regions.len() && regions.len() >= 4 {
             picture = imageops::rotate90(&picture);
+            quarters += 1;
             regions = self.detector.regions(&picture)?;
         }
         if self.recogniser.stands_on_its_head(&picture, &regions)? {
             picture = imageops::rotate180(&picture);
+            quarters += 2;
             regions = self.detector.regions(&picture)?;
         }
         let lean = region::lean(&regions);
         let mut words = Vec::new();
         for region in &regions {
+            let place = region.place(&picture).turned_back(quarters);
+            if known(place) {
+                continue;
+            }
             if let Some(text) = self.recogniser.text(&picture, region)? {
                 let (x0, y0, x1, y1) = region.straightened(lean).bounds();
-                words.push(Word { text, x0, y0, x1, y1, height: region.height() });
+                words.push(Word { text, x0, y0, x1, y1, height: region.height(), place });
             }
         }
         Ok((words, picture))

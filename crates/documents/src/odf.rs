@@ -203,16 +203,22 @@ impl Body {
                 let columns = "table:number-columns-repeated";
                 self.cell = Some((String::new(), attributes.count(columns, REPEATED_CELLS_MAX)));
             }
-            "draw:page" => {
-                self.flow.close();
-                self.pages += 1;
-                self.flow.builder.page(self.pages);
-            }
+            "draw:page" => self.page(),
             _ => {}
         }
     }
 
+    /// A slide or a sheet begins.
+    fn page(&mut self) {
+        self.flow.close();
+        self.pages += 1;
+        self.flow.builder.page(self.pages);
+    }
+
     fn sheet(&mut self, attributes: &Attributes) {
+        if self.rows.is_empty() {
+            self.page();
+        }
         if let Some(name) = attributes.find("table:name") {
             self.flow.text(name);
             self.flow.close_heading(1);
@@ -312,7 +318,9 @@ mod tests {
         let sheet = format!(
             "<a><table:table table:name='S1'><table:table-row><table:table-cell><text:p>1</text:p></table:table-cell><table:table-cell><text:p>2</text:p></table:table-cell><table:table-cell table:number-columns-repeated='9999'/></table:table-row>{row}</table:table></a>"
         );
-        assert_eq!(body(&sheet, Format::Ods).text, "S1\n\n| 1 | 2 |");
+        let sheets = body(&sheet, Format::Ods);
+        assert_eq!(sheets.text, "S1\n\n| 1 | 2 |");
+        assert_eq!((sheets.pages.len(), sheets.page_at(5)), (1, Some(1)));
         let slides = "<a><draw:page><text:p>one</text:p></draw:page><draw:page><text:p>two</text:p></draw:page></a>";
         let document = body(slides, Format::Odp);
         assert_eq!((document.pages.len(), document.page_at(5)), (2, Some(2)));

@@ -12,6 +12,7 @@ mod headings;
 mod lines;
 mod pages;
 pub(crate) mod scan;
+mod sheet;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -9,7 +9,7 @@ use crate::builder::Builder;
 use crate::document::Document;
 use crate::format::Format;
 use crate::parts::Context;
-use crate::pdf::scan;
+use crate::pdf::scan::{self, Canvas};
 use crate::{invalid_file, ocr};
 
 /// The longest side of a picture, in pixels.
@@ -57,7 +57,7 @@ pub(crate) fn read(
             invalid_file(format!("'{name}' is a damaged image or too large ({reason})"))
         })?;
         let (words, picture) = engine.read(picture)?;
-        pages.push(scan::lines(&words, picture.width(), picture.height()));
+        pages.push(scan::lines(&words, &Canvas::page(&picture)));
     }
     scan::write(pages, &mut builder);
     builder.note("the text was read from a picture (OCR) and may hold errors");
@@ -77,7 +77,7 @@ pub(crate) fn words(bytes: &[u8], context: Context<'_>) -> Vec<String> {
     }
     let read = decode(bytes).ok().and_then(|picture| {
         let (words, picture) = ocr::engine(models).ok()?.read(picture).ok()?;
-        Some(scan::lines(&words, picture.width(), picture.height()))
+        Some(scan::lines(&words, &Canvas::page(&picture)))
     });
     scan::texts(&read.unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cairn_documents::{OcrModels, Parser};
+use cairn_documents::{LineBox, OcrModels, Parser};
 use cairn_isolate::{CHILD_ARGUMENT, Isolate};
 use cairn_kernel::Kind;
 
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         let ended = cairn_documents::child_main(arguments.get(3..).unwrap_or_default());
         return if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         ("a_file_comes_back_as_a_document", || Box::pin(a_file_comes_back_as_a_document())),
         ("a_damaged_file_is_refused_with_its_reason", || {
             Box::pin(a_damaged_file_is_refused_with_its_reason())
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             Box::pin(a_file_past_its_deadline_is_given_up())
         }),
         ("a_scan_is_read_where_the_models_are", || Box::pin(a_scan_is_read_where_the_models_are())),
+        ("a_stamp_on_a_scan_hides_none_of_it", || Box::pin(a_stamp_on_a_scan_hides_none_of_it())),
         ("mutated_files_never_end_the_parser", || Box::pin(mutated_files_never_end_the_parser())),
     ];
     let wanted = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'));
@@ -162,8 +163,64 @@ async fn a_scan_is_read_where_the_models_are() -> Result<(), String> {
             check(document.text.contains(words), format!("{name}: {}", document.text))?;
         }
         check(document.pages.len() == 1 && document.notes.len() == 1, format!("{document:?}"))?;
+        let title = document.boxes.first().map(LineBox::fractions).unwrap_or_default();
+        let [left, top, right, bottom] = title;
+        let near = (left - 0.06).abs() < 0.04 && (right - 0.4).abs() < 0.04;
+        check(near && top > 0.03 && bottom < 0.35 && top < bottom, format!("{name}: {title:?}"))?;
     }
     Ok(())
+}
+
+async fn a_stamp_on_a_scan_hides_none_of_it() -> Result<(), String> {
+    let Some(models) = ocr_models() else {
+        println!("(the OCR models are not installed: not tested)");
+        return Ok(());
+    };
+    let parser = parser(2048, Duration::from_secs(60))?.with_ocr(models, Duration::from_secs(120));
+    let scan = include_bytes!("scan.pdf");
+    let file = stamped(scan).ok_or("scan.pdf has no picture")?;
+    let document = parser.parse("stamped.pdf", &file).await.map_err(|error| error.detail())?;
+    let text = document.text.as_str();
+    for words in ["EXHIBIT 0042", "Invoice 4711", "Brass screws", "Payable within thirty days"] {
+        check(text.matches(words).count() == 1, format!("'{words}' in {text}"))?;
+    }
+    check(document.notes.iter().any(|note| note.contains("OCR")), format!("{document:?}"))
+}
+
+/// The picture of `scan.pdf` with a line of text over its lower edge.
+fn stamped(scan: &[u8]) -> Option<Vec<u8>> {
+    let find = |words: &[u8], from: usize| {
+        let found = scan.get(from..)?.windows(words.len()).position(|part| part == words)?;
+        Some(from + found)
+    };
+    let start = find(b"<<\n/Type /XObject", 0)?;
+    let picture = scan.get(start..find(b"endobj", start)?)?;
+    let content = "q 600 0 0 252 0 0 cm /Im Do Q BT /F1 10 Tf 420 10 Td (EXHIBIT 0042) Tj ET";
+    let objects: [Vec<u8>; 6] = [
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 252] /Contents 4 0 R \
+          /Resources << /XObject << /Im 5 0 R >> /Font << /F1 6 0 R >> >> >>"
+            .to_vec(),
+        format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()).into_bytes(),
+        picture.to_vec(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+            .to_vec(),
+    ];
+    let mut file = b"%PDF-1.4\n".to_vec();
+    let mut places = String::new();
+    for (number, object) in (1..).zip(objects) {
+        places.push_str(&format!("{:010} 00000 n \n", file.len()));
+        file.extend(format!("{number} 0 obj\n").into_bytes());
+        file.extend(object);
+        file.extend(b"\nendobj\n");
+    }
+    let start = file.len();
+    let end = format!(
+        "xref\n0 7\n0000000000 65535 f \n{places}trailer << /Size 7 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+    );
+    file.extend(end.into_bytes());
+    Some(file)
 }
 
 async fn mutated_files_never_end_the_parser() -> Result<(), String> {

@@ -5,21 +5,21 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::headers::{self, Headers};
 use super::units::{self, Tokens, Unit};
-use super::{Chunk, ChunkOptions, TokenCounter, chunk, describe, pack};
+use super::{Chunk, ChunkOptions, TokenCounter, describe, pack, sized};
 use crate::document::Document;
 use crate::offsets::CharIndex;
 
 /// What parts the titles of a heading path.
 const PATH: &str = " › ";
-/// A table's first row is repeated as its header unless it takes more than this part of a chunk.
-const HEADER_PART: usize = 4;
 
 /// How a document is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Strategy {
-    /// Chunks of a size with overlap, as OpenAI's `static` strategy has them; see [`chunk`].
+    /// Chunks of a size with overlap, as OpenAI's `static` strategy has them; see
+    /// [`chunk`](super::chunk). The tokens of their context are not counted.
     Static {
         /// No chunk has more tokens than this.
         max_tokens: usize,
@@ -59,7 +59,8 @@ pub struct Piece {
     /// The chunk.
     pub chunk: Chunk,
     /// What is embedded and indexed in front of the text: headings that are not part of it, and
-    /// the header row of a cut table. Empty for [`Strategy::Static`].
+    /// the header row of the table that it begins in. [`Strategy::Static`] has one only where
+    /// there is such a row, below the last heading.
     pub context: String,
     /// The place in [`Pieces::parents`] of the large chunk it lies in.
     pub parent: Option<usize>,
@@ -79,9 +80,18 @@ pub struct Pieces {
 pub fn cut(document: &Document, strategy: &Strategy, counter: &dyn TokenCounter) -> Pieces {
     match *strategy {
         Strategy::Static { max_tokens, overlap_tokens } => {
-            let chunks = chunk(document, &ChunkOptions { max_tokens, overlap_tokens }, counter);
-            let plain = |chunk| Piece { chunk, context: String::new(), parent: None };
-            Pieces { pieces: chunks.into_iter().map(plain).collect(), parents: Vec::new() }
+            let index = CharIndex::new(&document.text);
+            let tokens = Tokens::new(counter.tokens(&document.text));
+            let headers = Headers::of(document, &index, &tokens, max_tokens);
+            let options = ChunkOptions { max_tokens, overlap_tokens };
+            let piece = |chunk: Chunk| {
+                let header = headers.above(chunk.char_start);
+                let heading = chunk.heading.last().map(String::as_str).filter(|_| header.is_some());
+                let context = heading.into_iter().chain(header).collect::<Vec<_>>().join("\n");
+                Piece { chunk, context, parent: None }
+            };
+            let chunks = sized(document, &options, &index, &tokens);
+            Pieces { pieces: chunks.into_iter().map(piece).collect(), parents: Vec::new() }
         }
         Strategy::Structure { max_tokens, heading_context } => {
             Cutting::new(document, max_tokens, counter).along_structure(heading_context)
@@ -93,18 +103,12 @@ pub fn cut(document: &Document, strategy: &Strategy, counter: &dyn TokenCounter)
     }
 }
 
-/// Which units a chunk holds, and the unit that is the header of its table where the chunk
-/// begins below it.
-struct Span {
-    units: Range<usize>,
-    header: Option<usize>,
-}
-
 struct Cutting<'a> {
     document: &'a Document,
     index: CharIndex<'a>,
     tokens: Tokens,
     units: Vec<Unit>,
+    headers: Headers<'a>,
     max: usize,
 }
 
@@ -114,7 +118,8 @@ impl<'a> Cutting<'a> {
         let tokens = Tokens::new(counter.tokens(&document.text));
         let max = max_tokens.max(1);
         let units = units::units(document, &index, &tokens, (max, true));
-        Self { document, index, tokens, units, max }
+        let headers = Headers::of(document, &index, &tokens, max);
+        Self { document, index, tokens, units, headers, max }
     }
 
     fn along_structure(&self, heading_context: bool) -> Pieces {
@@ -136,8 +141,7 @@ impl<'a> Cutting<'a> {
             let within = self.units.get(range.clone()).unwrap_or_default();
             for child in pack::pack(within, &self.tokens, self.max, 0) {
                 let units = range.start + child.start..range.start + child.end;
-                let span = Span { units, header: None };
-                let piece = self.piece(made.pieces.len(), &span, heading_context);
+                let piece = self.piece(made.pieces.len(), &units, heading_context);
                 let parent = Some(made.parents.len());
                 made.pieces.extend(piece.map(|piece| Piece { parent, ..piece }));
             }
@@ -150,17 +154,16 @@ impl<'a> Cutting<'a> {
         describe(self.document, &self.index, &self.tokens, &self.units, ordinal, range)
     }
 
-    fn piece(&self, ordinal: usize, span: &Span, heading_context: bool) -> Option<Piece> {
-        let chunk = self.chunk(ordinal, span.units.clone())?;
+    fn piece(&self, ordinal: usize, units: &Range<usize>, heading_context: bool) -> Option<Piece> {
+        let chunk = self.chunk(ordinal, units.clone())?;
         let mut context = Vec::new();
         if heading_context {
-            let own = self.headings(&span.units);
+            let own = self.headings(units);
             let above = chunk.heading.iter().filter(|title| !own.contains(title));
             let path = above.map(String::as_str).collect::<Vec<_>>().join(PATH);
             context.extend((!path.is_empty()).then_some(path));
         }
-        let header = span.header.and_then(|unit| self.units.get(unit));
-        context.extend(header.map(|unit| self.text(unit).to_owned()));
+        context.extend(self.headers.above(chunk.char_start).map(str::to_owned));
         Some(Piece { chunk, context: context.join("\n"), parent: None })
     }
 
@@ -193,15 +196,14 @@ impl<'a> Cutting<'a> {
     }
 
     /// Packs one section.
-    fn section(&self, section: Range<usize>, spans: &mut Vec<Span>) {
+    fn section(&self, section: Range<usize>, spans: &mut Vec<Range<usize>>) {
         let (mut start, mut at) = (section.start, section.start);
-        let plain = |units: Range<usize>| Span { units, header: None };
         while at < section.end {
             if let Some(end) = self.table_end(at, section.end) {
                 if self.size(start..end) > self.max && start < at {
                     let alone = self.size(at..end) <= self.max;
                     if alone || !self.only_headings(start..at) {
-                        spans.push(plain(start..at));
+                        spans.push(start..at);
                         start = at;
                     }
                 }
@@ -212,33 +214,32 @@ impl<'a> Cutting<'a> {
                 at = end;
             } else if start < at && self.size(start..at + 1) > self.max {
                 let end = self.step_back(start, at);
-                spans.push(plain(start..end));
+                spans.push(start..end);
                 start = end;
             } else {
                 at += 1;
             }
         }
         if start < section.end {
-            spans.push(plain(start..section.end));
+            spans.push(start..section.end);
         }
     }
 
     /// Packs the rows of a table that does not fit, with the headings from `start` on before it.
-    fn rows(&self, start: usize, table: Range<usize>, spans: &mut Vec<Span>) {
+    fn rows(&self, start: usize, table: Range<usize>, spans: &mut Vec<Range<usize>>) {
         let header_tokens = self.size(table.start..table.start + 1);
-        let repeated = header_tokens * HEADER_PART <= self.max;
-        let header = |from: usize| (repeated && from > table.start).then_some(table.start);
+        let repeated = headers::is_repeated(header_tokens, self.max);
         let (mut from, mut at) = (start, table.start);
         while at < table.end {
-            let above = header(from).map_or(0, |_| header_tokens);
+            let above = if repeated && from > table.start { header_tokens } else { 0 };
             if from < at && self.size(from..at + 1) + above > self.max {
-                spans.push(Span { units: from..at, header: header(from) });
+                spans.push(from..at);
                 from = at;
             } else {
                 at += 1;
             }
         }
-        spans.push(Span { units: from..table.end, header: header(from) });
+        spans.push(from..table.end);
     }
 
     /// Where the table ends whose first row is the unit at `at`; none when that is no row.

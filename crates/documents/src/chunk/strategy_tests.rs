@@ -61,6 +61,38 @@ fn a_table_stays_whole_where_it_fits_and_else_repeats_its_header() {
 }
 
 #[test]
+fn chunks_of_a_size_have_the_header_of_their_table_as_context() {
+    let rows = (0..40).map(|n| format!("| row {n} | {n} |\n")).collect::<String>();
+    let table = format!("| name | value |\n|---|---|\n{rows}");
+    let document = markdown(&format!("# T\n\n## Stock\n\n{table}\nAfter the table.\n"));
+    let strategy = Strategy::Static { max_tokens: 60, overlap_tokens: 20 };
+    let pieces = cut(&document, &strategy, &words).pieces;
+    assert!(pieces.len() > 4 && pieces[0].chunk.text.contains("| name | value |"));
+    assert_eq!(pieces[0].context, "");
+    for piece in &pieces[1..] {
+        assert!(piece.chunk.text.starts_with("| row"), "{}", piece.chunk.text);
+        assert_eq!(piece.context, "Stock\n| name | value |");
+        assert!(piece.chunk.tokens <= 60);
+    }
+    // A header that takes a large part of a chunk is not repeated, and other text has none.
+    let wide = format!("| {} | b |\n|---|---|\n{rows}", "name ".repeat(20));
+    let prose = (0..20).map(|n| sentence(&format!("w{n}"), 10)).collect::<Vec<_>>().join(" ");
+    for source in [wide, prose] {
+        let pieces = cut(&markdown(&source), &strategy, &words).pieces;
+        assert!(pieces.len() > 2 && pieces.iter().all(|piece| piece.context.is_empty()));
+    }
+}
+
+#[test]
+fn small_chunks_of_a_table_have_its_header_as_well() {
+    let rows = (0..40).map(|n| format!("| row {n} | {n} |\n")).collect::<String>();
+    let document = markdown(&format!("| name | value |\n|---|---|\n{rows}"));
+    let pieces = families(&document, 30, 100).pieces;
+    assert!(pieces.len() > 8 && pieces[0].context.is_empty());
+    assert!(pieces[1..].iter().all(|piece| piece.context == "| name | value |"));
+}
+
+#[test]
 fn a_row_is_not_cut_even_if_it_alone_is_too_long() {
     let long = "cell ".repeat(50);
     let document = markdown(&format!("| a | b |\n|---|---|\n| {long}| x |\n| c | d |\n"));

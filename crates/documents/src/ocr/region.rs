@@ -1,5 +1,9 @@
 //! Where a line of text lies: a rectangle that may lean.
 
+use image::RgbImage;
+
+use crate::boxes::Place;
+
 /// A rectangle around a line of text, in pixels, y downwards.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region {
@@ -89,6 +93,13 @@ impl Region {
         let x = (width * ux.abs() + height * uy.abs()) / 2.0;
         let y = (width * uy.abs() + height * ux.abs()) / 2.0;
         (self.centre.0 - x, self.centre.1 - y, self.centre.0 + x, self.centre.1 + y)
+    }
+
+    /// The same as a part of `picture`, in which it lies.
+    pub(super) fn place(&self, picture: &RgbImage) -> Place {
+        let (width, height) = (picture.width().max(1) as f32, picture.height().max(1) as f32);
+        let (x0, y0, x1, y1) = self.bounds();
+        Place { x0: x0 / width, y0: y0 / height, x1: x1 / width, y1: y1 / height }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The tree that `office_oxide` reads, written as blocks: a slide is a page, a
-//! sheet a section, heads and feet come once.
+//! The tree that `office_oxide` reads, written as blocks: a slide or a sheet is a
+//! page, heads and feet come once.
 
 use office_oxide::ir::{
     DocumentIR, Element, HeaderFooter, Image, InlineContent, List, ListItem, Note, Section, Table,
@@ -21,16 +21,15 @@ pub(super) fn write(
     context: Context<'_>,
     builder: Builder,
 ) -> Builder {
-    let slides = matches!(format, Format::Pptx | Format::Ppt);
-    let titled = slides || matches!(format, Format::Xlsx | Format::Xls);
+    let paged = matches!(format, Format::Pptx | Format::Ppt | Format::Xlsx | Format::Xls);
     let mut writer = Writer { flow: Flow::new(builder), context, furniture: Vec::new() };
     for (number, section) in tree.sections.iter().enumerate() {
-        if slides {
+        if paged {
             writer.flow.close();
             writer.flow.builder.page(u32::try_from(number + 1).unwrap_or(u32::MAX));
         }
         writer.furniture(heads(section));
-        if titled {
+        if paged {
             writer.title(section);
         }
         writer.elements(&section.elements, 0);

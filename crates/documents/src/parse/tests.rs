@@ -170,6 +170,8 @@ proptest! {
                 let chars = document.text.chars().count();
                 prop_assert!(document.blocks.iter().all(|block| block.start < block.end && block.end <= chars));
                 prop_assert!(document.pages.windows(2).all(|pair| pair[0].end <= pair[1].start));
+                prop_assert!(document.boxes.windows(2).all(|pair| pair[0].end <= pair[1].start));
+                prop_assert!(document.boxes.iter().all(|line| line.start < line.end && line.end <= chars));
             }
             Err(error) => {
                 prop_assert!(matches!(error.kind(), Kind::Unprocessable | Kind::Unsupported), "{}", error.detail());

@@ -75,6 +75,11 @@ fn ready(text: &str, builder: &mut Builder) {
 }
 
 fn put(joint: Joint, line: &Line, words: &HashSet<String>, builder: &mut Builder) {
+    write_line(joint, line, words, builder);
+    builder.place(line.place);
+}
+
+fn write_line(joint: Joint, line: &Line, words: &HashSet<String>, builder: &mut Builder) {
     match joint {
         Joint::Block(BlockKind::TableRow) => builder.block(BlockKind::TableRow, &row_text(line)),
         Joint::Block(kind) => builder.block(kind, &shown(&line.text)),

@@ -182,6 +182,7 @@ mod tests {
             left: 0.0,
             right: 100.0,
             heading: None,
+            place: None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::boxes::Place;
+
 /// A gap of this many ems between runs parts cells or columns, not words.
 const CELL_GAP: f32 = 1.3;
 /// A gap of this many ems is a space.
@@ -20,6 +22,8 @@ pub(super) struct Run {
     pub(super) size: f32,
     pub(super) bold: bool,
     pub(super) mono: bool,
+    /// Where it is on the page as that is shown, if that is known.
+    pub(super) place: Option<Place>,
 }
 
 /// One line (or one cell of a row, before cells are joined).
@@ -41,6 +45,8 @@ pub(crate) struct Line {
     pub(super) right: f32,
     /// The level, when it is a heading.
     pub(super) heading: Option<u8>,
+    /// Where it is on the page as that is shown, if that is known.
+    pub(super) place: Option<Place>,
 }
 
 /// Text without control characters, ligature glyphs and invisible marks.
@@ -148,6 +154,7 @@ fn line(runs: &[Run]) -> Option<Line> {
         left: 0.0,
         right: 0.0,
         heading: None,
+        place: runs.iter().filter_map(|run| run.place).reduce(Place::around),
     })
 }
 
@@ -188,6 +195,7 @@ pub(super) fn join(pieces: Vec<Line>) -> Option<Line> {
         line.text.push_str(CELL_JOINT);
         line.text.push_str(&piece.text);
         line.x1 = line.x1.max(piece.x1);
+        line.place = line.place.into_iter().chain(piece.place).reduce(Place::around);
         line.bold &= piece.bold;
         line.mono &= piece.mono;
     }

@@ -8,6 +8,7 @@ use pdf_oxide::layout::TextSpan;
 use super::furniture::Furniture;
 use super::lines::{self, Line, Run};
 use super::scan::Scanner;
+use super::sheet::{Layer, Sheet};
 use super::{PageText, columns};
 use crate::builder::Builder;
 use crate::document::Document;
@@ -34,6 +35,8 @@ pub(super) struct Missing {
     read: Vec<usize>,
     /// Left out because there were too many pictures.
     left_out: Vec<usize>,
+    /// Scans with a little text over them, of which only that was read as there is no OCR.
+    unread: Vec<usize>,
 }
 
 /// Reads every page.
@@ -56,23 +59,31 @@ pub(super) fn read(
                 continue;
             }
         };
-        let text = text_layer(pdf, page, &spans, furniture)?;
+        let sheet = Sheet::of(pdf, page);
+        let text = text_layer(pdf, (page, sheet.as_ref()), &spans, furniture)?;
         let blank = matches!(&text, PageText::Lines(lines) if lines.is_empty());
-        let text = if blank || is_garbled(&spans) {
-            match scanner.page(pdf, page)? {
+        let garbled = is_garbled(&spans);
+        let text = if blank || garbled {
+            // Only running heads may be there; what is garbled is read again.
+            let held: &[TextSpan] = if garbled { &[] } else { &spans };
+            match scanner.page(pdf, page, &Layer::of(sheet.as_ref(), held))? {
                 Some(lines) => PageText::Lines(lines),
                 None => {
                     missing.empty.extend(blank.then_some(page + 1));
                     text
                 }
             }
+        } else if let Some(sheet) = &sheet {
+            let layer = Layer::of(Some(sheet), &spans);
+            with_pictures(text, scanner.pictures(pdf, page, (sheet, &layer))?)
         } else {
-            with_pictures(text, scanner.pictures(pdf, page, &spans)?)
+            text
         };
         texts.push(text);
     }
     missing.read = scanner.read;
     missing.left_out = scanner.left_out;
+    missing.unread = scanner.unread;
     Ok(Pages { texts, missing })
 }
 
@@ -98,7 +109,7 @@ fn with_pictures(text: PageText, pictures: Vec<Line>) -> PageText {
 
 fn text_layer(
     pdf: &PdfDocument,
-    page: usize,
+    (page, sheet): (usize, Option<&Sheet>),
     spans: &[TextSpan],
     furniture: &mut Furniture,
 ) -> Result<PageText> {
@@ -119,6 +130,7 @@ fn text_layer(
     }
     let (running, body): (Vec<&TextSpan>, Vec<&TextSpan>) =
         spans.iter().partition(|span| is_furniture(span));
+    let run = |span: &TextSpan| run(span, sheet);
     for line in columns::lines(running.into_iter().filter_map(run).collect()) {
         furniture.keep(page, &line.text);
     }
@@ -143,7 +155,7 @@ fn is_furniture(span: &TextSpan) -> bool {
     matches!(span.artifact_type, Some(ArtifactType::Pagination(_)))
 }
 
-fn run(span: &TextSpan) -> Option<Run> {
+fn run(span: &TextSpan, sheet: Option<&Sheet>) -> Option<Run> {
     let text = lines::readable(&span.text);
     let place = [span.bbox.x, span.bbox.y, span.bbox.width, span.font_size];
     if text.is_empty()
@@ -161,6 +173,7 @@ fn run(span: &TextSpan) -> Option<Run> {
         size: span.font_size.abs().clamp(1.0, 400.0),
         bold: span.font_weight.is_bold() || name.contains("bold") || name.contains("cmbx"),
         mono: span.is_monospace,
+        place: sheet.and_then(|sheet| sheet.span(span)),
     })
 }
 
@@ -183,6 +196,13 @@ impl Missing {
         if !self.empty.is_empty() {
             let pages = list(&self.empty);
             builder.note(format!("pages without a text layer: {pages}; {}", picture::REMEDY));
+        }
+        if !self.unread.is_empty() {
+            let pages = list(&self.unread);
+            builder.note(format!(
+                "pages that are pictures, of which only the text over them was read: {pages}; {}",
+                picture::REMEDY
+            ));
         }
         if !self.read.is_empty() {
             let pages = list(&self.read);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use cairn_kernel::Result;
 use image::RgbImage;
 use pdf_oxide::PdfDocument;
-use pdf_oxide::layout::TextSpan;
 use pdf_oxide::rendering::{RenderOptions, render_page};
 
 use super::furniture::Furniture;
 use super::lines::{Line, Run};
+use super::sheet::{Frame, Layer, Sheet};
 use super::{PageText, columns, flow, headings};
+use crate::boxes::Place;
 use crate::builder::Builder;
 use crate::ocr::{self, Engine, Word};
 use crate::parts::Context;
@@ -22,6 +23,11 @@ const DPI: u32 = 200;
 const PIXELS_MAX: u64 = 9_000_000;
 /// A picture on a page with text is read when it takes this share of the page.
 const SHARE_MIN: f32 = 0.01;
+/// Text that covers less of a picture than this is a stamp or a running head over it. A
+/// full line takes about 0.01 of a page, a page of text half of it.
+const SPARSE_MAX: f32 = 0.08;
+/// A picture that takes this share of a page with little text is a scan of it.
+const SCAN_MIN: f32 = 0.5;
 /// A picture of fewer pixels on a side holds no text.
 const SIDE_MIN: u32 = 40;
 /// The width in points that a picture without a scale is taken to have.
@@ -37,47 +43,58 @@ pub(super) struct Scanner<'a> {
     pub(super) read: Vec<usize>,
     /// Pages left out because the budget was spent.
     pub(super) left_out: Vec<usize>,
+    /// Pages that are a picture under a little text, and there is no OCR.
+    pub(super) unread: Vec<usize>,
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(context: Context<'a>) -> Self {
-        Self { context, engine: None, read: Vec::new(), left_out: Vec::new() }
+        Self { context, engine: None, read: Vec::new(), left_out: Vec::new(), unread: Vec::new() }
     }
 
-    /// The lines of a page without a text layer; `None` where there is no OCR.
-    pub(super) fn page(&mut self, pdf: &PdfDocument, page: usize) -> Result<Option<Vec<Line>>> {
+    /// The lines of a page that has no text but what `layer` holds; `None` where there is no OCR.
+    pub(super) fn page(
+        &mut self,
+        pdf: &PdfDocument,
+        page: usize,
+        layer: &Layer,
+    ) -> Result<Option<Vec<Line>>> {
         let Some(engine) = self.engine(page)? else { return Ok(None) };
         let Some(picture) = draw(pdf, page) else { return Ok(None) };
-        let (words, picture) = engine.read(picture)?;
+        let (words, picture) = engine.read_beside(picture, &|line| layer.knows(line))?;
         if !words.is_empty() {
             self.read.push(page + 1);
         }
-        Ok(Some(lines(&words, picture.width(), picture.height())))
+        Ok(Some(lines(&words, &Canvas::page(&picture))))
     }
 
-    /// The lines in the pictures of a page that has a text layer elsewhere.
+    /// The lines in the pictures of a page that has a text layer elsewhere, or little of it over
+    /// them (a stamp, a number, a running head): what `layer` holds is not read again.
     pub(super) fn pictures(
         &mut self,
         pdf: &PdfDocument,
         page: usize,
-        spans: &[TextSpan],
+        (sheet, layer): (&Sheet, &Layer),
     ) -> Result<Vec<Line>> {
-        if self.context.options.ocr.is_none() {
+        let no_ocr = self.context.options.ocr.is_none();
+        if no_ocr && layer.share(Place::WHOLE) >= SPARSE_MAX {
             return Ok(Vec::new());
         }
-        let frames = frames(pdf, page, spans);
-        if frames.is_empty() {
+        let frames = frames(pdf, page, sheet, layer);
+        if no_ocr && frames.iter().any(|frame| frame.area() >= SCAN_MIN) {
+            self.unread.push(page + 1);
+        }
+        if no_ocr || frames.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(place) = Place::of(pdf, page) else { return Ok(Vec::new()) };
         let Some(engine) = self.engine(page)? else { return Ok(Vec::new()) };
         let Some(drawn) = draw(pdf, page) else { return Ok(Vec::new()) };
-        let scale = drawn.width() as f32 / place.width.max(1.0);
         let mut found = Vec::new();
         for frame in frames {
-            let Some(part) = place.cut(&drawn, &frame, scale) else { continue };
-            let (words, part) = engine.read(part)?;
-            found.extend(lines(&words, part.width(), part.height()));
+            let Some(part) = cut(&drawn, frame) else { continue };
+            let known = |line: Place| layer.knows(line.within(frame));
+            let (words, part) = engine.read_beside(part, &known)?;
+            found.extend(lines(&words, &Canvas::part(frame, sheet.size(), &part)));
         }
         if !found.is_empty() {
             self.read.push(page + 1);
@@ -98,64 +115,50 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A rectangle in the page's points: left, bottom, right, top.
-type Frame = [f32; 4];
-
-/// Where the page's drawing lies in its points.
-struct Place {
-    left: f32,
-    top: f32,
-    width: f32,
-}
-
-impl Place {
-    /// `None` for a turned page, whose places are not worked out.
-    fn of(pdf: &PdfDocument, page: usize) -> Option<Self> {
-        let info = pdf.get_page_info(page).ok()?;
-        if info.rotation.rem_euclid(360) != 0 {
-            return None;
-        }
-        let media = &info.media_box;
-        let shown = info.crop_box.as_ref().unwrap_or(media);
-        let left = shown.x.max(media.x);
-        let right = (shown.x + shown.width).min(media.x + media.width);
-        let top = (shown.y + shown.height).min(media.y + media.height);
-        Some(Self { left, top, width: right - left })
-    }
-
-    fn cut(&self, drawn: &RgbImage, frame: &Frame, scale: f32) -> Option<RgbImage> {
-        let x0 = ((frame[0] - self.left) * scale).max(0.0) as u32;
-        let y0 = ((self.top - frame[3]) * scale).max(0.0) as u32;
-        let x1 = (((frame[2] - self.left) * scale).max(0.0) as u32).min(drawn.width());
-        let y1 = (((self.top - frame[1]) * scale).max(0.0) as u32).min(drawn.height());
-        let large = x1 > x0 + SIDE_MIN && y1 > y0 + SIDE_MIN / 2;
-        large.then(|| image::imageops::crop_imm(drawn, x0, y0, x1 - x0, y1 - y0).to_image())
-    }
-}
-
-/// The pictures of a page that are large enough to hold text and have no text layer over them.
-fn frames(pdf: &PdfDocument, page: usize, spans: &[TextSpan]) -> Vec<Frame> {
+/// The pictures of a page that are large enough to hold text and have little text of the text
+/// layer over them: as parts of the page.
+fn frames(pdf: &PdfDocument, page: usize, sheet: &Sheet, layer: &Layer) -> Vec<Place> {
     let handles = pdf.page_image_handles(page).unwrap_or_default();
-    let Ok(info) = pdf.get_page_info(page) else { return Vec::new() };
-    let area = (info.media_box.width * info.media_box.height).abs().max(1.0);
-    let mut frames: Vec<Frame> = Vec::new();
+    let mut pictures: Vec<Frame> = Vec::new();
     for handle in handles.iter().take(500) {
-        let place = &handle.bbox;
-        let frame = [place.x, place.y, place.x + place.width, place.y + place.height];
-        let usable = frame.iter().all(|value| value.is_finite())
-            && handle.width.min(handle.height) >= SIDE_MIN / 2
+        let area = &handle.bbox;
+        let frame = [area.x, area.y, area.x + area.width, area.y + area.height];
+        let large = handle.width.min(handle.height) >= SIDE_MIN / 2
             && handle.width.max(handle.height) >= SIDE_MIN
-            && place.width * place.height >= SHARE_MIN * area;
-        let beside = |span: &&TextSpan| {
-            let (x, y) =
-                (span.bbox.x + span.bbox.width / 2.0, span.bbox.y + span.bbox.height / 2.0);
-            let within = x > frame[0] && x < frame[2] && y > frame[1] && y < frame[3];
-            within && !span.text.trim().is_empty()
-        };
-        if usable && spans.iter().find(beside).is_none() {
-            add(&mut frames, frame);
+            && sheet.place(frame).clipped().area() >= SHARE_MIN;
+        if large && frame.iter().all(|value| value.is_finite()) {
+            pictures.push(frame);
         }
     }
+    let place = |frame: &Frame| sheet.place(*frame).clipped();
+    let frames = sparse(&pictures, &|frame| layer.share(place(frame)) < SPARSE_MAX);
+    frames.iter().map(place).collect()
+}
+
+/// The frames of pictures with little text over them. Strips of one picture count together;
+/// where they are full of text (a slide on a picture), each picture counts by itself.
+fn sparse(pictures: &[Frame], is_sparse: &dyn Fn(&Frame) -> bool) -> Vec<Frame> {
+    let mut found = Vec::new();
+    for frame in joined(pictures.iter()) {
+        if is_sparse(&frame) {
+            found.push(frame);
+            continue;
+        }
+        let inside = |picture: &&Frame| {
+            picture[0] >= frame[0]
+                && picture[1] >= frame[1]
+                && picture[2] <= frame[2]
+                && picture[3] <= frame[3]
+        };
+        found.extend(joined(pictures.iter().filter(inside).filter(|picture| is_sparse(picture))));
+    }
+    found
+}
+
+/// The frames of pictures, those that touch as one.
+fn joined<'f>(pictures: impl Iterator<Item = &'f Frame>) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    pictures.for_each(|picture| add(&mut frames, *picture));
     frames
 }
 
@@ -191,9 +194,55 @@ fn draw(pdf: &PdfDocument, page: usize) -> Option<RgbImage> {
     RgbImage::from_raw(drawn.width, drawn.height, pixels)
 }
 
-/// Words read in a picture of the given size as lines in reading order.
-pub(crate) fn lines(words: &[Word], width: u32, height: u32) -> Vec<Line> {
-    let scale = WIDTH_POINTS / width.max(1) as f32;
+/// What of a page's drawing lies in `frame`; none when that is too small to hold text.
+fn cut(drawn: &RgbImage, frame: Place) -> Option<RgbImage> {
+    let (width, height) = (drawn.width() as f32, drawn.height() as f32);
+    let pixel = |share: f32, side: f32| (share * side).clamp(0.0, side) as u32;
+    let (x0, x1) = (pixel(frame.x0, width), pixel(frame.x1, width));
+    let (y0, y1) = (pixel(frame.y0, height), pixel(frame.y1, height));
+    let large = x1 > x0 + SIDE_MIN && y1 > y0 + SIDE_MIN / 2;
+    large.then(|| image::imageops::crop_imm(drawn, x0, y0, x1 - x0, y1 - y0).to_image())
+}
+
+/// How a picture lies on its page.
+pub(crate) struct Canvas {
+    height: f32,
+    /// Points a pixel.
+    scale: f32,
+    /// Where its left and lower edges are, in points.
+    left: f32,
+    bottom: f32,
+    frame: Place,
+}
+
+impl Canvas {
+    /// A picture that is a whole page.
+    pub(crate) fn page(picture: &RgbImage) -> Self {
+        Self::new(picture.width(), picture.height())
+    }
+
+    fn new(width: u32, height: u32) -> Self {
+        let scale = WIDTH_POINTS / width.max(1) as f32;
+        Self { height: height as f32, scale, left: 0.0, bottom: 0.0, frame: Place::WHOLE }
+    }
+
+    /// A picture that is the part `frame` of a page of this size, in points.
+    fn part(frame: Place, (width, height): (f32, f32), picture: &RgbImage) -> Self {
+        // The reader may have turned it.
+        let side = ((frame.x1 - frame.x0) * width).max((frame.y1 - frame.y0) * height);
+        Self {
+            height: picture.height() as f32,
+            scale: side / picture.width().max(picture.height()).max(1) as f32,
+            left: frame.x0 * width,
+            bottom: (1.0 - frame.y1) * height,
+            frame,
+        }
+    }
+}
+
+/// Words read in a picture as lines in reading order.
+pub(crate) fn lines(words: &[Word], canvas: &Canvas) -> Vec<Line> {
+    let scale = canvas.scale;
     let usual = usual_size(words) * scale;
     let runs = words
         .iter()
@@ -201,15 +250,16 @@ pub(crate) fn lines(words: &[Word], width: u32, height: u32) -> Vec<Line> {
             let own = word.height * TYPE_SHARE * scale;
             // Sizes read off a picture vary with the letters of the line.
             let size = if own < usual * 1.45 { usual } else { (own / 2.0).round() * 2.0 };
-            let middle = height as f32 - (word.y0 + word.y1) / 2.0;
+            let middle = canvas.height - (word.y0 + word.y1) / 2.0;
             Run {
                 text: super::lines::readable(&word.text),
-                x0: word.x0 * scale,
-                x1: word.x1 * scale,
-                y: middle * scale - size / 2.0,
+                x0: canvas.left + word.x0 * scale,
+                x1: canvas.left + word.x1 * scale,
+                y: canvas.bottom + middle * scale - size / 2.0,
                 size: size.clamp(1.0, 400.0),
                 bold: false,
                 mono: false,
+                place: Some(word.place.within(canvas.frame)),
             }
         })
         .collect();
@@ -244,11 +294,15 @@ pub(crate) fn texts(lines: &[Line]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{SCAN, line, pdf};
     use super::*;
 
     fn word(text: &str, x0: f32, y0: f32, height: f32) -> Word {
         let x1 = x0 + text.len() as f32 * height / 2.0;
-        Word { text: text.to_owned(), x0, y0, x1, y1: y0 + height, height }
+        let y1 = y0 + height;
+        let (left, right) = (x0 / 1_600.0, x1 / 1_600.0);
+        let place = Place { x0: left, y0: y0 / 2_000.0, x1: right, y1: y1 / 2_000.0 };
+        Word { text: text.to_owned(), x0, y0, x1, y1, height, place }
     }
 
     #[test]
@@ -261,10 +315,36 @@ mod tests {
             word("12", 900.0, 161.0, 39.0),
         ];
         let mut builder = Builder::default();
-        write(vec![lines(&words, 1_600, 2_000)], &mut builder);
+        write(vec![lines(&words, &Canvas::new(1_600, 2_000))], &mut builder);
         let document = builder.finish();
         assert_eq!(document.text, "An Invoice\n\n| Bolts | 12 |\n| Total | 9.50 |");
         assert_eq!((document.headings.len(), document.pages.len()), (1, 1));
+        // One box for each line; that of a row goes from its first cell to its last.
+        let line = document.boxes.last().unwrap();
+        assert_eq!((document.boxes.len(), line.page), (3, 1));
+        assert_eq!((line.start, line.end), (27, document.text.chars().count()));
+        let [left, top, right, bottom] = line.edges;
+        assert_eq!((left, top, bottom), (625, 1_100, 1_305));
+        assert!((6_137..=6_138).contains(&right));
+    }
+
+    /// The frames on a page that is one picture with `text` over it.
+    fn frames_under(text: &str) -> Vec<Place> {
+        let file = pdf(&[format!("{SCAN}{text}")]);
+        let pdf = PdfDocument::from_bytes(file).unwrap();
+        let sheet = Sheet::of(&pdf, 0).unwrap();
+        let spans = pdf.extract_spans(0).unwrap();
+        assert!(!spans.is_empty());
+        frames(&pdf, 0, &sheet, &Layer::of(Some(&sheet), &spans))
+    }
+
+    #[test]
+    fn a_scan_with_a_stamp_is_read_and_one_with_its_text_is_not() {
+        let stamp = line(420, 20, 10, "EXHIBIT 000123");
+        assert_eq!(frames_under(&stamp), [Place::WHOLE]);
+        let words = "a line of a page that was scanned and read before, word for word";
+        let text: String = (0..45).map(|row| line(72, 730 - 14 * row, 11, words)).collect();
+        assert_eq!(frames_under(&text), []);
     }
 
     #[test]
@@ -275,5 +355,17 @@ mod tests {
         add(&mut frames, [0.0, 50.5, 100.0, 90.0]);
         assert_eq!(frames.len(), 2);
         assert!(frames.contains(&[0.0, 0.0, 100.0, 90.0]));
+    }
+
+    #[test]
+    fn pictures_with_little_text_over_them_are_read_together_or_alone() {
+        let strips = [[0.0, 0.0, 100.0, 50.0], [0.0, 50.0, 100.0, 90.0]];
+        // A stamp fills the lower strip; it is little of the whole.
+        let stamped = |frame: &Frame| frame[3] - frame[1] != 50.0;
+        assert_eq!(sparse(&strips, &stamped), [[0.0, 0.0, 100.0, 90.0]]);
+        // Text fills the picture behind a slide; the picture on the slide has none.
+        let slide = [[0.0, 0.0, 800.0, 600.0], [500.0, 100.0, 700.0, 300.0]];
+        let full = |frame: &Frame| frame[2] - frame[0] < 800.0;
+        assert_eq!(sparse(&slide, &full), [slide[1]]);
     }
 }

@@ -48,6 +48,13 @@ pub(crate) fn line(x: u32, y: u32, size: u32, text: &str) -> String {
     format!("BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET\n")
 }
 
+/// Drawing operators for a picture that fills a page: 32 by 64 pixels, one byte of text for eight.
+pub(crate) const SCAN: &str = "q 612 0 0 792 0 0 cm BI /W 32 /H 64 /BPC 1 /CS /G ID \
+    UUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUU\
+    UUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUU\
+    UUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUU\
+    UUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUU EI Q\n";
+
 fn read(pages: &[String]) -> Document {
     parse("test.pdf", &pdf(pages)).unwrap()
 }
@@ -152,6 +159,48 @@ fn pages_without_text_are_named_and_a_scan_is_refused() {
             && error.message().contains("models pull"),
         "{error}"
     );
+}
+
+#[test]
+fn every_line_has_its_box_on_its_page() {
+    let pages = [
+        line(72, 720, 18, "A Study of Foxes")
+            + &line(72, 690, 11, "This text explains how the transfor-")
+            + &line(72, 677, 11, "mation of wild animals into pets went.")
+            + &line(72, 640, 11, "A second paragraph follows here as well."),
+        line(72, 700, 11, "Another page has one more line."),
+    ];
+    let document = read(&pages);
+    let chars: Vec<char> = document.text.chars().collect();
+    let texts: Vec<(u32, String)> = document
+        .boxes
+        .iter()
+        .map(|line| (line.page, chars[line.start..line.end].iter().collect()))
+        .collect();
+    let expected = [
+        (1, "A Study of Foxes"),
+        (1, "This text explains how the transfor"),
+        (1, "mation of wild animals into pets went."),
+        (1, "A second paragraph follows here as well."),
+        (2, "Another page has one more line."),
+    ];
+    assert_eq!(texts, expected.map(|(page, text)| (page, text.to_owned())));
+    for (line, base) in document.boxes.iter().zip([720.0, 690.0, 677.0, 640.0, 700.0]) {
+        let [left, top, right, bottom] = line.fractions();
+        assert!((left - 72.0 / 612.0).abs() < 0.001 && left < right && right < 0.9, "{line:?}");
+        let base = 1.0 - base / 792.0;
+        assert!(top < base && base < bottom && bottom - top < 0.03, "{line:?}");
+    }
+}
+
+#[test]
+fn a_scan_under_a_stamp_is_named_where_it_is_not_read() {
+    let stamp = line(420, 20, 10, "EXHIBIT 000123");
+    let text = line(72, 700, 11, "A page that was written with a program.");
+    let document = read(&[SCAN.to_owned() + &stamp, text]);
+    assert!(document.text.starts_with("EXHIBIT 000123"), "{}", document.text);
+    let named = |note: &String| note.contains("only the text over them was read: 1; to read");
+    assert!(document.notes.iter().any(named), "{:?}", document.notes);
 }
 
 fn encrypted(user: &str) -> Vec<u8> {

@@ -142,6 +142,8 @@ fn a_book_is_read_in_its_order() {
     assert_eq!(document.text, "First\n\nOne.\n\nSecond\n\nTwo.");
     assert_eq!(document.title.as_deref(), Some("The Book"));
     assert_eq!(document.headings.len(), 2);
+    let at = |words: &str| document.page_at(document.text.find(words).unwrap());
+    assert_eq!((at("One."), at("Second"), document.pages.len()), (Some(1), Some(2), 2));
     let broken = zipped(&[
         ("META-INF/container.xml", b"<container/>"),
         ("mimetype", b"application/epub+zip"),

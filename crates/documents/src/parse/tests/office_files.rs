@@ -119,6 +119,8 @@ fn sheets_are_sections_of_rows() {
     );
     let path = document.heading_path(document.text.find("Bolt").unwrap());
     assert_eq!(path, ["Prices"]);
+    let at = |words: &str| document.page_at(document.text.find(words).unwrap());
+    assert_eq!((at("Bolt"), at("Rest"), document.pages.len()), (Some(1), Some(2), 2));
     assert!(document.blocks.iter().filter(|b| b.kind == BlockKind::TableRow).count() >= 3);
 }
 
