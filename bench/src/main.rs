@@ -101,8 +101,11 @@ fn embedding() -> Result<()> {
     Ok(())
 }
 
+/// Files of about 2,500 tokens: a server is busy with them for ten seconds.
+const FILES: usize = 100;
+
 fn ingestion() -> Result<()> {
-    let report = ingest::run(40)?;
+    let report = ingest::run(FILES)?;
     println!(
         "ingestion, {} files, {:.0} tokens in {:.1} s: {:.0} tok/s, the bare engine {:.0} tok/s, \
          ratio {:.3} (rounds {:.3?}); rten {:.0} tok/s, ratio {:.2}",
