@@ -18,7 +18,7 @@ use crate::accounts::scope_of;
 use crate::stores::require_alive;
 
 /// Runs at once, over all tenants. They mostly wait for their places.
-const RUNS: usize = 8;
+pub(super) const RUNS: usize = 12;
 /// Items fetched at once by a run.
 const FETCHES: usize = 4;
 /// Items being read at once by a run: what is fetched further ahead would only lie about,

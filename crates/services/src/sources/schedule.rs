@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use cairn_kernel::{Id, Result, ResultExt as _, Shutdown};
+use cairn_store::records::RunsAllowed;
 use serde::{Deserialize, Serialize};
 
 use super::Sources;
@@ -18,8 +19,9 @@ const ATTEMPTS: i64 = 5;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Sources begun in one round.
 const ROUND: i64 = 100;
-/// Runs of one tenant at once.
-const PER_TENANT: i64 = 3;
+/// Runs at once of one tenant, and of all where a tenant has its second or third. The rest of
+/// [`RUNS`](super::run::RUNS) is for tenants that have none: theirs begins at once.
+const ALLOWED: RunsAllowed = RunsAllowed { each: 3, shared: 6 };
 
 /// What a run is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,11 +57,11 @@ impl Sources {
             let scope = scope_of_source(&row)?;
             self.clear(&scope, &Id::from_raw(row.id), None).await?;
         }
-        for row in records.due_sources(PER_TENANT, ROUND).await? {
+        for row in records.due_sources(ALLOWED, ROUND).await? {
             let scope = scope_of_source(&row)?;
             let source = Id::from_raw(row.id);
             let mut tx = records.begin().await?;
-            let asked = records.queue_source(&mut tx, &scope, &source, PER_TENANT).await?;
+            let asked = records.queue_source(&mut tx, &scope, &source, ALLOWED).await?;
             let Some(asked) = asked else { continue };
             let work = Work {
                 source,

@@ -4,6 +4,16 @@ use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
 use super::{Page, Records, Tx, commit, paged};
 
+/// How many runs may be queued or under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunsAllowed {
+    /// Of one tenant.
+    pub each: i64,
+    /// Of all tenants together, where a tenant may have more than its first: the rest is kept for
+    /// those that have none.
+    pub shared: i64,
+}
+
 /// A place that documents are kept in step with.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct SourceRow {
@@ -305,12 +315,12 @@ impl Records {
         commit(tx).await
     }
 
-    /// Sources that wait for a run, of every tenant that has fewer than `most` under way,
-    /// those that were asked for first; for the program's own upkeep.
+    /// Sources that wait for a run, of every tenant that is allowed one now, those that were asked
+    /// for first; for the program's own upkeep.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn due_sources(&self, most: i64, limit: i64) -> Result<Vec<SourceRow>> {
+    pub async fn due_sources(&self, allowed: RunsAllowed, limit: i64) -> Result<Vec<SourceRow>> {
         sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
@@ -318,11 +328,13 @@ impl Records {
              AND (next_run_at <= $1 OR EXISTS (SELECT 1 FROM source_items i \
              WHERE i.source_id = sources.id AND i.error IS NOT NULL AND i.retry_at <= $1)))) \
              AND (SELECT COUNT(*) FROM sources s WHERE s.tenant_id = sources.tenant_id \
-             AND s.state IN ('queued', 'running')) < $2 \
-             ORDER BY requested DESC, next_run_at, id LIMIT $3"
+             AND s.state IN ('queued', 'running')) < CASE WHEN (SELECT COUNT(*) FROM sources s \
+             WHERE s.state IN ('queued', 'running')) < $3 THEN $2 ELSE 1 END \
+             ORDER BY requested DESC, next_run_at, id LIMIT $4"
         ))
         .bind(self.clock.now())
-        .bind(most)
+        .bind(allowed.each)
+        .bind(allowed.shared)
         .bind(limit)
         .fetch_all(&self.read)
         .await
@@ -346,8 +358,8 @@ impl Records {
     }
 
     /// Marks a source as waiting for its job, within the transaction that enqueues it, and
-    /// says what was asked. `None` when it is not idle any more, or when `most` sources of
-    /// its tenant run or wait already.
+    /// says what was asked. `None` when it is not idle any more, or when its tenant is not allowed
+    /// another run now.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -356,17 +368,19 @@ impl Records {
         tx: &mut Tx,
         scope: &Scope,
         id: &Id,
-        most: i64,
+        allowed: RunsAllowed,
     ) -> Result<Option<SourceAsked>> {
         let asked: Option<SourceAsked> = sqlx::query_as(
             "SELECT requested, confirmed, retried, next_run_at FROM sources \
              WHERE tenant_id = $1 AND id = $2 AND state = 'idle' AND paused = 0 \
              AND (SELECT COUNT(*) FROM sources s WHERE s.tenant_id = $1 \
-             AND s.state IN ('queued', 'running')) < $3",
+             AND s.state IN ('queued', 'running')) < CASE WHEN (SELECT COUNT(*) FROM sources s \
+             WHERE s.state IN ('queued', 'running')) < $4 THEN $3 ELSE 1 END",
         )
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
-        .bind(most)
+        .bind(allowed.each)
+        .bind(allowed.shared)
         .fetch_optional(&mut **tx)
         .await
         .or_internal("reading what a source is asked")?;

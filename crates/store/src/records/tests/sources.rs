@@ -32,9 +32,14 @@ async fn source(records: &Records, scope: &Scope, store: &Id) -> Result<Id> {
     Ok(id)
 }
 
-async fn queue(records: &Records, scope: &Scope, id: &Id, most: i64) -> Result<bool> {
+/// So many runs of each tenant, whatever others do.
+fn each(each: i64) -> RunsAllowed {
+    RunsAllowed { each, shared: i64::MAX }
+}
+
+async fn queue(records: &Records, scope: &Scope, id: &Id, allowed: RunsAllowed) -> Result<bool> {
     let mut tx = records.begin().await?;
-    let queued = records.queue_source(&mut tx, scope, id, most).await?;
+    let queued = records.queue_source(&mut tx, scope, id, allowed).await?;
     commit(tx).await?;
     Ok(queued.is_some())
 }
@@ -81,19 +86,41 @@ async fn no_tenant_keeps_the_others_waiting() -> Result<()> {
         sources.push(source(&records, &many, &store_of_many).await?);
     }
     let own = source(&records, &few, &store(&records, &few).await?).await?;
-    assert_eq!(records.due_sources(2, 10).await?.len(), 5);
+    assert_eq!(records.due_sources(each(2), 10).await?.len(), 5);
     let mut begun = Vec::new();
     for id in &sources {
-        begun.push(queue(&records, &many, id, 2).await?);
+        begun.push(queue(&records, &many, id, each(2)).await?);
     }
     assert_eq!(begun, [true, true, false, false]);
-    let due = records.due_sources(2, 10).await?;
+    let due = records.due_sources(each(2), 10).await?;
     assert_eq!(due.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), [own.as_str()]);
-    assert!(queue(&records, &few, &own, 2).await?);
-    assert!(!queue(&records, &few, &own, 2).await?, "once is enough");
+    assert!(queue(&records, &few, &own, each(2)).await?);
+    assert!(!queue(&records, &few, &own, each(2)).await?, "once is enough");
     // Nobody else's.
     assert!(records.source(&few, &sources[0]).await.is_err());
     assert!(records.start_source(&few, &sources[0]).await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_run_of_a_tenant_waits_for_no_further_ones_of_others() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (many, few) = (tenant(&records, "many").await?, tenant(&records, "few").await?);
+    let (of_many, of_few) = (store(&records, &many).await?, store(&records, &few).await?);
+    let allowed = RunsAllowed { each: 3, shared: 2 };
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        let id = source(&records, &many, &of_many).await?;
+        begun.push(queue(&records, &many, &id, allowed).await?);
+    }
+    assert_eq!(begun, [true, true, false], "all that is shared is taken");
+    let first = source(&records, &few, &of_few).await?;
+    let second = source(&records, &few, &of_few).await?;
+    let due = records.due_sources(allowed, 10).await?;
+    assert!(due.len() == 2 && due.iter().all(|row| row.tenant_id == few.tenant().as_str()));
+    assert!(queue(&records, &few, &first, allowed).await?);
+    assert!(!queue(&records, &few, &second, allowed).await?);
+    assert_eq!(records.due_sources(allowed, 10).await?, []);
     Ok(())
 }
 
@@ -102,7 +129,7 @@ async fn what_is_asked_for_during_a_run_is_not_lost() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;
     let scope = tenant(&records, "t").await?;
     let id = source(&records, &scope, &store(&records, &scope).await?).await?;
-    assert!(queue(&records, &scope, &id, 1).await?);
+    assert!(queue(&records, &scope, &id, each(1)).await?);
     records.start_source(&scope, &id).await?;
     records.ask_source(&scope, &id, (true, false)).await?;
     records.ask_source(&scope, &id, (false, true)).await?;
@@ -118,7 +145,7 @@ async fn what_is_asked_for_during_a_run_is_not_lost() -> Result<()> {
     records.finish_source(&mut tx, &scope, &id, &end).await?;
     commit(tx).await?;
     let mut tx = records.begin().await?;
-    let asked = records.queue_source(&mut tx, &scope, &id, 1).await?;
+    let asked = records.queue_source(&mut tx, &scope, &id, each(1)).await?;
     assert_eq!(asked.map(|asked| (asked.confirmed, asked.retried)), Some((1, 1)));
     Ok(())
 }
@@ -130,7 +157,7 @@ async fn an_item_answers_by_one_file_and_says_what_became_of_the_other() -> Resu
     let store = store(&records, &scope).await?;
     let id = source(&records, &scope, &store).await?;
     assert!(take(&records, &scope, (&store, &id), "1").await.is_err(), "no run is under way");
-    queue(&records, &scope, &id, 1).await?;
+    queue(&records, &scope, &id, each(1)).await?;
     records.start_source(&scope, &id).await?;
 
     let first = take(&records, &scope, (&store, &id), "1").await?;
