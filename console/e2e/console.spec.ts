@@ -27,12 +27,13 @@ test("a wrong key is explained", async ({ page }, info) => {
   await look(page, info, "sign-in");
 });
 
-test("upload, ask, and see the quoted words marked", async ({ page }, info) => {
+test("upload, set the ranking, ask, and see the quoted words marked", async ({ page }, info) => {
   const store = `console-e2e-${info.project.name}-${Date.now()}`;
   await signIn(page);
   try {
     await makeStore(page, store);
     await uploadDocument(page, info);
+    await setRanking(page, info);
     await ask(page);
     await openCitation(page, info);
   } finally {
@@ -83,6 +84,19 @@ async function uploadDocument(page: Page, info: TestInfo): Promise<void> {
   const row = page.getByRole("row").filter({ hasText: "skarvholm.md" });
   await expect(row).toContainText("ready", { timeout: 120_000 });
   await look(page, info, "store");
+}
+
+/** Sets the store's ranking by hand, then gives it the default again. */
+async function setRanking(page: Page, info: TestInfo): Promise<void> {
+  await page.getByRole("tab", { name: "Settings" }).click();
+  await page.getByLabel("Share of meaning").fill("0.5");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page.getByText("set by hand")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Re-index", exact: true })).toBeVisible();
+  await look(page, info, "settings");
+  await page.getByRole("button", { name: "Reset the ranking" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Reset", exact: true }).click();
+  await expect(page.getByText("set by hand")).toHaveCount(0);
 }
 
 async function ask(page: Page): Promise<void> {

@@ -16,7 +16,7 @@ function oneOf<T extends string>(value: unknown, choices: readonly T[]): T | und
   return choices.find((choice) => choice === value);
 }
 
-export const STORE_TABS = ["files", "search"] as const;
+export const STORE_TABS = ["files", "search", "settings"] as const;
 export const TABLES_TABS = ["tables", "sql", "runs"] as const;
 export const TABLE_TABS = ["columns", "rows", "train"] as const;
 

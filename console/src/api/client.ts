@@ -18,7 +18,7 @@ export class ApiError extends Error {
 }
 
 export interface Call {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "DELETE";
   /** Sent as JSON, unless it is a form. */
   body?: object;
   signal?: AbortSignal;

@@ -6,8 +6,10 @@ import type {
   FileText,
   List,
   Model,
+  Reindex,
   Rows,
   Status,
+  StoreRanking,
   TrainingRun,
   VectorStore,
   VectorStoreFile,
@@ -53,6 +55,19 @@ export const storeFiles = (id: string) =>
       const busy = items.some((file) => file.status === "in_progress");
       return busy ? POLL_MS + 5 * items.length : false;
     },
+  });
+
+export const storeRanking = (id: string) =>
+  queryOptions({
+    queryKey: ["store", id, "ranking"],
+    queryFn: ({ signal }) => request<StoreRanking>(`/cairn/v1/vector_stores/${segment(id)}/ranking`, { signal }),
+  });
+
+export const storeReindex = (id: string) =>
+  queryOptions({
+    queryKey: ["store", id, "reindex"],
+    queryFn: ({ signal }) => request<Reindex>(`/cairn/v1/vector_stores/${segment(id)}/reindex`, { signal }),
+    refetchInterval: ({ state }) => (state.data?.status === "in_progress" ? POLL_MS : false),
   });
 
 export const fileText = (id: string, start: number, end: number) =>

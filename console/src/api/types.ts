@@ -98,6 +98,11 @@ export interface VectorStore {
     total: number;
   };
   last_active_at?: Seconds | null;
+  cairn?: {
+    embedding_model: string;
+    /** What its words are counted in: an ISO 639-1 code or `other`; null before there are any. */
+    language: string | null;
+  };
 }
 
 export interface VectorStoreFile {
@@ -124,13 +129,142 @@ export interface SearchHit {
     char_end: number;
     dense: number | null;
     bm25: number | null;
+    explain?: HitExplain;
   };
+}
+
+/** How a hit came to its score, where that was asked for; scores are 0 to 1. */
+export interface HitExplain {
+  /** Which wording it counts with, from 0. */
+  query: number;
+  ranking: RankingShares;
+  dense_place: number | null;
+  bm25_place: number | null;
+  dense: number;
+  bm25: number;
+  fused: number;
+  spread: number | null;
+  /** Where several stores were asked: how the best of this one stands beside what all have. */
+  standing?: number;
+  first_stage: number;
+  late: number | null;
+  coverage: number | null;
+  final: number;
 }
 
 export interface SearchPage {
   object: "vector_store.search_results.page";
   search_query: string[];
   data: SearchHit[];
+}
+
+/** The share of each step of a search, 0 to 1. */
+export interface RankingShares {
+  dense_weight: number;
+  spread: number;
+  late: number;
+}
+
+/** How a store puts hits in order, and how sure it must be to answer. */
+export interface StoreRanking {
+  object: "vector_store.ranking";
+  vector_store_id: string;
+  ranking: RankingShares;
+  choice: "learned" | "default" | "dense" | "words" | "given";
+  /** Judged queries that it was chosen by. */
+  queries: number;
+  /** Mean nDCG@10 of the alternatives on those. */
+  quality: { learned: number; default: number; dense: number; words: number } | null;
+  learned_at: Seconds | null;
+  threshold: StoreThreshold;
+}
+
+export interface StoreThreshold {
+  /** Below this confidence the answer is that the documents do not say, 0 to 1. */
+  value: number;
+  choice: "learned" | "default" | "given";
+  quality: ThresholdQuality | null;
+  set_at: Seconds | null;
+}
+
+/** A learned threshold beside the program's own, on questions that it was not learned from. */
+export interface ThresholdQuality {
+  answerable: number;
+  unanswerable: number;
+  /** Refusal F1. */
+  learned: number;
+  default: number;
+  /** The 95 % interval of the difference. */
+  low: number;
+  high: number;
+  /** Share of the answerable questions that are refused. */
+  refused: number;
+  refused_by_default: number;
+}
+
+/** What is left out of it stays as it is. */
+export interface SetRanking {
+  ranking?: RankingShares;
+  threshold?: number;
+}
+
+/** How files are cut; sizes in tokens. */
+export type Chunking =
+  | { type: "auto" }
+  | { type: "static"; max_tokens: number; overlap_tokens: number }
+  | { type: "structure"; max_tokens: number; heading_context: boolean }
+  | { type: "parent_child"; child_tokens: number; parent_tokens: number; heading_context: boolean };
+
+/** What makes a store's vectors, how its files are cut, and what its words are counted in. */
+export interface IndexGeneration {
+  /** Grows with every re-index, from 1. */
+  generation: number;
+  embedding_model: string;
+  /** Null for the program's own model. */
+  embedding_version: number | null;
+  chunking: Chunking;
+  /** Null where it is told from the first texts. */
+  language: string | null;
+  language_named: boolean;
+}
+
+/** A store's index and its newest re-index. */
+export interface Reindex {
+  object: "vector_store.reindex";
+  vector_store_id: string;
+  status: "none" | "in_progress" | "completed" | "cancelled" | "failed";
+  active: IndexGeneration;
+  run: ReindexRun | null;
+}
+
+export interface ReindexRun {
+  generation: IndexGeneration;
+  created_at: Seconds;
+  finished_at: Seconds | null;
+  /** Known while it is under way. */
+  files_total: number | null;
+  files_done: number | null;
+  fraction: number;
+  seconds_left: number | null;
+  error: string | null;
+  report: ReindexReport | null;
+}
+
+/** A finished re-index beside what it took the place of. */
+export interface ReindexReport {
+  files: number;
+  chunks_before: number;
+  chunks_after: number;
+  searches: number;
+  /** Share of the old first ten hits that are found again; null when nothing was found before. */
+  recall_at_10: number | null;
+}
+
+/** What a re-index shall change; what is absent stays. */
+export interface StartReindex {
+  embedding_model?: string;
+  chunking?: Chunking;
+  language?: string;
 }
 
 /** A window of a document's extracted text; offsets count Unicode scalar values. */
@@ -151,6 +285,8 @@ export type AnswerMode = "generative" | "extractive";
 
 /** Where a quote stands in its document (`char_*`) and what it supports in the answer. */
 export interface CitationDetail {
+  /** SHA-256 of the file that is quoted; absent from answers of older versions. */
+  file_sha256?: string;
   quote: string;
   page: number | null;
   heading: string | null;
@@ -161,6 +297,20 @@ export interface CitationDetail {
   sentence_end: number;
   support: number;
   supported: boolean;
+  /** What speaks against it although the words are near: another number or name, a denial. */
+  doubt?: string;
+  /** Where its lines stand on their pages, in the text's order; absent where that is not known. */
+  boxes?: PageBox[];
+}
+
+/** A line's place: fractions of the page's width and height, from its top left corner. */
+export interface PageBox {
+  /** From 1. */
+  page: number;
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
 }
 
 export interface Annotation {
@@ -217,10 +367,14 @@ export interface AnswerDetail {
   milliseconds: { search: number; generate: number; total: number };
   /** How well the passages cover the question, 0 to 1. */
   confidence?: number;
+  /** How sure it had to be: the threshold of the stores. */
+  threshold?: number;
   /** How likely the model finds the answer in what it was shown, 0 to 1. */
   assent?: number;
   model_sha256: string | null;
   index_position: number;
+  /** Turns, from the conversation's beginning, that the model had no room for; absent for none. */
+  turns_left_out?: number;
   /** Sentences of the answer that no passage supports. */
   unsupported?: CharRange[];
   nearest?: Passage[];

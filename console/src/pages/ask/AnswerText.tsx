@@ -86,6 +86,7 @@ function Citation({ number, annotation, current, onOpen }: CitationProps) {
             {annotation.filename}
             {where && ` · ${where}`}
             {annotation.cairn && ` · support ${percent(annotation.cairn.support)}`}
+            {annotation.cairn?.doubt && ` · but ${annotation.cairn.doubt}`}
           </span>
         </Tooltip.Content>
       </Tooltip.Portal>

@@ -14,11 +14,12 @@ import { DeleteStore } from "./DocumentsPage";
 import { DropZone } from "./DropZone";
 import { FileList } from "./FileList";
 import { StoreSearch } from "./StoreSearch";
+import { StoreSettings } from "./StoreSettings";
 import { UploadList } from "./UploadList";
 
 const route = getRouteApi("/documents/$storeId");
 
-/** One store: its documents, what is on its way in, and a search over it. */
+/** One store: its documents, what is on its way in, a search over it, and how that is done. */
 export function StorePage() {
   const { storeId } = route.useParams();
   const { tab = "files", q } = route.useSearch();
@@ -79,6 +80,7 @@ export function StorePage() {
               />
             ),
           },
+          { value: "settings", title: "Settings", content: <StoreSettings store={store} /> },
         ]}
       />
       <PassageSheet target={opened} onClose={() => setOpened(null)} />
