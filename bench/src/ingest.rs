@@ -1,6 +1,6 @@
 //! Ingestion through a running server against the bare embedding engine: tokens per
 //! second from attaching files to a vector store until the last is searchable, and
-//! of the engine alone on windows of the same texts, in one run.
+//! of the engine alone on the same windows of the same chunks, in one run.
 //!
 //! The server does everything a user's does: it parses in sandboxed children, cuts,
 //! tokenises, embeds, commits to disk and writes the index.
@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use cairn_documents::Strategy;
 use cairn_serving::embed::{EmbedConfig, TextTokenizer};
 use cairn_serving::models::ModelStore;
 use reqwest::multipart::{Form, Part};
@@ -51,8 +52,9 @@ pub fn run(files: usize) -> Result<Report> {
     let texts: Vec<String> = sample(files * TEXTS_PER_FILE);
     let config = EmbedConfig::from_store(&ModelStore::from_env()?)?;
     let tokenizer = TextTokenizer::load(&config.tokenizer)?;
-    let bare = Bare::load(&config, &tokenizer, &texts)?;
-    let few = texts.get(..texts.len() / 5).unwrap_or(&texts);
+    let chunks = chunks(&texts, &tokenizer)?;
+    let bare = Bare::load(&config, &tokenizer, &chunks)?;
+    let few = chunks.get(..chunks.len() / 5).unwrap_or(&chunks);
     let rten = Bare::rten(&config, &tokenizer, few)?;
     bare.one_batch_each();
     let each = bare.one_batch_each() <= bare.all_cores_on_one();
@@ -66,6 +68,11 @@ pub fn run(files: usize) -> Result<Report> {
     for _ in 0..ROUNDS {
         let (tokens, seconds) = runtime.block_on(through_server(&texts))?;
         let after = alone(&bare);
+        ensure!(
+            (tokens - bare.tokens() as f64).abs() < 0.01 * tokens,
+            "the server embeds {tokens} tokens, the bare engine {}",
+            bare.tokens()
+        );
         // The machine's speed varies: what counts is how fast it was just before and after.
         let bare_rate = 2.0 * bare.tokens() as f64 / (before + after).as_secs_f64();
         rounds.push((tokens / seconds / bare_rate, tokens, seconds, bare_rate));
@@ -85,6 +92,21 @@ pub fn run(files: usize) -> Result<Report> {
         ratios,
         rten_tokens_per_second: rten.tokens() as f64 / general.as_secs_f64(),
     })
+}
+
+/// What a server embeds of these texts: the chunks of each file, in which it shares tokens with the
+/// one before it.
+fn chunks(texts: &[String], tokenizer: &TextTokenizer) -> Result<Vec<String>> {
+    let mut chunks = Vec::new();
+    for text in texts.chunks(TEXTS_PER_FILE) {
+        let text = text.join("\n\n");
+        let document = cairn_documents::parse("report.txt", text.as_bytes())?;
+        let tokens = tokenizer.offsets(&document.text)?;
+        let counted = |_: &str| tokens.clone();
+        let cut = cairn_documents::cut(&document, &Strategy::default(), &counted);
+        chunks.extend(cut.pieces.into_iter().map(|piece| piece.chunk.text));
+    }
+    Ok(chunks)
 }
 
 async fn through_server(texts: &[String]) -> Result<(f64, f64)> {
