@@ -3,6 +3,8 @@
 //! An implementation's tests call [`all`] with an index of [`DIMENSIONS`], empty of
 //! the stores named here; what needs a restart is tested per implementation.
 
+mod languages;
+
 use cairn_kernel::Kind;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::strategy::ValueTree;
@@ -56,7 +58,8 @@ pub(crate) async fn all(index: &dyn Index) {
     hits_explain_themselves(index).await;
     candidates_are_what_the_legs_found(index).await;
     words_are_counted(index).await;
-    each_store_has_its_language(index).await;
+    languages::each_store_has_its_language(index).await;
+    languages::a_guessed_language_is_settled_later(index).await;
     each_store_has_its_dimensions(index).await;
     a_rewrite_keeps_what_is_alive(index).await;
     nonsense_is_refused(index).await;
@@ -435,27 +438,6 @@ pub(crate) async fn candidates_are_what_the_legs_found(index: &dyn Index) {
         }
     }
     assert_eq!(index.candidates("unknown", query).await.unwrap(), Vec::new());
-}
-
-/// A store's language is told from its first texts or given, and then stays.
-pub(crate) async fn each_store_has_its_language(index: &dyn Index) {
-    let german = "Die Häuser der alten Stadt stehen seit dem Mittelalter an den Ufern des Flusses, \
-                  und ihre Dächer sind mit roten Ziegeln gedeckt.";
-    index.upsert("stadt", vec![point(1, "f", german)]).await.unwrap();
-    assert_eq!(index.language("stadt").await.unwrap(), Some(Language::German));
-    assert_eq!(ids(&index.query("stadt", words("Haus")).await.unwrap()), [1]);
-    assert_eq!(ids(&index.query("stadt", words("das Dach")).await.unwrap()), [1]);
-    assert_eq!(index.query("stadt", words("das der")).await.unwrap(), Vec::new());
-    index.create("casa", Language::Spanish, None).await.unwrap();
-    index.upsert("casa", vec![point(1, "f", "canciones")]).await.unwrap();
-    assert_eq!(index.language("casa").await.unwrap(), Some(Language::Spanish));
-    assert_eq!(ids(&index.query("casa", words("la canción")).await.unwrap()), [1]);
-    index.create("casa", Language::Spanish, None).await.unwrap();
-    let error = index.create("casa", Language::English, None).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Conflict, "{error}");
-    index.upsert("house", vec![point(1, "f", "short")]).await.unwrap();
-    assert_eq!(index.language("house").await.unwrap(), Some(Language::English));
-    assert_eq!(index.language("unknown").await.unwrap(), None);
 }
 
 /// A store's vectors are as long as its first ones, or as it was made for; each store has

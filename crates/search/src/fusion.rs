@@ -58,17 +58,13 @@ impl Fusion {
     pub(crate) fn rank(&self, mut candidates: Vec<Hit>, limit: usize) -> Vec<Hit> {
         let dense = Scale::cosine(&candidates);
         let bm25 = Scale::words(&candidates);
-        let weight = match (&dense, &bm25) {
-            (_, None) => 1.0,
-            (None, _) => 0.0,
-            _ => self.dense_weight,
-        };
+        let weight = self.weight(dense.as_ref(), bm25.as_ref());
         number_places(&mut candidates, |hit| hit.dense, |explain| &mut explain.dense_place);
         let worded = |hit: &Hit| hit.bm25.filter(|score| *score > 0.0);
         number_places(&mut candidates, worded, |explain| &mut explain.bm25_place);
         for hit in &mut candidates {
-            let near = hit.dense.zip(dense.as_ref()).map_or(0.0, |(raw, scale)| scale.of(raw));
-            let word = hit.bm25.zip(bm25.as_ref()).map_or(0.0, |(raw, scale)| scale.of(raw));
+            let near = scaled(hit.dense, dense.as_ref());
+            let word = scaled(hit.bm25, bm25.as_ref());
             hit.score = (weight * near + (1.0 - weight) * word).clamp(0.0, 1.0);
             hit.explain.dense = near;
             hit.explain.bm25 = word;
@@ -78,6 +74,56 @@ impl Fusion {
         candidates.truncate(limit);
         candidates
     }
+
+    /// The share of the dense leg where these legs have candidates.
+    fn weight(&self, dense: Option<&Scale>, bm25: Option<&Scale>) -> f32 {
+        match (dense, bm25) {
+            (_, None) => 1.0,
+            (None, _) => 0.0,
+            _ => self.dense_weight,
+        }
+    }
+}
+
+/// What one index found for a query that others were asked too.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// Its hits, fused by `fusion`.
+    pub hits: &'a [Hit],
+    /// How its legs are weighed.
+    pub fusion: Fusion,
+    /// Cosines of sides with the same number are by the same model, and can be compared.
+    pub space: usize,
+}
+
+/// How the best of each side stands beside what all of them found: 1 for the best of all, less
+/// for a side whose best is further from the query. By itself each side gives its best hit a
+/// score of 1, however poor it is; times this its scores can be compared with the others'.
+///
+/// The raw scores of all sides are brought to one scale and fused again. Of a side that spread
+/// its scores or lets others decide its order, the order stays.
+pub fn standings(sides: &[Side<'_>]) -> Vec<f32> {
+    let of = |wanted: &dyn Fn(&Side<'_>) -> bool| -> Vec<Hit> {
+        let wanted = sides.iter().filter(|side| wanted(side));
+        wanted.flat_map(|side| side.hits.iter().cloned()).collect()
+    };
+    let bm25 = Scale::words(&of(&|_| true));
+    let standing = |side: &Side<'_>| {
+        let dense = Scale::cosine(&of(&|other| other.space == side.space));
+        let weight = side.fusion.weight(dense.as_ref(), bm25.as_ref());
+        let fused = |hit: &Hit| {
+            let near = scaled(hit.dense, dense.as_ref());
+            weight * near + (1.0 - weight) * scaled(hit.bm25, bm25.as_ref())
+        };
+        let beside = side.hits.iter().map(fused).fold(0.0, f32::max);
+        let alone = side.hits.iter().map(|hit| hit.explain.fused).fold(0.0, f32::max);
+        if alone > 0.0 { (beside / alone).clamp(0.0, 1.0) } else { 1.0 }
+    };
+    sides.iter().map(standing).collect()
+}
+
+fn scaled(raw: Option<f32>, scale: Option<&Scale>) -> f32 {
+    raw.zip(scale).map_or(0.0, |(raw, scale)| scale.of(raw))
 }
 
 /// Tells each candidate its place, from 1, by a leg's raw `score`.
@@ -191,6 +237,23 @@ mod tests {
             assert!((explain.fused - 0.25 * explain.dense - 0.75 * explain.bm25).abs() < 1e-6);
             assert_eq!((explain.fused, explain.spread, explain.late), (hit.score, None, None));
         }
+    }
+
+    #[test]
+    fn an_index_with_nothing_near_stands_below_one_that_has_the_answer() {
+        let fusion = Fusion::default();
+        let good = fusion.rank(vec![hit(1, Some(0.8), Some(9.0)), hit(2, Some(0.3), Some(1.0))], 9);
+        let poor = fusion.rank(vec![hit(3, Some(0.2), Some(0.5)), hit(4, Some(0.1), Some(0.0))], 9);
+        assert_eq!((good[0].score, poor[0].score), (1.0, 1.0));
+        let side = |hits, space| Side { hits, fusion, space };
+        let beside = standings(&[side(&good, 0), side(&poor, 0)]);
+        assert_eq!(beside[0], 1.0);
+        assert!(beside[1] < 0.3, "{beside:?}");
+        assert_eq!(standings(&[side(&good, 0), side(&good, 0)]), [1.0, 1.0]);
+        assert_eq!(standings(&[side(&good, 0), side(&[], 0)]), [1.0, 1.0]);
+        // By another model's cosines nothing is said; the words still are.
+        let apart = standings(&[side(&good, 0), side(&poor, 1)]);
+        assert!(beside[1] < apart[1] && apart[1] < 1.0, "{apart:?}");
     }
 
     #[test]

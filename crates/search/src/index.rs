@@ -1,11 +1,13 @@
 //! The seam between the use-cases and whichever engine holds the index.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use cairn_kernel::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Candidate, Filter, Frequencies, Fusion, Language, Ranking};
+use crate::{Analysis, Candidate, Filter, Frequencies, Fusion, Language, Ranking, Told};
 
 /// Error code (with `Kind::Unavailable`) of a store whose index cannot be read:
 /// call [`Index::drop_store`] and upsert its points again from the records.
@@ -156,7 +158,7 @@ pub struct Found {
 pub trait Index: Send + Sync {
     /// Makes a store for texts in `language` with vectors of `dimensions` numbers (the
     /// index's usual ones when absent), unless it is there. Fails with `Kind::Conflict` if it
-    /// is there for another language or other dimensions.
+    /// is there for another language or other dimensions. What was a guess is none then.
     async fn create(
         &self,
         store: &str,
@@ -165,9 +167,19 @@ pub trait Index: Send + Sync {
     ) -> Result<()>;
     /// The language that a store's texts are analysed in; none if there is no store.
     async fn language(&self, store: &str) -> Result<Option<Language>>;
+    /// How a store's texts become terms; none if there is no store.
+    async fn analysis(&self, store: &str) -> Result<Option<Analysis>>;
+    /// The language of a store that was made from so few texts that more may tell otherwise;
+    /// none once it is settled, and if there is no store. See [`Index::analyse`].
+    async fn guess(&self, store: &str) -> Result<Option<Language>>;
+    /// Takes what a store's texts tell of their language by now: settles it where they are
+    /// enough, and where it is another one than before, analyses all points anew, whose texts
+    /// are `texts` by id. Returns whether it did: not where the text of a point is missing, for
+    /// then it was written meanwhile. Queries go on meanwhile, changes to the same store wait.
+    async fn analyse(&self, store: &str, told: Told, texts: HashMap<u64, String>) -> Result<bool>;
     /// Adds or replaces points by id. Creates the store if it does not exist, for texts
-    /// in the language that these points' texts seem to be in and for vectors as long as
-    /// theirs. Each store has its own length of vectors.
+    /// in the language that these points' texts seem to be in, which is a guess where they are
+    /// few, and for vectors as long as theirs. Each store has its own length of vectors.
     async fn upsert(&self, store: &str, points: Vec<Point>) -> Result<()>;
     /// Removes points by id; ids that are not there are passed over.
     async fn delete(&self, store: &str, ids: &[u64]) -> Result<()>;

@@ -31,14 +31,14 @@ mod learn;
 mod ranking;
 
 pub use access::{PRINCIPALS, PUBLIC, Principals};
-pub use analysis::{Analyzer, Language};
+pub use analysis::{Analysis, Analyzer, Language, Told};
 pub use diversity::{diversify, expand};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use filter::{Filter, Operand, Order};
 pub use frequencies::Frequencies;
-pub use fusion::Fusion;
+pub use fusion::{Fusion, Side, standings};
 pub use index::{DAMAGED, Explain, FREQUENCY_TERMS, Found, Hit, Index, Point, Query, Took};
 pub use learn::{
     Candidate, Choice, FEWEST_QUERIES, HARM, Judged, Learned, Quality, learn, ndcg, rank,
 };
-pub use ranking::{Ranking, SPREAD_DEPTH, rescore, spread};
+pub use ranking::{Ranking, SPREAD_DEPTH, late_range, rescore, rescore_within, spread};

@@ -161,11 +161,32 @@ pub(crate) fn apply_spread(hits: &mut [Hit], means: &[f32], share: f32) {
 /// The reranker's scores are brought to 0..1 over the hits that have one; those
 /// without follow after the others in the order that they had.
 pub fn rescore(hits: &mut Vec<Hit>, late: &HashMap<u64, f32>, share: f32) {
-    let scores = || hits.iter().filter_map(|hit| late.get(&hit.id).copied());
-    let (Some(low), Some(top)) = (scores().reduce(f32::min), scores().reduce(f32::max)) else {
-        return;
-    };
-    if share <= 0.0 {
+    if let Some(range) = late_range(hits.iter(), late) {
+        rescore_within(hits, late, share, range);
+    }
+}
+
+/// The least and the greatest score that a reranker gave to one of `hits`.
+pub fn late_range<'a>(
+    hits: impl IntoIterator<Item = &'a Hit>,
+    late: &HashMap<u64, f32>,
+) -> Option<(f32, f32)> {
+    let scores = hits.into_iter().filter_map(|hit| late.get(&hit.id).copied());
+    scores.fold(None, |range, score| match range {
+        None => Some((score, score)),
+        Some((low, top)) => Some((score.min(low), score.max(top))),
+    })
+}
+
+/// As [`rescore`] for some of the hits that a reranker read: its scores are brought to 0..1 over
+/// all of them, from `low` to `top`, so that those of one list can be compared with another's.
+pub fn rescore_within(
+    hits: &mut Vec<Hit>,
+    late: &HashMap<u64, f32>,
+    share: f32,
+    (low, top): (f32, f32),
+) {
+    if share <= 0.0 || !hits.iter().any(|hit| late.contains_key(&hit.id)) {
         return;
     }
     let (mut head, mut tail): (Vec<Hit>, Vec<Hit>) =

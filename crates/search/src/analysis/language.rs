@@ -40,6 +40,15 @@ pub enum Language {
     Other,
 }
 
+/// What texts tell of the language they are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The language; none where they are too short or too mixed.
+    pub language: Option<Language>,
+    /// Whether there is so much of them that more would hardly tell otherwise.
+    pub enough: bool,
+}
+
 /// A language's ISO 639-1 code, stemmer and function words.
 struct Row(Language, &'static str, Option<Algorithm>, &'static str);
 
@@ -96,22 +105,71 @@ impl Language {
     /// The language that most of `texts` seems to be in. English where the texts are
     /// too short or too mixed to tell.
     pub fn detect<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        Self::told(texts).language.unwrap_or_default()
+    }
+
+    /// What `texts` tell of their language: that of all together, and where they are too mixed
+    /// for that, the one that most of them are in by themselves.
+    pub fn told<'t>(texts: impl IntoIterator<Item = &'t str>) -> Told {
         let mut sample = String::new();
+        let mut ends = Vec::new();
         for text in texts {
             // A part of each, so that one long text does not speak for all.
             sample.extend(text.chars().take(1024));
+            ends.push(sample.len());
             sample.push('\n');
             if sample.len() >= SAMPLE {
                 break;
             }
         }
-        if sample.chars().filter(|c| c.is_alphabetic()).count() < LEAST {
-            return Self::default();
+        let language = Self::clear(&sample).or_else(|| Self::of_most(&sample, &ends));
+        Told { language, enough: sample.len() >= SAMPLE }
+    }
+
+    /// The language of a text, if it can be relied on.
+    fn clear(text: &str) -> Option<Self> {
+        if letters(text) < LEAST {
+            return None;
         }
-        match whatlang::detect(&sample) {
-            Some(found) if found.is_reliable() => Self::of(found.lang()),
-            _ => Self::default(),
+        let found = whatlang::detect(text).filter(whatlang::Info::is_reliable);
+        found.map(|found| Self::of(found.lang()))
+    }
+
+    /// The language of more than half of the letters in those parts of `sample` whose language
+    /// can be relied on.
+    fn of_most(sample: &str, ends: &[usize]) -> Option<Self> {
+        let mut counts: Vec<(Self, usize)> = Vec::new();
+        let mut start = 0;
+        for end in ends {
+            let part = sample.get(start..*end).unwrap_or_default();
+            start = *end;
+            let Some(language) = Self::clear(part) else { continue };
+            match counts.iter_mut().find(|count| count.0 == language) {
+                Some(count) => count.1 += letters(part),
+                None => counts.push((language, letters(part))),
+            }
         }
+        let all: usize = counts.iter().map(|count| count.1).sum();
+        counts.into_iter().find(|count| count.1 * 2 > all).map(|count| count.0)
+    }
+
+    /// The languages that a short text, such as a question, may be in: those that most of its
+    /// words are function words of. None where no word tells.
+    pub fn of_words(text: &str) -> Vec<Self> {
+        let folded = fold(text);
+        let words: Vec<&str> =
+            folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let known =
+            |language: Self| words.iter().filter(|word| language.is_function_word(word)).count();
+        let counts: Vec<(Self, usize)> = TABLE.iter().map(|row| (row.0, known(row.0))).collect();
+        let most = counts.iter().map(|count| count.1).max().unwrap_or(0);
+        let tells = counts.into_iter().filter(|count| most > 0 && count.1 == most);
+        tells.map(|count| count.0).collect()
+    }
+
+    /// The codes of all languages, for messages.
+    pub fn codes() -> String {
+        TABLE.iter().map(|row| row.1).collect::<Vec<_>>().join(", ")
     }
 
     fn of(found: whatlang::Lang) -> Self {
@@ -168,6 +226,10 @@ impl Language {
     }
 }
 
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphabetic()).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +279,55 @@ mod tests {
         }
         assert_eq!(Language::detect(["Guten Tag"]), Language::English);
         assert_eq!(Language::detect([]), Language::English);
+    }
+
+    const ENGLISH: &str = "The boundary layer on a flat plate was measured in a wind tunnel, \
+        and the results agree with the theory of the laminar flow over a wide range of speeds. ";
+    const GERMAN: &str = "Die Grenzschicht an der ebenen Platte wurde im Windkanal gemessen, und \
+        die Ergebnisse stimmen mit der Theorie der laminaren Strömung weitgehend überein. ";
+
+    #[test]
+    fn a_little_text_tells_less_than_much() {
+        assert_eq!(Language::told([]), Told { language: None, enough: false });
+        assert_eq!(Language::told(["Guten Tag"]), Told { language: None, enough: false });
+        let some = Language::told([GERMAN]);
+        assert_eq!(some, Told { language: Some(Language::German), enough: false });
+        let long = GERMAN.repeat(20);
+        let much = Language::told(std::iter::repeat_n(long.as_str(), 20));
+        assert_eq!(much, Told { language: Some(Language::German), enough: true });
+    }
+
+    #[test]
+    fn of_mixed_texts_most_decide() {
+        let (english, german) = (ENGLISH.repeat(2), GERMAN.repeat(2));
+        let texts = [&english, &german, &german, &german].map(String::as_str);
+        let ends: Vec<usize> = texts
+            .iter()
+            .scan(0, |end, text| {
+                *end += text.len();
+                Some(*end)
+            })
+            .collect();
+        assert_eq!(Language::of_most(&texts.concat(), &ends), Some(Language::German));
+        assert_eq!(Language::of_most("", &[]), None);
+    }
+
+    #[test]
+    fn questions_are_told_by_their_function_words() {
+        for (question, language) in [
+            ("When was it built?", Language::English),
+            ("Wann wurde sie denn gebaut und von wem?", Language::German),
+            ("Quand est-ce que la tour a été construite ?", Language::French),
+            ("¿Cuándo fue construida la torre y por qué?", Language::Spanish),
+            ("Когда она была построена и кто её строил?", Language::Russian),
+        ] {
+            assert_eq!(Language::of_words(question), [language], "{question}");
+        }
+        assert_eq!(Language::of_words("Lune 1974"), Vec::<Language>::new());
+        assert!(
+            Language::codes().starts_with("ar, da, nl, en, ")
+                && Language::codes().ends_with("tr, other")
+        );
     }
 
     #[test]

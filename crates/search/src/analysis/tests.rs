@@ -40,10 +40,36 @@ fn sentences_glued_by_a_full_stop_come_apart_and_numbers_do_not() {
 #[test]
 fn accents_ligatures_and_scripts() {
     assert_eq!(terms("Café ﬁle"), terms("cafe file"));
-    assert_eq!(terms("東京").len(), 2);
+    assert_eq!(terms("東京"), ["東京"]);
     assert_ne!(terms("が"), terms("か"));
     assert_eq!(terms("Москва"), ["москва"]);
     assert_eq!(terms("  \u{ad} -- !! "), Vec::<String>::new());
+}
+
+#[test]
+fn scripts_without_spaces_become_pairs_in_documents_and_queries() {
+    assert_eq!(terms("東京大学の図書館"), ["東京", "京大", "大学", "学の", "の図", "図書", "書館"]);
+    assert_eq!(terms("人工智能 AI。水"), ["人工", "工智", "智能", "ai", "水"]);
+    assert_eq!(terms("한국어를"), ["한국", "국어", "어를"]);
+    assert!(terms("使用UTF-8编码").contains(&"utf-8".to_owned()));
+    // The query is part of the document, and finds it.
+    let document = terms("ประเทศไทยเป็นราชอาณาจักร");
+    assert!(terms("ไทย").iter().all(|pair| document.contains(pair)), "{document:?}");
+    // Half-width and full-width forms are the same.
+    assert_eq!(terms("ﾊﾟｿｺﾝ"), terms("パソコン"));
+}
+
+#[test]
+fn older_rules_take_characters_one_by_one_and_the_rest_is_the_same() {
+    let old = Analyzer::of(Analysis::by_rules(Language::English, OLDEST_RULES));
+    assert_eq!(old.terms("東京"), ["東", "京"]);
+    assert_eq!(Analyzer::of(Analysis::by_rules(Language::Other, RULES)).terms("東京"), ["東京"]);
+    for text in ["The wings were flying (C++) on 2024-05-01.", "Café ﬁle, U.S.A.", "Москва Größe"]
+    {
+        assert_eq!(old.terms(text), terms(text), "{text}");
+    }
+    assert_eq!(old.analysis(), Analysis::by_rules(Language::English, OLDEST_RULES));
+    assert_eq!(Analyzer::default().analysis(), Analysis::new(Language::English));
 }
 
 #[test]

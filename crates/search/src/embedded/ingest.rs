@@ -11,7 +11,7 @@ use super::fields::{self, AVERAGE, FILE, LENGTH};
 use super::store::{Open, Turn};
 use crate::analysis::{Analyzer, Counts};
 use crate::index::check_vector;
-use crate::{Language, Point, bm25};
+use crate::{Language, Point, Told, bm25};
 
 /// Most points in one operation of the engine.
 const BATCH: usize = 256;
@@ -55,9 +55,9 @@ pub(super) fn check(points: Vec<Point>) -> Result<Vec<Checked>> {
     points.into_iter().map(check).collect()
 }
 
-/// The language that the points' texts seem to be in.
-pub(super) fn language(points: &[Checked]) -> Language {
-    Language::detect(points.iter().map(|point| point.text.as_str()))
+/// What the points' texts tell of their language.
+pub(super) fn told(points: &[Checked]) -> Told {
+    Language::told(points.iter().map(|point| point.text.as_str()))
 }
 
 /// The length of the points' vectors, which [`check`] found equal.
@@ -117,6 +117,22 @@ fn entry(point: Prepared, average: f32) -> Entry {
     payload.insert(AVERAGE.to_owned(), json!(average));
     let terms = point.counts.terms.into_iter().map(weigh).unzip();
     Entry { id: point.id, dense: point.vector, terms, payload }
+}
+
+/// Writes points anew whose texts are given in the place of those they had; all that was written
+/// of them but for their terms stays. `open` is of a store that has none of them yet.
+pub(super) fn write_anew(open: &Open, entries: Vec<(Entry, String)>) -> Result<()> {
+    let prepare = |(mut entry, text): (Entry, String)| {
+        let counts = open.analyzer.counts(&text);
+        let file = entry.payload.remove(FILE);
+        let file = file.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (vector, attributes) = (entry.dense, entry.payload);
+        Prepared { id: entry.id, file, vector, counts, attributes }
+    };
+    let points: Vec<Prepared> = entries.into_iter().map(prepare).collect();
+    let lengths: Vec<u32> = points.iter().map(|point| point.counts.length).collect();
+    let average = open.ledger().admit(&lengths);
+    engine::upsert(&open.shard, points.into_iter().map(|point| entry(point, average)).collect())
 }
 
 /// Whether so many points were written that the store should be rebuilt.

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::RULES;
+use super::store::Making;
+use crate::analysis::{Analysis, OLDEST_RULES, RULES};
 use crate::{Language, bm25};
 
 /// File name in the store's directory.
@@ -36,6 +37,9 @@ pub(super) struct Ledger {
     pub(super) rules: u32,
     /// The language its texts are analysed in.
     pub(super) language: Language,
+    /// Whether that was told from too few texts to stay.
+    #[serde(default)]
+    pub(super) guessed: bool,
     pub(super) dimensions: usize,
     /// Points when this was written.
     pub(super) points: u64,
@@ -51,11 +55,13 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(dimensions: usize, language: Language) -> Self {
+    pub(super) fn new(making: Making) -> Self {
+        let Making { language, guessed, dimensions } = making;
         Self {
             format: FORMAT,
             rules: RULES,
             language,
+            guessed,
             dimensions,
             points: 0,
             documents: 0,
@@ -74,13 +80,18 @@ impl Ledger {
             Err(error) => return Err(error),
         };
         let made: Made = serde_json::from_slice(&bytes)?;
-        if (made.format, made.rules) == (FORMAT, RULES) {
+        if made.format == FORMAT && (OLDEST_RULES..=RULES).contains(&made.rules) {
             return serde_json::from_slice(&bytes).map(Some).map_err(Into::into);
         }
         Err(std::io::Error::other(format!(
             "it has format {} and was analysed by rules {}; this program writes {FORMAT} and {RULES}",
             made.format, made.rules
         )))
+    }
+
+    /// How the store's texts become terms.
+    pub(super) fn analysis(&self) -> Analysis {
+        Analysis::by_rules(self.language, self.rules)
     }
 
     /// Replaces the ledger of the store at `path`, all or nothing.
@@ -129,9 +140,13 @@ impl Ledger {
 mod tests {
     use super::*;
 
+    fn making(language: Language) -> Making {
+        Making { language, guessed: false, dimensions: 3 }
+    }
+
     #[test]
     fn the_mean_follows_the_documents_and_drift_is_seen() {
-        let mut ledger = Ledger::new(3, Language::English);
+        let mut ledger = Ledger::new(making(Language::English));
         assert_eq!(ledger.admit(&[10, 10]), 10.0);
         assert!(!ledger.drifted());
         assert_eq!(ledger.admit(&[40, 40]), 25.0);
@@ -144,10 +159,14 @@ mod tests {
     fn a_ledger_survives_a_restart_and_a_foreign_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Ledger::load(folder.path()).unwrap(), None);
-        let mut ledger = Ledger::new(3, Language::German);
+        let mut ledger = Ledger::new(making(Language::German));
         ledger.admit(&[7]);
         ledger.save(folder.path()).unwrap();
         assert_eq!(Ledger::load(folder.path()).unwrap(), Some(ledger.clone()));
+        ledger.rules = OLDEST_RULES;
+        ledger.save(folder.path()).unwrap();
+        let old = Ledger::load(folder.path()).unwrap().map(|ledger| ledger.analysis());
+        assert_eq!(old, Some(Analysis::by_rules(Language::German, OLDEST_RULES)));
         ledger.rules = RULES + 1;
         ledger.save(folder.path()).unwrap();
         assert!(Ledger::load(folder.path()).is_err());

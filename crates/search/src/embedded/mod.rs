@@ -32,7 +32,9 @@ use cairn_kernel::{Error, Kind, Result, ResultExt};
 use metrics::{counter, gauge, histogram};
 
 use self::store::{Making, Store};
-use crate::{Candidate, Filter, Found, Frequencies, Index, Language, Point, Query, Ranking};
+use crate::{
+    Analysis, Candidate, Filter, Found, Frequencies, Index, Language, Point, Query, Ranking, Told,
+};
 
 /// What the embedded index may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,10 +205,14 @@ impl Index for Embedded {
         let name = store.to_owned();
         self.on_store(store, move |inner, store| {
             let dimensions = dimensions.unwrap_or(inner.options.dimensions);
-            let making = Making { language, dimensions };
+            let making = Making { language, guessed: false, dimensions };
             let held = store.turn().change(making, |open| {
                 let language = open.analyzer.language();
-                Ok(Making { language, dimensions: open.dimensions() })
+                if language == making.language && open.ledger().guessed {
+                    open.ledger().guessed = false;
+                    open.flush()?;
+                }
+                Ok(Making { language, guessed: false, dimensions: open.dimensions() })
             })?;
             if held == making {
                 return Ok(());
@@ -226,7 +232,47 @@ impl Index for Embedded {
     }
 
     async fn language(&self, store: &str) -> Result<Option<Language>> {
-        self.on_store(store, |_, store| store.read(|open| Ok(open.analyzer.language()))).await
+        Ok(self.analysis(store).await?.map(|analysis| analysis.language))
+    }
+
+    async fn analysis(&self, store: &str) -> Result<Option<Analysis>> {
+        let held = self.on_store(store, |_, store| store.analysis());
+        held.await.map(|held| held.map(|(analysis, _)| analysis))
+    }
+
+    async fn guess(&self, store: &str) -> Result<Option<Language>> {
+        let held = self.on_store(store, |_, store| store.analysis()).await?;
+        Ok(held.filter(|(_, guessed)| *guessed).map(|(analysis, _)| analysis.language))
+    }
+
+    async fn analyse(&self, store: &str, told: Told, texts: HashMap<u64, String>) -> Result<bool> {
+        let name = store.to_owned();
+        self.on_store(store, move |inner, store| {
+            let turn = store.turn();
+            let held = turn.alter(|open| Ok(open.analyzer.language()))?;
+            let Some(held) = held else { return Ok(false) };
+            let language = told.language.unwrap_or(held);
+            if language == held {
+                let settle = |open: &store::Open| {
+                    open.ledger().guessed = false;
+                    open.flush()
+                };
+                let settled = if told.enough { turn.alter(settle)?.is_some() } else { true };
+                return Ok(settled);
+            }
+            let making = |open: &store::Open| Making {
+                language,
+                guessed: !told.enough,
+                dimensions: open.dimensions(),
+            };
+            let paths = (inner.trash(&name), inner.trash(&name));
+            let done = rewrite::analyse(&turn, making, texts, (&paths.0, &paths.1))?;
+            if done {
+                tracing::info!(store = name, language = language.code(), "texts analysed anew");
+            }
+            Ok(done)
+        })
+        .await
     }
 
     async fn upsert(&self, store: &str, points: Vec<Point>) -> Result<()> {
@@ -236,9 +282,14 @@ impl Index for Embedded {
         }
         self.on_store(store, move |inner, store| {
             let points = ingest::check(points)?;
-            let making = Making {
-                language: inner.options.language.unwrap_or_else(|| ingest::language(&points)),
-                dimensions: ingest::dimensions(&points),
+            let dimensions = ingest::dimensions(&points);
+            let making = match inner.options.language {
+                Some(language) => Making { language, guessed: false, dimensions },
+                None => {
+                    let told = ingest::told(&points);
+                    let language = told.language.unwrap_or_default();
+                    Making { language, guessed: !told.enough, dimensions }
+                }
             };
             let turn = store.turn();
             let due = turn.change(making, |open| {

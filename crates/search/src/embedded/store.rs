@@ -17,7 +17,7 @@ use qdrant_edge::EdgeShard;
 
 use super::engine;
 use super::ledger::{LEDGER, Ledger};
-use crate::analysis::{Analyzer, Language};
+use crate::analysis::{Analysis, Analyzer, Language};
 use crate::index::DAMAGED;
 
 /// How many full files of the engine's log may lie about before an open shard is
@@ -45,6 +45,8 @@ enum State {
 pub(super) struct Making {
     /// The language its texts are analysed in.
     pub(super) language: Language,
+    /// Whether that is told from too few texts to stay.
+    pub(super) guessed: bool,
     /// The length of its vectors.
     pub(super) dimensions: usize,
 }
@@ -94,6 +96,17 @@ impl Store {
 
     fn is_closed(&self) -> bool {
         matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Closed)
+    }
+
+    /// How its texts become terms, and whether their language is a guess; `None` if there is no
+    /// store. A closed shard stays closed.
+    pub(super) fn analysis(&self) -> Result<Option<(Analysis, bool)>> {
+        if self.is_closed()
+            && let Ok(held) = Ledger::load(&self.path)
+        {
+            return Ok(held.map(|ledger| (ledger.analysis(), ledger.guessed)));
+        }
+        self.read(|open| Ok((open.analyzer.analysis(), open.ledger().guessed)))
     }
 
     /// Runs `work` on the shard, beside other readers; `None` if there is no store.
@@ -297,10 +310,9 @@ impl Turn<'_> {
 impl Open {
     /// Makes an empty shard in the folder `path`.
     pub(super) fn create(path: &Path, making: Making) -> Result<Self> {
-        let Making { language, dimensions } = making;
-        let shard = EdgeShard::new(path, engine::config(dimensions))
+        let shard = EdgeShard::new(path, engine::config(making.dimensions))
             .map_err(|error| engine::failed("being created", &error))?;
-        let ledger = Ledger::new(dimensions, language);
+        let ledger = Ledger::new(making);
         engine::ensure_fields(&shard, &ledger.fields)?;
         shard.flush();
         ledger.save(path).or_internal("writing the index's ledger")?;
@@ -308,7 +320,7 @@ impl Open {
     }
 
     fn new(shard: EdgeShard, ledger: Ledger, path: &Path) -> Self {
-        let analyzer = Analyzer::new(ledger.language);
+        let analyzer = Analyzer::of(ledger.analysis());
         Self { shard, ledger: Mutex::new(ledger), analyzer, path: path.to_owned() }
     }
 

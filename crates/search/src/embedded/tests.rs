@@ -212,7 +212,7 @@ async fn an_index_of_other_rules_is_reported_and_rebuilt() {
     index.upsert("old", vec![point(1, "f", "text")]).await.unwrap();
     index.close_all().await.unwrap();
     let text = fs::read_to_string(&ledger).unwrap();
-    fs::write(&ledger, text.replace("\"rules\":2", "\"rules\":1")).unwrap();
+    fs::write(&ledger, text.replace("\"rules\":3", "\"rules\":1")).unwrap();
     for _ in 0..2 {
         let error = index.query("old", words("text")).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (Kind::Unavailable, Some(DAMAGED)));
@@ -223,6 +223,28 @@ async fn an_index_of_other_rules_is_reported_and_rebuilt() {
     index.drop_store("old").await.unwrap();
     index.upsert("old", vec![point(1, "f", "text")]).await.unwrap();
     assert_eq!(index.query("old", words("texts")).await.unwrap().len(), 1);
+}
+
+/// An index of older rules goes on by them until it is made anew: also where it is written anew
+/// to be rid of what was removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_older_rules_goes_on_by_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("old/cairn.json");
+    let index = Embedded::open(folder.path(), options()).unwrap();
+    index.create("old", Language::Other, None).await.unwrap();
+    index.close_all().await.unwrap();
+    let text = fs::read_to_string(&ledger).unwrap();
+    fs::write(&ledger, text.replace("\"rules\":3", "\"rules\":2")).unwrap();
+    index.upsert("old", vec![point(1, "f", "東京大学"), point(2, "f", "京都")]).await.unwrap();
+    index.upsert("new", vec![point(1, "f", "東京大学"), point(2, "f", "京都")]).await.unwrap();
+    for _ in 0..2 {
+        // One character by one, so that both have one of the query.
+        assert_eq!(index.query("old", words("東京")).await.unwrap().len(), 2);
+        index.rewrite("old").await.unwrap();
+    }
+    assert_eq!(index.query("new", words("東京")).await.unwrap().len(), 1);
+    assert_ne!(index.analysis("old").await.unwrap(), index.analysis("new").await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
