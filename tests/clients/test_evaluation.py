@@ -104,6 +104,19 @@ def test_what_cannot_be_read_is_said_before_anything_runs(server, store, tmp_pat
     assert told.returncode == 2 and "keper.md" in told.stderr, told.stderr
 
 
+def test_a_store_is_given_a_threshold_and_its_default_again(server, store):
+    def ranking(*arguments: str) -> str:
+        command = [str(binary()), "stores", "ranking", "measured places", *arguments]
+        command += ["--url", server.url, "--key", server.key]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert told.returncode == 0, told.stderr
+        return told.stdout
+
+    assert "threshold     0.9000 (given)" in ranking("--threshold", "0.9")
+    assert "threshold     0.9000 (given)" in ranking()
+    assert "threshold     0.3333 (default)" in ranking("--reset")
+
+
 @pytest.mark.timeout(600)
 def test_a_model_writes_questions_that_its_passage_supports(server, store):
     wish = {"store": store, "name": "written", "generate": {"count": 2, "method": "model"}}

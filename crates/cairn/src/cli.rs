@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and in which words.
 
+mod eval;
 mod stores;
 
 use std::path::PathBuf;
@@ -7,7 +8,8 @@ use std::path::PathBuf;
 use cairn_kernel::Role;
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use stores::{Chunker, Ranking, Reindex, Stores};
+pub(crate) use eval::{Eval, Questions};
+pub(crate) use stores::{Chunker, Create, Cutting, Ranking, Reindex, Stores};
 
 /// Private AI on your own machine: cited answers, trained models, language models.
 #[derive(Debug, Parser)]
@@ -144,48 +146,6 @@ pub(crate) struct Replay {
     pub(crate) answer: bool,
     #[command(flatten)]
     pub(crate) json: Json,
-}
-
-#[derive(Debug, Args)]
-#[group(skip)]
-pub(crate) struct Eval {
-    /// The store's name or id
-    pub(crate) store: String,
-    #[command(flatten)]
-    pub(crate) source: Questions,
-    /// A JSON file with the configurations to compare [default: the store as it is]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) configurations: Option<PathBuf>,
-    /// Learn the store's ranking from the questions; never from generated probes
-    #[arg(long)]
-    pub(crate) tune: bool,
-    /// Have the questions answered as well, and measure the answers
-    #[arg(long)]
-    pub(crate) answers: bool,
-    /// Write the report with plots to this HTML file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
-    /// The seed of the intervals and of generated questions
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    #[command(flatten)]
-    pub(crate) json: Json,
-}
-
-/// Where the questions come from: one of them. The same again is the same question set, so that a
-/// run is compared with the one before it.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct Questions {
-    /// A JSON or JSONL file: question, relevant, expected_answer, answerable
-    #[arg(long, value_name = "FILE")]
-    pub(crate) questions: Option<PathBuf>,
-    /// So many questions generated from the store's documents
-    #[arg(long, value_name = "N")]
-    pub(crate) generate: Option<u32>,
-    /// A question set that is there, by its id
-    #[arg(long, value_name = "ID")]
-    pub(crate) question_set: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -557,15 +517,13 @@ mod tests {
             "cairn models promote m 2",
             "cairn keys create --tenant t --role editor --json",
             "cairn keys create --tenant t --role viewer --principal user:ada --principal group:x",
+            "cairn stores create s --language de --json",
             "cairn sources add --store s --folder /srv/docs --include *.md --exclude old/ --every 15m",
             "cairn sources add --store s --config-file web.json --on-request --json",
             "cairn sources list --json",
             "cairn sources sync src_1 --confirm-deletes --wait",
             "cairn sources remove src_1 --keep-files",
             "cairn erase --file file-1 --json",
-            "cairn eval papers --questions q.jsonl --configurations c.json --tune --answers --json",
-            "cairn eval papers --generate 50 --seed 3 --report out.html",
-            "cairn eval papers --question-set qset_1",
             "cairn erase --tenant t",
             "cairn verify --json --data d",
             "cairn purge",
@@ -581,8 +539,6 @@ mod tests {
             "cairn sources add --store s --folder /a --config-file b",
             "cairn erase",
             "cairn erase --file file-1 --store vs_1",
-            "cairn eval papers",
-            "cairn eval papers --questions q.jsonl --generate 5",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -2,13 +2,17 @@
 //!
 //! The `openai` package sends POSTs again by itself, without a key, when no answer came in
 //! time. Where that would make things twice, a try with `x-stainless-retry-count` above 0
-//! gets the answer that the try before could not deliver.
+//! gets the answer that the try before could not deliver. Of questions those are recognised
+//! that add a turn to a conversation, and those that are answered with nobody waiting: a try
+//! waits for the one before and gets its answer. Others change nothing that a client sees, and
+//! end when it goes away.
 //!
 //! The request is read whole and recognised by its content, whatever boundary its form has
 //! this time. It is then answered to the end even if its client goes away, for that client
 //! will ask again. An answer is remembered before it is given, a stream when it has ended.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_stream::stream;
 use axum::body::{Body, Bytes};
@@ -19,10 +23,12 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use cairn_kernel::{Error, Kind, Result, ResultExt as _};
-use cairn_services::idempotency::{Begun, Claim};
+use cairn_kernel::{Error, Kind, Result, ResultExt as _, Scope};
+use cairn_services::idempotency::{Begun, Claim, IN_PROGRESS};
 use cairn_services::records::RememberedRow;
 use futures::StreamExt as _;
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::App;
@@ -43,12 +49,26 @@ const KEYLESS_MAX: u64 = 16 << 20;
 /// What makes things: its POSTs are recognised without a key.
 const MAKING: [&str; 4] = ["/v1/files", "/v1/uploads", "/v1/vector_stores", "/v1/conversations"];
 
+/// Where questions are put.
+const ASKING: &str = "/v1/responses";
+/// How often a try looks whether the one before has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// How a request may be recognised.
 enum Mark {
     /// By its key.
     Key(String),
     /// By itself; so often was it sent before.
     Tries(u32),
+    /// The same, if it is a question of which something stays.
+    Turn(u32),
+}
+
+/// What of a question stays.
+#[derive(Deserialize)]
+struct Turn {
+    conversation: Option<Value>,
+    background: Option<Value>,
 }
 
 /// Answers requests that may come again once; others go on as they are.
@@ -73,6 +93,9 @@ fn mark(request: &Request) -> Option<Mark> {
         return Some(Mark::Key(key.to_str().unwrap_or_default().to_owned()));
     }
     let tries = header("x-stainless-retry-count")?.to_str().ok()?.parse().ok()?;
+    if path == ASKING {
+        return Some(Mark::Turn(tries));
+    }
     let making = MAKING.iter().any(|start| path.starts_with(start)) && !path.ends_with("/search");
     making.then_some(Mark::Tries(tries))
 }
@@ -87,28 +110,57 @@ async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<
     let limits = &app.services.limits;
     let most = match mark {
         Mark::Key(_) => limits.upload_bytes.max(limits.body_bytes) + OVERHEAD,
-        Mark::Tries(_) => KEYLESS_MAX,
+        Mark::Tries(_) | Mark::Turn(_) => KEYLESS_MAX,
     };
     let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
         Whole::All(bytes) => bytes,
         // It is worth no memory: one with a key is refused for its size anyway.
         Whole::TooMuch(body) => return Ok(next.run(Request::from_parts(parts, body)).await),
     };
+    if matches!(mark, Mark::Turn(_)) && !stays(&bytes) {
+        return Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await);
+    }
     let path = parts.uri.path().to_owned();
     let print = fingerprint(&parts, &bytes).await?;
     let keys = &app.services.idempotency;
     let begun = match mark {
         Mark::Key(key) => Some(keys.begin(&scope, key, &path, print).await?),
         Mark::Tries(tries) => keys.retry(&scope, &path, print, *tries).await?,
+        Mark::Turn(tries) => turn(app, &scope, &path, print, *tries).await?,
     };
     let request = Request::from_parts(parts, Body::from(bytes));
     match begun {
         Some(Begun::Known(known)) => replay(known),
         Some(Begun::New(claim)) => {
-            let always = matches!(mark, Mark::Key(_));
+            let always = !matches!(mark, Mark::Tries(_));
             finish(app, request, next, (claim, always)).await
         }
         None => Ok(next.run(request).await),
+    }
+}
+
+/// Whether something of a question stays that another try would make twice.
+fn stays(body: &[u8]) -> bool {
+    let asked = serde_json::from_slice::<Turn>(body);
+    asked.is_ok_and(|asked| {
+        asked.conversation.is_some() || asked.background == Some(Value::Bool(true))
+    })
+}
+
+/// A question that is put for the first time, or again when the try before has ended. All
+/// requests have a deadline, which ends the wait too.
+async fn turn(
+    app: &App,
+    scope: &Scope,
+    path: &str,
+    print: String,
+    tries: u32,
+) -> Result<Option<Begun>> {
+    loop {
+        match app.services.idempotency.turn(scope, path, print.clone(), tries).await {
+            Err(busy) if busy.code() == Some(IN_PROGRESS) => tokio::time::sleep(LOOK_EVERY).await,
+            begun => return begun,
+        }
     }
 }
 
@@ -291,6 +343,20 @@ mod tests {
         assert_eq!(print("aaaa", "hello").await?, print("bbbbbb", "hello").await?);
         assert_ne!(print("aaaa", "hello").await?, print("aaaa", "hullo").await?);
         Ok(())
+    }
+
+    #[test]
+    fn a_question_stays_in_a_conversation_or_in_the_background() {
+        for (body, expected) in [
+            (r#"{"input": "Who?", "conversation": "conv_1"}"#, true),
+            (r#"{"input": "Who?", "conversation": {"id": "conv_1"}}"#, true),
+            (r#"{"input": "Who?", "background": true}"#, true),
+            (r#"{"input": "Who?", "conversation": null, "background": false}"#, false),
+            (r#"{"input": "Who?"}"#, false),
+            ("no JSON", false),
+        ] {
+            assert_eq!(stays(body.as_bytes()), expected, "{body}");
+        }
     }
 
     #[tokio::test]

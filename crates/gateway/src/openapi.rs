@@ -26,7 +26,7 @@ use crate::openai::{
         chat::create, embeddings::create, openai_models::list, openai_models::retrieve,
         rerank::v1, rerank::v2,
         responses::create, responses::retrieve, responses::delete, responses::input_items,
-        responses::input_tokens, responses::cancel,
+        responses::input_tokens, responses::compact, responses::cancel,
         conversations::create, conversations::retrieve, conversations::update,
         conversations::delete, conversations::add_items, conversations::list_items,
         conversations::retrieve_item, conversations::delete_item,

@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 use crate::llms::{ALIAS, Llms};
 use crate::models::registry::address;
 use crate::models::{Models, Target};
+use crate::turns;
 
 pub use cairn_serving::chat::{
     ChatEvent, ChatModel, ChatRequest, ChatStream, ChatUsage, TextFormat, TokenLogprob, Tool,
@@ -98,16 +99,25 @@ impl Inference {
                 Error::invalid("messages is empty; send at least one").with_param("messages")
             );
         }
-        let target = Target {
-            name: model.to_owned(),
-            selector: None,
-            sticky: request.sticky.clone(),
-            request_id: request.trace.clone(),
-        };
-        let model = self.chat_model(scope, &target).await?;
+        let model = self.chat_model(scope, &target(model, &request)).await?;
         let request = ChatRequest { owner: scope.tenant().as_str().to_owned(), ..request };
         let events = model.chat(request).await?;
         Ok(Chat { model: model.name().to_owned(), identity: model.identity().to_owned(), events })
+    }
+
+    /// Leaves out the oldest turns of a chat that do not fit the context of the model of that
+    /// name; how many. The last message is the question, which stays.
+    ///
+    /// # Errors
+    /// As [`Inference::chat`].
+    pub async fn fit(
+        &self,
+        scope: &Scope,
+        model: &str,
+        request: &mut ChatRequest,
+    ) -> Result<usize> {
+        let model = self.chat_model(scope, &target(model, request)).await?;
+        turns::fit(&*model, &mut request.messages, request.max_tokens).await
     }
 
     /// How many tokens the model of that name reads for these turns, its template
@@ -203,5 +213,15 @@ impl Inference {
     /// The language models.
     pub fn llms(&self) -> &Llms {
         &self.llms
+    }
+}
+
+/// What a chat with the model of that name is for.
+fn target(model: &str, request: &ChatRequest) -> Target {
+    Target {
+        name: model.to_owned(),
+        selector: None,
+        sticky: request.sticky.clone(),
+        request_id: request.trace.clone(),
     }
 }

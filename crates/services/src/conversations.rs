@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
-use cairn_store::records::{ConversationRow, ItemRow, NewItem};
+use cairn_store::records::{ConversationRow, ItemRow, NewItem, Origin};
 use cairn_store::{Page, Records};
 
 /// Most items added at once, as at OpenAI.
@@ -107,11 +107,11 @@ impl Conversations {
         self.records.delete_item(scope, id, item).await
     }
 
-    /// The files that a conversation rests on.
+    /// What a conversation rests on.
     ///
     /// # Errors
     /// `Internal` when the records refuse.
-    pub async fn sources(&self, scope: &Scope, id: &Id) -> Result<Vec<String>> {
+    pub async fn sources(&self, scope: &Scope, id: &Id) -> Result<Vec<Origin>> {
         self.records.conversation_sources(scope, id).await
     }
 
@@ -125,8 +125,10 @@ impl Conversations {
             .with_param("items"));
         }
         for item in &mut items {
-            let sources = std::mem::take(&mut item.sources);
-            item.sources = self.records.files_among(scope, &sources).await?;
+            let named = std::mem::take(&mut item.sources);
+            let named: Vec<String> = named.into_iter().map(|origin| origin.file).collect();
+            let there = self.records.files_among(scope, &named).await?;
+            item.sources = there.into_iter().map(Origin::of).collect();
         }
         Ok(items)
     }

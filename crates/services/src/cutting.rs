@@ -130,6 +130,8 @@ mod tests {
         assert_eq!(embedded_text(&heading, "", "Its text."), "Below\nIts text.");
         assert_eq!(embedded_text(&[], "Top › Below", "Its text."), "Top › Below\nIts text.");
         assert_eq!(embedded_text(&[], "", "Its text."), "Its text.");
+        let table = embedded_text(&heading, "Below\n| name | value |", "| bolt | 3 |");
+        assert_eq!(table, "Below\n| name | value |\n| bolt | 3 |");
         assert_eq!(embedded_text(&heading, "", "Below\n\nIts text."), "Below\n\nIts text.");
     }
 }

@@ -9,13 +9,14 @@
 
 mod scrub;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cairn_guard::Signer;
 use cairn_kernel::{Id, Kind, Result, ResultExt, Role, Scope, Shutdown};
-use cairn_store::records::{ErasureRow, NewErasure, TenantRow};
+use cairn_store::records::{ErasureRow, ItemRow, NewErasure, ResponseRow, TenantRow};
 use cairn_store::{Blobs, Page, Records, Tx};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -24,6 +25,7 @@ use crate::accounts::scope_of_program;
 use crate::answer::Provenance;
 use crate::projection::Projection;
 use crate::usage::Usage;
+use scrub::Gone;
 
 /// How often the record store is written anew by itself, at most, while deletes wait for
 /// their certificates. A call to [`Erase::purge`] does not wait.
@@ -103,8 +105,10 @@ impl Erase {
     ) -> Result<ErasureRow> {
         let records = &self.parts.records;
         let (sha256, bytes) = records.file_facts(tx, scope, id).await?;
-        let responses = self.scrub_responses(tx, scope, id).await?;
-        let items = self.scrub_items(tx, scope, id).await?;
+        let rows = records.responses_resting_on(tx, scope, id).await?;
+        let responses = self.scrub_responses(tx, scope, rows, (id, Gone::File)).await?;
+        let rows = records.items_resting_on(tx, scope, id).await?;
+        let items = self.scrub_items(tx, rows, id).await?;
         let gone = records.delete_file(tx, scope, id).await?;
         records.forget_naming(tx, scope, id).await?;
         let destroyed = json!({
@@ -121,7 +125,9 @@ impl Erase {
         self.parts.projection.wake();
     }
 
-    /// Deletes a vector store; its files remain, and so does what was answered from them.
+    /// Deletes a vector store. Its files remain; what was quoted of them through it goes from
+    /// stored responses and conversations, unless another store that was asked with it still
+    /// has the file.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
@@ -130,11 +136,16 @@ impl Erase {
         let records = &self.parts.records;
         let mut tx = records.begin().await?;
         let gone = records.delete_store(&mut tx, scope, id).await?;
+        let (responses, items) = self.scrub_found_through(&mut tx, scope, id).await?;
         records.forget_naming(&mut tx, scope, id).await?;
-        let destroyed = json!({"removed": counts(&gone)});
+        let destroyed = json!({
+            "removed": counts(&gone),
+            "scrubbed": {"responses": responses, "conversation_items": items},
+        });
         let erased =
             self.note(&mut tx, scope, "vector_store", id, ("requested", &destroyed)).await?;
         tx.commit().await.or_internal("deleting a vector store")?;
+        tracing::info!(store = %id, erasure = erased.id, "vector store deleted");
         self.parts.projection.wake();
         Ok(erased)
     }
@@ -190,10 +201,38 @@ impl Erase {
         self.parts.records.insert_erasure(tx, scope, scope.tenant(), &new).await
     }
 
-    /// The ids of the stored responses that rested on the file.
-    async fn scrub_responses(&self, tx: &mut Tx, scope: &Scope, file: &Id) -> Result<Vec<String>> {
+    /// Takes what was quoted through a store that is gone out of the answers. Returns the ids
+    /// of the stored responses and of the conversation items.
+    async fn scrub_found_through(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+    ) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+        let records = &self.parts.records;
+        let (mut responses, mut items) = (BTreeSet::new(), BTreeSet::new());
+        for file in records.files_found_through(tx, store).await? {
+            let file = Id::from_raw(file);
+            // Each file anew, for what rests on two of them is scrubbed of both.
+            let rows = records.responses_found_through(tx, scope, (store, &file)).await?;
+            responses.extend(self.scrub_responses(tx, scope, rows, (&file, Gone::Store)).await?);
+            let rows = records.items_found_through(tx, scope, (store, &file)).await?;
+            items.extend(self.scrub_items(tx, rows, &file).await?);
+        }
+        records.forget_asked(tx, store).await?;
+        Ok((responses, items))
+    }
+
+    /// Takes the words of a file out of stored responses. Returns their ids.
+    async fn scrub_responses(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        rows: Vec<ResponseRow>,
+        (file, gone): (&Id, Gone),
+    ) -> Result<Vec<String>> {
         let mut scrubbed = Vec::new();
-        for mut row in self.parts.records.responses_resting_on(tx, scope, file).await? {
+        for mut row in rows {
             let mut body = parse(&row.body)?;
             scrub::response(&mut body, file.as_str());
             let mut input = parse(&row.input)?;
@@ -201,7 +240,7 @@ impl Erase {
             (row.body, row.input) = (body.to_string(), input.to_string());
             "[]".clone_into(&mut row.pieces);
             self.parts.records.rewrite_response(tx, &row, file).await?;
-            self.scrub_provenance(tx, scope, &row.id, file).await?;
+            self.scrub_provenance(tx, scope, &row.id, (file, gone)).await?;
             scrubbed.push(row.id);
         }
         Ok(scrubbed)
@@ -212,7 +251,7 @@ impl Erase {
         tx: &mut Tx,
         scope: &Scope,
         response: &str,
-        file: &Id,
+        (file, gone): (&Id, Gone),
     ) -> Result<()> {
         let records = &self.parts.records;
         let Some(kept) = records.provenance_within(tx, scope, response).await? else {
@@ -220,15 +259,15 @@ impl Erase {
         };
         let mut provenance: Provenance =
             serde_json::from_str(&kept).or_internal("reading a provenance")?;
-        scrub::provenance(&mut provenance, file.as_str());
+        scrub::provenance(&mut provenance, file.as_str(), gone);
         let scrubbed = serde_json::to_string(&provenance).or_internal("writing a provenance")?;
         records.put_provenance(tx, scope, response, &scrubbed).await
     }
 
-    /// The ids of the conversation items that rested on the file.
-    async fn scrub_items(&self, tx: &mut Tx, scope: &Scope, file: &Id) -> Result<Vec<String>> {
+    /// Takes the words of a file out of conversation items. Returns their ids.
+    async fn scrub_items(&self, tx: &mut Tx, rows: Vec<ItemRow>, file: &Id) -> Result<Vec<String>> {
         let mut scrubbed = Vec::new();
-        for mut row in self.parts.records.items_resting_on(tx, scope, file).await? {
+        for mut row in rows {
             let mut body = parse(&row.body)?;
             scrub::item(&mut body, file.as_str());
             row.body = body.to_string();

@@ -7,14 +7,18 @@
 //! one before it.
 
 pub mod bootstrap;
+mod change;
 mod job;
 pub mod judge;
+mod learned;
 pub mod metrics;
 pub mod outcome;
 pub mod plan;
 mod plots;
 pub mod report;
 pub mod summary;
+pub mod threshold;
+mod trial;
 mod tune;
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope};
@@ -156,6 +160,7 @@ impl Evaluations {
         let mut tx = self.records.begin().await?;
         let end = EvaluationEnd::Cancelled;
         let done = self.records.finish_evaluation(&mut tx, scope, id, end).await?;
+        self.records.end_trial(&mut tx, scope, id, "the evaluation was cancelled").await?;
         tx.commit().await.or_internal("cancelling an evaluation")?;
         if !done {
             let message = format!("the evaluation '{id}' has ended already");
@@ -170,6 +175,10 @@ impl Evaluations {
     /// `NotFound`, `Forbidden` for viewers.
     pub async fn delete(&self, scope: &Scope, id: &Id) -> Result<()> {
         scope.require(Role::Editor)?;
+        self.records.evaluation(scope, id).await?;
+        let mut tx = self.records.begin().await?;
+        self.records.end_trial(&mut tx, scope, id, "the evaluation was deleted").await?;
+        tx.commit().await.or_internal("dropping a trial")?;
         self.records.delete_evaluation(scope, id).await
     }
 

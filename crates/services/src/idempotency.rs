@@ -7,7 +7,8 @@
 //!
 //! A client's library that sends a request again by itself gives no key. Then a request
 //! stands for itself, and its answer is kept only if nobody was there to take it: the next
-//! try of the same request gets it, once.
+//! try of the same request gets it, once. What adds a turn to a conversation must not be heard
+//! twice even if its answer was lost on the way, so that is kept for every try that follows.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,9 @@ use crate::erase::REMEMBERED_MS;
 
 /// Longest key.
 const KEY_MAX: usize = 255;
+
+/// The code of the error for a request whose first try is under way.
+pub const IN_PROGRESS: &str = "idempotency_in_progress";
 
 /// How long an answer waits for the next try of a client's library.
 const RETRY_MS: i64 = 600_000;
@@ -133,6 +137,32 @@ impl Idempotency {
         Ok(Some(Begun::New(claim)))
     }
 
+    /// As [`Idempotency::retry`], for a request whose answer is remembered in any case: every
+    /// later try gets it, until the same request comes for the first time again.
+    ///
+    /// # Errors
+    /// `Conflict` while the try before is under way.
+    pub async fn turn(
+        &self,
+        scope: &Scope,
+        path: &str,
+        fingerprint: String,
+        tries: u32,
+    ) -> Result<Option<Begun>> {
+        let name = format!("turn-{fingerprint}");
+        let Some(claim) = self.claim(scope, name.clone(), path, fingerprint) else {
+            return if tries == 0 { Ok(None) } else { Err(under_way()) };
+        };
+        let known = self.records.remembered(scope, &name, claim.began - RETRY_MS).await?;
+        match known {
+            Some(known) if tries > 0 => return Ok(Some(Begun::Known(known))),
+            // Its tries are not to get the answer to the one before.
+            Some(_) => self.records.forget_one(scope, &name).await?,
+            None => {}
+        }
+        Ok(Some(Begun::New(claim)))
+    }
+
     fn claim(&self, scope: &Scope, name: String, path: &str, fingerprint: String) -> Option<Claim> {
         let place = (scope.tenant().to_string(), scope.principal().to_string(), name);
         with(&self.claims, |held| held.insert(place.clone())).then(|| Claim {
@@ -152,7 +182,7 @@ fn under_way() -> Error {
         Kind::Conflict,
         "the same request is under way; send it again in a moment to get its answer",
     )
-    .with_code("idempotency_in_progress")
+    .with_code(IN_PROGRESS)
 }
 
 impl Claim {
@@ -192,6 +222,28 @@ mod tests {
 
     fn kind<T>(outcome: Result<T>) -> Option<Kind> {
         outcome.err().map(|error| error.kind())
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_told_again_to_every_try_and_not_to_the_next_first_one() -> Result<()> {
+        let dir = tempfile::tempdir().or_internal("a folder")?;
+        let records = Records::open(&dir.path().join("records.db"), Clock::system()).await?;
+        let tenant = records.ensure_tenant("t").await?.id;
+        let scope = Scope::grant(Id::from_raw(tenant), Id::from_raw("key_1"), Role::Editor);
+        let keys = Idempotency::new(records);
+        let come = async |tries: u32| keys.turn(&scope, "/v1/responses", "p".into(), tries).await;
+        let Some(Begun::New(claim)) = come(0).await? else { panic!("nothing is known yet") };
+        assert!(come(0).await?.is_none(), "both are meant");
+        assert_eq!(kind(come(1).await), Some(Kind::Conflict));
+        claim.answered(200, "{}".to_owned(), b"said".to_vec()).await?;
+        for tries in [1, 2] {
+            let again = come(tries).await?;
+            assert!(matches!(again, Some(Begun::Known(known)) if known.body == b"said"));
+        }
+        let Some(Begun::New(claim)) = come(0).await? else { panic!("it is asked anew") };
+        drop(claim);
+        assert!(matches!(come(1).await?, Some(Begun::New(_))), "the first answer is not its own");
+        Ok(())
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ use cairn_serving::models::{ModelStore, OCR_DETECTION, OCR_DIRECTION, OCR_RECOGN
 use cairn_store::records::{GenerationRow, StoreFileRow};
 use cairn_store::{BlobPath, Blobs, Records, Tx};
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::accounts::scope_of;
 use crate::chunking;
@@ -37,6 +38,30 @@ pub const KIND: &str = "ingest";
 const ATTEMPTS: i64 = 4;
 /// What a file that may hold pictures is given on top of its time: a scanned page takes a second or two.
 const OCR_TIME: Duration = Duration::from_secs(300);
+
+/// How many kibibytes of files are read at once. What a file takes in memory, its text, tokens and
+/// vectors, is some times its size: so of large ones one goes at a time, however many jobs there
+/// are.
+const ROOM_KIB: u32 = 64 << 10;
+
+/// Room in memory for the files that are read at once.
+#[derive(Debug)]
+pub(crate) struct Room(Semaphore);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Semaphore::new(ROOM_KIB as usize))
+    }
+}
+
+impl Room {
+    /// Waits until a file of so many bytes may be read, until what is returned is dropped; one that
+    /// is larger than the room gets all of it.
+    async fn take(&self, bytes: i64) -> Result<SemaphorePermit<'_>> {
+        let kib = u32::try_from(bytes >> 10).unwrap_or(ROOM_KIB).min(ROOM_KIB);
+        self.0.acquire_many(kib.max(1)).await.or_internal("waiting for room to read a file")
+    }
+}
 
 /// What is to be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,6 +119,8 @@ pub struct Ingest {
     pub(crate) swap: Swap,
     /// Jobs at once.
     pub concurrency: usize,
+    /// What they may take together.
+    pub(crate) room: Room,
 }
 
 #[async_trait]
@@ -108,6 +135,12 @@ impl Handler for Ingest {
 
     async fn run(&self, job: &Job) -> Result<()> {
         let (scope, work) = decode(job)?;
+        let bytes = match self.records.file(&scope, &work.file).await {
+            Ok(file) => file.bytes,
+            Err(gone) if gone.kind() == Kind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        let _room = self.room.take(bytes).await?;
         let mut parsed: Option<Arc<Document>> = None;
         // The bytes that its chunks and vectors take, by generation.
         let mut whole = BTreeMap::new();
@@ -267,5 +300,24 @@ impl Ingest {
             self.projection.wake();
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn large_files_are_read_one_at_a_time_and_small_ones_beside_each_other() -> Result<()> {
+        let room = Room::default();
+        let small = [room.take(1).await?, room.take(5 << 20).await?, room.take(20 << 20).await?];
+        let large = tokio::time::timeout(Duration::from_millis(20), room.take(i64::MAX)).await;
+        assert!(large.is_err(), "it must wait");
+        drop(small);
+        let all = room.take(500 << 20).await?;
+        let next = tokio::time::timeout(Duration::from_millis(20), room.take(1)).await;
+        assert!(next.is_err(), "it must wait too");
+        drop(all);
+        room.take(i64::MAX).await.map(drop)
     }
 }

@@ -19,6 +19,7 @@ pub mod files;
 pub mod idempotency;
 pub mod ingest;
 pub mod integrity;
+pub mod languages;
 pub mod llms;
 pub mod models;
 pub mod projection;
@@ -33,6 +34,7 @@ pub mod rollouts;
 pub mod sources;
 pub mod stores;
 pub mod training;
+mod turns;
 pub mod uploads;
 pub mod usage;
 
@@ -313,14 +315,14 @@ impl Services {
         }
         let parser = ingest::parser(isolate.clone(), &limits, threads, &assets);
         let cutter = cutting::Cutter::new(encoders.clone());
-        let build = reindex::Build {
+        let build = Arc::new(reindex::Build {
             records: records.clone(),
             blobs: blobs.clone(),
             parser: parser.clone(),
             cutter: cutter.clone(),
             encoders,
             projection: projection.clone(),
-        };
+        });
         let ingest = ingest::Ingest {
             records: records.clone(),
             blobs: blobs.clone(),
@@ -329,6 +331,7 @@ impl Services {
             projection: projection.clone(),
             swap: sources::Swap { records: records.clone(), erase },
             concurrency: threads + 1,
+            room: ingest::Room::default(),
         };
         let refresh = refresh::Refresh { records: records.clone(), projection };
         let train = training::TrainJob {
@@ -340,11 +343,11 @@ impl Services {
         };
         let handlers: Vec<Arc<dyn cairn_pipelines::Handler>> = vec![
             Arc::new(ingest),
-            Arc::new(build),
+            build.clone(),
             Arc::new(train),
             Arc::new(refresh.clone()),
             Arc::new(sources::SyncJob { sources }),
-            Arc::new(services.evaluate_job()),
+            Arc::new(services.evaluate_job(&build)),
             Arc::new(services.generate_job()),
         ];
         services.start(tasks, handlers, refresh);
@@ -352,13 +355,16 @@ impl Services {
     }
 
     /// Does the runs of evaluations.
-    fn evaluate_job(&self) -> evaluations::EvaluateJob {
+    fn evaluate_job(&self, build: &Arc<reindex::Build>) -> evaluations::EvaluateJob {
+        // An alert on its growth needs it to be there before it grows for the first time.
+        metrics::counter!("cairn_eval_worse_total").increment(0);
         evaluations::EvaluateJob {
             records: self.records.clone(),
             retrieve: self.retrieve.clone(),
             answers: self.answers.clone(),
             rerank: self.rerank.clone(),
             rankings: self.rankings.clone(),
+            build: Arc::clone(build),
             usage: self.usage.clone(),
         }
     }

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
-use cairn_search::{Index, Point};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
+use cairn_search::{Index, Language, Point, Told};
 use cairn_store::records::{GenerationRow, LiveIndex, decode_vector, indexed_text};
 use cairn_store::{Blobs, Records};
 use serde::Serialize;
@@ -39,6 +39,10 @@ pub struct Finding {
 }
 
 const REBUILD_BATCH: i64 = 500;
+/// How often the language of an index is looked at again while others write to it.
+const SETTLE_TRIES: usize = 3;
+/// Points of an index from which on its language is not looked at again.
+const SETTLE_POINTS: i64 = 10_000;
 const REMOVAL_BATCH: i64 = 1000;
 /// Rows of ended generations deleted in one transaction; each has a vector.
 const SWEEP_BATCH: i64 = 500;
@@ -91,13 +95,64 @@ impl Projection {
                 let of = Of { file: file.as_str(), attributes, list, made_at };
                 points.push(point(seq, &of, indexed_text(&context, text), &vector)?);
             }
+            self.ensure(index, (generation.language.as_deref(), generation.dimensions)).await?;
             self.index.upsert(index, points).await?;
+            if generation.language.is_none() {
+                self.settle(index).await?;
+            }
             self.take_back(store, index, &seqs).await?;
             // A list or an attribute that was set meanwhile may have been written before this.
             if self.marks(scope, store, file).await? == marks {
                 return Ok(());
             }
         }
+    }
+
+    /// Makes an index whose language is known, unless it is there; dimensions as in
+    /// [`GenerationRow::dimensions`].
+    ///
+    /// # Errors
+    /// `Unavailable` when the index refuses.
+    pub(crate) async fn ensure(
+        &self,
+        index: &str,
+        (language, dimensions): (Option<&str>, Option<i64>),
+    ) -> Result<()> {
+        let Some(language) = language.and_then(Language::parse) else { return Ok(()) };
+        if self.index.language(index).await?.is_some() {
+            return Ok(());
+        }
+        let dimensions = dimensions.and_then(|count| usize::try_from(count).ok());
+        match self.index.create(index, language, dimensions).await {
+            // It was made in the meantime.
+            Err(error) if error.kind() == Kind::Conflict => Ok(()),
+            made => made,
+        }
+    }
+
+    /// Looks again which language an index is in that was made from few texts: there are more
+    /// by now. What is written meanwhile looks again itself.
+    async fn settle(&self, index: &str) -> Result<()> {
+        for _ in 0..SETTLE_TRIES {
+            if self.index.guess(index).await?.is_none() {
+                return Ok(());
+            }
+            let rows = self.records.texts_of_index(index, SETTLE_POINTS).await?;
+            let all = i64::try_from(rows.len()).is_ok_and(|count| count < SETTLE_POINTS);
+            let texts: Vec<(u64, String)> = rows
+                .into_iter()
+                .map(|(seq, context, text)| (seq.unsigned_abs(), indexed_text(&context, text)))
+                .collect();
+            let told = match all {
+                true => Language::told(texts.iter().map(|(_, text)| text.as_str())),
+                // So many that say so little: it stays what it is.
+                false => Told { language: None, enough: true },
+            };
+            if self.index.analyse(index, told, texts.into_iter().collect()).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// What a file's points carry: its attributes, none when it is not attached, and its readers.
@@ -276,6 +331,9 @@ impl Projection {
 
     async fn restore(&self, index: &LiveIndex, missing: &HashSet<u64>) -> Result<()> {
         let name = index.index_name.as_str();
+        if !missing.is_empty() {
+            self.ensure(name, (index.language.as_deref(), index.dimensions)).await?;
+        }
         let mut lists: HashMap<String, Vec<String>> = HashMap::new();
         for (file, principal) in self.records.restricted_in(&index.store_id).await? {
             lists.entry(file).or_default().extend(principal);

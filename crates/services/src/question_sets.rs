@@ -11,6 +11,7 @@
 mod generate;
 mod own;
 mod probes;
+mod withheld;
 mod written;
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Timestamp};
@@ -143,6 +144,12 @@ impl Question {
         matches!(self.form, Form::Question | Form::Cloze)
     }
 
+    /// The file that is withheld while the question is asked: a generated one without an answer is
+    /// made of words that only that file has.
+    pub fn withheld(&self) -> Option<&str> {
+        self.source_file.as_deref().filter(|_| !self.answerable)
+    }
+
     fn row(&self) -> Result<QuestionRow> {
         Ok(QuestionRow {
             id: self.id.clone(),
@@ -193,6 +200,10 @@ pub struct Wish {
     pub model: Option<String>,
     /// Which passages are drawn.
     pub seed: u64,
+    /// How many of them shall have no answer in the store, at most: each is made of a file that
+    /// is withheld while it is asked.
+    #[serde(default)]
+    pub unanswerable: usize,
 }
 
 /// What a set is to be made of.
@@ -429,6 +440,13 @@ fn check_wish(wish: &Wish) -> Result<()> {
         ))
         .with_param("generate.count"));
     }
+    if wish.unanswerable > wish.count {
+        return Err(Error::invalid(format!(
+            "generate.unanswerable is {}; it is a part of the {} questions",
+            wish.unanswerable, wish.count
+        ))
+        .with_param("generate.unanswerable"));
+    }
     if wish.method == Method::Extractive && wish.model.is_some() {
         return Err(Error::invalid(
             "extractive questions are written by no model; leave out generate.model",
@@ -495,7 +513,9 @@ mod tests {
         assert_ne!(one, print("other", own(line))?);
         assert_ne!(one, print("s", own(&line.replace("keeps", "kept")))?);
         let wish = |seed| {
-            Ok(Content::Generated(Wish { count: 5, method: Method::Auto, model: None, seed }))
+            let (method, unanswerable) = (Method::Auto, 1);
+            let wish = Wish { count: 5, method, model: None, seed, unanswerable };
+            Ok(Content::Generated(wish))
         };
         assert_eq!(print("s", wish(1))?, print("s", wish(1))?);
         assert_ne!(print("s", wish(1))?, print("s", wish(2))?);
@@ -505,8 +525,10 @@ mod tests {
     #[test]
     fn a_wish_has_bounds() {
         let wish = |count, method, model: Option<&str>| {
-            check_wish(&Wish { count, method, model: model.map(str::to_owned), seed: 0 })
+            let model = model.map(str::to_owned);
+            check_wish(&Wish { count, method, model, seed: 0, unanswerable: 2 })
         };
+        assert!(wish(1, Method::Auto, None).is_err(), "more without an answer than there are");
         assert!(wish(0, Method::Auto, None).is_err());
         assert!(wish(GENERATED_MAX + 1, Method::Auto, None).is_err());
         assert!(wish(5, Method::Extractive, Some("m")).is_err());
@@ -520,6 +542,9 @@ mod tests {
         )?;
         let question = questions.remove(0);
         assert_eq!(Question::of(question.row()?)?, question);
+        let made = Question { source_file: Some("file-1".to_owned()), ..question };
+        assert_eq!(made.withheld(), None);
+        assert_eq!(Question { answerable: false, ..made }.withheld(), Some("file-1"));
         for origin in [Origin::User, Origin::Extractive, Origin::Model] {
             assert_eq!(Origin::of(origin.name())?, origin);
         }

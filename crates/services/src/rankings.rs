@@ -1,10 +1,14 @@
-//! How each vector store puts hits in order: its own ranking, or the default.
+//! How each vector store puts hits in order, and how sure it must be to answer: its own ranking
+//! and threshold, or the defaults.
+
+mod threshold;
 
 use cairn_kernel::{Id, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_store::Records;
 use cairn_store::records::RankingRow;
 
 pub use cairn_search::{Choice, Learned, Quality, Ranking};
+pub use threshold::{StoreThreshold, ThresholdChoice, ThresholdQuality};
 
 /// The ranking of a store, and how it came by it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,7 +56,7 @@ impl StoreRanking {
     }
 }
 
-/// Shows and sets rankings. A search uses what is set from the moment the call returns.
+/// Shows and sets rankings and thresholds. A search or an answer uses what is set from the moment the call returns.
 #[derive(Clone, Debug)]
 pub struct Rankings {
     records: Records,
@@ -89,7 +93,7 @@ impl Rankings {
         self.put(scope, store, (ranking, Choice::Given, 0, None)).await
     }
 
-    /// Gives a store the default ranking again, and returns it.
+    /// Gives a store the default ranking and the default threshold again.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
@@ -97,6 +101,7 @@ impl Rankings {
         scope.require(Role::Editor)?;
         self.records.store(scope, store).await?;
         self.records.delete_ranking(scope, store).await?;
+        self.records.delete_threshold(scope, store).await?;
         tracing::info!(%store, "ranking reset");
         Ok(StoreRanking::default())
     }

@@ -9,19 +9,26 @@ mod compare;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope};
 use cairn_pipelines::Queue;
+use cairn_search::Language;
 use cairn_store::Records;
 use cairn_store::records::{BuildProgress, GenerationRow, NewGeneration};
 use serde::{Deserialize, Serialize};
 
 pub use build::Build;
+pub(crate) use build::Built;
 
 use crate::chunking::{self, Strategy};
 use crate::embedding::{EmbeddingModel, Encoders};
+use crate::languages::Wanted;
 use crate::projection::Projection;
 use crate::stores::require_alive;
 
 /// The job's kind.
 pub const KIND: &str = "reindex";
+/// Texts from which a store's language is told anew, and how much of each is looked at: so many
+/// that no file speaks for all.
+const SAMPLED: i64 = 48;
+const SAMPLED_CHARACTERS: i64 = 200;
 /// With the queue's waits between, an embedding model may be away for some minutes.
 const ATTEMPTS: i64 = 12;
 
@@ -33,6 +40,9 @@ pub struct Wish {
     pub embedding_model: Option<String>,
     /// How every file is cut, whatever it said when it was attached.
     pub chunking: Option<Strategy>,
+    /// The language its words are counted in. When absent one that was named stays, and another
+    /// is told anew from texts all over the store.
+    pub language: Option<Wanted>,
 }
 
 /// Which generation is to be built.
@@ -85,21 +95,7 @@ impl Reindex {
     pub async fn start(&self, scope: &Scope, store: &Id, wish: &Wish) -> Result<State> {
         scope.require(Role::Editor)?;
         require_alive(&self.records.store(scope, store).await?, self.records.clock().now())?;
-        let active = self.records.active_generation(scope, store).await?;
-        let (model, dimensions) = match &wish.embedding_model {
-            Some(name) => self.encoders.resolve(scope, name).await?,
-            None => (EmbeddingModel::of(&active), active.dimensions),
-        };
-        let new = NewGeneration {
-            embedding_model: model.name,
-            embedding_version: model.version,
-            dimensions,
-            recut: wish.chunking.is_some(),
-            chunking: match &wish.chunking {
-                Some(strategy) => Some(chunking::text_of(strategy)?),
-                None => active.chunking,
-            },
-        };
+        let new = planned(&self.records, &self.encoders, (scope, store), wish).await?;
         let mut tx = self.records.begin().await?;
         let generation = self.records.begin_generation(&mut tx, scope, store, &new).await?;
         let work = Work { store: store.clone(), generation };
@@ -152,6 +148,56 @@ impl Reindex {
     }
 }
 
+/// The generation that a wish comes to, beside the one that answers.
+///
+/// # Errors
+/// `NotFound` for the store or the model, `Invalid` for a model that is no encoder.
+pub(crate) async fn planned(
+    records: &Records,
+    encoders: &Encoders,
+    (scope, store): (&Scope, &Id),
+    wish: &Wish,
+) -> Result<NewGeneration> {
+    let active = records.active_generation(scope, store).await?;
+    let (model, dimensions) = match &wish.embedding_model {
+        Some(name) => encoders.resolve(scope, name).await?,
+        None => (EmbeddingModel::of(&active), active.dimensions),
+    };
+    let language = language(records, &active, wish.language).await?;
+    Ok(NewGeneration {
+        language: language.map(|language| language.0.code().to_owned()),
+        language_named: language.is_some_and(|language| language.1),
+        embedding_model: model.name,
+        embedding_version: model.version,
+        dimensions,
+        recut: wish.chunking.is_some(),
+        chunking: match &wish.chunking {
+            Some(strategy) => Some(chunking::text_of(strategy)?),
+            None => active.chunking,
+        },
+    })
+}
+
+/// The language of a generation after `active`, and whether it is named; none where neither was
+/// one nor the texts tell it.
+async fn language(
+    records: &Records,
+    active: &GenerationRow,
+    wanted: Option<Wanted>,
+) -> Result<Option<(Language, bool)>> {
+    let named = active.language.as_deref().filter(|_| active.language_named != 0);
+    let named = match wanted {
+        Some(wanted) => wanted.named(),
+        None => named.and_then(Language::parse),
+    };
+    if let Some(named) = named {
+        return Ok(Some((named, true)));
+    }
+    let texts = records.sample_texts(&active.index_name, SAMPLED, SAMPLED_CHARACTERS).await?;
+    let told = Language::told(texts.iter().map(String::as_str));
+    Ok(told.language.map(|language| (language, false)))
+}
+
 /// What the rest takes at the pace since the build was last taken up.
 #[expect(clippy::cast_precision_loss, reason = "an estimate of seconds")]
 fn seconds_left(generation: &GenerationRow, progress: &BuildProgress, now: i64) -> Option<f64> {
@@ -177,6 +223,8 @@ mod tests {
             embedding_version: None,
             dimensions: None,
             chunking: None,
+            language: None,
+            language_named: 0,
             recut: 0,
             state: "building".to_owned(),
             error: None,

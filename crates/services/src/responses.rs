@@ -2,7 +2,7 @@
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use cairn_store::Records;
-use cairn_store::records::{Append, Keeping, ResponseRow};
+use cairn_store::records::{Append, Keeping, Origin, ResponseRow};
 use serde_json::{Value, json};
 
 use crate::answer::Provenance;
@@ -19,17 +19,18 @@ impl Responses {
         Self { records }
     }
 
-    /// Keeps an answer that rests on the files `sources`, with how it came about, and adds it
-    /// to its conversation.
+    /// Keeps an answer that rests on `sources`, with how it came about, and adds it to its
+    /// conversation.
     ///
     /// # Errors
-    /// `Conflict` when one of the files was deleted while the answer was made, or the
-    /// answer was; `NotFound` when its conversation is gone: then nothing is kept.
+    /// `Conflict` when one of the files, or the store it was found through, was deleted while
+    /// the answer was made, or the answer was; `NotFound` when its conversation is gone: then
+    /// nothing is kept.
     pub async fn keep(
         &self,
         scope: &Scope,
         keeping: Keeping<'_>,
-        sources: &[String],
+        sources: &[Origin],
         append: Option<&Append>,
         provenance: Option<&Provenance>,
     ) -> Result<()> {
@@ -67,12 +68,26 @@ impl Responses {
         self.records.response(scope, id).await
     }
 
-    /// The files that a kept answer rests on, those of earlier turns included.
+    /// What a kept answer rests on, that of earlier turns included.
     ///
     /// # Errors
     /// `Internal` when the records refuse.
-    pub async fn sources(&self, scope: &Scope, id: &Id) -> Result<Vec<String>> {
+    pub async fn sources(&self, scope: &Scope, id: &Id) -> Result<Vec<Origin>> {
         self.records.response_sources(scope, id).await
+    }
+
+    /// Fails when something that is quoted is gone.
+    ///
+    /// # Errors
+    /// `Conflict` naming what was deleted.
+    pub async fn require(&self, scope: &Scope, sources: &[Origin]) -> Result<()> {
+        self.records.require_origins(scope, sources).await
+    }
+
+    /// A number that changes with every delete of a file or a vector store, or `None` while
+    /// one is under way: what [`Responses::require`] found holds until it is another.
+    pub fn deletes(&self) -> Option<u64> {
+        self.records.deletes()
     }
 
     /// Those of the given ids that are files of the tenant.

@@ -37,7 +37,7 @@ pub(crate) use reading::Tokens;
 pub use request::Request;
 
 use explain::ms;
-use generation::Place;
+use generation::{Beside, Place};
 use order::{List, RERANK_DEPTH, Rerankers};
 
 /// How long a store's last use may lie behind before it is noted again.
@@ -91,6 +91,8 @@ struct Ask<'a> {
     vector: &'a [f32],
     ranking: Ranking,
     filter: Option<&'a Filter>,
+    /// What is looked over.
+    beside: Beside<'a>,
     /// Living passages to find at least, if there are so many.
     wanted: usize,
 }
@@ -142,7 +144,10 @@ impl Retrieve {
         let (mut stores, mut active, mut has_lists) = (Vec::new(), Vec::new(), false);
         for (store, (asked, own)) in request.stores.iter().zip(try_join_all(asked).await?) {
             stores.push((store, request.ranking_for(own.ranking)));
-            active.push(asked.active);
+            active.push(match request.generation {
+                Some(generation) => self.in_build(scope, store, generation).await?,
+                None => asked.active,
+            });
             has_lists |= asked.has_lists;
         }
         let filter = readable(scope, has_lists, request.filter.clone());
@@ -155,7 +160,7 @@ impl Retrieve {
             took.embed_ms += ms(embedding);
             let at = (stores.as_slice(), places.as_slice(), filter.as_ref());
             let (best, whole) = self.gather_at(scope, request, at, &mut took).await?;
-            if whole {
+            if whole || request.generation.is_some() {
                 break best;
             }
             active = self.active(scope, &request.stores).await?;
@@ -190,12 +195,16 @@ impl Retrieve {
             for ((store, ranking), place) in stores.iter().zip(places) {
                 let (ranking, index) = (*ranking, place.index.as_str());
                 let vector = place.vector(number);
-                let ask = Ask { store, index, text, vector, ranking, filter, wanted };
+                let beside = Beside::of(request);
+                let ask = Ask { store, index, text, vector, ranking, filter, beside, wanted };
                 let list = self.ask(scope, &ask, took).await?;
                 // Its rows were read while the generation was active, or there would be too few.
                 whole &= list.distinct() >= wanted;
                 lists.push(list);
             }
+            let ranking = Instant::now();
+            order::compare(&mut lists, &generation::spaces(places));
+            took.rank_ms += ms(ranking);
             if reranked {
                 let reading = Instant::now();
                 order::rerank(text, reranker, &mut lists, request.ranker.is_named()).await?;
@@ -276,7 +285,7 @@ impl Retrieve {
             let index = asked.active.index_name.as_str();
             let found = self.projection.index().candidates(index, wanted).await?;
             let ids: Vec<u64> = found.iter().map(|candidate| candidate.id).collect();
-            let rows = self.living(scope, store, &ids).await?;
+            let rows = self.living(scope, store, &ids, Beside::default()).await?;
             let before =
                 std::mem::replace(&mut asked, self.records.asked_store(scope, store).await?);
             if before.active.generation == asked.active.generation {
@@ -304,13 +313,13 @@ impl Retrieve {
         let mut shared = None;
         for store in stores {
             let Some(index) = self.records.active_index(store).await? else { continue };
-            let found = self.projection.index().language(&index).await?;
+            let found = self.projection.index().analysis(&index).await?;
             if shared.is_some() && shared != found {
                 return Ok(Analyzer::default());
             }
             shared = found;
         }
-        Ok(shared.map_or_else(Analyzer::default, Analyzer::new))
+        Ok(shared.map_or_else(Analyzer::default, Analyzer::of))
     }
 
     /// The store and its ranking. Fails when there is no such store or it has expired; else it is
@@ -350,7 +359,7 @@ impl Retrieve {
             for some in [best, rest] {
                 if alive < ask.wanted {
                     let ids: Vec<u64> = some.iter().map(|hit| hit.id).collect();
-                    rows.extend(self.living(scope, ask.store, &ids).await?);
+                    rows.extend(self.living(scope, ask.store, &ids, ask.beside).await?);
                     alive = generation::distinct(rows.values());
                 }
             }
@@ -370,10 +379,16 @@ impl Retrieve {
         scope: &Scope,
         store: &Id,
         points: &[u64],
+        beside: Beside<'_>,
     ) -> Result<HashMap<u64, ChunkRow>> {
         let seqs: Vec<i64> = points.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
-        let rows = self.records.live_chunks(scope, store, &seqs).await?;
-        Ok(rows.into_iter().filter_map(|row| Some((u64::try_from(row.seq).ok()?, row))).collect())
+        let rows = if beside.in_build {
+            self.records.chunks_in_build(scope, store, &seqs).await?
+        } else {
+            self.records.live_chunks(scope, store, &seqs).await?
+        };
+        let shown = rows.into_iter().filter(|row| Some(row.file_id.as_str()) != beside.without);
+        Ok(shown.filter_map(|row| Some((u64::try_from(row.seq).ok()?, row))).collect())
     }
 }
 

@@ -14,6 +14,7 @@ pub use crate::chunking::{Chunking, Strategy};
 use crate::conversations::metadata_text;
 use crate::embedding::Encoders;
 use crate::ingest;
+use crate::languages::Wanted;
 use crate::projection::{CREATED_AT, Projection};
 use crate::refresh;
 
@@ -46,6 +47,9 @@ pub struct StoreSettings {
     pub chunking: Chunking,
     /// Which model makes its vectors, the program's own when absent; only for a new store.
     pub embedding_model: Option<String>,
+    /// Which language its words are counted in, told from its texts when absent; only for a new
+    /// store.
+    pub language: Option<Wanted>,
 }
 
 /// A batch of files attached together.
@@ -96,12 +100,15 @@ impl VectorStores {
             Chunking::Store => None,
             Chunking::As(strategy) => Some(chunking::text_of(&strategy)?),
         };
+        let language = settings.language.and_then(Wanted::named);
         let first = NewGeneration {
             embedding_model: model.name.clone(),
             embedding_version: model.version,
             dimensions,
             chunking,
             recut: false,
+            language: language.map(|language| language.code().to_owned()),
+            language_named: language.is_some(),
         };
         let now = self.records.clock().now();
         let id = Id::generate("vs_");
@@ -133,6 +140,18 @@ impl VectorStores {
         let row = self.records.store(scope, id).await?;
         let counts = self.records.file_counts(scope, id, None).await?;
         Ok((row, counts))
+    }
+
+    /// The code of the language that a store's words are counted in; none before there are any,
+    /// if it was not named.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn language(&self, scope: &Scope, id: &Id) -> Result<Option<String>> {
+        let active = self.records.active_generation(scope, id).await?;
+        // An index that cannot be read is rebuilt in the language that was named, if any.
+        let held = self.projection.index().language(&active.index_name).await.ok().flatten();
+        Ok(held.map(|language| language.code().to_owned()).or(active.language))
     }
 
     /// The tenant's stores with their files by state.

@@ -200,6 +200,16 @@ pub trait ChatModel: Send + Sync {
     /// Tokens of prompt and answer together, where it is known.
     fn context_tokens(&self) -> Option<u32>;
 
+    /// How many tokens it reads for these messages, its template included; `None` where only
+    /// its provider can count them.
+    ///
+    /// # Errors
+    /// `Invalid` when its template rejects the messages, `Unavailable` when it cannot be asked.
+    async fn prompt_tokens(&self, messages: &[ChatMessage]) -> Result<Option<usize>> {
+        let _ = messages;
+        Ok(None)
+    }
+
     /// Continues a chat.
     ///
     /// # Errors

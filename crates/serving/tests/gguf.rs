@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use adapter::an_adapter_changes_the_answers_and_a_wrong_one_is_refused;
 use cairn_kernel::{Error, Kind, Tasks};
+use cairn_serving::chat::ChatModel;
 use cairn_serving::gguf::{
     CHILD_ROLE, ChatMessage, Done, Event, FinishReason, GenerateRequest, GenerateStream, Gguf,
     GgufConfig, Isolate, Sampling, State, child_main,
@@ -201,10 +202,13 @@ async fn a_generation_streams_text_and_accounts_for_it() -> Outcome {
     check!(facts.memory_bytes > 50 << 20, "{} bytes", facts.memory_bytes);
     check!(model.state() == State::Ready, "{:?}", model.state());
     let question = ChatMessage::new("user", "Name the largest planet of the solar system.");
-    let prompt = model.render_chat(&[question], None, true)?;
+    let turns = [question];
+    let prompt = model.render_chat(&turns, None, true)?;
     check!(prompt.ends_with("<|im_end|>\n<|im_start|>assistant\n"), "{prompt:?}");
     let prompt_tokens = model.count_tokens(&prompt).await?;
     check!(model.tokenize(&prompt, true).await?.len() == prompt_tokens, "counts differ");
+    let told = ChatModel::prompt_tokens(&model, &turns).await?;
+    check!(told == Some(prompt_tokens + 1), "{told:?}, with a token that may come first");
     let request = GenerateRequest { max_tokens: None, ..greedy(&prompt, 0) };
     let (text, pieces, done) = answer(&model, request).await?;
     check!(text.starts_with("The largest planet of the solar system is"), "{text}");

@@ -12,6 +12,7 @@ mod evaluations;
 mod files;
 mod generations;
 mod models;
+mod origins;
 mod provenance;
 mod questions;
 mod rankings;
@@ -24,6 +25,7 @@ mod source_items;
 mod sources;
 mod stores;
 mod tenants;
+mod thresholds;
 mod upkeep;
 mod uploads;
 mod usage;
@@ -45,6 +47,7 @@ pub use evaluations::{EvaluationEnd, EvaluationResultRow, EvaluationRow, NewEval
 pub use files::{FileRow, TextRow};
 pub use generations::{BuildProgress, Flip, GenerationRow, LiveIndex, NewGeneration, Recut};
 pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
+pub use origins::{Origin, SOURCE_DELETED};
 pub use provenance::PassageFate;
 pub use questions::{ChunkPlace, QuestionCount, QuestionRow, QuestionSetRow};
 pub use rankings::{ActiveRow, AskedStore, NeighbourRow, RankingRow};
@@ -53,12 +56,13 @@ pub use responses::{Append, Keeping, ResponseRow};
 pub use rollouts::{NewRolloutEvent, RolloutChange, RolloutEventRow, RolloutRow};
 pub use runs::RunRow;
 pub use source_items::{HeldItem, PendingItem, SourceItemCount, SourceItemFacts, SourceItemRow};
-pub use sources::{SourceAsked, SourceEnd, SourceRow};
+pub use sources::{RunsAllowed, SourceAsked, SourceEnd, SourceRow};
 pub use stores::{Attachment, FileCounts, StoreFileRow, StoreRow};
+pub use thresholds::ThresholdRow;
 pub use uploads::{PartRow, UploadRow};
 pub use usage::{UsageEntry, UsageRow};
 
-use revision::Revision;
+use revision::Revisions;
 
 /// A write transaction; dropped without [`Tx::commit`] it leaves no trace.
 pub type Tx = sqlx::Transaction<'static, sqlx::Sqlite>;
@@ -69,7 +73,7 @@ pub struct Records {
     read: SqlitePool,
     write: SqlitePool,
     clock: Clock,
-    revision: Arc<Revision>,
+    revision: Arc<Revisions>,
 }
 
 impl Records {
@@ -88,7 +92,7 @@ impl Records {
             .pragma("secure_delete", "on");
         let opening = format!("opening the record store {}", file.display());
         // SQLite has one writer at a time; one connection makes the others wait in line.
-        let revision = Arc::new(Revision::default());
+        let revision = Arc::new(Revisions::default());
         let write = revision
             .watch(SqlitePoolOptions::new())
             .max_connections(1)
@@ -121,7 +125,7 @@ impl Records {
     /// versions and aliases, or `None` while one is under way. What was read at one
     /// revision holds until it is another.
     pub fn revision(&self) -> Option<u64> {
-        self.revision.settled()
+        self.revision.kept.settled()
     }
 
     /// The connections for reading.

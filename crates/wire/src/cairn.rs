@@ -27,7 +27,7 @@ pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlia
 pub use provenance::{
     ModelIdentity, Replay, ReplayAnswer, ReplayChange, ReplayPassage, ReplayPlace, ReplayRequest,
 };
-pub use rankings::{RankingQuality, SetRanking, StoreRanking};
+pub use rankings::{RankingQuality, SetRanking, StoreRanking, StoreThreshold, ThresholdQuality};
 pub use reindex::{
     AttachExtra, CairnChunking, IndexGeneration, NewStoreExtra, Reindex, ReindexRun, StartReindex,
     VectorStoreExtra,

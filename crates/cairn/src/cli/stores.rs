@@ -8,10 +8,26 @@ use super::Json;
 pub(crate) enum Stores {
     /// List the stores
     List(Json),
-    /// Show how a store ranks hits, or set it; `cairn eval --tune` learns it from judgements
+    /// Make a store; `cairn ingest` and `cairn sources add` make one, too, as the defaults say
+    Create(Create),
+    /// Show how a store ranks hits and when it answers, or set it; `cairn eval --tune` learns it
     Ranking(Ranking),
     /// Cut and embed a store anew; it answers as before until that is done
     Reindex(Reindex),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// The store's name
+    pub(crate) name: String,
+    /// The language its words are counted in, a code such as de [default: told from its texts]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) language: Option<String>,
+    /// The embedding model, perhaps as NAME@VERSION [default: the program's own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) embedding_model: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -27,8 +43,11 @@ pub(crate) struct Ranking {
     /// The reranker's share, 0 to 1
     #[arg(long, value_name = "SHARE")]
     pub(crate) late: Option<f32>,
-    /// The default again
-    #[arg(long, conflicts_with_all = ["dense_weight", "spread", "late"])]
+    /// How sure it must be to answer, 0 to 1; below it the documents do not say
+    #[arg(long, value_name = "CONFIDENCE")]
+    pub(crate) threshold: Option<f32>,
+    /// The defaults again
+    #[arg(long, conflicts_with_all = ["dense_weight", "spread", "late", "threshold"])]
     pub(crate) reset: bool,
     #[command(flatten)]
     pub(crate) json: Json,
@@ -41,6 +60,29 @@ pub(crate) struct Reindex {
     /// The embedding model, perhaps as NAME@VERSION [default: the one it has]
     #[arg(long, value_name = "NAME")]
     pub(crate) embedding_model: Option<String>,
+    /// The language its words are counted in, a code such as de, or auto [default: as it was
+    /// named, else told anew from the texts]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) language: Option<String>,
+    #[command(flatten)]
+    pub(crate) cutting: Cutting,
+    /// Only say how the newest re-index stands
+    #[arg(long, conflicts_with_all = ["embedding_model", "chunker", "language"])]
+    pub(crate) status: bool,
+    /// Cancel the one under way
+    #[arg(long, conflicts_with_all = ["embedding_model", "chunker", "language", "status", "wait"])]
+    pub(crate) cancel: bool,
+    /// Wait until it has ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// How the files of a store are cut.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[group(skip)]
+pub(crate) struct Cutting {
     /// How every file is cut [default: as it is]
     #[arg(long)]
     pub(crate) chunker: Option<Chunker>,
@@ -53,17 +95,6 @@ pub(crate) struct Reindex {
     /// Most tokens of a parent
     #[arg(long, value_name = "N")]
     pub(crate) parent_tokens: Option<u32>,
-    /// Only say how the newest re-index stands
-    #[arg(long, conflicts_with_all = ["embedding_model", "chunker"])]
-    pub(crate) status: bool,
-    /// Cancel the one under way
-    #[arg(long, conflicts_with_all = ["embedding_model", "chunker", "status", "wait"])]
-    pub(crate) cancel: bool,
-    /// Wait until it has ended
-    #[arg(long)]
-    pub(crate) wait: bool,
-    #[command(flatten)]
-    pub(crate) json: Json,
 }
 
 /// Ways of cutting documents, by their names in the API.

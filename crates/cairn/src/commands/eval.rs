@@ -6,20 +6,24 @@ use std::time::Duration;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use serde_json::{Map, Value, json};
 
+use super::stores::chunking;
 use super::{Outcome, items, store_id, text};
 use crate::cli::{Eval, Questions};
 use crate::client::Client;
 use crate::output;
 
+/// The name of the configuration that is cut or embedded as the command line says.
+const TRIED: &str = "tried";
 const POLL: Duration = Duration::from_millis(500);
 
 /// The figures of the table, in order: the name in the API and the heading.
-const FIGURES: [(&str, &str); 10] = [
+const FIGURES: [(&str, &str); 11] = [
     ("recall_at_1", "R@1"),
     ("recall_at_5", "R@5"),
     ("recall_at_10", "R@10"),
     ("ndcg_at_10", "NDCG@10"),
     ("mrr", "MRR"),
+    ("recall_in_2000_tokens", "R IN 2000 TOKENS"),
     ("faithfulness", "FAITHFUL"),
     ("citation_correctness", "CITED RIGHT"),
     ("contains_answer", "CONTAINS"),
@@ -35,11 +39,12 @@ const FIGURES: [(&str, &str); 10] = [
 pub(super) async fn run(client: &Client, asked: &Eval) -> Result<Outcome> {
     let store = store_id(client, &asked.store).await?;
     let configurations = configurations(asked)?;
-    let set = question_set(client, &store, &asked.source, asked.seed).await?;
+    let set = question_set(client, &store, asked).await?;
     let body = json!({
         "question_set": set,
         "configurations": configurations,
         "tune": asked.tune,
+        "tune_reranker": asked.tune_reranker,
         "seed": asked.seed,
     });
     let run = client.post(&["cairn", "v1", "evaluations"], &body).await?;
@@ -71,6 +76,9 @@ fn configurations(asked: &Eval) -> Result<Value> {
             all
         }
     };
+    if let Some(tried) = tried(asked, all.first())? {
+        all.push(tried);
+    }
     if asked.answers {
         for object in all.iter_mut().filter_map(Value::as_object_mut) {
             object.entry("answers").or_insert(json!(true));
@@ -79,13 +87,29 @@ fn configurations(asked: &Eval) -> Result<Value> {
     Ok(Value::Array(all))
 }
 
+/// The first configuration cut or embedded as the command line says, if it says anything of it.
+fn tried(asked: &Eval, first: Option<&Value>) -> Result<Option<Value>> {
+    let chunking = chunking(&asked.cutting)?;
+    if chunking.is_none() && asked.embedding_model.is_none() {
+        return Ok(None);
+    }
+    let mut tried = first.cloned().unwrap_or_default();
+    if !tried.is_object() {
+        return Err(Error::invalid("a configuration must be an object with a name"));
+    }
+    tried["name"] = json!(TRIED);
+    if let Some(chunking) = chunking {
+        tried["chunking"] = chunking;
+    }
+    if let Some(model) = &asked.embedding_model {
+        tried["embedding_model"] = json!(model);
+    }
+    Ok(Some(tried))
+}
+
 /// The id of the set with the questions asked for, made if it is new, when it is ready.
-async fn question_set(
-    client: &Client,
-    store: &str,
-    source: &Questions,
-    seed: u64,
-) -> Result<String> {
+async fn question_set(client: &Client, store: &str, asked: &Eval) -> Result<String> {
+    let (source, seed): (&Questions, u64) = (&asked.source, asked.seed);
     if let Some(set) = &source.question_set {
         return Ok(set.clone());
     }
@@ -98,6 +122,9 @@ async fn question_set(
     if let Some(count) = source.generate {
         body["name"] = json!(format!("{count} generated"));
         body["generate"] = json!({"count": count, "seed": seed});
+        if let Some(unanswerable) = asked.unanswerable {
+            body["generate"]["unanswerable"] = json!(unanswerable);
+        }
     }
     let set = client.post(&["cairn", "v1", "question_sets"], &body).await?;
     let path = ["cairn", "v1", "question_sets", text(&set, "/id")];
@@ -214,7 +241,9 @@ fn render(run: &Value, report: Option<&Path>) -> String {
             ));
         }
     }
+    lines.extend(changed(&result["change"]));
     lines.extend(learned(&result["tuning"]));
+    lines.extend(threshold(&result["tuning"]["threshold"]));
     for note in items(result, "/notes").iter().filter_map(Value::as_str) {
         lines.push(format!("note: {note}"));
     }
@@ -239,6 +268,33 @@ fn learned(tuning: &Value) -> Option<String> {
         ranking["spread"],
         ranking["late"]
     ))
+}
+
+/// What was learned of when to answer, where that was asked for.
+fn threshold(tuned: &Value) -> Option<String> {
+    if let Some(why) = tuned["refused"].as_str() {
+        return Some(why.to_owned());
+    }
+    let quality = tuned.get("quality").filter(|quality| quality.is_object())?;
+    Some(format!(
+        "threshold {} ({}) from {} questions with an answer and {} without: refusal F1 {:.4}, by \
+         default {:.4} [{:+.4}, {:+.4}]",
+        output::rounded(&tuned["threshold"]),
+        if tuned["applied"] == true { "learned" } else { "the default" },
+        tuned["answerable"],
+        tuned["unanswerable"],
+        number(&quality["learned"]),
+        number(&quality["default"]),
+        number(&quality["low"]),
+        number(&quality["high"])
+    ))
+}
+
+/// Whether the store was changed to what was tried, where that was asked for.
+fn changed(change: &Value) -> Option<String> {
+    let why = change["reason"].as_str()?;
+    let what = if change["applied"] == true { "is now as" } else { "was not changed to" };
+    Some(format!("the store {what} '{}': {why}", text(change, "/configuration")))
 }
 
 /// What got worse since the run before.
@@ -328,6 +384,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tried_differs_from_the_first_in_how_it_is_cut() {
+        let line = "cairn eval s --generate 5 --chunker structure --max-tokens 300";
+        let all = configurations(&asked(line)).unwrap();
+        let chunking = json!({"type": "structure", "max_tokens": 300});
+        assert_eq!(all, json!([{"name": "default"}, {"name": "tried", "chunking": chunking}]));
+        let line = "cairn eval s --generate 5 --embedding-model m --answers";
+        let all = configurations(&asked(line)).unwrap();
+        let tried = json!({"name": "tried", "embedding_model": "m", "answers": true});
+        assert_eq!(all[1], tried);
+        assert!(configurations(&asked("cairn eval s --generate 5 --max-tokens 300")).is_err());
+    }
+
+    #[test]
     fn a_run_reads_as_a_table() {
         let run = json!({
             "id": "eval_2", "worse": true,
@@ -341,7 +410,10 @@ mod tests {
                      "differences": {"mrr": {"value": -0.4, "low": -0.5, "high": -0.3},
                                      "hit_rate": {"value": -0.1, "low": -0.2, "high": 0.1}}},
                 ],
-                "tuning": {"refused": "too few questions"},
+                "tuning": {"refused": "too few questions", "threshold": {"applied": true,
+                    "answerable": 30, "unanswerable": 25, "threshold": 0.5,
+                    "quality": {"learned": 0.9, "default": 0.7, "low": 0.1, "high": 0.3}}},
+                "change": {"configuration": "tried", "applied": false, "reason": "no gain"},
                 "regression": {"against": "eval_1", "worse": true, "changes": [
                     {"configuration": "default", "figure": "mrr", "certain": false,
                      "difference": {"value": -0.02, "low": -0.05, "high": 0.0}}]},
@@ -355,6 +427,10 @@ mod tests {
         assert!(text.contains("eval_2: 30 questions with an answer, 4 without"));
         assert!(text.contains("words: mrr -0.4000 to 'default' [-0.5000, -0.3000]"));
         assert!(!text.contains("hit_rate"), "{text}");
+        assert!(text.contains("the store was not changed to 'tried': no gain"), "{text}");
+        let learned = "threshold 0.5000 (learned) from 30 questions with an answer and 25 without: \
+                       refusal F1 0.9000, by default 0.7000 [+0.1000, +0.3000]";
+        assert!(text.contains(learned), "{text}");
         assert!(text.contains("too few questions") && text.contains("note: a note"));
         assert!(text.contains("report: out.html"));
         let last =

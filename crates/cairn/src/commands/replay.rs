@@ -28,6 +28,7 @@ fn render(replayed: &Value) -> String {
     for (name, what) in [
         ("program", "program"),
         ("embedding_model", "embedding model"),
+        ("reranking_model", "reranking model"),
         ("language_model", "language model"),
         ("prompt_template", "prompt template"),
     ] {
@@ -101,6 +102,7 @@ mod tests {
         let same = json!({"then": "a", "now": "a", "same": true});
         json!({
             "same": true, "program": same, "embedding_model": same, "language_model": same,
+            "reranking_model": same,
             "prompt_template": same, "missing_stores": [], "answer": null,
             "passages": [{"state": "same", "reason": null, "filename": "a.md", "file_id": "file-1",
                 "char_start": 0, "char_end": 9, "then": {"rank": 1, "score": 0.5},

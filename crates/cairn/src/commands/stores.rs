@@ -6,7 +6,7 @@ use cairn_kernel::{Error, Kind, Result};
 use serde_json::{Value, json};
 
 use super::{Outcome, items, store_id, text};
-use crate::cli::{Chunker, Ranking, Reindex, Stores};
+use crate::cli::{Chunker, Create, Cutting, Ranking, Reindex, Stores};
 use crate::client::Client;
 use crate::output;
 
@@ -28,9 +28,30 @@ pub(super) async fn run(client: &Client, asked: Stores) -> Result<Outcome> {
             }
             Ok(Outcome::Done)
         }
+        Stores::Create(create) => {
+            let made = client.post(&["v1", "vector_stores"], &wished(&create)).await?;
+            if create.json.json {
+                output::json(&made)?;
+            } else {
+                output::line(text(&made, "/id"))?;
+            }
+            Ok(Outcome::Done)
+        }
         Stores::Ranking(ranking) => rank(client, &ranking).await,
         Stores::Reindex(reindex) => index(client, &reindex).await,
     }
+}
+
+/// What a new store shall be, in the words of the API.
+fn wished(create: &Create) -> Value {
+    let mut wish = json!({"name": create.name});
+    if let Some(language) = &create.language {
+        wish["cairn"]["language"] = json!(language);
+    }
+    if let Some(model) = &create.embedding_model {
+        wish["cairn"]["embedding_model"] = json!(model);
+    }
+    wish
 }
 
 fn render(stores: &Value) -> String {
@@ -55,12 +76,19 @@ async fn rank(client: &Client, asked: &Ranking) -> Result<Outcome> {
         .into_iter()
         .filter_map(|(name, share)| Some((name.to_owned(), json!(share?))))
         .collect();
+    let mut wish = json!({});
+    if !given.is_empty() {
+        wish["ranking"] = Value::Object(given);
+    }
+    if let Some(threshold) = asked.threshold {
+        wish["threshold"] = json!(threshold);
+    }
     let held = if asked.reset {
         client.delete(&path).await?
-    } else if given.is_empty() {
+    } else if wish == json!({}) {
         client.get(&path, &[]).await?
     } else {
-        client.put(&path, &json!({"ranking": given})).await?
+        client.put(&path, &wish).await?
     };
     if asked.json.json {
         output::json(&held)?;
@@ -72,11 +100,13 @@ async fn rank(client: &Client, asked: &Ranking) -> Result<Outcome> {
 
 fn ranking(held: &Value) -> String {
     let share = |name: &str| output::rounded(&held["ranking"][name]);
+    let threshold = output::rounded(&held["threshold"]["value"]);
     let mut lines = vec![
         format!("choice        {}", text(held, "/choice")),
         format!("dense_weight  {}", share("dense_weight")),
         format!("spread        {}", share("spread")),
         format!("late          {}", share("late")),
+        format!("threshold     {threshold} ({})", text(held, "/threshold/choice")),
     ];
     if let Some(quality) = held["quality"].as_object() {
         let of = |name: &str| quality.get(name).map(output::rounded).unwrap_or_default();
@@ -87,6 +117,17 @@ fn ranking(held: &Value) -> String {
             of("default"),
             of("dense"),
             of("words")
+        ));
+    }
+    if let Some(quality) = held["threshold"]["quality"].as_object() {
+        let of = |name: &str| quality.get(name).map(output::rounded).unwrap_or_default();
+        let count = |name: &str| quality.get(name).map(output::cell).unwrap_or_default();
+        lines.push(format!(
+            "refusal F1 over {} questions with an answer and {} without: learned {}, default {}",
+            count("answerable"),
+            count("unanswerable"),
+            of("learned"),
+            of("default")
         ));
     }
     lines.join("\n")
@@ -104,7 +145,10 @@ async fn index(client: &Client, asked: &Reindex) -> Result<Outcome> {
         if let Some(model) = &asked.embedding_model {
             wish["embedding_model"] = json!(model);
         }
-        if let Some(chunking) = chunking(asked)? {
+        if let Some(language) = &asked.language {
+            wish["language"] = json!(language);
+        }
+        if let Some(chunking) = chunking(&asked.cutting)? {
             wish["chunking"] = chunking;
         }
         client.post(&path, &wish).await?
@@ -119,7 +163,7 @@ async fn index(client: &Client, asked: &Reindex) -> Result<Outcome> {
 }
 
 /// The way of cutting that was asked for, in the words of the API.
-fn chunking(asked: &Reindex) -> Result<Option<Value>> {
+pub(super) fn chunking(asked: &Cutting) -> Result<Option<Value>> {
     let Some(chunker) = asked.chunker else {
         let alone = asked.max_tokens.is_some()
             || asked.overlap_tokens.is_some()
@@ -195,10 +239,14 @@ fn told(held: &Value) -> String {
         let sizes =
             if sizes.is_empty() { String::new() } else { format!(" ({})", sizes.join(", ")) };
         format!(
-            "generation {}: {}, {}{sizes}",
+            "generation {}: {}, {}{sizes}{}",
             cell(&format!("{at}/generation")),
             cell(&format!("{at}/embedding_model")),
-            text(&chunking, "/type")
+            text(&chunking, "/type"),
+            match held.pointer(&format!("{at}/language")).and_then(Value::as_str) {
+                Some(language) => format!(", language {language}"),
+                None => String::new(),
+            }
         )
     };
     let mut lines = vec![format!("active  {}", generation("/active"))];
@@ -223,45 +271,39 @@ fn told(held: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Json;
 
-    fn reindex() -> Reindex {
-        Reindex {
-            store: "docs".to_owned(),
-            embedding_model: None,
-            chunker: None,
-            max_tokens: None,
-            overlap_tokens: None,
-            parent_tokens: None,
-            status: false,
-            cancel: false,
-            wait: false,
-            json: Json { json: false },
-        }
+    #[test]
+    fn a_new_store_is_what_was_asked_for() {
+        let json = crate::cli::Json { json: false };
+        let plain = Create { name: "docs".to_owned(), language: None, embedding_model: None, json };
+        assert_eq!(wished(&plain), json!({"name": "docs"}));
+        let german = Create { language: Some("de".to_owned()), ..plain };
+        assert_eq!(wished(&german), json!({"name": "docs", "cairn": {"language": "de"}}));
     }
 
     #[test]
     fn sizes_go_with_the_chunker_they_belong_to() {
-        assert_eq!(chunking(&reindex()).unwrap(), None);
+        let none = Cutting::default();
+        assert_eq!(chunking(&none).unwrap(), None);
         let structure =
-            Reindex { chunker: Some(Chunker::Structure), max_tokens: Some(300), ..reindex() };
+            Cutting { chunker: Some(Chunker::Structure), max_tokens: Some(300), ..none };
         let wanted = json!({"type": "structure", "max_tokens": 300});
         assert_eq!(chunking(&structure).unwrap(), Some(wanted));
-        let family = Reindex {
+        let family = Cutting {
             chunker: Some(Chunker::ParentChild),
             max_tokens: Some(80),
             parent_tokens: Some(600),
-            ..reindex()
+            ..none
         };
         let wanted = json!({"type": "parent_child", "child_tokens": 80, "parent_tokens": 600});
         assert_eq!(chunking(&family).unwrap(), Some(wanted));
-        let auto = Reindex { chunker: Some(Chunker::Auto), ..reindex() };
+        let auto = Cutting { chunker: Some(Chunker::Auto), ..none };
         assert_eq!(chunking(&auto).unwrap(), Some(json!({"type": "auto"})));
         for bad in [
-            Reindex { max_tokens: Some(300), ..reindex() },
-            Reindex { max_tokens: Some(300), ..auto },
-            Reindex { overlap_tokens: Some(10), ..structure },
-            Reindex { overlap_tokens: Some(10), ..family },
+            Cutting { max_tokens: Some(300), ..none },
+            Cutting { max_tokens: Some(300), ..auto },
+            Cutting { overlap_tokens: Some(10), ..structure },
+            Cutting { overlap_tokens: Some(10), ..family },
         ] {
             assert_eq!(chunking(&bad).unwrap_err().kind(), Kind::Invalid, "{bad:?}");
         }
@@ -273,22 +315,31 @@ mod tests {
             "choice": "learned", "queries": 40,
             "ranking": {"dense_weight": 0.55, "spread": 0.0, "late": 0.2},
             "quality": {"learned": 0.5, "default": 0.45, "dense": 0.4, "words": 0.41},
+            "threshold": {"value": 0.25, "choice": "given", "quality": null},
         });
         let said = ranking(&held);
         assert!(said.starts_with("choice        learned\ndense_weight  0.5500\n"), "{said}");
+        assert!(said.contains("\nthreshold     0.2500 (given)\n"), "{said}");
         assert!(said.ends_with("learned 0.5000, default 0.4500, vectors 0.4000, words 0.4100"));
+        let quality = json!({"answerable": 30, "unanswerable": 25, "learned": 0.9, "default": 0.7});
+        let mut learned = held;
+        learned["threshold"] = json!({"value": 0.5, "choice": "learned", "quality": quality});
+        let said = ranking(&learned);
+        let last =
+            "over 30 questions with an answer and 25 without: learned 0.9000, default 0.7000";
+        assert!(said.ends_with(last), "{said}");
         let run = json!({
             "status": "completed",
             "active": {"generation": 2, "embedding_model": "own",
                 "chunking": {"type": "structure", "max_tokens": 300}},
-            "run": {"generation": {"generation": 2, "embedding_model": "own",
+            "run": {"generation": {"generation": 2, "embedding_model": "own", "language": "de",
                 "chunking": {"type": "structure", "max_tokens": 300}},
                 "report": {"recall_at_10": 0.875}, "error": null},
         });
         assert_eq!(
             told(&run),
             "active  generation 2: own, structure (max_tokens 300)\n\
-             completed  generation 2: own, structure (max_tokens 300)\n        \
+             completed  generation 2: own, structure (max_tokens 300), language de\n        \
              the first ten hits before are there again: 0.8750"
         );
         let stores = json!([{"id": "vs_1", "name": "docs", "usage_bytes": 10,

@@ -28,6 +28,7 @@ async fn a_document_is_found_cited_and_gone_when_deleted() -> Result<()> {
     let citation = &message["content"][0]["annotations"][0];
     ensure!(citation["file_id"] == lighthouse.as_str(), "{citation}");
     check_quote(&caller, &lighthouse, citation).await?;
+    ensure!(citation["cairn"].get("boxes").is_none(), "{citation}");
 
     let silent = caller.ask(&store, "Which vitamins does a raw potato contain?").await?;
     ensure!(silent["cairn"]["refused"] == true, "{silent}");
@@ -107,5 +108,89 @@ async fn attributes_filter_and_are_replaced() -> Result<()> {
         .map(|hit| hit["file_id"].clone())
         .collect();
     ensure!(files == [json!(new)], "{found}");
+    scene.stop().await
+}
+
+/// A PDF with one line of text on each page, 72 points from the left and 92 from the top of a
+/// page of 612 by 792.
+fn pages_of(lines: &[&str]) -> Vec<u8> {
+    let kids: Vec<String> = (0..lines.len()).map(|page| format!("{} 0 R", 4 + page * 2)).collect();
+    let mut objects = vec![
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        format!("<< /Type /Pages /Kids [{}] /Count {} >>", kids.join(" "), lines.len()),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+            .to_owned(),
+    ];
+    for (page, line) in lines.iter().enumerate() {
+        let content = format!("BT /F1 10 Tf 72 700 Td ({line}) Tj ET");
+        objects.push(format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {} 0 R \
+             /Resources << /Font << /F1 3 0 R >> >> >>",
+            5 + page * 2
+        ));
+        objects.push(format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len() + 1));
+    }
+    let (mut file, mut places) = ("%PDF-1.4\n".to_owned(), String::new());
+    for (number, object) in objects.iter().enumerate() {
+        places += &format!("{:010} 00000 n \n", file.len());
+        file += &format!("{} 0 obj\n{object}\nendobj\n", number + 1);
+    }
+    let (start, count) = (file.len(), objects.len() + 1);
+    file += &format!(
+        "xref\n0 {count}\n0000000000 65535 f \n{places}trailer << /Size {count} /Root 1 0 R >>\n\
+         startxref\n{start}\n%%EOF\n"
+    );
+    file.into_bytes()
+}
+
+#[tokio::test]
+async fn a_citation_says_where_on_its_page_the_words_stand() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("pages", "editor").await?;
+    let store = caller.store("pages").await?;
+    let file = pages_of(&[
+        "The lamp of the lighthouse was replaced in 1974 by an electric one of 1200 watts.",
+        "The last keeper of the lighthouse, Ida Thorvald, left the tower in the spring of 1989.",
+    ]);
+    let (_, state) = caller.ingest(&store, "lighthouse.pdf", &file).await?;
+    ensure!(state["status"] == "completed", "{state}");
+    caller.ingest(&store, "bridge.md", BRIDGE.as_bytes()).await?;
+    let answer = caller.ask(&store, "Who was the last keeper of the lighthouse?").await?;
+    let message =
+        answer["output"].as_array().and_then(|items| items.last()).context("a message")?;
+    let citations = message["content"][0]["annotations"].as_array().context("citations")?;
+    let keeper =
+        citations.iter().find(|one| one["cairn"]["quote"].to_string().contains("Ida Thorvald"));
+    let place = &keeper.with_context(|| answer.to_string())?["cairn"];
+    let boxes = place["boxes"].as_array().with_context(|| place.to_string())?;
+    ensure!(boxes.len() == 1 && boxes[0]["page"] == 2, "{place}");
+    let edge = |name: &str| boxes[0][name].as_f64().with_context(|| place.to_string());
+    let (left, right) = (edge("x0")?, edge("x1")?);
+    ensure!((left - 72.0 / 612.0).abs() < 0.001 && right > 0.5 && right < 0.9, "{place}");
+    let base = 92.0 / 792.0;
+    ensure!(edge("y0")? < base && base < edge("y1")? && edge("y1")? < 0.13, "{place}");
+    scene.stop().await
+}
+
+#[tokio::test]
+async fn rows_are_found_and_shown_under_their_column_names() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("parts", "editor").await?;
+    let store = caller.store("parts").await?;
+    let rows: String =
+        (0..400).map(|n| format!("P-{n:03},{},maker {}\n", n % 90 + 10, n % 7)).collect();
+    let file = format!("part,tightening torque,supplier\n{rows}");
+    caller.ingest(&store, "parts.csv", file.as_bytes()).await?;
+    let search = format!("/v1/vector_stores/{store}/search");
+    let query = json!({"query": "tightening torque of the part P-333", "max_num_results": 20});
+    let found = caller.json(Method::POST, &search, &query).await?;
+    let hits = found["data"].as_array().context("hits")?;
+    let below = hits.iter().filter(|hit| hit["cairn"]["char_start"] != 0);
+    for hit in below.clone() {
+        ensure!(hit["cairn"]["context"] == "| part | tightening torque | supplier |", "{hit}");
+        let text = hit["content"][0]["text"].as_str().context("text")?;
+        ensure!(text.starts_with("| P-") && !text.contains("torque"), "{text}");
+    }
+    ensure!(below.count() > 0, "{found}");
     scene.stop().await
 }

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::scene::{Caller, Scene, read};
 
-const SETS: &str = "/cairn/v1/question_sets";
-const RUNS: &str = "/cairn/v1/evaluations";
+pub(crate) const SETS: &str = "/cairn/v1/question_sets";
+pub(crate) const RUNS: &str = "/cairn/v1/evaluations";
 
 /// Documents, each with a question that says the same in other words.
-const PLACES: [(&str, &str, &str); 8] = [
+pub(crate) const PLACES: [(&str, &str, &str); 8] = [
     (
         "keeper.md",
         "The last keeper of the Orrin tower was Ida Thorvald. She left the tower in the spring of 1989.",
@@ -56,7 +56,7 @@ const PLACES: [(&str, &str, &str); 8] = [
 ];
 
 /// A tenant with a store of [`PLACES`].
-async fn places(scene: &Scene, tenant: &str) -> Result<(Caller, String)> {
+pub(crate) async fn places(scene: &Scene, tenant: &str) -> Result<(Caller, String)> {
     let caller = scene.tenant(tenant, "editor").await?;
     let store = caller.store("places").await?;
     for (name, text, _) in PLACES {
@@ -71,11 +71,16 @@ fn paraphrases() -> Vec<Value> {
     PLACES.iter().map(question).collect()
 }
 
-fn id(value: &Value) -> Result<String> {
+pub(crate) fn id(value: &Value) -> Result<String> {
     Ok(value["id"].as_str().with_context(|| format!("no id in {value}"))?.to_owned())
 }
 
-async fn set(caller: &Caller, store: &str, name: &str, questions: &[Value]) -> Result<String> {
+pub(crate) async fn set(
+    caller: &Caller,
+    store: &str,
+    name: &str,
+    questions: &[Value],
+) -> Result<String> {
     let body = json!({"store": store, "name": name, "questions": questions});
     let made = caller.json(Method::POST, SETS, &body).await?;
     ensure!(made["status"] == "ready", "{made}");
@@ -83,8 +88,8 @@ async fn set(caller: &Caller, store: &str, name: &str, questions: &[Value]) -> R
 }
 
 /// What stands at `path` once it is neither waiting nor under way.
-async fn settled(caller: &Caller, path: &str) -> Result<Value> {
-    for _ in 0..1200 {
+pub(crate) async fn settled(caller: &Caller, path: &str) -> Result<Value> {
+    for _ in 0..3600 {
         let (status, state) = caller.get(path).await?;
         ensure!(status == StatusCode::OK, "{path}: {status} {state}");
         if !["queued", "running", "generating"].iter().any(|open| state["status"] == *open) {
@@ -92,10 +97,10 @@ async fn settled(caller: &Caller, path: &str) -> Result<Value> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    anyhow::bail!("{path} did not settle within a minute")
+    anyhow::bail!("{path} did not settle within three minutes")
 }
 
-async fn run(caller: &Caller, body: &Value) -> Result<Value> {
+pub(crate) async fn run(caller: &Caller, body: &Value) -> Result<Value> {
     let begun = caller.json(Method::POST, RUNS, body).await?;
     let ended = settled(caller, &format!("{RUNS}/{}", id(&begun)?)).await?;
     ensure!(ended["status"] == "succeeded", "{ended}");

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::scene::{Caller, Scene};
 use crate::scripted::{Scripted, turn};
@@ -33,7 +34,7 @@ async fn ask(caller: &Caller, store: &str, question: &str, more: &Value) -> Resu
 }
 
 /// A scene whose model `writer` says what `says` makes of its prompt.
-async fn scripted(
+pub(crate) async fn scripted(
     says: impl Fn(&Value) -> String + Send + Sync + 'static,
 ) -> Result<(Scene, Scripted, Caller, String)> {
     let behind = Scripted::start(says).await?;
@@ -83,13 +84,21 @@ async fn an_extract_tells_how_it_came_about_and_is_replayed() -> Result<()> {
     ensure!(made["retrieval"]["stores"] == json!([store]), "{made}");
     let passages = made["passages"].as_array().context("passages")?;
     ensure!(passages.len() >= 2, "{made}");
+    let notes = answer["output"][1]["content"][0]["annotations"].as_array().context("citations")?;
+    let note = notes.iter().find(|note| note["file_id"] == tower.as_str());
+    let note = note.context("the tower is cited")?;
+    let sha256 = hex::encode(sha2::Sha256::digest(TOWER));
+    ensure!(note["cairn"]["file_sha256"] == sha256, "the version that is quoted: {note}");
     for passage in passages {
+        ensure!(passage["fused"].is_number() && passage["coverage"].is_number(), "{passage}");
+        ensure!(passage["late"].is_null(), "nothing was reranked: {passage}");
         let (_, found) = caller.get(&format!("/v1/files/{}", text(passage, "/file_id"))).await?;
         ensure!(found["id"] == passage["file_id"], "{found}");
         ensure!(text(passage, "/file_sha256").len() == 64, "{passage}");
         ensure!(passage["score"].is_number() && passage["char_end"].is_number(), "{passage}");
     }
     ensure!(!made.to_string().contains("Thorvald"), "texts are not copied: {made}");
+    ensure!(made["reranker"].is_null(), "{made}");
 
     let same = replay(&caller, id, true).await?;
     ensure!(same["same"] == true && same["answer"]["equal"] == true, "{same}");
@@ -108,6 +117,46 @@ async fn an_extract_tells_how_it_came_about_and_is_replayed() -> Result<()> {
     ensure!(states(&changed, &new) == [("new".into(), String::new())], "{changed}");
     ensure!(changed["answer"]["equal"] == false, "{changed}");
     ensure!(!changed.to_string().contains("Thorvald"), "{changed}");
+    scene.stop().await
+}
+
+#[tokio::test]
+async fn an_answer_tells_how_it_came_about_itself_where_that_is_asked_for() -> Result<()> {
+    let (scene, _behind, caller, store) =
+        scripted(|_| "The last keeper of the Orrin tower was Ida Thorvald [1].".to_owned()).await?;
+    caller.ingest(&store, "tower.md", TOWER.as_bytes()).await?;
+    let body = |store_it: bool, stream: bool| {
+        json!({"model": "writer", "input": QUESTION, "store": store_it, "stream": stream,
+            "include": ["cairn.provenance"],
+            "tools": [{"type": "file_search", "vector_store_ids": [store],
+                "ranking_options": {"ranker": "late-interaction"}}]})
+    };
+    let answer = caller.json(Method::POST, "/v1/responses", &body(false, false)).await?;
+    let made = &answer["cairn"]["provenance"];
+    ensure!(made["prompt"]["messages"].to_string().contains("Thorvald"), "{answer}");
+    ensure!(made["passages"][0]["late"].is_number(), "{made}");
+    ensure!(made["passages"][0]["first_stage"].is_number(), "{made}");
+    ensure!(made["reranker"]["identity"] == made["embedding"]["identity"], "{made}");
+    ensure!(text(made, "/reranker/name").contains("maxsim"), "{made}");
+    let (status, _) = caller.get(&format!("/v1/responses/{}", text(&answer, "/id"))).await?;
+    ensure!(status == StatusCode::NOT_FOUND, "it was not to be kept");
+
+    let sent = caller.request(Method::POST, "/v1/responses").json(&body(true, true)).send().await?;
+    let events = sent.text().await?;
+    let last = events.lines().filter_map(|line| line.strip_prefix("data: ")).next_back();
+    let last: Value = serde_json::from_str(last.context("an event")?)?;
+    let made = &last["response"]["cairn"]["provenance"];
+    ensure!(last["type"] == "response.completed" && made["prompt"].is_object(), "{last}");
+    // It is kept beside the answer and not in it.
+    let path = format!("/v1/responses/{}", text(&last, "/response/id"));
+    let (_, kept) = caller.get(&path).await?;
+    ensure!(kept["cairn"].is_object() && kept["cairn"]["provenance"].is_null(), "{kept}");
+    let (_, shown) = caller.get(&format!("{path}?include[]=cairn.provenance")).await?;
+    ensure!(shown["cairn"]["provenance"] == *made, "{shown}");
+    let wrong = json!({"model": "writer", "input": QUESTION, "include": ["cairn.everything"]});
+    let (status, refused) = caller.try_json(Method::POST, "/v1/responses", &wrong).await?;
+    ensure!(status == StatusCode::BAD_REQUEST, "{refused}");
+    ensure!(text(&refused, "/error/message").contains("cairn.provenance"), "{refused}");
     scene.stop().await
 }
 

@@ -201,6 +201,46 @@ async fn an_explanation_adds_up_to_the_score_and_says_what_it_took() -> Result<(
 }
 
 #[tokio::test]
+async fn the_best_of_a_store_with_nothing_near_stands_below_the_answer_of_another() -> Result<()> {
+    let scene = Scene::start().await?;
+    let editor = scene.tenant("library", "editor").await?;
+    let (right, wrong) = (library(&editor).await?, editor.store("kitchen").await?);
+    for (name, text) in [
+        ("salt.txt", "Salt belongs into the dough before it rests, not after."),
+        ("soup.txt", "The soup simmers for two hours, until the carrots are soft."),
+    ] {
+        let (_, state) = editor.ingest(&wrong, name, text.as_bytes()).await?;
+        ensure!(state["status"] == "completed", "{state}");
+    }
+    let ask = |stores: Value| {
+        json!({"model": "cairn", "input": QUERY, "include": ["file_search_call.results"], "tools": [
+            {"type": "file_search", "vector_store_ids": stores, "cairn": {"explain": true}}]})
+    };
+    let body = ask(json!([wrong, right]));
+    let answer = editor.json(Method::POST, "/v1/responses", &body).await?;
+    let results = answer["output"][0]["results"].as_array().context("no results")?;
+    ensure!(results[0]["filename"] == "bridge.txt", "{answer}");
+    let (mut near, mut far) = (0, 0);
+    for hit in results {
+        let explain = &hit["cairn"]["explain"];
+        let standing = number(&explain["standing"]);
+        if hit["filename"] == "salt.txt" || hit["filename"] == "soup.txt" {
+            ensure!(standing < 0.7 && number(&explain["first_stage"]) <= standing, "{hit}");
+            far += 1;
+        } else {
+            ensure!((standing - 1.0).abs() < 1e-6, "{hit}");
+            near += 1;
+        }
+    }
+    ensure!(near > 0 && far > 0, "nothing was tested: {answer}");
+    let body = ask(json!([wrong]));
+    let alone = editor.json(Method::POST, "/v1/responses", &body).await?;
+    let first = &alone["output"][0]["results"][0]["cairn"]["explain"];
+    ensure!(first["standing"].is_null() && number(&first["first_stage"]) > 0.9, "{alone}");
+    scene.stop().await
+}
+
+#[tokio::test]
 async fn candidates_are_alive_and_the_callers() -> Result<()> {
     let scene = Scene::start().await?;
     let editor = scene.tenant("library", "editor").await?;

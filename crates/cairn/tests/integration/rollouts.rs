@@ -17,7 +17,7 @@ const INFER: &str = "/v2/models/table/infer";
 
 /// A model that looks numbers up in a table: row `n` gives `n * scale`. A number beyond
 /// the table makes it fail.
-fn table(rows: u8, scale: f32) -> Vec<u8> {
+pub(crate) fn table(rows: u8, scale: f32) -> Vec<u8> {
     let values: Vec<f32> = (0..rows).map(|n| f32::from(n) * scale).collect();
     let graph = GraphProto {
         name: Some("table".to_owned()),

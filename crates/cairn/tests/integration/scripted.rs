@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// What makes an answer of a request.
@@ -16,6 +17,7 @@ type Says = dyn Fn(&Value) -> String + Send + Sync;
 pub(crate) struct Scripted {
     pub(crate) url: String,
     asked: Arc<Mutex<Vec<Value>>>,
+    most: watch::Sender<usize>,
     _serving: JoinSet<()>,
 }
 
@@ -28,18 +30,36 @@ impl Scripted {
         let url = format!("http://{}", listener.local_addr()?);
         let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
         let (kept, says) = (Arc::clone(&asked), Arc::new(says) as Arc<Says>);
+        let (most, allowed) = watch::channel(usize::MAX);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (kept, says) = (Arc::clone(&kept), Arc::clone(&says));
+                let allowed = allowed.clone();
                 connections.spawn(async move {
                     // A client that hangs up has seen enough.
-                    let _ = answer(stream, &kept, says.as_ref()).await;
+                    let _ = answer(stream, &kept, says.as_ref(), allowed).await;
                 });
             }
         });
-        Ok(Self { url, asked, _serving: serving })
+        Ok(Self { url, asked, most, _serving: serving })
+    }
+
+    /// Lets every answer say so many pieces and then wait; all of them by default.
+    pub(crate) fn allow(&self, pieces: usize) {
+        self.most.send_replace(pieces);
+    }
+
+    /// Waits until it was asked `times` times.
+    pub(crate) async fn was_asked(&self, times: usize) -> Result<()> {
+        for _ in 0..400 {
+            if self.asked().len() >= times {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        anyhow::bail!("the model was not asked {times} times within 10 s")
     }
 
     /// The bodies of all requests so far.
@@ -55,13 +75,19 @@ pub(crate) fn turn(request: &Value, role: &str) -> String {
     found.and_then(|turn| turn["content"].as_str()).unwrap_or_default().to_owned()
 }
 
-async fn answer(mut stream: TcpStream, asked: &Mutex<Vec<Value>>, says: &Says) -> Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    asked: &Mutex<Vec<Value>>,
+    says: &Says,
+    mut allowed: watch::Receiver<usize>,
+) -> Result<()> {
     let request = read(&mut stream).await?;
     let said: Vec<char> = says(&request).chars().collect();
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(request);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
-    for piece in said.chunks(3) {
+    for (number, piece) in said.chunks(3).enumerate() {
+        allowed.wait_for(|most| number < *most).await?;
         let piece: String = piece.iter().collect();
         let chunk = json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
         stream.write_all(format!("data: {chunk}\n\n").as_bytes()).await?;

@@ -7,6 +7,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 use cairn_kernel::{Error, Id, Result, ResultExt as _};
 use cairn_services::Services;
+use cairn_services::chunking::Chunking;
 use cairn_services::evaluations::NewEvaluation;
 use cairn_services::evaluations::plan::{Configuration, Plan, Ranking};
 use cairn_services::records::{EvaluationResultRow, EvaluationRow};
@@ -54,7 +55,9 @@ pub(crate) async fn create(
     Json(wanted): Json<CreateEvaluation>,
 ) -> ApiResult<(StatusCode, axum::Json<Evaluation>)> {
     let configurations = match wanted.configurations {
-        Some(sent) => sent.into_iter().map(configuration).collect(),
+        Some(sent) => {
+            sent.into_iter().enumerate().map(configuration).collect::<Result<Vec<_>>>()?
+        }
         None => vec![Configuration::default()],
     };
     let new = NewEvaluation {
@@ -149,9 +152,16 @@ pub(crate) async fn report(
     Ok((headers, html))
 }
 
-fn configuration(sent: EvaluationConfiguration) -> Configuration {
+fn configuration((number, sent): (usize, EvaluationConfiguration)) -> Result<Configuration> {
     let plain = Configuration::default();
-    Configuration {
+    let chunking = match sent.chunking.map(super::reindex::chunking).transpose() {
+        Ok(Some(Chunking::As(strategy))) => Some(strategy),
+        Ok(Some(Chunking::Store) | None) => None,
+        Err(error) => {
+            return Err(error.with_param(format!("configurations[{number}].chunking")));
+        }
+    };
+    Ok(Configuration {
         name: sent.name,
         dense_weight: sent.dense_weight,
         ranking: sent.ranking.map(|ranking| Ranking {
@@ -164,7 +174,9 @@ fn configuration(sent: EvaluationConfiguration) -> Configuration {
         rewrite: sent.rewrite,
         answers: sent.answers,
         model: sent.model.unwrap_or(plain.model),
-    }
+        chunking,
+        embedding_model: sent.embedding_model,
+    })
 }
 
 fn wire(row: EvaluationRow) -> Result<Evaluation> {

@@ -33,6 +33,7 @@ pub(crate) async fn replay(
     Json(wanted): Json<wire::ReplayRequest>,
 ) -> ApiResult<axum::Json<wire::Replay>> {
     let id = Id::from_raw(id);
+    let quoted = services.responses.sources(&scope, &id).await?;
     let row = services.responses.get(&scope, &id).await?;
     let kept: Value = serde_json::from_str(&row.body).or_internal("reading a kept response")?;
     let then = services.responses.provenance(&scope, &id).await?;
@@ -43,6 +44,8 @@ pub(crate) async fn replay(
         let tokens = (i64::from(answer.tokens.0), i64::from(answer.tokens.1));
         services.usage.record(&scope, usage("responses", &answer.model, tokens, &trace)).await;
     }
+    // Both answers are shown: nothing of them may have been deleted meanwhile.
+    services.responses.require(&scope, &quoted).await?;
     Ok(axum::Json(object(id.to_string(), replayed, said(&kept))))
 }
 
@@ -59,6 +62,7 @@ fn object(response_id: String, replayed: Replay, said: String) -> wire::Replay {
     let same = unmoved
         && replayed.program.is_same()
         && replayed.embedding.is_same()
+        && replayed.reranker.is_same()
         && replayed.language.is_same()
         && replayed.template.is_same()
         && replayed.missing_stores.is_empty();
@@ -73,6 +77,7 @@ fn object(response_id: String, replayed: Replay, said: String) -> wire::Replay {
         index_position: change(replayed.index_position, |position| position),
         program: change(replayed.program, |version| version),
         embedding_model: change(replayed.embedding, model),
+        reranking_model: change(replayed.reranker, model),
         language_model: change(replayed.language, model),
         prompt_template: change(replayed.template, |sha256| sha256),
         missing_stores: replayed.missing_stores,

@@ -20,6 +20,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{Caller, parse};
 use crate::openai::convert::{Paging, seconds};
 
+/// One of so many generated questions has no answer, where the request does not say.
+const UNANSWERABLE: usize = 4;
+
 /// A set asked for: a JSON body, or lines of questions with the rest in the query string.
 pub(crate) struct Sent {
     store: String,
@@ -77,8 +80,9 @@ fn wish(wanted: GenerateQuestions) -> Result<Wish> {
             return Err(Error::invalid(text).with_param("generate.method"));
         }
     };
-    let seed = wanted.seed.unwrap_or(0);
-    Ok(Wish { count: wanted.count, method, model: wanted.model, seed })
+    let GenerateQuestions { count, model, seed, unanswerable, .. } = wanted;
+    let unanswerable = unanswerable.unwrap_or(count / UNANSWERABLE);
+    Ok(Wish { count, method, model, seed: seed.unwrap_or(0), unanswerable })
 }
 
 /// Makes a question set of the user's questions (JSON, or JSONL with `store` and `name` in the query
@@ -191,6 +195,7 @@ fn wire(held: Held) -> Result<QuestionSet> {
 }
 
 fn question(held: Question) -> SetQuestion {
+    let withheld = held.withheld().map(str::to_owned);
     let places = held.relevant.into_iter().map(|place| RelevantPlace {
         file: place.file,
         quote: place.quote,
@@ -206,6 +211,7 @@ fn question(held: Question) -> SetQuestion {
         answerable: held.answerable,
         relevant: places.collect(),
         expected_answer: held.expected,
+        withheld,
     }
 }
 
@@ -215,12 +221,20 @@ mod tests {
 
     #[test]
     fn a_set_has_questions_or_a_wish_and_not_both() {
-        let generate = || GenerateQuestions { count: 5, method: None, model: None, seed: None };
+        let generate = || GenerateQuestions {
+            count: 9,
+            method: None,
+            model: None,
+            seed: None,
+            unanswerable: None,
+        };
         assert!(content(None, None).is_err());
         assert!(content(Some(Vec::new()), Some(generate())).is_err());
         let wished = content(None, Some(generate()));
-        let plain = Wish { count: 5, method: Method::Auto, model: None, seed: 0 };
+        let plain = Wish { count: 9, method: Method::Auto, model: None, seed: 0, unanswerable: 2 };
         assert_eq!(wished.ok(), Some(Content::Generated(plain)));
+        let none = wish(GenerateQuestions { unanswerable: Some(0), ..generate() });
+        assert_eq!(none.ok().map(|wish| wish.unanswerable), Some(0));
         let other = GenerateQuestions { method: Some("magic".into()), ..generate() };
         assert_eq!(wish(other).unwrap_err().param(), Some("generate.method"));
     }

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use cairn_kernel::{Id, Result, ResultExt};
 use cairn_services::Services;
 use cairn_services::chunking::{Chunking, Strategy, of_text};
+use cairn_services::languages::Wanted;
 use cairn_services::records::GenerationRow;
 use cairn_services::reindex::{Run, State as Held, Wish};
 use cairn_wire::cairn::{CairnChunking, IndexGeneration, Reindex, ReindexRun, StartReindex};
@@ -25,7 +26,9 @@ pub(crate) async fn start(
         Some(Chunking::As(strategy)) => Some(strategy),
         Some(Chunking::Store) | None => None,
     };
-    let wish = Wish { embedding_model: wanted.embedding_model, chunking };
+    let language = wanted.language.as_deref().map(|code| Wanted::parse(code, "language"));
+    let language = language.transpose()?;
+    let wish = Wish { embedding_model: wanted.embedding_model, chunking, language };
     let held = services.reindex.start(&scope, &Id::from_raw(id.as_str()), &wish).await?;
     Ok(axum::Json(object(id, held)?))
 }
@@ -115,6 +118,8 @@ fn generation(row: &GenerationRow) -> Result<IndexGeneration> {
         embedding_model: row.embedding_model.clone(),
         embedding_version: row.embedding_version,
         chunking: shown(strategy),
+        language: row.language.clone(),
+        language_named: row.language_named != 0,
     })
 }
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use cairn_kernel::{Id, Result, ResultExt};
 use cairn_services::Services;
-use cairn_services::records::{ConversationRow, ItemRow, NewItem};
+use cairn_services::records::{ConversationRow, ItemRow, NewItem, Origin};
 use cairn_wire::openai::{
     Conversation, CreateConversation, CreateItems, Deleted, List, ListQuery, UpdateConversation,
 };
@@ -188,8 +188,9 @@ fn new_items(given: &[Value]) -> Result<Vec<NewItem>> {
     let mut items = Vec::new();
     for (number, item) in given.iter().enumerate() {
         let body = input::keep(item, &format!("items[{number}]"))?;
-        let mut sources = Vec::new();
-        history::collect_files(&body, &mut sources);
+        let mut named = Vec::new();
+        history::collect_files(&body, &mut named);
+        let sources = named.into_iter().map(Origin::of).collect();
         items.push(NewItem { id: input::id(&body), body: body.to_string(), sources });
     }
     Ok(items)
@@ -225,7 +226,7 @@ mod tests {
         assert!(items[0].id.starts_with("msg_") && items[1].id.starts_with("fs_"));
         assert_eq!(
             (&items[1].sources, &items[2].sources),
-            (&vec!["file-1".to_owned()], &vec!["file-2".to_owned()])
+            (&vec![Origin::of("file-1")], &vec![Origin::of("file-2")])
         );
         assert!(
             shown(&items[1].body, &Included { results: false, ..Included::default() })?["results"]

@@ -59,7 +59,7 @@ pub(crate) struct Included {
 /// What `include` names for the results of searches.
 pub(super) const RESULTS: &str = "file_search_call.results";
 /// What `include` names for how an answer came about.
-const PROVENANCE: &str = "cairn.provenance";
+pub(super) const PROVENANCE: &str = "cairn.provenance";
 
 impl<S: Send + Sync> FromRequestParts<S> for Included {
     type Rejection = ApiError;

@@ -1,6 +1,7 @@
 //! `/v1/responses`: answers over files with citations, or plain ones.
 
 mod background;
+mod format;
 pub(super) mod history;
 pub(super) mod input;
 mod keeper;
@@ -9,6 +10,7 @@ mod replay;
 mod request;
 mod script;
 mod source;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_services::chat::ChatRequest;
-use cairn_services::records::ResponseRow;
+use cairn_services::records::{Origin, ResponseRow};
 use cairn_services::{ChatMessage, Services};
 use cairn_wire::openai::{self as wire, InputTokens, List, ListQuery, ResponseRequest};
 use futures::StreamExt;
@@ -34,8 +36,10 @@ use crate::error::{self, ApiResult};
 use crate::extract::{Caller, Json as Body, RequestId, Sticky};
 use keeper::Keeper;
 pub(crate) use live::Live;
+use live::Running;
 use request::Asked;
 use script::{Beat, Script};
+use standing::{Standing, guarded};
 
 /// Answers a question.
 #[utoipa::path(
@@ -63,7 +67,8 @@ pub(crate) async fn create(
     asked.sticky = sticky.or(asked.sticky);
     let sources = remember(&services, &scope, &mut asked).await?;
     let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results)
-        .explaining(asked.explain);
+        .explaining(asked.explain)
+        .proving(asked.include_provenance);
     let keeper = Keeper {
         services: services.clone(),
         scope: scope.clone(),
@@ -72,6 +77,7 @@ pub(crate) async fn create(
         begun: asked.shell.background,
         items: asked.input.items.clone(),
         sources,
+        stores: asked.stores(),
         conversation: asked.conversation.clone(),
         created_at: now,
     };
@@ -89,11 +95,11 @@ pub(crate) async fn create(
 }
 
 /// Puts what was said before in front of the question, and lets the search look for what
-/// the question means there. Returns the files that all of it rests on.
-async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Result<Vec<String>> {
+/// the question means there. Returns what all of it rests on.
+async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Result<Vec<Origin>> {
     let earlier = match (&asked.previous, &asked.conversation) {
-        (Some(previous), _) => history::load(services, scope, previous).await?,
-        (None, Some(id)) => history::of_conversation(services, scope, id).await?,
+        (Some(previous), _) => history::load(services, scope, previous, asked.truncate).await?,
+        (None, Some(id)) => history::of_conversation(services, scope, id, asked.truncate).await?,
         (None, None) => history::Earlier::default(),
     };
     asked.input.precede(earlier.turns);
@@ -106,10 +112,11 @@ async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Resu
         history::collect_files(item, &mut named);
     }
     // A client may name what is not there, or is another's.
-    let mut sources = services.responses.files_among(scope, &named).await?;
-    sources.extend(earlier.sources);
-    sources.sort();
-    sources.dedup();
+    let named = services.responses.files_among(scope, &named).await?;
+    let mut sources = earlier.sources;
+    for file in named {
+        Origin::add(&mut sources, Origin::of(file));
+    }
     Ok(sources)
 }
 
@@ -120,14 +127,21 @@ async fn begin(live: &Live, asked: Asked, script: Script, keeper: Keeper) -> Api
     let listed = live.list(&keeper.scope, &shell.id)?;
     keeper.begin(&shell).await?;
     let running = Arc::clone(&listed.running);
+    let standing = Standing::new(&keeper.services, &keeper.scope);
     let tasks = keeper.services.tasks.clone();
     let shutdown = tasks.shutdown();
     tasks.spawn("background response", background::run(listed, asked, script, keeper, shutdown));
     if streamed {
-        let events = running.follow(0).map(|event| sse::named(&event));
-        return Ok(sse::respond(events));
+        return Ok(followed(running, 0, standing));
     }
     Ok(Json(shell).into_response())
+}
+
+/// The events of an answer under way from number `next` on, as long as what they quote is there.
+fn followed(running: Arc<Running>, next: usize, standing: Standing) -> Response {
+    let quoting = Arc::clone(&running);
+    let events = guarded(standing, move || quoting.quoted(), running.follow(next));
+    sse::respond(events.map(|event| sse::named(&event)))
 }
 
 async fn whole(
@@ -150,6 +164,7 @@ fn play(
     mut beats: BoxStream<'static, Result<Beat>>,
     keeper: Keeper,
 ) -> Response {
+    let mut standing = Standing::new(&keeper.services, &keeper.scope);
     sse::respond(stream! {
         for event in script.begin() {
             yield sse::named(&event);
@@ -161,6 +176,10 @@ fn play(
                 None => break sse::cut_short(),
             };
             let events = script.step(beat);
+            let quoted = || keeper.quoted(&script);
+            if let Err(gone) = standing.check(script.files().len(), quoted).await {
+                break gone;
+            }
             // What is announced as complete is kept already.
             if let Err(failure) = keeper.keep(&script).await {
                 break failure;
@@ -197,9 +216,27 @@ pub(crate) async fn input_tokens(
     let system = instructions.map(|text| ChatMessage::new("system", text));
     let question = ChatMessage::new("user", asked.input.question);
     let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
-    let request = ChatRequest { messages, trace, ..ChatRequest::default() };
+    let max_tokens = asked.shell.max_output_tokens;
+    let mut request = ChatRequest { messages, max_tokens, trace, ..ChatRequest::default() };
+    if asked.truncate && request.messages.len() > 1 {
+        services.inference.fit(&scope, &asked.model, &mut request).await?;
+    }
     let input_tokens = services.inference.count_tokens(&scope, &asked.model, request).await?;
     Ok(Json(InputTokens { object: "response.input_tokens", input_tokens }))
+}
+
+/// Always refused. What is compacted would be kept by the client, out of reach of a delete;
+/// `previous_response_id` and conversations keep what was said here.
+#[utoipa::path(
+    post,
+    path = "/v1/responses/compact",
+    tag = "responses",
+    responses((status = 400, description = "answers are not compacted"))
+)]
+pub(crate) async fn compact(Caller(_): Caller) -> ApiResult<()> {
+    let text = "conversations are not compacted here, for what a client keeps of them a delete \
+                could not reach; go on with previous_response_id or conversation";
+    Err(Error::invalid(text).with_code("unsupported_endpoint").into())
 }
 
 /// A kept answer, or with `stream` its events.
@@ -237,16 +274,19 @@ pub(crate) async fn retrieve(
         }
         return Ok(Json(body).into_response());
     }
+    let standing = Standing::new(&services, &scope);
     if let Some(running) = live.find(&scope, &id) {
-        let events = running.follow(next).map(|event| sse::named(&event));
-        return Ok(sse::respond(events));
+        return Ok(followed(running, next, standing));
     }
+    let id = Id::from_raw(id);
+    let quoted = services.responses.sources(&scope, &id).await?;
     // It may have ended since it was read.
-    let row = services.responses.get(&scope, &Id::from_raw(id)).await?;
+    let row = services.responses.get(&scope, &id).await?;
     let pieces: Vec<usize> = serde_json::from_str(&row.pieces).or_internal("reading a response")?;
     let events = replay::events(&body(&row)?, &pieces).into_iter().skip(next);
-    let events: Vec<_> = events.map(|event| sse::named(&event)).collect();
-    Ok(sse::respond(futures::stream::iter(events)))
+    let events: Vec<Value> = events.collect();
+    let events = guarded(standing, move || quoted.clone(), futures::stream::iter(events));
+    Ok(sse::respond(events.map(|event| sse::named(&event))))
 }
 
 /// The number of the event to begin with.

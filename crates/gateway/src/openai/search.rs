@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use cairn_kernel::{Error, Id, Result};
 use cairn_services::rankings::Ranking;
+use cairn_services::records::Origin;
 use cairn_services::retrieve::{Passage, Request, Took};
 use cairn_services::{Filter, Services};
 use cairn_wire::openai::{
@@ -40,7 +41,12 @@ pub(crate) async fn search(
         let words = asked.queries.iter().flat_map(|query| services.answers.keywords(query));
         asked.queries = words.collect();
     }
+    let before = services.responses.deletes();
     let found = services.retrieve.search_explained(&scope, &asked).await?;
+    // What was read before a delete is not shown after it.
+    if before.is_none() || before != services.responses.deletes() {
+        services.responses.require(&scope, &quoted(&id, &found.passages)).await?;
+    }
     Ok(Json(SearchResults {
         object: "vector_store.search_results.page",
         search_query: asked.queries,
@@ -49,6 +55,16 @@ pub(crate) async fn search(
         next_page: None,
         cairn: explain.then(|| SearchExtra { took: took(&found.took) }),
     }))
+}
+
+/// What passages found in a store rest on.
+fn quoted(store: &str, passages: &[Passage]) -> Vec<Origin> {
+    let mut quoted = Vec::new();
+    for passage in passages {
+        let found = Origin { file: passage.chunk.file_id.clone(), stores: vec![store.to_owned()] };
+        Origin::add(&mut quoted, found);
+    }
+    quoted
 }
 
 fn asked(store: &str, request: SearchRequest) -> Result<Request> {
@@ -149,6 +165,7 @@ pub(super) fn explained(passage: &Passage) -> HitExplain {
         bm25: steps.bm25,
         fused: steps.fused,
         spread: steps.spread,
+        standing: steps.standing,
         first_stage: steps.first_stage,
         late: steps.late,
         coverage: steps.coverage,

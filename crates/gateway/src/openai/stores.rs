@@ -25,7 +25,8 @@ fn polled<T>(value: T) -> Polled<T> {
 
 async fn store(services: &Services, scope: &Scope, id: &Id) -> ApiResult<Polled<VectorStore>> {
     let (row, counts) = services.stores.get(scope, id).await?;
-    Ok(polled(objects::store(row, &counts, services.now_seconds())?))
+    let language = services.stores.language(scope, id).await?;
+    Ok(polled(objects::store(row, &counts, language, services.now_seconds())?))
 }
 
 /// Makes a vector store.
@@ -62,9 +63,12 @@ pub(crate) async fn list(
     let paging = Paging::of(&query, 100, 20)?;
     let found = services.stores.list(&scope, &paging.page).await?;
     let now = services.now_seconds();
-    let data: Result<Vec<_>, _> =
-        found.into_iter().map(|(row, counts)| objects::store(row, &counts, now)).collect();
-    Ok(Json(paging.list(data?, |store| store.id.clone())))
+    let mut data = Vec::with_capacity(found.len());
+    for (row, counts) in found {
+        let language = services.stores.language(&scope, &Id::from_raw(row.id.as_str())).await?;
+        data.push(objects::store(row, &counts, language, now)?);
+    }
+    Ok(Json(paging.list(data, |store| store.id.clone())))
 }
 
 /// One vector store.

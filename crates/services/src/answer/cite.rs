@@ -1,8 +1,9 @@
 //! Ties the sentences of an answer to the words that support them.
 
+use cairn_documents::LineBox;
 use cairn_search::Analyzer;
 
-use super::evidence::{SUPPORTED, Sources};
+use super::evidence::{Sources, Support};
 use super::markers::Marker;
 use super::subject::Subject;
 use crate::retrieve::Passage;
@@ -12,6 +13,8 @@ use crate::retrieve::Passage;
 pub struct Citation {
     /// The file.
     pub file_id: String,
+    /// SHA-256 of its bytes, hex; known when the answer is complete.
+    pub file_sha256: String,
     /// Its name.
     pub filename: String,
     /// The chunk.
@@ -26,14 +29,18 @@ pub struct Citation {
     pub char_start: i64,
     /// One past its last character.
     pub char_end: i64,
+    /// Where the lines that it touches stand on their pages; known when the answer is complete.
+    pub boxes: Vec<LineBox>,
     /// Characters of the sentence in the answer.
     pub sentence_start: usize,
     /// One past its last character.
     pub sentence_end: usize,
     /// Share of the sentence's content words in the quote.
     pub support: f32,
-    /// Whether that is enough.
+    /// Whether that is enough and nothing speaks against it.
     pub supported: bool,
+    /// Why it is not supported where the share would be enough.
+    pub doubt: Option<String>,
 }
 
 /// A sentence that no passage supports.
@@ -69,32 +76,28 @@ pub(crate) fn cite(
         let start = text[..range.start].chars().count();
         let end = start + sentence.chars().count();
         let support = sources.support(analyzer, subject, sentence, &named);
-        if support.as_ref().is_none_or(|support| support.share < SUPPORTED) {
+        if !support.as_ref().is_some_and(Support::holds) {
             unsupported.push(Unsupported { start, end });
         }
         if let Some(support) = support
             && let Some(passage) = passages.get(support.passage)
         {
-            citations.push(citation(passage, support.quote, (start, end), support.share));
+            citations.push(citation(passage, &support, (start, end)));
         }
     }
     (citations, unsupported)
 }
 
-/// A citation of the bytes `quote` of a passage for the characters `sentence` of the answer.
-pub(crate) fn citation(
-    passage: &Passage,
-    quote: std::ops::Range<usize>,
-    sentence: (usize, usize),
-    support: f32,
-) -> Citation {
+/// A citation of a passage for the characters `sentence` of the answer.
+pub(crate) fn citation(passage: &Passage, support: &Support, sentence: (usize, usize)) -> Citation {
     let chunk = &passage.chunk;
-    let before = chunk.text[..quote.start].chars().count();
-    let words = chunk.text[quote].trim();
+    let before = chunk.text[..support.quote.start].chars().count();
+    let words = chunk.text[support.quote.clone()].trim();
     let char_start = chunk.char_start + i64::try_from(before).unwrap_or(0);
     let heading = (!passage.headings.is_empty()).then(|| passage.headings.join(" › "));
     Citation {
         file_id: chunk.file_id.clone(),
+        file_sha256: String::new(),
         filename: chunk.filename.clone(),
         chunk_id: chunk.id.clone(),
         quote: words.to_owned(),
@@ -102,9 +105,11 @@ pub(crate) fn citation(
         heading,
         char_start,
         char_end: char_start + i64::try_from(words.chars().count()).unwrap_or(0),
+        boxes: Vec::new(),
         sentence_start: sentence.0,
         sentence_end: sentence.1,
-        support,
-        supported: support >= SUPPORTED,
+        support: support.share,
+        supported: support.holds(),
+        doubt: support.doubt.as_ref().filter(|_| support.is_near()).map(ToString::to_string),
     }
 }

@@ -63,7 +63,7 @@ pub struct Confidence {
 }
 
 impl Default for Confidence {
-    /// No sign of an answer at all, and the threshold of a store that has learned no other.
+    /// No sign of an answer at all, and the threshold of a store that has no other.
     fn default() -> Self {
         Self {
             dense: 0.0,

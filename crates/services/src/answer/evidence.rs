@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use cairn_search::Analyzer;
 
+use super::facts::{Around, Doubt, Facts};
 use super::subject::{Subject, terms};
 use crate::retrieve::Passage;
 
@@ -25,10 +26,11 @@ fn coverage(wanted: &HashSet<String>, present: &HashSet<String>) -> f32 {
 /// sentences: a long passage may be near the question as a whole and not answer it.
 /// A passage's score becomes the mean of its fused score and that share.
 pub(crate) fn rerank(analyzer: &Analyzer, subject: &Subject, passages: &mut [Passage]) {
-    let sources = Sources::new(analyzer, passages);
-    for (passage, windows) in passages.iter_mut().zip(&sources.passages) {
-        let shares = windows.iter().map(|(_, present)| subject.coverage(present));
-        let share = shares.fold(0.0, f32::max);
+    let share = |(_, windows): &(&Passage, Vec<Window>)| {
+        windows.iter().map(|(_, present)| subject.coverage(present)).fold(0.0, f32::max)
+    };
+    let shares: Vec<f32> = Sources::new(analyzer, passages).passages.iter().map(share).collect();
+    for (passage, share) in passages.iter_mut().zip(shares) {
         passage.score = f32::midpoint(passage.score, share);
         passage.explain.coverage = Some(share);
     }
@@ -44,9 +46,23 @@ pub(crate) struct Support {
     pub quote: Range<usize>,
     /// Share of the sentence's content words found in the quote.
     pub share: f32,
+    /// Why the quote does not support the sentence although they share so many words.
+    pub doubt: Option<Doubt>,
 }
 
-/// From here on a sentence counts as supported.
+impl Support {
+    /// Whether the quote supports the sentence.
+    pub(crate) fn holds(&self) -> bool {
+        self.is_near() && self.doubt.is_none()
+    }
+
+    /// Whether they share words enough.
+    pub(crate) fn is_near(&self) -> bool {
+        self.share >= SUPPORTED
+    }
+}
+
+/// From here on a sentence counts as supported, unless there is a [`Doubt`].
 pub(crate) const SUPPORTED: f32 = 0.5;
 /// Below this a passage is not worth quoting for a sentence.
 pub(crate) const QUOTABLE: f32 = 0.3;
@@ -57,42 +73,46 @@ const NAMED: f32 = 0.15;
 /// 0.975 of the cases with it, and in 0.945 without.
 const ASKED: f32 = 0.3;
 
+/// What a doubt costs a quote when quotes are compared.
+const DOUBTED: f32 = 0.2;
+
+/// One or two neighbouring sentences of a passage, and the terms of them.
+type Window = (Range<usize>, HashSet<String>);
+
 /// Passages prepared for looking sentences up in.
-pub(crate) struct Sources {
-    passages: Vec<Vec<(Range<usize>, HashSet<String>)>>,
+pub(crate) struct Sources<'a> {
+    passages: Vec<(&'a Passage, Vec<Window>)>,
 }
 
-impl Sources {
-    pub(crate) fn new(analyzer: &Analyzer, passages: &[Passage]) -> Self {
+impl<'a> Sources<'a> {
+    pub(crate) fn new(analyzer: &Analyzer, passages: &'a [Passage]) -> Self {
         Self::of(analyzer, passages, None)
     }
 
     /// The same, where only these sentences of each passage count, as no others were shown.
     pub(crate) fn of(
         analyzer: &Analyzer,
-        passages: &[Passage],
+        passages: &'a [Passage],
         shown: Option<&[Vec<String>]>,
     ) -> Self {
         let counts = |index: usize, sentence: &str| {
             let shown = shown.and_then(|shown| shown.get(index));
             shown.is_none_or(|shown| shown.iter().any(|one| one == sentence.trim()))
         };
-        let windows = |(index, passage): (usize, &Passage)| {
+        let windows = |(index, passage): (usize, &'a Passage)| {
             let text = &passage.chunk.text;
-            let sentences: Vec<(Range<usize>, HashSet<String>)> = cairn_documents::sentences(text)
+            let sentences: Vec<Window> = cairn_documents::sentences(text)
                 .into_iter()
                 .filter(|range| counts(index, &text[range.clone()]))
                 .map(|range| (range.clone(), terms(analyzer, &text[range])))
                 .collect();
-            let beside = |pair: &&[(Range<usize>, HashSet<String>)]| {
-                text[pair[0].0.end..pair[1].0.start].trim().is_empty()
-            };
+            let beside = |pair: &&[Window]| text[pair[0].0.end..pair[1].0.start].trim().is_empty();
             let pairs = sentences.windows(2).filter(beside).map(|pair| {
                 let range = pair[0].0.start..pair[1].0.end;
                 (range, pair[0].1.union(&pair[1].1).cloned().collect())
             });
             let pairs: Vec<_> = pairs.collect();
-            sentences.into_iter().chain(pairs).collect()
+            (passage, sentences.into_iter().chain(pairs).collect())
         };
         Self { passages: passages.iter().enumerate().map(windows).collect() }
     }
@@ -106,18 +126,26 @@ impl Sources {
         sentence: &str,
         named: &[usize],
     ) -> Option<Support> {
-        let wanted = terms(analyzer, sentence);
+        let (wanted, stated) = (terms(analyzer, sentence), Facts::of(analyzer, sentence));
         let mut best: Option<(f32, Support)> = None;
-        for (index, windows) in self.passages.iter().enumerate() {
+        for (index, (passage, windows)) in self.passages.iter().enumerate() {
             let bonus = if named.contains(&index) { NAMED } else { 0.0 };
+            let text = &passage.chunk.text;
+            let around = Around::new(text, &passage.headings, &passage.chunk.filename);
             for (range, present) in windows {
                 let share = coverage(&wanted, present);
+                if share < QUOTABLE {
+                    continue;
+                }
+                let quote = text.get(range.clone()).unwrap_or_default();
+                let doubt = stated.doubt(analyzer, &Facts::of(analyzer, quote), &around);
+                let cost = if doubt.is_some() { DOUBTED } else { 0.0 };
                 // Of equal support the shorter quote and the better passage win.
                 let length = (range.end - range.start) as f32 / 100_000.0;
                 let asked = ASKED * subject.coverage(present);
-                let rank = share + asked + bonus - length - index as f32 / 1000.0;
-                if share >= QUOTABLE && best.as_ref().is_none_or(|(held, _)| rank > *held) {
-                    let support = Support { passage: index, quote: range.clone(), share };
+                let rank = share + asked + bonus - cost - length - index as f32 / 1000.0;
+                if best.as_ref().is_none_or(|(held, _)| rank > *held) {
+                    let support = Support { passage: index, quote: range.clone(), share, doubt };
                     best = Some((rank, support));
                 }
             }

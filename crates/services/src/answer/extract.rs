@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::asked::Kind;
 use super::cite::{Citation, citation};
+use super::evidence::Support;
 use super::reading::Reading;
 use crate::retrieve::Passage;
 
@@ -114,7 +115,8 @@ fn compose(passages: &[Passage], chosen: &[(usize, Range<usize>)]) -> (String, V
         let start = answer.chars().count();
         answer.push_str(sentence);
         let end = start + sentence.chars().count();
-        citations.push(citation(passage, range.clone(), (start, end), 1.0));
+        let itself = Support { passage: *index, quote: range.clone(), share: 1.0, doubt: None };
+        citations.push(citation(passage, &itself, (start, end)));
     }
     (answer, citations)
 }

@@ -192,6 +192,7 @@ mod tests {
     fn citation(start: usize, end: usize) -> Citation {
         Citation {
             file_id: "file-1".into(),
+            file_sha256: "ab".into(),
             filename: "a.md".into(),
             chunk_id: "chunk_1".into(),
             quote: "q".into(),
@@ -199,10 +200,12 @@ mod tests {
             heading: None,
             char_start: 0,
             char_end: 1,
+            boxes: Vec::new(),
             sentence_start: start,
             sentence_end: end,
             support: 1.0,
             supported: true,
+            doubt: None,
         }
     }
 

@@ -20,14 +20,19 @@ mod confidence;
 mod draft;
 mod evidence;
 mod extract;
+mod facts;
 mod guarded;
+mod leaning;
 mod markers;
+mod numbers;
+mod places;
 mod prompt;
 pub mod provenance;
 mod reading;
 mod replay;
 mod rewrite;
 mod subject;
+mod threshold;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,11 +59,12 @@ pub(crate) use subject::{is_asking, terms};
 use crate::chat::Inference;
 use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve, Took};
+use crate::turns;
 use asked::Kind;
 use draft::{Draft, quotes};
 use guarded::Outlet;
 use prompt::Extent;
-use provenance::{ModelUsed, PassageUsed, RetrievalUsed, SamplingUsed};
+use provenance::{DecisionUsed, ModelUsed, RetrievalUsed, SamplingUsed};
 use reading::Reading;
 use subject::Subject;
 
@@ -76,6 +82,9 @@ pub struct Question {
     pub text: String,
     /// Earlier turns, oldest first.
     pub history: Vec<ChatMessage>,
+    /// Whether the oldest turns are left out where the model's context has no room for them;
+    /// else the model refuses what is too long.
+    pub truncate: bool,
     /// More instructions for the writer.
     pub instructions: Option<String>,
     /// Where and how to search; its queries are wordings of `text`, as
@@ -235,8 +244,7 @@ impl Answers {
     ) -> Result<About> {
         // The last wording has the words of all others.
         let words = search.queries.last().map_or(question, String::as_str);
-        let held =
-            self.retrieve.frequencies(scope, &search.stores, search.filter.as_ref(), words).await?;
+        let held = self.retrieve.frequencies(scope, search, words).await?;
         let subject = |text: &str| (text.to_owned(), Subject::new(analyzer, text, &held));
         let wordings: Vec<(String, Subject)> =
             search.queries.iter().map(|wording| subject(wording)).collect();
@@ -269,13 +277,18 @@ impl Answers {
             let shown = prompt::distinct(&found, SHOWN);
             let asked = (about.text.as_str(), &about.subject);
             let reading = Reading::of(&this.retrieve, &analyzer, asked.0, asked.1, &shown).await?;
-            let confidence = Confidence::of(&analyzer, asked, &found, &reading, about.chunks);
+            let confidence = Confidence {
+                threshold: this.threshold(&scope, &question.search.stores).await?,
+                ..Confidence::of(&analyzer, asked, &found, &reading, about.chunks)
+            };
             let mut draft = Draft::new(confidence, took);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
             let embedding = this.embedding(&scope, &question.search.stores).await?;
-            draft.answer.provenance =
-                begun(&question, draft.answer.index_position, embedding);
+            draft.answer.provenance = Provenance {
+                decision: Some(DecisionUsed::of(&draft.answer.confidence)),
+                ..begun(&question, draft.answer.index_position, embedding)
+            };
             yield Step::Found(found.clone());
             let allowed = this.hosts.with_addresses_of(&question.text);
             let writing = Instant::now();
@@ -290,12 +303,16 @@ impl Answers {
                 let extent = evidence.as_deref().map_or(Extent::Much, Extent::Only);
                 let screened = guarded::screen(&sources);
                 let instructions = question.instructions.as_deref();
-                let prompt = prompt::grounded(
+                let mut prompt = prompt::grounded(
                     &analyzer, (question.text.as_str(), &about.subject), instructions,
                     &question.history, (&screened.passages, extent, &canary),
                 );
                 let sampling = provenance::seeded(steady(&question.sampling, local), local);
                 let max_tokens = Some(question.max_tokens.unwrap_or(ANSWER_TOKENS));
+                if question.truncate {
+                    draft.answer.provenance.turns_left_out =
+                        turns::fit(&*writer, &mut prompt.messages, max_tokens).await?;
+                }
                 draft.put(&prompt, screened.shown, instructions, &canary);
                 draft.answer.provenance.sampling =
                     Some(SamplingUsed { sampling: sampling.clone(), max_tokens });
@@ -356,9 +373,8 @@ impl Answers {
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);
-            let hashes = this.hashes(&scope, &found).await?;
-            draft.answer.provenance.passages =
-                PassageUsed::all(&found, &draft.answer.passages, &hashes);
+            this.complete(&scope, &found, &mut draft.answer).await?;
+            this.place(&scope, &mut draft.answer.citations).await?;
             let answer = draft.answer;
             count(&answer);
             yield Step::Done(Box::new(answer));
@@ -377,15 +393,6 @@ impl Answers {
         }
         let name = self.inference.embedding_model().to_owned();
         Ok(ModelUsed { name, identity: self.inference.embedding_sha256() })
-    }
-
-    /// The SHA-256 of the passages' files, by id.
-    async fn hashes(&self, scope: &Scope, found: &[Passage]) -> Result<Vec<(String, String)>> {
-        let mut files: Vec<&str> =
-            found.iter().map(|passage| passage.chunk.file_id.as_str()).collect();
-        files.sort_unstable();
-        files.dedup();
-        self.records.file_hashes(scope, &files).await
     }
 }
 

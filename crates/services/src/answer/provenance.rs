@@ -3,9 +3,10 @@
 //! It is kept beside the answer. The words of documents stand in it once, in the prompt, as
 //! the writer got them; each knows its file, so that a delete finds them.
 
-use cairn_kernel::{Id, Result};
+use cairn_kernel::{Error, Id, Kind, Result, Scope};
 use cairn_search::{Filter, Operand, Order, Ranking};
 use cairn_serving::gguf::{ChatMessage, Sampling};
+use cairn_store::records::SOURCE_DELETED;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::guarded::{ShownPassage, Suspicion};
 use super::prompt::Prompt;
+use super::{Answer, Answers, Confidence};
 use crate::retrieve::{Passage, Ranker, Request};
 
 /// How an answer came about.
@@ -26,14 +28,23 @@ pub struct Provenance {
     pub asked_model: String,
     /// The embedding model of the search.
     pub embedding: Option<ModelUsed>,
+    /// The reranker that read passages again, where one did.
+    #[serde(default)]
+    pub reranker: Option<ModelUsed>,
     /// The model that wrote; `None` for an extractive answer and for a refusal.
     pub language: Option<ModelUsed>,
     /// What it read.
     pub prompt: Option<PromptUsed>,
+    /// Turns of the conversation, from its beginning, that the model's context had no room for.
+    #[serde(default, skip_serializing_if = "is_none_left_out")]
+    pub turns_left_out: usize,
     /// How its tokens were chosen.
     pub sampling: Option<SamplingUsed>,
     /// The search.
     pub retrieval: Option<RetrievalUsed>,
+    /// How the decision to answer came about.
+    #[serde(default)]
+    pub decision: Option<DecisionUsed>,
     /// What it found, best first.
     pub passages: Vec<PassageUsed>,
 }
@@ -118,6 +129,15 @@ pub struct RetrievalUsed {
     pub expand: bool,
 }
 
+/// The decision to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionUsed {
+    /// How sure it was that the passages answer the question, 0 to 1.
+    pub confidence: f32,
+    /// How sure it had to be: that of the stores then.
+    pub threshold: f32,
+}
+
 /// A passage that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PassageUsed {
@@ -144,11 +164,32 @@ pub struct PassageUsed {
     /// The shares it was ranked by.
     #[serde(default)]
     pub ranking: Ranking,
+    /// Both legs on the scale of their candidates, weighed by the ranking's share.
+    #[serde(default)]
+    pub fused: Option<f32>,
+    /// The mean fused score of its neighbours, where it took a share of it.
+    #[serde(default)]
+    pub spread: Option<f32>,
+    /// The score before a reranker had its share.
+    #[serde(default)]
+    pub first_stage: Option<f32>,
+    /// The reranker's score, where it read this passage.
+    #[serde(default)]
+    pub late: Option<f32>,
+    /// Share of the question's content words in two neighbouring sentences of it.
+    #[serde(default)]
+    pub coverage: Option<f32>,
     /// What in it looked like an instruction.
     pub suspicious: Option<Suspicion>,
     /// Whether the file was deleted since.
     #[serde(default)]
     pub erased: bool,
+}
+
+impl DecisionUsed {
+    pub(crate) fn of(confidence: &Confidence) -> Self {
+        Self { confidence: confidence.score(), threshold: confidence.threshold }
+    }
 }
 
 impl PromptUsed {
@@ -246,12 +287,78 @@ impl PassageUsed {
                 dense: passage.dense,
                 bm25: passage.bm25,
                 ranking: passage.explain.ranking,
+                fused: Some(passage.explain.fused),
+                spread: passage.explain.spread,
+                first_stage: Some(passage.explain.first_stage),
+                late: passage.explain.late,
+                coverage: passage.explain.coverage,
                 suspicious: at.and_then(|at| shown[at].suspicious.clone()),
                 erased: false,
             }
         };
         found.iter().map(used).collect()
     }
+}
+
+impl Answers {
+    /// Completes an answer with what is known of the passages it was `found` in, and of their
+    /// files.
+    ///
+    /// # Errors
+    /// `Conflict` when one of the files was deleted meanwhile, or closed to the caller.
+    pub(super) async fn complete(
+        &self,
+        scope: &Scope,
+        found: &[Passage],
+        answer: &mut Answer,
+    ) -> Result<()> {
+        let hashes = self.hashes(scope, found).await?;
+        let hash = |file: &str| hashes.iter().find(|(id, _)| id == file);
+        if let Some(gone) = found.iter().find(|one| hash(&one.chunk.file_id).is_none()) {
+            let file = &gone.chunk.file_id;
+            let gone = format!("file '{file}' was deleted or closed to you while it was quoted");
+            return Err(
+                Error::new(Kind::Conflict, format!("{gone}; ask again")).with_code(SOURCE_DELETED)
+            );
+        }
+        for citation in &mut answer.citations {
+            let sha256 = hash(&citation.file_id).map(|(_, sha256)| sha256.clone());
+            citation.file_sha256 = sha256.unwrap_or_default();
+        }
+        let provenance = &mut answer.provenance;
+        provenance.passages = PassageUsed::all(found, &answer.passages, &hashes);
+        if provenance.passages.iter().any(|passage| passage.late.is_some()) {
+            let asked = provenance.retrieval.as_ref().map(|used| used.ranker).unwrap_or_default();
+            provenance.reranker = Some(self.reranker(asked)?);
+        }
+        Ok(())
+    }
+
+    /// The reranker that reads where `asked` is asked for.
+    pub(super) fn reranker(&self, asked: Ranker) -> Result<ModelUsed> {
+        let reranker = self.retrieve.reranker(asked)?;
+        // Late interaction is the embedding model's.
+        let own = || self.inference.embedding_sha256();
+        let identity = reranker.sha256().map_or_else(own, str::to_owned);
+        Ok(ModelUsed { name: reranker.name().to_owned(), identity })
+    }
+
+    /// The SHA-256 of the passages' files, by id; without those that are gone.
+    pub(super) async fn hashes(
+        &self,
+        scope: &Scope,
+        found: &[Passage],
+    ) -> Result<Vec<(String, String)>> {
+        let mut files: Vec<&str> =
+            found.iter().map(|passage| passage.chunk.file_id.as_str()).collect();
+        files.sort_unstable();
+        files.dedup();
+        self.records.file_hashes(scope, &files).await
+    }
+}
+
+fn is_none_left_out(turns: &usize) -> bool {
+    *turns == 0
 }
 
 /// The SHA-256 of turns as JSON, hex.

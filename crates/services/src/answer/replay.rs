@@ -123,6 +123,8 @@ pub struct Replay {
     pub program: Change<String>,
     /// The embedding model.
     pub embedding: Change<Option<ModelUsed>>,
+    /// The reranker that read passages again, where one did.
+    pub reranker: Change<Option<ModelUsed>>,
     /// The model that writes.
     pub language: Change<Option<ModelUsed>>,
     /// SHA-256 of the program's own words in the prompt; `None` then when nothing was put
@@ -174,6 +176,8 @@ impl Answers {
             true => Some(self.rewritten(scope, then, used, request.clone(), trace).await?),
             false => None,
         };
+        // A cross-encoder may be here no more.
+        let reranker = then.reranker.as_ref().and_then(|_| self.reranker(used.ranker).ok());
         let language = self.writer_now(scope, then, trace).await?;
         let embedding = self.embedding(scope, &request.stores).await?;
         let template = then.prompt.as_ref().and_then(|prompt| prompt.template_sha256.clone());
@@ -189,6 +193,7 @@ impl Answers {
                 now: env!("CARGO_PKG_VERSION").to_owned(),
             },
             embedding: Change { then: then.embedding.clone(), now: Some(embedding) },
+            reranker: Change { then: then.reranker.clone(), now: reranker },
             language: Change { then: then.language.clone(), now: language },
             template: Change { then: template, now: template_now },
             missing_stores,
@@ -239,6 +244,7 @@ impl Answers {
         let question = Question {
             text: used.question.clone(),
             history,
+            truncate: true,
             instructions: read.and_then(|prompt| prompt.instructions.clone()),
             search,
             model: then.asked_model.clone(),
@@ -419,6 +425,11 @@ mod tests {
             dense: None,
             bm25: None,
             ranking: Ranking::default(),
+            fused: Some(score),
+            spread: None,
+            first_stage: Some(score),
+            late: None,
+            coverage: None,
             suspicious: None,
             erased: false,
         }

@@ -7,18 +7,12 @@
 
 use std::collections::HashSet;
 
-use cairn_search::Analyzer;
+use cairn_search::{Analyzer, Language};
 use cairn_serving::gguf::ChatMessage;
 
+use super::leaning;
 use super::subject::{Subject, is_asking};
 
-/// Words that stand for something named before.
-const LEANING: [&str; 16] = [
-    "it", "its", "itself", "they", "them", "their", "theirs", "he", "him", "his", "she", "her",
-    "hers", "this", "these", "those",
-];
-/// How such a question may begin.
-const OPENINGS: [&str; 6] = ["and ", "but ", "so ", "what about", "how about", "why"];
 /// A question with fewer content words than this leans on what was said.
 const FEW: usize = 2;
 /// Turns looked back at most.
@@ -40,13 +34,15 @@ pub(crate) fn wordings(
         .map(|turn| turn.content.trim())
         .filter(|text| !text.is_empty())
         .collect();
-    if said.is_empty() || !leans(analyzer, question) {
+    let Some(latest) = said.last() else { return wordings };
+    let languages = languages(question, latest);
+    if !leans(analyzer, &languages, question) {
         return wordings;
     }
     let mut taken: Vec<&str> = Vec::new();
     for text in said.iter().rev().take(BACK) {
         taken.push(clip(text));
-        if !leans(analyzer, text) {
+        if !leans(analyzer, &languages, text) {
             break;
         }
     }
@@ -69,14 +65,34 @@ pub(crate) fn keywords(analyzer: &Analyzer, question: &str) -> Vec<String> {
     vec![question.to_owned(), kept]
 }
 
-/// Whether a question needs what was said before it.
-fn leans(analyzer: &Analyzer, question: &str) -> bool {
-    let lower = question.trim().to_lowercase();
-    let words: HashSet<&str> =
-        lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    LEANING.iter().any(|word| words.contains(word))
-        || OPENINGS.iter().any(|opening| lower.starts_with(opening))
+/// The languages that a question may be in; where its own words do not decide, by those of the
+/// turn before it as well.
+fn languages(question: &str, before: &str) -> Vec<Language> {
+    let told = Language::of_words(question);
+    if told.len() == 1 {
+        return told;
+    }
+    let both = Language::of_words(&format!("{before} {question}"));
+    if both.is_empty() { told } else { both }
+}
+
+/// Whether a question in one of `languages` needs what was said before it.
+fn leans(analyzer: &Analyzer, languages: &[Language], question: &str) -> bool {
+    let spaced = leaning::spaced(question);
+    leaning::of(languages).any(|language| language.leans(&spaced))
         || Subject::plain(analyzer, question).len() < FEW
+        || languages.iter().any(|language| says_little(*language, &spaced))
+}
+
+/// Whether a question of these words names fewer things than it should to stand alone. English
+/// is judged by its analysis; of other languages only some are known well enough.
+fn says_little(language: Language, spaced: &str) -> bool {
+    let known = leaning::of(&[language]).find(|known| known.language == language);
+    let Some(known) = known.filter(|_| language != Language::English) else { return false };
+    let analyzer = Analyzer::new(language);
+    let words = spaced.split(' ').filter(|word| !known.asks(word));
+    let named: HashSet<String> = words.flat_map(|word| analyzer.terms(word)).collect();
+    named.len() < FEW
 }
 
 fn clip(text: &str) -> &str {
@@ -111,6 +127,50 @@ mod tests {
         ]);
         let found = wordings(&analyzer, "Why?", &longer);
         assert!(found[1].contains("keeper") && found[1].ends_with("Why?"), "{found:?}");
+    }
+
+    #[test]
+    fn questions_lean_in_other_languages_too() {
+        let analyzer = Analyzer::default();
+        for (first, leaning, alone) in [
+            (
+                "Wer war der letzte Leuchtturmwärter von Lindau?",
+                ["Wann hat er den Turm verlassen?", "Warum?", "Wie alt war er damals geworden?"],
+                "Wie viele Brücken gibt es in der Stadt Hamburg?",
+            ),
+            (
+                "Qui était le dernier gardien du phare de Lune ?",
+                ["Quand a-t-il quitté la tour de pierre ?", "Pourquoi ?", "Et ses deux enfants ?"],
+                "Combien de ponts y a-t-il dans la ville de Lyon ?",
+            ),
+            (
+                "¿Quién fue el último guardián del faro de Luna?",
+                ["¿Cuándo lo abandonó definitivamente?", "¿Por qué?", "¿Y la torre del puerto?"],
+                "¿Cuántos puentes tiene la ciudad de Sevilla?",
+            ),
+            (
+                "Chi fu l'ultimo guardiano del faro di Luna?",
+                ["Quando morì la sua famiglia?", "Perché?", "E la torre del porto?"],
+                "Quanti ponti ha la città di Venezia?",
+            ),
+            (
+                "Quem foi o último guardião do farol da Lua?",
+                ["Quando ele deixou a torre?", "Por quê?", "E a torre do porto?"],
+                "Quantas pontes tem a cidade do Porto?",
+            ),
+            (
+                "Wie was de laatste vuurtorenwachter van Texel?",
+                ["Wanneer heeft hij de toren verlaten?", "Waarom?", "En de haven van het eiland?"],
+                "Hoeveel bruggen heeft de stad Amsterdam?",
+            ),
+        ] {
+            let history = talk(&[("user", first), ("assistant", "Ada.")]);
+            for question in leaning {
+                let expected = [question.to_owned(), format!("{first} {question}")];
+                assert_eq!(wordings(&analyzer, question, &history), expected);
+            }
+            assert_eq!(wordings(&analyzer, alone, &history), [alone]);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Takes the words of a deleted file out of what was answered from it.
+//! Takes the words of a file that was deleted, or whose store was, out of what was answered
+//! from it.
 //!
 //! Answers are kept as items in OpenAI's form. A search result, a citation and a nearest
 //! passage name their file, so those of the deleted one go. A sentence of the answer stays
@@ -16,6 +17,15 @@ use crate::answer::{Provenance, SILENT, is_asking, terms};
 
 /// Stands where sentences stood.
 pub(crate) const NOTICE: &str = "[Removed: the source was deleted.]";
+
+/// Why the words of a file go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// The file was deleted.
+    File,
+    /// The store that it was found through was; the file remains.
+    Store,
+}
 
 /// Scrubs a kept response.
 pub(super) fn response(body: &mut Value, file: &str) {
@@ -35,9 +45,9 @@ pub(super) fn response(body: &mut Value, file: &str) {
 
 /// Scrubs what is kept of how an answer came about: the file's words in the prompt, and
 /// what was answered before, which may rest on it. Ids, places, scores and hashes stay.
-pub(super) fn provenance(provenance: &mut Provenance, file: &str) {
+pub(super) fn provenance(provenance: &mut Provenance, file: &str, gone: Gone) {
     for passage in provenance.passages.iter_mut().filter(|passage| passage.file_id == file) {
-        passage.erased = true;
+        passage.erased |= gone == Gone::File;
         passage.suspicious = None;
     }
     let Some(prompt) = &mut provenance.prompt else { return };
@@ -311,7 +321,7 @@ mod tests {
                 ]},
         });
         let mut found: Provenance = serde_json::from_value(kept).unwrap();
-        provenance(&mut found, "file-1");
+        provenance(&mut found, "file-1", Gone::File);
         let prompt = found.prompt.clone().unwrap();
         let last = &prompt.messages[3].content;
         assert!(last.contains(NOTICE) && !last.contains("lamp"), "{last}");
@@ -322,8 +332,9 @@ mod tests {
         assert_eq!(prompt.sha256, "cd");
         assert!(found.passages[0].erased && !found.passages[1].erased);
         // Again, and for the other one.
-        provenance(&mut found, "file-1");
-        provenance(&mut found, "file-2");
+        provenance(&mut found, "file-1", Gone::File);
+        provenance(&mut found, "file-2", Gone::Store);
+        assert!(!found.passages[1].erased, "the file itself is still there");
         let last = &found.prompt.unwrap().messages[3].content;
         assert!(last.starts_with("Sources:\n[1] «") && last.ends_with("Question: How?"), "{last}");
         assert!(!last.contains("höher"), "{last}");

@@ -1,25 +1,33 @@
 //! Doing a run: every question to every configuration, then the report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_pipelines::{Handler, Job};
 use cairn_serving::gguf::Sampling;
-use cairn_store::records::{EvaluationEnd, EvaluationRow, NewEvaluationResult, UsageEntry};
+use cairn_store::records::{
+    EvaluationEnd, EvaluationRow, NewEvaluationResult, SOURCE_DELETED, UsageEntry,
+};
 use cairn_store::{Order, Page, Records};
 use futures::StreamExt as _;
 
+use super::change::{decide, deciding};
 use super::judge::{Judged, Judgements, judge};
 use super::outcome::{Outcome, WATCHED, kept};
 use super::plan::{Configuration, Plan};
-use super::summary::{Asked, Outcomes, RESAMPLES, Regression, Report, Tuning, compare, summarise};
+use super::summary::{
+    Asked, Outcomes, RESAMPLES, Regression, Report, StoreChange, Tuning, compare, summarise,
+};
+use super::trial::Trials;
 use super::{READ_AT_ONCE, Work, outcome_of, plan_of};
 use crate::accounts::scope_of_speaker;
 use crate::answer::{Answer, Answers, Question as Put, Step};
 use crate::question_sets::{self, Origin};
 use crate::rankings::Rankings;
+use crate::reindex::Build;
 use crate::rerank::{Rerank, RerankRequest};
 use crate::retrieve::{Passage, Request, Retrieve};
 use crate::usage::Usage;
@@ -44,6 +52,8 @@ pub struct EvaluateJob {
     pub rerank: Rerank,
     /// Where a learned ranking is kept.
     pub rankings: Rankings,
+    /// Builds the index of a configuration that cuts or embeds the store otherwise.
+    pub build: Arc<Build>,
     /// Where tokens are noted.
     pub usage: Usage,
 }
@@ -103,7 +113,11 @@ impl Handler for EvaluateJob {
         let end = EvaluationEnd::Failed(&message);
         // One that was cancelled or deleted has ended already.
         let done = self.records.finish_evaluation(&mut tx, &scope, &id, end).await?;
+        let dropped = self.records.end_trial(&mut tx, &scope, &id, "the evaluation failed").await?;
         tx.commit().await.or_internal("recording a failed evaluation")?;
+        if dropped {
+            self.build.projection.wake();
+        }
         if done {
             metrics::counter!("cairn_evaluations_total", "outcome" => "failed").increment(1);
         }
@@ -179,6 +193,8 @@ impl Run<'_> {
         for number in 0..self.plan.configurations.len() {
             self.measure_all(number, &judgements.judged).await?;
         }
+        // Before anything is learned, which is then of the store as it is to be.
+        let change = self.change(&judgements.judged).await?;
         let tuning = if self.plan.tune {
             self.goes_on("learning the ranking", 1.0, &[]).await?;
             Some(self.tune(&judgements.judged).await?)
@@ -186,7 +202,7 @@ impl Run<'_> {
             None
         };
         self.goes_on("writing the report", 1.0, &[]).await?;
-        self.report(total, &judgements, tuning).await
+        self.report(total, &judgements, (tuning, change)).await
     }
 
     /// Keeps results and says how far the run is.
@@ -209,14 +225,26 @@ impl Run<'_> {
     async fn measure_all(&self, number: usize, judged: &[Judged]) -> Result<()> {
         let Some(configuration) = self.plan.configurations.get(number) else { return Ok(()) };
         let held: HashSet<String> = self.outcomes(self.id, number).await?.into_keys().collect();
+        let open = judged.iter().any(|one| !held.contains(&one.question.id));
+        let generation = if configuration.is_trial() && open {
+            Some(self.built(number, configuration).await?)
+        } else {
+            None
+        };
         let stage = format!("asking '{}'", configuration.name);
         let mut waiting = Vec::new();
         let mut written = Instant::now();
         for (place, one) in judged.iter().enumerate() {
             if !held.contains(&one.question.id) {
-                let result = self.measure(number, configuration, one).await.map_err(|error| {
-                    let (kind, what) = (error.kind(), error.message().to_owned());
-                    Error::new(kind, format!("'{}': {what}", configuration.name)).with_source(error)
+                let measured = self.measure(number, (configuration, generation), one).await;
+                let result = measured.map_err(|error| {
+                    let kind = match error.kind() {
+                        // A document that changed meanwhile; a job takes the word for a lost lease.
+                        Kind::Conflict => Kind::Unavailable,
+                        kind => kind,
+                    };
+                    let what = format!("'{}': {}", configuration.name, error.message());
+                    Error::new(kind, what).with_source(error)
                 })?;
                 waiting.push(result);
             }
@@ -228,7 +256,61 @@ impl Run<'_> {
                 written = Instant::now();
             }
         }
+        if configuration.is_trial() && !self.plan.tune {
+            self.trials().drop(number, "it was measured").await?;
+        }
         Ok(())
+    }
+
+    fn trials(&self) -> Trials<'_> {
+        let Self { job, scope, id, store, .. } = self;
+        Trials { build: &job.build, scope, store, evaluation: id }
+    }
+
+    /// The generation of a configuration that cuts or embeds the store otherwise, built.
+    async fn built(&self, number: usize, configuration: &Configuration) -> Result<i64> {
+        let trials = self.trials();
+        let row = trials.begun(number, configuration).await?;
+        loop {
+            let records = &self.job.records;
+            let far = records.build_progress(self.scope, &self.store, row.generation).await?;
+            let stage = format!(
+                "building '{}': {} of {} files",
+                configuration.name, far.files_done, far.files
+            );
+            self.goes_on(&stage, self.fraction(number, 0, 1), &[]).await?;
+            if trials.go_on(configuration, &row).await? {
+                return Ok(row.generation);
+            }
+        }
+    }
+
+    /// Changes the store to the configuration that was tried, where the run is to do that and the
+    /// rule against harm lets it.
+    async fn change(&self, judged: &[Judged]) -> Result<Option<StoreChange>> {
+        let (Some(first), Some((number, tried))) =
+            (self.plan.configurations.first(), self.plan.tried())
+        else {
+            return Ok(None);
+        };
+        self.goes_on("deciding how the store is to be", 1.0, &[]).await?;
+        let (before, after) =
+            (self.outcomes(self.id, 0).await?, self.outcomes(self.id, number).await?);
+        let (order, seed) = (deciding(judged), self.plan.seed);
+        let settings = (first.clone(), tried.clone());
+        let decided = tokio::task::spawn_blocking(move || {
+            decide(&order, (&settings.0, &settings.1), (&before, &after), seed)
+        });
+        let mut change = decided.await.or_internal("deciding on a trial")?;
+        let trials = self.trials();
+        if !change.applied {
+            trials.drop(number, &change.reason).await?;
+        } else if !trials.keep(number).await? {
+            change.applied = false;
+            change.reason = "it is better, but its index was cancelled meanwhile".to_owned();
+        }
+        tracing::info!(store = %self.store, applied = change.applied, reason = change.reason, "trial decided");
+        Ok(Some(change))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of questions")]
@@ -240,17 +322,27 @@ impl Run<'_> {
     async fn measure(
         &self,
         number: usize,
-        configuration: &Configuration,
+        (configuration, generation): (&Configuration, Option<i64>),
         one: &Judged,
     ) -> Result<NewEvaluationResult> {
-        let request = self.request(configuration, &one.question.text);
+        let request = Request {
+            generation,
+            without: one.question.withheld().map(str::to_owned),
+            ..self.request(configuration, &one.question.text)
+        };
         let begun = Instant::now();
         let passages = self.search(configuration, &request, &one.question.text).await?;
         let search_ms = begun.elapsed().as_secs_f64() * 1000.0;
         let mut outcome = Outcome::of_search(one, &passages, search_ms);
         let (mut answer, mut sources) = (None, Vec::new());
         if configuration.answers && one.question.asks() {
-            let (made, shown) = self.answer(configuration, request, one).await?;
+            let (made, shown) = match self.answer(configuration, request.clone(), one).await {
+                // It is answered from what is left.
+                Err(gone) if gone.code() == Some(SOURCE_DELETED) => {
+                    self.answer(configuration, request, one).await?
+                }
+                made => made?,
+            };
             outcome.add_answer(one, &made);
             if made.refused.is_none() {
                 sources = shown;
@@ -322,6 +414,7 @@ impl Run<'_> {
         let put = Put {
             text: one.question.text.clone(),
             history: Vec::new(),
+            truncate: false,
             instructions: None,
             search,
             model: configuration.model.clone(),
@@ -354,9 +447,14 @@ impl Run<'_> {
     }
 
     async fn tune(&self, judged: &[Judged]) -> Result<Tuning> {
-        let EvaluateJob { records, retrieve, rankings, .. } = self.job;
-        let tuner = super::tune::Tuner { records, retrieve, rankings, store: &self.store };
-        tuner.learn(self.scope, judged, self.plan.tune_reranker).await
+        let EvaluateJob { records, retrieve, answers, rankings, .. } = self.job;
+        let store = &self.store;
+        let tuner = super::tune::Tuner { records, retrieve, answers, rankings, store };
+        let mut tuning = tuner.learn(self.scope, judged, self.plan.tune_reranker).await?;
+        self.goes_on("learning the threshold", 1.0, &[]).await?;
+        let learned = tuner.learn_threshold(self.scope, judged, self.plan.seed).await?;
+        tuning.threshold = Some(learned);
+        Ok(tuning)
     }
 
     /// The outcomes of one configuration of a run, by question.
@@ -383,7 +481,7 @@ impl Run<'_> {
         &self,
         total: usize,
         judgements: &Judgements,
-        tuning: Option<Tuning>,
+        (tuning, change): (Option<Tuning>, Option<StoreChange>),
     ) -> Result<Report> {
         let mut outcomes = Vec::new();
         for number in 0..self.plan.configurations.len() {
@@ -410,6 +508,7 @@ impl Run<'_> {
             resamples: RESAMPLES,
             configurations,
             tuning,
+            change,
             regression,
             notes: notes(judgements),
         })
@@ -465,6 +564,13 @@ fn notes(judgements: &Judgements) -> Vec<String> {
         notes.push(format!(
             "{probes} questions are probes made of the documents' own words: they flatter the search \
              by words, and say little of how real questions fare"
+        ));
+    }
+    let withheld = judgements.judged.iter().filter(|one| one.question.withheld().is_some()).count();
+    if withheld > 0 {
+        notes.push(format!(
+            "{withheld} questions are made of a file that is withheld while they are asked: the rest does \
+             not say the answer in the passages nearest to them, and might elsewhere"
         ));
     }
     notes

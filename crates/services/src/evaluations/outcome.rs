@@ -13,13 +13,14 @@ use crate::answer::{Answer, Citation};
 use crate::retrieve::Passage;
 
 /// The figures of a run, in the order of reports: the name in the API, and for people.
-pub const FIGURES: [(&str, &str); 14] = [
+pub const FIGURES: [(&str, &str); 15] = [
     ("recall_at_1", "Recall@1"),
     ("recall_at_5", "Recall@5"),
     ("recall_at_10", "Recall@10"),
     ("ndcg_at_10", "nDCG@10"),
     ("mrr", "MRR"),
     ("hit_rate", "Hit rate"),
+    (RECALL_IN_TOKENS, "Recall in 2,000 tokens"),
     ("faithfulness", "Faithfulness"),
     ("citation_correctness", "Citation correctness"),
     ("exact_match", "Exact match"),
@@ -29,6 +30,11 @@ pub const FIGURES: [(&str, &str); 14] = [
     (REFUSAL_RECALL, "Refusal recall"),
     (REFUSAL_F1, "Refusal F1"),
 ];
+/// Share of the needs that the first passages meet which have [`READ_TOKENS`] together: the one
+/// figure of retrieval that does not grow with the size of chunks.
+pub const RECALL_IN_TOKENS: &str = "recall_in_2000_tokens";
+/// Tokens that are read of the passages found, for [`RECALL_IN_TOKENS`].
+const READ_TOKENS: i64 = 2000;
 /// Share of the refusals that are right.
 pub const REFUSAL_PRECISION: &str = "refusal_precision";
 /// Share of the unanswerable questions that are refused.
@@ -103,6 +109,7 @@ impl Outcome {
             ("ndcg_at_10", ndcg_at(&newly, needs, 10)),
             ("mrr", reciprocal_rank(&newly, needs)),
             ("hit_rate", hit(&newly, needs)),
+            (RECALL_IN_TOKENS, recall_at(&newly, needs, within(passages, READ_TOKENS))),
         ];
         let found = passages.iter().enumerate().map(|(place, passage)| FoundPassage {
             file_id: passage.chunk.file_id.clone(),
@@ -155,6 +162,16 @@ impl Outcome {
             note("citation_correctness", share(right, answer.citations.len()).unwrap_or(0.0));
         }
     }
+}
+
+/// How many of the first passages have so many tokens together at most; one at least.
+fn within(passages: &[Passage], tokens: i64) -> usize {
+    let mut sum = 0;
+    let read = passages.iter().take_while(|passage| {
+        sum += passage.chunk.tokens;
+        sum <= tokens
+    });
+    read.count().max(1)
 }
 
 /// Whether a citation names a place that answers the question.

@@ -6,6 +6,7 @@ use cairn_kernel::{Error, Result};
 pub use cairn_search::Ranking;
 use serde::{Deserialize, Serialize};
 
+use crate::chunking::Strategy;
 use crate::llms::ALIAS;
 
 /// Most configurations of one run.
@@ -34,6 +35,20 @@ pub struct Configuration {
     pub answers: bool,
     /// The model that answers.
     pub model: String,
+    /// How all files are cut, if otherwise than in the store: they are cut and embedded anew
+    /// beside it for the time of the measurement.
+    #[serde(default)]
+    pub chunking: Option<Strategy>,
+    /// The embedding model, if another than the store's; likewise.
+    #[serde(default)]
+    pub embedding_model: Option<String>,
+}
+
+impl Configuration {
+    /// Whether an index of its own is built for it.
+    pub fn is_trial(&self) -> bool {
+        self.chunking.is_some() || self.embedding_model.is_some()
+    }
 }
 
 impl Default for Configuration {
@@ -47,6 +62,8 @@ impl Default for Configuration {
             rewrite: false,
             answers: false,
             model: ALIAS.to_owned(),
+            chunking: None,
+            embedding_model: None,
         }
     }
 }
@@ -56,7 +73,8 @@ impl Default for Configuration {
 pub struct Plan {
     /// What is compared; the others with the first.
     pub configurations: Vec<Configuration>,
-    /// Whether the store's ranking is learned from the questions.
+    /// Whether the store's ranking and threshold are learned from the questions, and the store is
+    /// changed to how a configuration cuts or embeds it; each under its rule against harm.
     pub tune: bool,
     /// Whether a reranker's share is learned too, which takes its reading of every candidate.
     pub tune_reranker: bool,
@@ -88,7 +106,45 @@ impl Plan {
                 ));
             }
         }
+        self.check_trials()?;
+        if self.tune_reranker && !self.tune {
+            let text = "tune_reranker is part of tuning; send tune with it";
+            return Err(Error::invalid(text).with_param("tune_reranker"));
+        }
         Ok(self)
+    }
+
+    /// The first configuration is the store as it is, which the others are compared with. What a
+    /// store is changed to must differ from it in nothing else, and there is one index to keep.
+    fn check_trials(&self) -> Result<()> {
+        let Some(first) = self.configurations.first() else { return Ok(()) };
+        let mut tried = 0;
+        for (number, configuration) in self.configurations.iter().enumerate() {
+            if !configuration.is_trial() {
+                continue;
+            }
+            tried += 1;
+            let text = if number == 0 {
+                "the others are compared with the first configuration, so it must be the store as it \
+                 is; put one without chunking and embedding_model in front"
+            } else if self.tune && tried > 1 {
+                "tune keeps one other way of cutting or embedding at most; compare several without \
+                 tune, then tune with the best"
+            } else if self.tune && !configuration.differs_in_the_index_only(first) {
+                "with tune it may differ from the first configuration in name, chunking and \
+                 embedding_model only, so that it is known what made the difference"
+            } else {
+                continue;
+            };
+            return Err(fault(number, configuration.trial_field(), text.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The configuration that the store may be changed to.
+    pub(super) fn tried(&self) -> Option<(usize, &Configuration)> {
+        let mut all = self.configurations.iter().enumerate();
+        all.find(|(_, configuration)| self.tune && configuration.is_trial())
     }
 }
 
@@ -97,6 +153,15 @@ fn fault(number: usize, field: &str, message: String) -> Error {
 }
 
 impl Configuration {
+    fn differs_in_the_index_only(&self, first: &Self) -> bool {
+        let Self { name, chunking, embedding_model, .. } = first.clone();
+        Self { name, chunking, embedding_model, ..self.clone() } == *first
+    }
+
+    fn trial_field(&self) -> &'static str {
+        if self.chunking.is_some() { "chunking" } else { "embedding_model" }
+    }
+
     fn check(&self, number: usize) -> Result<()> {
         let length = self.name.chars().count();
         if self.name.trim().is_empty() || length > NAME_MAX {
@@ -173,5 +238,48 @@ mod tests {
         assert!(plan(Vec::new()).is_err());
         let other = Configuration { name: "words".into(), dense_weight: Some(0.0), ..base() };
         assert!(plan(vec![base(), other]).is_ok());
+    }
+
+    #[test]
+    fn a_store_is_tried_otherwise_beside_itself() {
+        let base = Configuration::default;
+        let cut = |name: &str| Configuration {
+            name: name.to_owned(),
+            chunking: Some(Strategy::Structure { max_tokens: 300, heading_context: true }),
+            ..base()
+        };
+        let of = |configurations: Vec<Configuration>, tune: bool| {
+            Plan { configurations, tune, tune_reranker: false, seed: 0 }.checked()
+        };
+        assert!(of(vec![base(), cut("a"), cut("b")], false).is_ok());
+        let one = of(vec![base(), cut("a")], true).unwrap();
+        assert_eq!(
+            one.tried().map(|(number, tried)| (number, tried.name.as_str())),
+            Some((1, "a"))
+        );
+        assert_eq!(of(vec![base(), cut("a")], false).unwrap().tried(), None);
+        let embedded = Configuration {
+            name: "e".into(),
+            embedding_model: Some("m".into()),
+            limit: 5,
+            ..base()
+        };
+        for (wrong, tune, field) in [
+            (vec![cut("a")], false, "configurations[0].chunking"),
+            (vec![base(), cut("a"), cut("b")], true, "configurations[2].chunking"),
+            (vec![base(), embedded], true, "configurations[1].embedding_model"),
+        ] {
+            assert_eq!(of(wrong, tune).unwrap_err().param(), Some(field));
+        }
+        let late = Plan { configurations: vec![base()], tune: false, tune_reranker: true, seed: 0 };
+        assert_eq!(late.checked().unwrap_err().param(), Some("tune_reranker"));
+    }
+
+    #[test]
+    fn a_plan_of_an_older_version_is_read() {
+        let held = r#"{"name": "a", "dense_weight": null, "ranking": null, "reranker": null,
+            "limit": 10, "rewrite": false, "answers": false, "model": "m"}"#;
+        let read: Configuration = serde_json::from_str(held).unwrap();
+        assert!(!read.is_trial());
     }
 }

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use cairn_kernel::Timestamp;
 use cairn_store::records::EvaluationRow;
 
+use super::learned;
 use super::outcome::FIGURES;
 use super::plots::{Group, Mark, colour, escape, grouped_bars, lines, time_bars};
-use super::summary::{ConfigurationReport, Difference, Estimate, Report, Tuning};
+use super::summary::{ConfigurationReport, Difference, Estimate, Report};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c1e21;--soft:#5d646c;--line:#d9dde1;--page:#fff;--card:#f6f7f8;\
@@ -38,7 +39,7 @@ svg polyline{fill:none;stroke-width:2}svg .weak rect{opacity:.5}\
 .c7 rect,.c7 circle,svg .c7{fill:var(--c7)}.c7 polyline{stroke:var(--c7)}i.c7{background:var(--c7)}";
 
 /// How many of [`FIGURES`] are of retrieval; the others are of answers.
-const RETRIEVAL: usize = 6;
+const RETRIEVAL: usize = 7;
 
 /// A run in the history of its question set: nDCG@10 by configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +104,8 @@ impl Page<'_> {
         html.push_str(&self.figures());
         html.push_str(&self.differences());
         html.push_str(&self.costs());
-        html.push_str(&self.report.tuning.as_ref().map_or_else(String::new, tuning));
+        html.push_str(&self.report.change.as_ref().map_or_else(String::new, learned::change));
+        html.push_str(&self.report.tuning.as_ref().map_or_else(String::new, learned::tuning));
         html.push_str(&self.runs());
         html.push_str(&self.questions());
         html.push_str(&self.settings());
@@ -330,7 +332,7 @@ impl Page<'_> {
     fn settings(&self) -> String {
         let held = &self.report.configurations;
         let own = "the store's own".to_owned();
-        let rows: [(&str, Vec<String>); 5] = [
+        let rows: [(&str, Vec<String>); 7] = [
             (
                 "Ranking",
                 held.iter()
@@ -348,6 +350,15 @@ impl Page<'_> {
                 "Reranker",
                 held.iter()
                     .map(|one| one.settings.reranker.as_deref().map_or_else(String::new, escape))
+                    .collect(),
+            ),
+            ("Cut", held.iter().map(|one| learned::cut(&one.settings)).collect()),
+            (
+                "Embedding model",
+                held.iter()
+                    .map(|one| {
+                        one.settings.embedding_model.as_deref().map_or_else(String::new, escape)
+                    })
                     .collect(),
             ),
             ("Passages", held.iter().map(|one| one.settings.limit.to_string()).collect()),
@@ -389,31 +400,6 @@ fn difference(held: &Difference) -> String {
     )
 }
 
-fn tuning(held: &Tuning) -> String {
-    let mut html = "<h2>Ranking learned</h2>".to_owned();
-    if let Some(why) = &held.refused {
-        let _ = write!(html, "<p>{}</p>", escape(why));
-        return html;
-    }
-    if let (Some(ranking), Some(quality)) = (held.ranking, held.quality) {
-        let _ = write!(
-            html,
-            "<p>From {} judged questions: dense {}, spread {}, late {}. nDCG@10 on questions it was not \
-             learned from {:.3}; the default ranking {:.3}, vectors alone {:.3}, words alone {:.3}. The \
-             figures above were measured before.</p>",
-            held.questions,
-            ranking.dense_weight,
-            ranking.spread,
-            ranking.late,
-            quality.learned,
-            quality.default,
-            quality.dense,
-            quality.words
-        );
-    }
-    html
-}
-
 /// A time as `2026-11-28 19:05 UTC` (civil from days, after Howard Hinnant).
 fn date(at: Timestamp) -> String {
     let minutes = at.div_euclid(60_000);
@@ -433,7 +419,9 @@ fn date(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::plan::Configuration;
-    use super::super::summary::{AnswerCost, Asked as Questions, Change, Regression, Spread};
+    use super::super::summary::{
+        AnswerCost, Asked as Questions, Change, Regression, Spread, Tuning,
+    };
     use super::*;
 
     const EVIL: &str = "<img src=x onerror=alert(1)>";
@@ -470,6 +458,7 @@ mod tests {
             resamples: 1000,
             configurations: vec![configuration(EVIL, false), configuration("words", true)],
             tuning: Some(Tuning::refused(5, format!("too few {EVIL}"))),
+            change: None,
             regression: Some(Regression {
                 against: "eval_0".into(),
                 worse: true,

@@ -9,9 +9,12 @@ use super::bootstrap::{Draws, randomisation_test};
 use super::metrics::{Refusals, quantile};
 use super::outcome::{FIGURES, Outcome, REFUSAL_F1, REFUSAL_PRECISION, REFUSAL_RECALL, WATCHED};
 use super::plan::Configuration;
+use crate::rankings::ThresholdQuality;
 
 /// Samples drawn for an interval.
 pub const RESAMPLES: usize = 1000;
+/// How much a watched figure must fall, where chance is not ruled out, for a run to be worse.
+pub const TOLERANCE: f64 = 0.05;
 /// Sign choices tried for a p-value.
 const FLIPS: u32 = 2000;
 
@@ -28,6 +31,9 @@ pub struct Report {
     pub configurations: Vec<ConfigurationReport>,
     /// What was learned, where that was asked for.
     pub tuning: Option<Tuning>,
+    /// What became of the configuration that cuts or embeds the store anew, where the store was to
+    /// be changed to it.
+    pub change: Option<StoreChange>,
     /// The comparison with the run before, where there is one.
     pub regression: Option<Regression>,
     /// What the reader should know.
@@ -137,6 +143,38 @@ pub struct Tuning {
     pub ranking: Option<Ranking>,
     /// How good the alternatives are: mean nDCG@10 over the questions.
     pub quality: Option<Quality>,
+    /// What was learned of when to answer.
+    pub threshold: Option<ThresholdTuning>,
+}
+
+/// What was learned of the confidence below which the answer is that the documents do not say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdTuning {
+    /// Whether the store answers by a learned threshold now.
+    pub applied: bool,
+    /// Why nothing was learned.
+    pub refused: Option<String>,
+    /// Questions with an answer that it was learned from; generated probes do not count.
+    pub answerable: usize,
+    /// Questions without one.
+    pub unanswerable: usize,
+    /// The threshold that holds now, where anything was learned.
+    pub threshold: Option<f32>,
+    /// How it compares with the program's own.
+    pub quality: Option<ThresholdQuality>,
+}
+
+/// Whether a store was changed to how a configuration cuts or embeds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoreChange {
+    /// The configuration.
+    pub configuration: String,
+    /// Whether the store is so now.
+    pub applied: bool,
+    /// Why, or why not.
+    pub reason: String,
+    /// Judged questions that were decided by; generated probes do not count.
+    pub questions: usize,
 }
 
 impl Tuning {
@@ -148,6 +186,7 @@ impl Tuning {
             choice: None,
             ranking: None,
             quality: None,
+            threshold: None,
         }
     }
 
@@ -159,6 +198,7 @@ impl Tuning {
             choice: Some(learned.choice),
             ranking: Some(learned.ranking),
             quality: Some(learned.quality),
+            threshold: None,
         }
     }
 }
@@ -329,7 +369,7 @@ pub fn summarise(
 }
 
 /// What became worse since `before`, of the configurations of the same name: a figure whose
-/// difference is below 0, and so the lower bound of its interval too.
+/// difference is below 0 with its whole interval, or that fell by more than [`TOLERANCE`].
 pub fn compare(
     order: &[String],
     (against, before): (&str, &HashMap<String, Outcomes>),
@@ -346,13 +386,10 @@ pub fn compare(
             let base = Column::of(figure, order, earlier);
             let Some(difference) = column.difference(&base, &draws, seed) else { continue };
             compared = true;
-            if difference.value < 0.0 && difference.low < 0.0 {
-                changes.push(Change {
-                    configuration: name.clone(),
-                    figure: figure.to_owned(),
-                    difference,
-                    certain: difference.high < 0.0,
-                });
+            let certain = difference.value < 0.0 && difference.high < 0.0;
+            if certain || difference.value < -TOLERANCE {
+                let (configuration, figure) = (name.clone(), figure.to_owned());
+                changes.push(Change { configuration, figure, difference, certain });
             }
         }
     }
@@ -472,11 +509,16 @@ mod tests {
         let now = [("a".to_owned(), outcomes(&[1.0; 30]))];
         assert!(!compare(&order(30), ("eval_1", &better), &now, 1).unwrap().worse);
         assert_eq!(compare(&order(30), ("eval_1", &better), &[], 1), None);
-        // One question of many: worse, and it may be chance.
+        // One question of many may be chance, and is no alarm.
         let mut one = [1.0; 30];
         one[3] = 0.0;
         let now = [("a".to_owned(), outcomes(&one))];
         let found = compare(&order(30), ("eval_1", &before), &now, 1).unwrap();
-        assert!(found.worse && !found.changes[0].certain);
+        assert!(!found.worse && found.changes.is_empty(), "{found:?}");
+        // Two may be chance too, but are more than is tolerated.
+        one[4] = 0.0;
+        let now = [("a".to_owned(), outcomes(&one))];
+        let found = compare(&order(30), ("eval_1", &before), &now, 1).unwrap();
+        assert!(found.worse && !found.changes[0].certain, "{found:?}");
     }
 }

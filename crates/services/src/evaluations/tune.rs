@@ -1,4 +1,4 @@
-//! Learning a store's ranking from judged questions, under the rule against harm.
+//! Learning a store's ranking and threshold from judged questions, under the rules against harm.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -10,18 +10,24 @@ use cairn_store::records::ChunkPlace;
 
 use super::bootstrap::Random;
 use super::judge::{Judged, Need};
-use super::summary::Tuning;
+use super::summary::{ThresholdTuning, Tuning};
+use super::threshold::{self, Scored};
+use crate::answer::Answers;
 use crate::question_sets::Origin;
-use crate::rankings::Rankings;
-use crate::retrieve::Retrieve;
+use crate::rankings::{Rankings, ThresholdChoice};
+use crate::retrieve::{Request, Retrieve};
 
-/// Most questions that are learned from: their candidates are in memory together.
+/// Most questions that are learned from: their candidates are in memory together. For the
+/// threshold, most of either kind.
 const QUESTIONS_MAX: usize = 300;
+/// Passages of a search that a threshold is learned from, as in an answer by default.
+const PASSAGES: usize = 10;
 
 /// Learns for one store.
 pub(super) struct Tuner<'a> {
     pub(super) records: &'a Records,
     pub(super) retrieve: &'a Retrieve,
+    pub(super) answers: &'a Answers,
     pub(super) rankings: &'a Rankings,
     pub(super) store: &'a Id,
 }
@@ -68,6 +74,58 @@ impl Tuner<'_> {
         Ok(Tuning::applied(&learned))
     }
 
+    /// Learns and keeps a threshold, of the store as it ranks now. Probes are not learned from
+    /// either: their words stand in the passage, so they look surer than what people ask.
+    pub(super) async fn learn_threshold(
+        &self,
+        scope: &Scope,
+        judged: &[Judged],
+        seed: u64,
+    ) -> Result<ThresholdTuning> {
+        let usable = |answerable: bool| {
+            let fits = |one: &&Judged| {
+                one.question.origin != Origin::Extractive
+                    && one.question.asks()
+                    && one.question.answerable == answerable
+            };
+            let mut found: Vec<&Judged> = judged.iter().filter(fits).collect();
+            Random::new(seed).shuffle(&mut found);
+            found.truncate(QUESTIONS_MAX);
+            found
+        };
+        let (answerable, unanswerable) = (usable(true), usable(false));
+        let counted = ThresholdTuning {
+            answerable: answerable.len(),
+            unanswerable: unanswerable.len(),
+            ..ThresholdTuning::default()
+        };
+        if counted.answerable.min(counted.unanswerable) < threshold::FEWEST {
+            let refused = Some(too_few_of_either(counted.answerable, counted.unanswerable));
+            return Ok(ThresholdTuning { refused, ..counted });
+        }
+        let mut scored = Vec::new();
+        for one in answerable.into_iter().chain(unanswerable) {
+            let text = one.question.text.as_str();
+            let search = Request {
+                without: one.question.withheld().map(str::to_owned),
+                ..Request::new(vec![self.store.clone()], text, PASSAGES)
+            };
+            let score = self.answers.confidence(scope, &search, text).await?.score();
+            scored.push(Scored { score, answerable: one.question.answerable });
+        }
+        let learned = tokio::task::spawn_blocking(move || threshold::learn(&scored, seed))
+            .await
+            .or_internal("learning a threshold")?;
+        let of = (learned.threshold, learned.choice, learned.quality);
+        let held = self.rankings.keep_threshold(scope, self.store, of).await?;
+        Ok(ThresholdTuning {
+            applied: learned.choice == ThresholdChoice::Learned,
+            threshold: Some(held.threshold),
+            quality: held.quality,
+            ..counted
+        })
+    }
+
     /// The points of the chunks that meet any of the needs.
     async fn relevant(
         &self,
@@ -98,5 +156,14 @@ fn too_few(questions: usize) -> String {
     format!(
         "nothing was learned: {questions} judged questions are fewer than {FEWEST_QUERIES}, and what is \
          learned from so few is chance. Generated probes do not count; add questions of your users"
+    )
+}
+
+fn too_few_of_either(answerable: usize, unanswerable: usize) -> String {
+    let fewest = threshold::FEWEST;
+    format!(
+        "the threshold stays: {answerable} questions with an answer and {unanswerable} without are not \
+         {fewest} of either kind, and what is learned from so few is chance. Generated probes do not \
+         count; add questions of your users, or have a model write some"
     )
 }

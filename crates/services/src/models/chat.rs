@@ -8,7 +8,7 @@ use async_stream::stream;
 use async_trait::async_trait;
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::chat::{ChatEvent, ChatModel, ChatRequest, ChatStream};
-use cairn_serving::gguf::Gguf;
+use cairn_serving::gguf::{ChatMessage, Gguf};
 use cairn_store::BlobPath;
 use cairn_store::records::ModelVersionRow;
 use futures::{Stream, StreamExt as _};
@@ -139,6 +139,10 @@ impl ChatModel for Versioned {
 
     fn context_tokens(&self) -> Option<u32> {
         self.inner.context_tokens()
+    }
+
+    async fn prompt_tokens(&self, messages: &[ChatMessage]) -> Result<Option<usize>> {
+        self.inner.prompt_tokens(messages).await
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream> {

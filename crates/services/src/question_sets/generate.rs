@@ -12,7 +12,8 @@ use cairn_store::Records;
 use cairn_store::records::{ChunkRow, UsageEntry};
 use futures::StreamExt as _;
 
-use super::probes::{Probe, Source, probes};
+use super::probes::{Probe, Source, clozes, probes};
+use super::withheld::reserved;
 use super::written::{self, Written};
 use super::{Form, Method, Origin, Question, Relevant, Wish, Work};
 use crate::accounts::scope_of_speaker;
@@ -113,14 +114,11 @@ impl GenerateJob {
             Method::Auto => there,
             Method::Extractive => false,
         };
+        let reserved = reserved(drawn.len(), wish.unanswerable);
         let questions = if written {
-            self.by_model(scope, set, &analyzer, &drawn, wish).await?
+            self.by_model(scope, (store, set), &analyzer, &drawn, (wish, reserved)).await?
         } else {
-            let sources = self.sources(scope, store, drawn).await?;
-            let (count, seed) = (wish.count, wish.seed);
-            let made = move || probes(&analyzer, &sources, count, seed);
-            let made = tokio::task::spawn_blocking(made).await.or_internal("making probes")?;
-            made.into_iter().map(of_probe).collect()
+            self.of_words(scope, store, analyzer, drawn, (wish, reserved)).await?
         };
         if questions.is_empty() {
             return Err(Error::new(
@@ -129,6 +127,42 @@ impl GenerateJob {
             ));
         }
         Ok(questions)
+    }
+
+    /// Probes, those without an answer last; for them the last `reserved` passages are.
+    async fn of_words(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        analyzer: Analyzer,
+        drawn: Vec<ChunkRow>,
+        (wish, reserved): (&Wish, usize),
+    ) -> Result<Vec<Question>> {
+        let sources = self.sources(scope, store, drawn).await?;
+        let (count, seed) = (wish.count.saturating_sub(wish.unanswerable), wish.seed);
+        let made = move || {
+            let first = sources.len().saturating_sub(reserved);
+            let asked = sources.get(..first).unwrap_or_default();
+            let answered = probes(&analyzer, asked, count, seed);
+            let without = clozes(&analyzer, &sources, first);
+            (analyzer, answered, without)
+        };
+        let made = tokio::task::spawn_blocking(made).await.or_internal("making probes")?;
+        let (analyzer, answered, without) = made;
+        let mut found: Vec<Question> = answered.into_iter().map(of_probe).collect();
+        let mut left = wish.unanswerable;
+        for probe in without {
+            if left == 0 {
+                break;
+            }
+            let of = (probe.text.as_str(), probe.expected.as_slice(), probe.file.as_str());
+            let new = found.iter().all(|held| held.text != probe.text);
+            if new && self.is_silent(scope, store, &analyzer, of).await? {
+                found.push(unanswerable(of_probe(probe)));
+                left -= 1;
+            }
+        }
+        Ok(found)
     }
 
     /// Passages of the store that the caller may read, in an order that the seed decides.
@@ -180,36 +214,58 @@ impl GenerateJob {
             .collect()
     }
 
+    /// Questions by the model, those without an answer last; for them the last `reserved` passages
+    /// are.
     async fn by_model(
         &self,
         scope: &Scope,
-        set: &Id,
+        (store, set): (&Id, &Id),
         analyzer: &Analyzer,
         drawn: &[ChunkRow],
-        wish: &Wish,
+        (wish, reserved): (&Wish, usize),
     ) -> Result<Vec<Question>> {
         let model = wish.model.as_deref().unwrap_or(ALIAS);
+        let answered = wish.count.saturating_sub(wish.unanswerable);
+        let (asked, withheld) = drawn.split_at(drawn.len().saturating_sub(reserved));
         let mut found: Vec<Question> = Vec::new();
-        for chunk in drawn {
-            #[expect(clippy::cast_precision_loss, reason = "a share of some questions")]
-            let done = found.len() as f64 / wish.count.max(1) as f64;
-            if !self.records.progress_question_set(scope, set, done).await? {
-                return Err(Error::new(Kind::Cancelled, "the question set was deleted"));
-            }
-            let headings: Vec<String> =
-                serde_json::from_str(&chunk.heading).or_internal("reading headings")?;
-            let said = self.say(scope, model, set, &headings, &chunk.text).await?;
-            let Some(written) = written::read(analyzer, &headings, &chunk.text, &said) else {
-                continue;
-            };
-            if found.iter().all(|held| held.text != written.question) {
-                found.push(of_model(chunk, written));
-            }
-            if found.len() == wish.count {
-                break;
+        for (part, wanted, answerable) in
+            [(asked, answered, true), (withheld, wish.unanswerable, false)]
+        {
+            let wanted = found.len() + wanted;
+            for chunk in part {
+                if found.len() == wanted {
+                    break;
+                }
+                self.goes_on(scope, set, found.len(), wish.count).await?;
+                let headings: Vec<String> =
+                    serde_json::from_str(&chunk.heading).or_internal("reading headings")?;
+                let said = self.say(scope, model, set, &headings, &chunk.text).await?;
+                let Some(written) = written::read(analyzer, &headings, &chunk.text, &said) else {
+                    continue;
+                };
+                if found.iter().any(|held| held.text == written.question) {
+                    continue;
+                }
+                let question = of_model(chunk, written);
+                let of = (question.text.as_str(), question.expected.as_slice(), &*chunk.file_id);
+                if answerable {
+                    found.push(question);
+                } else if self.is_silent(scope, store, analyzer, of).await? {
+                    found.push(unanswerable(question));
+                }
             }
         }
         Ok(found)
+    }
+
+    /// Says how far the set is.
+    #[expect(clippy::cast_precision_loss, reason = "a share of some questions")]
+    async fn goes_on(&self, scope: &Scope, set: &Id, found: usize, wanted: usize) -> Result<()> {
+        let done = found as f64 / wanted.max(1) as f64;
+        if self.records.progress_question_set(scope, set, done).await? {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Cancelled, "the question set was deleted"))
     }
 
     /// What the model says when it is asked for a question about a passage.
@@ -249,6 +305,11 @@ impl GenerateJob {
         self.usage.record(scope, entry).await;
         Ok(said)
     }
+}
+
+/// The question without its answer, which only the file has that it was made of.
+fn unanswerable(question: Question) -> Question {
+    Question { answerable: false, relevant: Vec::new(), expected: Vec::new(), ..question }
 }
 
 fn of_probe(probe: Probe) -> Question {

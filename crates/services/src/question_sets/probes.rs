@@ -81,6 +81,14 @@ pub(super) fn probes(
     found
 }
 
+/// A cloze of each passage from the `first` on that has a sentence for one; words are rare or
+/// not over all passages.
+pub(super) fn clozes(analyzer: &Analyzer, sources: &[Source], first: usize) -> Vec<Probe> {
+    let rarity = Rarity::of(analyzer, sources);
+    let of = |source: &Source| rarity.sentence(analyzer, source, Form::Cloze);
+    sources.iter().skip(first).filter_map(of).collect()
+}
+
 /// How rare each content word is over the passages.
 struct Rarity {
     passages: f64,
@@ -293,6 +301,16 @@ mod tests {
         let all: HashSet<String> = texts(1).into_iter().collect();
         assert_eq!(all.len(), texts(1).len());
         assert_eq!(probes(&analyzer, &sources(), 2, 1).len(), 2);
+    }
+
+    #[test]
+    fn clozes_are_of_the_last_passages_only() {
+        let analyzer = Analyzer::default();
+        let found = clozes(&analyzer, &sources(), 1);
+        let files: Vec<&str> = found.iter().map(|probe| probe.file.as_str()).collect();
+        assert_eq!(files, ["b", "c"]);
+        assert!(found.iter().all(|probe| probe.form == Form::Cloze && probe.text.contains(GAP)));
+        assert!(clozes(&analyzer, &sources(), 3).is_empty());
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn best_sentences(
 
 /// Share of `wanted` that is in `held`; 0 when nothing is wanted.
 #[expect(clippy::cast_precision_loss, reason = "words of a sentence")]
-fn share(wanted: &HashSet<String>, held: &HashSet<String>) -> f64 {
+pub(super) fn share(wanted: &HashSet<String>, held: &HashSet<String>) -> f64 {
     let there = wanted.iter().filter(|term| held.contains(*term)).count();
     there as f64 / wanted.len().max(1) as f64
 }

@@ -58,33 +58,25 @@ impl Handler for Build {
     }
 
     async fn run(&self, job: &Job) -> Result<()> {
-        let (scope, work) = decode(job)?;
+        let (scope, Work { store, generation: number }) = decode(job)?;
         let begun = Instant::now();
-        let Some(generation) = self.take_up(&scope, &work).await? else {
+        let Some(generation) = self.take_up(&scope, &store, number).await? else {
             return self.finish(job).await;
         };
         loop {
-            let number = work.generation;
-            let files = self.records.files_to_build(&scope, &work.store, number, PAGE).await?;
-            if files.is_empty() {
-                let flipped = self.flip(job, &scope, &generation).await?;
-                if flipped == Flip::Behind {
-                    continue;
+            match self.some_files(&scope, &generation).await? {
+                Built::Some => {}
+                Built::Ended => return self.finish(job).await,
+                Built::All => {
+                    let flipped = self.flip(Some(job), &scope, &generation).await?;
+                    if flipped == Flip::Behind {
+                        continue;
+                    }
+                    let seconds = begun.elapsed().as_secs_f64();
+                    metrics::histogram!("cairn_reindex_seconds").record(seconds);
+                    tracing::info!(%store, number, ?flipped, seconds, "re-index ended");
+                    return Ok(());
                 }
-                let seconds = begun.elapsed().as_secs_f64();
-                metrics::histogram!("cairn_reindex_seconds").record(seconds);
-                tracing::info!(store = %work.store, number, ?flipped, seconds, "re-index ended");
-                return Ok(());
-            }
-            for some in files.chunks(AT_ONCE) {
-                if self.building(&scope, &work).await?.is_none() {
-                    return self.finish(job).await;
-                }
-                let mut each = Vec::with_capacity(some.len());
-                for row in some {
-                    each.push(self.file(&scope, &generation, row));
-                }
-                try_join_all(each).await?;
             }
         }
     }
@@ -97,7 +89,7 @@ impl Handler for Build {
             }
             _ => error.message(),
         };
-        if self.building(&scope, &work).await?.is_none() {
+        if self.building(&scope, &work.store, work.generation).await?.is_none() {
             return Ok(());
         }
         let mut tx = self.records.begin().await?;
@@ -112,32 +104,97 @@ fn decode(job: &Job) -> Result<(Scope, Work)> {
     Ok((scope_of(job)?, serde_json::from_str(&job.payload).or_internal("reading a job")?))
 }
 
+/// How far a build is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Built {
+    /// There may be more files to build.
+    Some,
+    /// Every completed file is whole in the generation.
+    All,
+    /// It is no longer being built.
+    Ended,
+}
+
 impl Build {
     /// The generation, unless it was cancelled or went with its store.
-    async fn building(&self, scope: &Scope, work: &Work) -> Result<Option<GenerationRow>> {
-        let found = self.records.find_generation(scope, &work.store, work.generation).await?;
+    async fn building(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        generation: i64,
+    ) -> Result<Option<GenerationRow>> {
+        let found = self.records.find_generation(scope, store, generation).await?;
         Ok(found.filter(GenerationRow::is_building))
     }
 
-    /// Makes the new index for texts in the language of the old one, and notes where the
-    /// estimate begins.
-    async fn take_up(&self, scope: &Scope, work: &Work) -> Result<Option<GenerationRow>> {
-        let Some(generation) = self.building(scope, work).await? else { return Ok(None) };
-        let (store, number) = (&work.store, work.generation);
-        let old = self.records.active_generation(scope, store).await?;
-        if let Some(language) = self.projection.index().language(&old.index_name).await? {
-            let dimensions = generation.dimensions.and_then(|count| usize::try_from(count).ok());
-            let made = self.projection.index().create(&generation.index_name, language, dimensions);
-            match made.await {
-                // Points were written in the meantime, in a language of their own.
-                Err(error) if error.kind() == Kind::Conflict => {}
-                made => made?,
-            }
-            self.drop_if_ended(&generation).await?;
+    /// Makes the new index for texts in its language, or that of the old one where it has none,
+    /// and notes where the estimate begins. The generation, unless it is no longer being built.
+    ///
+    /// # Errors
+    /// `Internal` when the records or the index refuse.
+    pub(crate) async fn take_up(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        number: i64,
+    ) -> Result<Option<GenerationRow>> {
+        let Some(generation) = self.building(scope, store, number).await? else {
+            return Ok(None);
+        };
+        let mut language = generation.language.clone();
+        if language.is_none() {
+            let old = self.records.active_generation(scope, store).await?;
+            let held = self.projection.index().language(&old.index_name).await?;
+            language = held.map(|language| language.code().to_owned());
         }
+        let of = (language.as_deref(), generation.dimensions);
+        self.projection.ensure(&generation.index_name, of).await?;
+        self.drop_if_ended(&generation).await?;
         let done = self.records.build_progress(scope, store, number).await?.bytes_done;
         self.records.note_build_start(scope, store, number, done).await?;
         Ok(Some(generation))
+    }
+
+    /// Builds some of the files that are not whole yet.
+    ///
+    /// # Errors
+    /// What keeps a file from being cut, embedded or written.
+    pub(crate) async fn some_files(
+        &self,
+        scope: &Scope,
+        generation: &GenerationRow,
+    ) -> Result<Built> {
+        let store = Id::from_raw(generation.store_id.as_str());
+        let number = generation.generation;
+        let files = self.records.files_to_build(scope, &store, number, PAGE).await?;
+        if files.is_empty() {
+            let there = self.building(scope, &store, number).await?.is_some();
+            return Ok(if there { Built::All } else { Built::Ended });
+        }
+        for some in files.chunks(AT_ONCE) {
+            if self.building(scope, &store, number).await?.is_none() {
+                return Ok(Built::Ended);
+            }
+            let mut each = Vec::with_capacity(some.len());
+            for row in some {
+                each.push(self.file(scope, generation, row));
+            }
+            try_join_all(each).await?;
+        }
+        Ok(Built::Some)
+    }
+
+    /// Completes the index of a generation whose files are all built, so that it can be asked.
+    ///
+    /// # Errors
+    /// `Internal` when the index refuses.
+    pub(crate) async fn complete(&self, generation: &GenerationRow) -> Result<()> {
+        let (index_name, store_id) = (generation.index_name.clone(), generation.store_id.clone());
+        let (language, dimensions) = (generation.language.clone(), generation.dimensions);
+        let live = LiveIndex { index_name, store_id, language, dimensions };
+        self.projection.verify_index(&live, true).await?;
+        self.projection.index().optimise(&generation.index_name).await?;
+        self.drop_if_ended(generation).await
     }
 
     /// What was written to an index after it was dropped made it again.
@@ -200,14 +257,18 @@ impl Build {
     }
 
     /// Completes the new index, compares it with the old one, and makes it the active one if
-    /// nothing is missing. The job is done in the same transaction.
-    async fn flip(&self, job: &Job, scope: &Scope, generation: &GenerationRow) -> Result<Flip> {
+    /// nothing is missing. The job, if there is one for it, is done in the same transaction.
+    ///
+    /// # Errors
+    /// `Internal` when the records or the index refuse.
+    pub(crate) async fn flip(
+        &self,
+        job: Option<&Job>,
+        scope: &Scope,
+        generation: &GenerationRow,
+    ) -> Result<Flip> {
         let store = Id::from_raw(generation.store_id.as_str());
-        let index_name = generation.index_name.clone();
-        let live = LiveIndex { index_name, store_id: generation.store_id.clone() };
-        self.projection.verify_index(&live, true).await?;
-        self.projection.index().optimise(&generation.index_name).await?;
-        self.drop_if_ended(generation).await?;
+        self.complete(generation).await?;
         let old = self.records.active_generation(scope, &store).await?;
         let report = compare::Comparison {
             records: &self.records,
@@ -220,7 +281,9 @@ impl Build {
         let of = (&store, generation.generation);
         let flipped = self.records.flip(&mut tx, scope, of, recut.as_ref(), &report).await?;
         if flipped != Flip::Behind {
-            job.complete(&mut tx).await?;
+            if let Some(job) = job {
+                job.complete(&mut tx).await?;
+            }
             tx.commit().await.or_internal("changing to another generation")?;
             self.projection.wake();
         }

@@ -6,7 +6,7 @@ use cairn_search::{Hit, Ranking};
 
 /// The steps from a passage's raw scores to its final one. Scores are 0 to 1.
 ///
-/// `first_stage` is `fused`, or what spreading made of it. With a reranker the passage's
+/// `first_stage` is `fused`, or what spreading made of it, times `standing`. With a reranker the passage's
 /// score is `(1 − ranking.late) · first_stage + ranking.late · late`; a passage that the
 /// reranker did not read stands below those that it read. An answer then takes the mean of
 /// that and `coverage`.
@@ -28,6 +28,8 @@ pub struct Explain {
     pub fused: f32,
     /// The mean fused score of its neighbours, where it took a share of it.
     pub spread: Option<f32>,
+    /// Where several stores were asked, how the best of this one stands beside all.
+    pub standing: Option<f32>,
     /// The score before a reranker had its share.
     pub first_stage: f32,
     /// The reranker's score on the scale of the passages it read, where it read this one.
@@ -38,8 +40,14 @@ pub struct Explain {
 }
 
 impl Explain {
-    /// Of a hit by the wording of that number, which had `first_stage` before it was reranked.
-    pub(super) fn of(hit: &Hit, query: usize, ranking: Ranking, first_stage: f32) -> Self {
+    /// Of a hit by the wording of that number, which had `first_stage` before it was reranked, in
+    /// a list that stands so beside others.
+    pub(super) fn of(
+        hit: &Hit,
+        query: usize,
+        ranking: Ranking,
+        (standing, first_stage): (Option<f32>, f32),
+    ) -> Self {
         let steps = hit.explain;
         Self {
             query,
@@ -50,6 +58,7 @@ impl Explain {
             bm25: steps.bm25,
             fused: steps.fused,
             spread: steps.spread,
+            standing,
             first_stage,
             late: steps.late,
             coverage: None,

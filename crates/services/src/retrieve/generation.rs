@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use cairn_kernel::{Id, Result, Scope};
+use cairn_kernel::{Error, Id, Kind, Result, Scope};
 use cairn_store::records::{ActiveRow, ChunkRow};
 use futures::future::try_join_all;
 
-use super::{Passage, Retrieve};
+use super::{Passage, Request, Retrieve};
 use crate::embedding::{EmbeddingModel, QueryVectors};
 
 /// Where a store is asked.
@@ -41,7 +41,58 @@ impl Place {
     }
 }
 
+/// For each place the number of the first one whose vectors are by the same model.
+pub(super) fn spaces(places: &[Place]) -> Vec<usize> {
+    let first = |place: &Place| {
+        places.iter().position(|other| Arc::ptr_eq(&other.vectors, &place.vectors)).unwrap_or(0)
+    };
+    places.iter().map(first).collect()
+}
+
+/// What a search reads beside what answers: nothing, but in an evaluation.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside<'a> {
+    /// Whether the generation that is being built is read.
+    pub(super) in_build: bool,
+    /// A file that is looked over.
+    pub(super) without: Option<&'a str>,
+}
+
+impl<'a> Beside<'a> {
+    pub(super) fn of(request: &'a Request) -> Self {
+        Self { in_build: request.generation.is_some(), without: request.without.as_deref() }
+    }
+}
+
 impl Retrieve {
+    /// A generation of a store that is being built, to be asked.
+    ///
+    /// # Errors
+    /// `Unprocessable` when it is no longer being built.
+    pub(super) async fn in_build(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        generation: i64,
+    ) -> Result<ActiveRow> {
+        let found = self.records.find_generation(scope, store, generation).await?;
+        let row = found.filter(cairn_store::records::GenerationRow::is_building).ok_or_else(|| {
+            Error::new(
+                Kind::Unprocessable,
+                format!(
+                    "generation {generation} of vector store '{store}' is no longer being built; \
+                     its re-index was cancelled or has ended"
+                ),
+            )
+        })?;
+        Ok(ActiveRow {
+            generation,
+            index_name: row.index_name,
+            vector_model: row.embedding_model,
+            vector_version: row.embedding_version,
+        })
+    }
+
     /// The generations that the stores are asked in now.
     ///
     /// # Errors

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cairn_kernel::{Error, Kind, Result, ResultExt};
-use cairn_search::{Hit, Ranking, diversify, rescore};
+use cairn_search::{Hit, Ranking, Side, diversify, late_range, rescore_within, standings};
 use cairn_serving::embed::Embedder;
 use cairn_serving::rerank::Reranker;
 use cairn_store::records::ChunkRow;
 use serde::{Deserialize, Serialize};
 
 use super::explain::Explain;
-use super::{Passage, generation, passage};
+use super::{Passage, Retrieve, generation, passage};
 use crate::cutting::embedded_text;
 
 /// How many of the best passages a reranker reads for each wording, of all stores together.
@@ -77,11 +77,23 @@ impl Rerankers {
     }
 }
 
+impl Retrieve {
+    /// The reranker that reads where `ranker` is asked for.
+    ///
+    /// # Errors
+    /// `Invalid` for a cross-encoder where there is none.
+    pub(crate) fn reranker(&self, ranker: Ranker) -> Result<&Reranker> {
+        self.rerankers.pick(ranker)
+    }
+}
+
 /// The living hits of one wording in one store, best first, with their rows.
 pub(super) struct List {
     ranking: Ranking,
     hits: Vec<Hit>,
     rows: HashMap<u64, ChunkRow>,
+    /// What its scores were multiplied with, so that they can be compared with other lists'.
+    standing: Option<f32>,
     /// The scores from before a reranker had its share.
     first_stage: HashMap<u64, f32>,
 }
@@ -89,7 +101,16 @@ pub(super) struct List {
 impl List {
     pub(super) fn new(ranking: Ranking, hits: Vec<Hit>, rows: HashMap<u64, ChunkRow>) -> Self {
         let first_stage = hits.iter().map(|hit| (hit.id, hit.score)).collect();
-        Self { ranking, hits, rows, first_stage }
+        Self { ranking, hits, rows, standing: None, first_stage }
+    }
+
+    /// Brings the scores down to how its best hit stands beside other lists'.
+    fn lower(&mut self, standing: f32) {
+        self.standing = Some(standing);
+        for hit in &mut self.hits {
+            hit.score *= standing;
+            self.first_stage.insert(hit.id, hit.score);
+        }
     }
 
     /// How many different passages it has.
@@ -99,12 +120,31 @@ impl List {
 
     /// The passages, found with the wording of that number.
     pub(super) fn into_passages(self, query: usize) -> impl Iterator<Item = Result<Passage>> {
-        let Self { ranking, hits, mut rows, first_stage } = self;
+        let Self { ranking, hits, mut rows, standing, first_stage } = self;
         hits.into_iter().filter_map(move |hit| {
             let row = rows.remove(&hit.id)?;
             let first_stage = first_stage.get(&hit.id).copied().unwrap_or(hit.score);
-            Some(passage(row, &hit, Explain::of(&hit, query, ranking, first_stage)))
+            let explain = Explain::of(&hit, query, ranking, (standing, first_stage));
+            Some(passage(row, &hit, explain))
         })
+    }
+}
+
+/// Makes the scores of several stores' lists comparable. `spaces` says for each by which model its
+/// cosines are.
+pub(super) fn compare(lists: &mut [List], spaces: &[usize]) {
+    if lists.len() < 2 {
+        return;
+    }
+    let side = |(list, space): (&List, &usize)| (list.hits.clone(), list.ranking.fusion(), *space);
+    let sides: Vec<_> = lists.iter().zip(spaces).map(side).collect();
+    let sides: Vec<Side<'_>> = sides
+        .iter()
+        .map(|(hits, fusion, space)| Side { hits, fusion: *fusion, space: *space })
+        .collect();
+    let standings = standings(&sides);
+    for (list, standing) in lists.iter_mut().zip(standings) {
+        list.lower(standing);
     }
 }
 
@@ -135,8 +175,11 @@ pub(super) async fn rerank(
         }
         scores => scores?,
     };
+    let Some(range) = late_range(lists.iter().flat_map(|list| &list.hits), &scores) else {
+        return Ok(());
+    };
     for list in lists {
-        rescore(&mut list.hits, &scores, list.ranking.late);
+        rescore_within(&mut list.hits, &scores, list.ranking.late, range);
     }
     Ok(())
 }
@@ -230,7 +273,7 @@ mod tests {
         let ranking = Ranking { late: 0.4, ..Ranking::default() };
         let mut list = list(ranking, &[(1, 0.9), (2, 0.5), (3, 0.1)]);
         let scores: HashMap<u64, f32> = [(1, 0.2), (2, 0.7)].into();
-        rescore(&mut list.hits, &scores, ranking.late);
+        cairn_search::rescore(&mut list.hits, &scores, ranking.late);
         let found: Vec<Passage> = list.into_passages(1).collect::<Result<_>>()?;
         assert_eq!(found.iter().map(|passage| passage.chunk.seq).collect::<Vec<_>>(), [2, 1, 3]);
         for passage in &found[..2] {
@@ -241,6 +284,34 @@ mod tests {
             assert_eq!((query, first_stage), (1, passage.explain.fused));
         }
         assert_eq!((found[2].explain.late, found[2].explain.first_stage), (None, 0.1));
+        Ok(())
+    }
+
+    #[test]
+    fn lists_of_several_stores_are_brought_to_one_scale() -> Result<()> {
+        let weak = |(id, score): &(u64, f32)| {
+            let explain = cairn_search::Explain { fused: *score, ..Default::default() };
+            Hit { id: *id, score: *score, dense: Some(0.2 * score), bm25: None, explain }
+        };
+        let mut lists = [
+            list(Ranking::default(), &[(1, 1.0), (2, 0.5)]),
+            list(Ranking::default(), &[(3, 1.0), (4, 0.9)]),
+        ];
+        lists[1].hits = [(3, 1.0), (4, 0.9)].iter().map(weak).collect();
+        compare(&mut lists, &[0, 0]);
+        let [good, poor] = lists;
+        let scores = |list: List| -> Result<Vec<(f32, f32, Option<f32>)>> {
+            let found: Vec<Passage> = list.into_passages(0).collect::<Result<_>>()?;
+            let told = |p: &Passage| (p.score, p.explain.first_stage, p.explain.standing);
+            Ok(found.iter().map(told).collect())
+        };
+        assert_eq!(scores(good)?, [(1.0, 1.0, Some(1.0)), (0.5, 0.5, Some(1.0))]);
+        let poor = scores(poor)?;
+        assert!((poor[0].0 - 0.2).abs() < 1e-6 && (poor[1].0 - 0.18).abs() < 1e-6, "{poor:?}");
+        assert!(poor.iter().all(|(score, first, _)| score == first));
+        let mut alone = [list(Ranking::default(), &[(1, 1.0)])];
+        compare(&mut alone, &[0]);
+        assert_eq!(alone[0].standing, None);
         Ok(())
     }
 

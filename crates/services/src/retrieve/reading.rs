@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use cairn_kernel::{Id, Kind, Result, ResultExt, Scope};
-use cairn_search::{Filter, Frequencies};
+use cairn_kernel::{Kind, Result, ResultExt, Scope};
+use cairn_search::Frequencies;
 use cairn_serving::embed::{DIMENSIONS, Embedder, Priority};
 
-use super::Retrieve;
+use super::{Request, Retrieve};
 
 /// The tokens of a text with their vectors, in reading order.
 #[derive(Clone, Debug, Default)]
@@ -37,26 +37,29 @@ impl Tokens {
 }
 
 impl Retrieve {
-    /// In how many chunks of `stores` the words of `text` occur, among those that `filter`
-    /// lets through and the caller may read.
+    /// In how many chunks of the stores that `search` asks the words of `text` occur, among those
+    /// that its filter lets through and the caller may read.
     ///
     /// # Errors
     /// `Unavailable` when an index cannot be asked.
     pub(crate) async fn frequencies(
         &self,
         scope: &Scope,
-        stores: &[Id],
-        filter: Option<&Filter>,
+        search: &Request,
         text: &str,
     ) -> Result<Frequencies> {
         let mut found = Frequencies::default();
-        for store in stores {
+        for store in &search.stores {
             let asked = match self.records.asked_store(scope, store).await {
                 Err(gone) if gone.kind() == Kind::NotFound => continue,
                 asked => asked?,
             };
-            let filter = super::readable(scope, asked.has_lists, filter.cloned());
-            let (index, name) = (self.projection.index(), asked.active.index_name);
+            let active = match search.generation {
+                Some(generation) => self.in_build(scope, store, generation).await?,
+                None => asked.active,
+            };
+            let filter = super::readable(scope, asked.has_lists, search.filter.clone());
+            let (index, name) = (self.projection.index(), active.index_name);
             found.add(index.frequencies(&name, text, filter).await?);
         }
         Ok(found)

@@ -32,6 +32,12 @@ pub struct Request {
     pub diversity: f32,
     /// Whether each passage is widened to the section around it.
     pub expand: bool,
+    /// A generation of the one store that is being built, in the place of the one that answers:
+    /// for evaluations, which try it.
+    pub generation: Option<i64>,
+    /// A file that is looked over as if it were not there: for evaluations, which ask for what
+    /// only it says.
+    pub without: Option<String>,
 }
 
 impl Request {
@@ -48,6 +54,8 @@ impl Request {
             ranker: Ranker::Auto,
             diversity: 0.0,
             expand: false,
+            generation: None,
+            without: None,
         }
     }
 

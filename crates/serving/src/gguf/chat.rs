@@ -15,7 +15,7 @@ use futures::StreamExt;
 use futures::stream::{iter, select_all};
 
 use super::handle::Gguf;
-use super::request::{Constraint, Done, Event, FinishReason, GenerateRequest};
+use super::request::{ChatMessage, Constraint, Done, Event, FinishReason, GenerateRequest};
 use crate::chat::{
     ChatEvent, ChatModel, ChatRequest, ChatStream, ChatUsage, TextFormat, TokenLogprob, ToolChoice,
 };
@@ -35,6 +35,12 @@ impl ChatModel for Gguf {
 
     fn context_tokens(&self) -> Option<u32> {
         Some(self.facts().context_tokens)
+    }
+
+    async fn prompt_tokens(&self, messages: &[ChatMessage]) -> Result<Option<usize>> {
+        let prompt = self.render_chat(messages, None, true)?;
+        // A model may begin with a token that stands in no text.
+        Ok(Some(self.count_tokens(&prompt).await? + 1))
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use rten::{NodeId, Value, ValueOrView};
 use rten_tensor::{Layout as _, NdTensor};
+use sha2::{Digest as _, Sha256};
 use tokenizers::Tokenizer;
 
 use super::Scores;
@@ -28,6 +29,7 @@ const BATCH: usize = 16;
 /// A loaded cross-encoder.
 pub struct CrossEncoder {
     name: String,
+    sha256: String,
     model: rten::Model,
     ids: NodeId,
     mask: NodeId,
@@ -66,6 +68,7 @@ impl CrossEncoder {
             Kind::NotFound,
             format!("the reranking model {} cannot be read", path.display()),
         )?;
+        let sha256 = hex::encode(Sha256::digest(&bytes));
         let model = guarded("loading the reranking model", || rten::Model::load(bytes))?
             .map_err(|cause| fault(cause.to_string()))?;
         let node = |name: &str| {
@@ -86,12 +89,18 @@ impl CrossEncoder {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|cause| fault(cause.to_string()))?;
         let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("cross-encoder");
-        Ok(Self { name: name.to_owned(), model, ids, mask, types, output, tokenizer, window })
+        let name = name.to_owned();
+        Ok(Self { name, sha256, model, ids, mask, types, output, tokenizer, window })
     }
 
     /// The name of its file, without the ending.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// SHA-256 of its file, hex.
+    pub(super) fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// Where each token of `text` lies: byte offsets.

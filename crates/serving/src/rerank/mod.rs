@@ -57,6 +57,14 @@ impl Reranker {
         &self.name
     }
 
+    /// SHA-256 of its file, hex; none for late interaction, which is the embedding model's.
+    pub fn sha256(&self) -> Option<&str> {
+        match &self.engine {
+            Engine::Late(_) => None,
+            Engine::Cross(encoder) => Some(encoder.sha256()),
+        }
+    }
+
     /// The relevance of each of `documents` to `query`. Dropping the future gives the work up.
     ///
     /// # Errors

@@ -355,14 +355,39 @@ impl Records {
         store: &Id,
         points: &[i64],
     ) -> Result<Vec<ChunkRow>> {
+        self.alive_in(scope, store, points, "'active'").await
+    }
+
+    /// As [`Records::live_chunks`], of the generation that is being built: for evaluations, which
+    /// try it before it answers.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn chunks_in_build(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        points: &[i64],
+    ) -> Result<Vec<ChunkRow>> {
+        self.alive_in(scope, store, points, "'building'").await
+    }
+
+    async fn alive_in(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        points: &[i64],
+        state: &'static str,
+    ) -> Result<Vec<ChunkRow>> {
         if points.is_empty() {
             return Ok(Vec::new());
         }
         let mut query = QueryBuilder::<sqlx::Sqlite>::new(chunk_rows!(
             "sf.status = 'completed' AND sf.revision = c.revision AND EXISTS (SELECT 1 \
              FROM index_generations g WHERE g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
-             AND g.generation = c.generation AND g.state = 'active') AND c.tenant_id = "
+             AND g.generation = c.generation AND g.state = "
         ));
+        query.push(state).push(") AND c.tenant_id = ");
         let who = asker(scope);
         query.push_bind(scope.tenant().as_str());
         query.push(" AND (f.expires_at IS NULL OR f.expires_at > ").push_bind(self.clock.now());

@@ -3,7 +3,8 @@
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
 use super::access::{manager, readable};
-use super::{Order, Page, Records, Tx, commit};
+use super::origins::require;
+use super::{Order, Origin, Page, Records, Tx, commit};
 
 /// A conversation.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -34,8 +35,8 @@ pub struct NewItem {
     pub id: String,
     /// The item as JSON.
     pub body: String,
-    /// The files it rests on.
-    pub sources: Vec<String>,
+    /// What it rests on.
+    pub sources: Vec<Origin>,
 }
 
 /// The condition that the caller may read every file that the item `i` rests on.
@@ -135,7 +136,7 @@ impl Records {
     ///
     /// # Errors
     /// `NotFound` when the tenant has no such conversation (any more), `Conflict` when a
-    /// file they rest on was deleted meanwhile.
+    /// file they rest on was deleted meanwhile, or the store it was found through.
     pub async fn append_items(
         &self,
         tx: &mut Tx,
@@ -167,17 +168,9 @@ impl Records {
             .fetch_one(&mut **tx)
             .await
             .or_internal("appending to a conversation")?;
-            for file in &item.sources {
-                super::responses::require_file(tx, scope, file).await?;
-                sqlx::query(
-                    "INSERT INTO item_sources (item_seq, file_id) VALUES ($1, $2) \
-                     ON CONFLICT (item_seq, file_id) DO NOTHING",
-                )
-                .bind(seq)
-                .bind(file)
-                .execute(&mut **tx)
-                .await
-                .or_internal("noting what an item rests on")?;
+            for origin in &item.sources {
+                let stores = require(tx, scope, origin).await?;
+                note_source(tx, seq, &origin.file, &stores).await?;
             }
         }
         Ok(())
@@ -286,7 +279,8 @@ impl Records {
         commit(tx).await
     }
 
-    /// The files that those items of a conversation rest on that the caller may read.
+    /// The files that those items of a conversation rest on that the caller may read, with the
+    /// stores they were found through.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -294,19 +288,22 @@ impl Records {
         &self,
         scope: &Scope,
         conversation: &Id,
-    ) -> Result<Vec<String>> {
-        sqlx::query_scalar(concat!(
-            "SELECT DISTINCT r.file_id FROM item_sources r JOIN conversation_items i \
-             ON i.seq = r.item_seq WHERE i.tenant_id = $1 AND i.conversation_id = $2 AND ",
+    ) -> Result<Vec<Origin>> {
+        let rows = sqlx::query_as(concat!(
+            "SELECT DISTINCT r.file_id, COALESCE(t.store_id, '') FROM item_sources r \
+             JOIN conversation_items i ON i.seq = r.item_seq LEFT JOIN item_stores t \
+             ON t.item_seq = r.item_seq AND t.file_id = r.file_id \
+             WHERE i.tenant_id = $1 AND i.conversation_id = $2 AND ",
             open_item!("$3"),
-            " ORDER BY r.file_id"
+            " ORDER BY 1, 2"
         ))
         .bind(scope.tenant().as_str())
         .bind(conversation.as_str())
         .bind(manager(scope))
         .fetch_all(&self.read)
         .await
-        .or_internal("reading what a conversation rests on")
+        .or_internal("reading what a conversation rests on")?;
+        Ok(Origin::gather(rows))
     }
 
     /// The items that rest on a file, to be scrubbed within a transaction.
@@ -324,6 +321,33 @@ impl Records {
              JOIN item_sources s ON s.item_seq = i.seq WHERE i.tenant_id = $1 AND s.file_id = $2",
         )
         .bind(scope.tenant().as_str())
+        .bind(file.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .or_internal("looking up items to scrub")
+    }
+
+    /// The items that found a file through a store, and through no other one that still has
+    /// it, to be scrubbed within the transaction that deletes the store.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn items_found_through(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file): (&Id, &Id),
+    ) -> Result<Vec<ItemRow>> {
+        sqlx::query_as(
+            "SELECT i.seq, i.id, i.body FROM conversation_items i \
+             JOIN item_stores t ON t.item_seq = i.seq \
+             WHERE i.tenant_id = $1 AND t.store_id = $2 AND t.file_id = $3 AND NOT EXISTS \
+             (SELECT 1 FROM item_stores o JOIN store_files sf ON sf.store_id = o.store_id \
+             AND sf.file_id = o.file_id WHERE o.item_seq = t.item_seq \
+             AND o.file_id = t.file_id AND o.store_id <> t.store_id)",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
         .bind(file.as_str())
         .fetch_all(&mut **tx)
         .await
@@ -349,6 +373,31 @@ impl Records {
             .or_internal("scrubbing an item")?;
         Ok(())
     }
+}
+
+async fn note_source(tx: &mut Tx, item: i64, file: &str, stores: &[String]) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO item_sources (item_seq, file_id) VALUES ($1, $2) \
+         ON CONFLICT (item_seq, file_id) DO NOTHING",
+    )
+    .bind(item)
+    .bind(file)
+    .execute(&mut **tx)
+    .await
+    .or_internal("noting what an item rests on")?;
+    for store in stores {
+        sqlx::query(
+            "INSERT INTO item_stores (item_seq, file_id, store_id) VALUES ($1, $2, $3) \
+             ON CONFLICT (item_seq, file_id, store_id) DO NOTHING",
+        )
+        .bind(item)
+        .bind(file)
+        .bind(store)
+        .execute(&mut **tx)
+        .await
+        .or_internal("noting what an item rests on")?;
+    }
+    Ok(())
 }
 
 fn missing(id: &Id) -> Error {

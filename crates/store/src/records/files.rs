@@ -2,7 +2,9 @@
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
-use super::access::{manager, readable};
+use sqlx::QueryBuilder;
+
+use super::access::{asker, manager, readable};
 use super::{Page, Records, Tx, commit, paged};
 use crate::BlobPath;
 
@@ -27,7 +29,7 @@ pub struct FileRow {
     pub restricted: i64,
 }
 
-/// A document's text and its structure (pages, headings) as JSON.
+/// A document's text and its structure (pages, headings, boxes of lines) as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct TextRow {
     /// The whole text; offsets count its Unicode scalars.
@@ -238,6 +240,39 @@ impl Records {
         .await
         .or_internal("reading a document's text")?
         .ok_or_else(|| Error::not_found(format!("the text of file '{id}'")))
+    }
+
+    /// Ids and structures of those of the files that were read and that the caller's questions
+    /// are answered from.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn file_structures(
+        &self,
+        scope: &Scope,
+        files: &[&str],
+    ) -> Result<Vec<(String, String)>> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let who = asker(scope);
+        let mut query = QueryBuilder::<sqlx::Sqlite>::new(
+            "SELECT t.file_id, t.structure FROM file_texts t JOIN files f ON f.id = t.file_id \
+             WHERE t.tenant_id = ",
+        );
+        query.push_bind(scope.tenant().as_str().to_owned());
+        query.push(
+            " AND (f.restricted = 0 OR EXISTS (SELECT 1 FROM file_access fa \
+             WHERE fa.file_id = f.id AND replace(",
+        );
+        query.push_bind(who.clone()).push(", '|' || fa.principal || '|', '') <> ").push_bind(who);
+        query.push(")) AND t.file_id IN (");
+        let mut list = query.separated(", ");
+        for file in files {
+            list.push_bind((*file).to_owned());
+        }
+        query.push(")");
+        query.build_query_as().fetch_all(&self.read).await.or_internal("reading structures")
     }
 
     /// Keeps a file's text within a transaction.

@@ -31,6 +31,10 @@ pub struct GenerationRow {
     pub dimensions: Option<i64>,
     /// How files are cut that do not say it themselves: a JSON object, or OpenAI's default.
     pub chunking: Option<String>,
+    /// The language its words are counted in, a code; `None` is told from its first texts.
+    pub language: Option<String>,
+    /// 1 when that was asked for.
+    pub language_named: i64,
     /// 1 when its build cuts every file so, whatever it said.
     pub recut: i64,
     /// `building`, `active`, `retired`, `cancelled` or `failed`.
@@ -69,6 +73,10 @@ pub struct NewGeneration {
     pub chunking: Option<String>,
     /// Whether its build cuts every file so, whatever it said.
     pub recut: bool,
+    /// See [`GenerationRow::language`].
+    pub language: Option<String>,
+    /// Whether that was asked for.
+    pub language_named: bool,
 }
 
 /// How far a build is. Bytes are those that the files take in the active generation.
@@ -113,18 +121,25 @@ pub struct LiveIndex {
     pub index_name: String,
     /// The store it is for.
     pub store_id: String,
+    /// See [`GenerationRow::language`].
+    pub language: Option<String>,
+    /// See [`GenerationRow::dimensions`].
+    pub dimensions: Option<i64>,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT store_id, generation, index_name, embedding_model, embedding_version, dimensions, \
-             chunking, recut, state, error, report, created_at, started_at, bytes_at_start, finished_at \
+             chunking, language, language_named, recut, state, error, report, created_at, started_at, bytes_at_start, finished_at \
              FROM index_generations WHERE tenant_id = $1 AND store_id = $2",
             $rest
         )
     };
 }
+
+// Below the macro, which it uses.
+mod trial;
 
 impl Records {
     /// The generation that answers.
@@ -228,7 +243,7 @@ impl Records {
     /// `Internal` when the database refuses.
     pub async fn live_indexes(&self) -> Result<Vec<LiveIndex>> {
         sqlx::query_as(
-            "SELECT index_name, store_id FROM index_generations \
+            "SELECT index_name, store_id, language, dimensions FROM index_generations \
              WHERE state IN ('active', 'building') ORDER BY index_name",
         )
         .fetch_all(&self.read)
@@ -242,7 +257,7 @@ impl Records {
     /// `Internal` when the database refuses.
     pub async fn live_index(&self, name: &str) -> Result<Option<LiveIndex>> {
         sqlx::query_as(
-            "SELECT index_name, store_id FROM index_generations \
+            "SELECT index_name, store_id, language, dimensions FROM index_generations \
              WHERE index_name = $1 AND state IN ('active', 'building')",
         )
         .bind(name)

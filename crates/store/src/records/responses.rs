@@ -3,7 +3,8 @@
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
 use super::access::{manager, readable};
-use super::{NewItem, Records, Tx, commit};
+use super::origins::require;
+use super::{NewItem, Origin, Records, Tx, commit};
 
 /// An answer as it was sent, and what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -43,17 +44,17 @@ pub enum Keeping<'a> {
 }
 
 impl Records {
-    /// Keeps an answer, notes which files it rests on, and adds it to its conversation, in
-    /// one transaction.
+    /// Keeps an answer, notes which files it rests on and through which stores it found them,
+    /// and adds it to its conversation, in one transaction.
     ///
     /// # Errors
-    /// `Conflict` when one of the files is gone, or an answer under way was deleted;
-    /// `NotFound` when the conversation is. Then nothing is kept.
+    /// `Conflict` when one of the files is gone, or the store it was found through, or an
+    /// answer under way was deleted; `NotFound` when the conversation is. Then nothing is kept.
     pub async fn keep_response(
         &self,
         scope: &Scope,
         keeping: Keeping<'_>,
-        sources: &[String],
+        sources: &[Origin],
         append: Option<&Append>,
     ) -> Result<()> {
         self.keep_response_with(scope, keeping, sources, append, None).await
@@ -67,13 +68,14 @@ impl Records {
         &self,
         scope: &Scope,
         keeping: Keeping<'_>,
-        sources: &[String],
+        sources: &[Origin],
         append: Option<&Append>,
         provenance: Option<&str>,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        for file in sources {
-            require_file(&mut tx, scope, file).await?;
+        let mut found = Vec::with_capacity(sources.len());
+        for origin in sources {
+            found.push((&origin.file, require(&mut tx, scope, origin).await?));
         }
         let row = match keeping {
             Keeping::Nothing => None,
@@ -87,16 +89,8 @@ impl Records {
             }
         };
         if let Some(row) = row {
-            for file in sources {
-                sqlx::query(
-                    "INSERT INTO response_sources (response_id, file_id) VALUES ($1, $2) \
-                     ON CONFLICT (response_id, file_id) DO NOTHING",
-                )
-                .bind(&row.id)
-                .bind(file)
-                .execute(&mut *tx)
-                .await
-                .or_internal("noting a response's sources")?;
+            for (file, stores) in &found {
+                note_source(&mut tx, &row.id, file, stores).await?;
             }
         }
         if let Some((row, provenance)) = row.zip(provenance) {
@@ -157,20 +151,23 @@ impl Records {
         .ok_or_else(|| missing(id))
     }
 
-    /// The files that a stored answer rests on.
+    /// The files that a stored answer rests on, with the stores it found them through.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn response_sources(&self, scope: &Scope, id: &Id) -> Result<Vec<String>> {
-        sqlx::query_scalar(
-            "SELECT s.file_id FROM response_sources s JOIN responses r ON r.id = s.response_id \
-             WHERE r.tenant_id = $1 AND r.id = $2 ORDER BY s.file_id",
+    pub async fn response_sources(&self, scope: &Scope, id: &Id) -> Result<Vec<Origin>> {
+        let rows = sqlx::query_as(
+            "SELECT s.file_id, COALESCE(t.store_id, '') FROM response_sources s \
+             JOIN responses r ON r.id = s.response_id LEFT JOIN response_stores t \
+             ON t.response_id = s.response_id AND t.file_id = s.file_id \
+             WHERE r.tenant_id = $1 AND r.id = $2 ORDER BY s.file_id, t.store_id",
         )
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
         .fetch_all(&self.read)
         .await
-        .or_internal("reading what a response rests on")
+        .or_internal("reading what a response rests on")?;
+        Ok(Origin::gather(rows))
     }
 
     /// Deletes a stored answer that the caller may read.
@@ -208,6 +205,33 @@ impl Records {
              JOIN response_sources s ON s.response_id = r.id WHERE r.tenant_id = $1 AND s.file_id = $2",
         )
         .bind(scope.tenant().as_str())
+        .bind(file.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .or_internal("looking up responses to scrub")
+    }
+
+    /// The answers that found a file through a store, and through no other one that still has
+    /// it, to be scrubbed within the transaction that deletes the store.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn responses_found_through(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file): (&Id, &Id),
+    ) -> Result<Vec<ResponseRow>> {
+        sqlx::query_as(
+            "SELECT r.id, r.status, r.body, r.input, r.pieces, r.created_at FROM responses r \
+             JOIN response_stores t ON t.response_id = r.id \
+             WHERE r.tenant_id = $1 AND t.store_id = $2 AND t.file_id = $3 AND NOT EXISTS \
+             (SELECT 1 FROM response_stores o JOIN store_files sf ON sf.store_id = o.store_id \
+             AND sf.file_id = o.file_id WHERE o.response_id = t.response_id \
+             AND o.file_id = t.file_id AND o.store_id <> t.store_id)",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
         .bind(file.as_str())
         .fetch_all(&mut **tx)
         .await
@@ -304,23 +328,29 @@ async fn finish(tx: &mut Tx, scope: &Scope, row: &ResponseRow) -> Result<()> {
     Err(Error::new(Kind::Conflict, gone))
 }
 
-/// Fails when a file that is quoted is gone: a delete that comes later reaches the quotes,
-/// one that came before did not.
-pub(super) async fn require_file(tx: &mut Tx, scope: &Scope, file: &str) -> Result<()> {
-    let there: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM files WHERE tenant_id = $1 AND id = $2")
-            .bind(scope.tenant().as_str())
-            .bind(file)
-            .fetch_one(&mut **tx)
-            .await
-            .or_internal("looking up a quoted file")?;
-    if there > 0 {
-        return Ok(());
+async fn note_source(tx: &mut Tx, response: &str, file: &str, stores: &[String]) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO response_sources (response_id, file_id) VALUES ($1, $2) \
+         ON CONFLICT (response_id, file_id) DO NOTHING",
+    )
+    .bind(response)
+    .bind(file)
+    .execute(&mut **tx)
+    .await
+    .or_internal("noting a response's sources")?;
+    for store in stores {
+        sqlx::query(
+            "INSERT INTO response_stores (response_id, file_id, store_id) VALUES ($1, $2, $3) \
+             ON CONFLICT (response_id, file_id, store_id) DO NOTHING",
+        )
+        .bind(response)
+        .bind(file)
+        .bind(store)
+        .execute(&mut **tx)
+        .await
+        .or_internal("noting a response's sources")?;
     }
-    Err(Error::new(
-        Kind::Conflict,
-        format!("file '{file}' was deleted while it was quoted; ask again"),
-    ))
+    Ok(())
 }
 
 fn missing(id: &Id) -> Error {

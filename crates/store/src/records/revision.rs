@@ -1,4 +1,5 @@
-//! When rows that nearly every request reads have changed, so that callers may keep them.
+//! When rows that nearly every request reads have changed, so that callers may keep them;
+//! and when something was deleted that an answer under way may quote.
 //!
 //! All writes go through one connection, and SQLite tells of every row that it changes.
 //! From the first change to a watched table until that connection is handed back, the
@@ -10,12 +11,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::Connection as _;
-use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnection, SqliteOperation, SqlitePoolOptions};
 
 /// The tables whose rows may be kept.
 const WATCHED: [&str; 5] = ["tenants", "api_keys", "models", "model_versions", "model_aliases"];
 
-/// Counts changes to the watched tables: odd while one is under way.
+/// The tables whose rows answers quote.
+const QUOTED: [&str; 2] = ["files", "vector_stores"];
+
+/// What is counted of the one connection for writing.
+#[derive(Debug, Default)]
+pub(super) struct Revisions {
+    /// Changes to rows that may be kept.
+    pub(super) kept: Revision,
+    /// Deletes of what answers quote.
+    pub(super) deletes: Revision,
+}
+
+/// Counts changes: odd while one is under way.
 #[derive(Debug, Default)]
 pub(super) struct Revision(AtomicU64);
 
@@ -36,6 +49,13 @@ impl Revision {
         let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
             (now % 2 == 1).then_some(now + 1)
         });
+    }
+}
+
+impl Revisions {
+    fn end(&self) {
+        self.kept.end();
+        self.deletes.end();
     }
 
     /// Watches the one connection of a pool of writers.
@@ -64,11 +84,14 @@ impl Revision {
 
 async fn watch(
     connection: &mut SqliteConnection,
-    revision: Arc<Revision>,
+    revision: Arc<Revisions>,
 ) -> Result<(), sqlx::Error> {
     connection.lock_handle().await?.set_update_hook(move |change| {
         if WATCHED.contains(&change.table) {
-            revision.begin();
+            revision.kept.begin();
+        }
+        if QUOTED.contains(&change.table) && matches!(change.operation, SqliteOperation::Delete) {
+            revision.deletes.begin();
         }
     });
     Ok(())

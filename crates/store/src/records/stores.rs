@@ -258,6 +258,7 @@ impl Records {
             ("attachments", "DELETE FROM store_files WHERE tenant_id = $1 AND store_id = $2"),
             ("file batches", "DELETE FROM file_batches WHERE tenant_id = $1 AND store_id = $2"),
             ("rankings", "DELETE FROM store_rankings WHERE tenant_id = $1 AND store_id = $2"),
+            ("thresholds", "DELETE FROM store_thresholds WHERE tenant_id = $1 AND store_id = $2"),
             ("evaluations", "DELETE FROM evaluations WHERE tenant_id = $1 AND store_id = $2"),
             ("question sets", "DELETE FROM question_sets WHERE tenant_id = $1 AND store_id = $2"),
             ("store records", "DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2"),

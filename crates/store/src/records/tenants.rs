@@ -13,7 +13,7 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 35] = deletes![
+const DELETES: [(&str, &str); 36] = deletes![
     "source_items",
     "sources",
     "remembered",
@@ -33,6 +33,7 @@ const DELETES: [(&str, &str); 35] = deletes![
     "file_batches",
     "index_generations",
     "store_rankings",
+    "store_thresholds",
     "vector_stores",
     "upload_parts",
     "uploads",

@@ -9,6 +9,7 @@ mod generations;
 mod rankings;
 mod sources;
 mod surface;
+mod thresholds;
 
 struct Fixture {
     records: Records,

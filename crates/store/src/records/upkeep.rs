@@ -150,6 +150,53 @@ impl Records {
         .or_internal("reading points to rebuild")
     }
 
+    /// The texts of an index's points, up to `limit`: id, context, text; those of files that are
+    /// being read as well.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn texts_of_index(
+        &self,
+        index: &str,
+        limit: i64,
+    ) -> Result<Vec<(i64, String, String)>> {
+        sqlx::query_as(
+            "SELECT c.seq, c.context, c.text FROM index_generations g JOIN chunks c \
+             ON c.store_id = g.store_id AND c.generation = g.generation WHERE g.index_name = $1 \
+             ORDER BY c.seq LIMIT $2",
+        )
+        .bind(index)
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading the texts of an index")
+    }
+
+    /// The beginnings, of `characters`, of up to `limit` texts from all over an index.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn sample_texts(
+        &self,
+        index: &str,
+        limit: i64,
+        characters: i64,
+    ) -> Result<Vec<String>> {
+        // Numbers that follow each other are spread; the same are taken each time.
+        sqlx::query_scalar(
+            "SELECT substr(text, 1, $3) FROM chunks WHERE seq IN (SELECT c.seq \
+             FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
+             AND c.generation = g.generation WHERE g.index_name = $1 \
+             ORDER BY (c.seq * 2654435761) % 4294967296, c.seq LIMIT $2) ORDER BY seq",
+        )
+        .bind(index)
+        .bind(limit)
+        .bind(characters)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("sampling the texts of an index")
+    }
+
     /// Stores whose rows are gone and whose index must still go.
     ///
     /// # Errors

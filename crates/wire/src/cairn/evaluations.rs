@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Progress;
+use super::{CairnChunking, Progress};
 
 /// A question set to make: of the user's own questions, or generated ones.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -35,6 +35,9 @@ pub struct GenerateQuestions {
     pub model: Option<String>,
     /// Which passages are drawn, 0 by default.
     pub seed: Option<u64>,
+    /// How many of them the documents shall not answer, a quarter by default: each is made of a
+    /// file that is withheld while it is asked.
+    pub unanswerable: Option<usize>,
 }
 
 /// Where a JSONL body of questions belongs.
@@ -109,6 +112,8 @@ pub struct SetQuestion {
     pub relevant: Vec<RelevantPlace>,
     /// Right answers.
     pub expected_answer: Vec<String>,
+    /// The file that is withheld while it is asked, of a generated question without an answer.
+    pub withheld: Option<String>,
 }
 
 /// Where an answer stands.
@@ -134,10 +139,11 @@ pub struct CreateEvaluation {
     pub question_set: String,
     /// What is compared, the others with the first; one as the store is by default.
     pub configurations: Option<Vec<EvaluationConfiguration>>,
-    /// Learns the store's ranking from the questions, under the rule against harm.
+    /// Learns the store's ranking and threshold from the questions, and changes the store to the
+    /// `chunking` and `embedding_model` of a configuration; each under its rule against harm.
     #[serde(default)]
     pub tune: bool,
-    /// Learns a reranker's share too, which takes its reading of every candidate.
+    /// Learns a reranker's share too, which takes its reading of every candidate. With `tune`.
     #[serde(default)]
     pub tune_reranker: bool,
     /// Seed of the intervals, 0 by default.
@@ -166,6 +172,11 @@ pub struct EvaluationConfiguration {
     pub answers: bool,
     /// The model that answers; the program's own by default.
     pub model: Option<String>,
+    /// How all files are cut, otherwise than in the store: their index is built beside the one
+    /// that answers, and dropped behind the measurement. Not in the first configuration.
+    pub chunking: Option<CairnChunking>,
+    /// The embedding model, another than the store's; likewise.
+    pub embedding_model: Option<String>,
 }
 
 /// The shares of a ranking, each 0 to 1.

@@ -28,6 +28,8 @@ pub struct Replay {
     pub program: ReplayChange<String>,
     /// The embedding model.
     pub embedding_model: ReplayChange<Option<ModelIdentity>>,
+    /// The reranker that read passages again; null where none did.
+    pub reranking_model: ReplayChange<Option<ModelIdentity>>,
     /// The model that writes; null for none.
     pub language_model: ReplayChange<Option<ModelIdentity>>,
     /// SHA-256 of the program's own words in the prompt; null when nothing was put to a model.

@@ -63,6 +63,9 @@ pub struct StartReindex {
     pub embedding_model: Option<String>,
     /// How every file of the store is cut.
     pub chunking: Option<CairnChunking>,
+    /// The language its words are counted in: an ISO 639-1 code, `other`, or `auto` to tell it
+    /// anew from the texts. When absent one that was named stays, and another is told anew.
+    pub language: Option<String>,
 }
 
 /// What makes a store's vectors, and how its files are cut.
@@ -76,6 +79,10 @@ pub struct IndexGeneration {
     pub embedding_version: Option<i64>,
     /// How files are cut that do not say it themselves.
     pub chunking: CairnChunking,
+    /// The language its words are counted in; absent where it is told from its first texts.
+    pub language: Option<String>,
+    /// Whether that was asked for.
+    pub language_named: bool,
 }
 
 /// A store's index and its newest re-index.
@@ -127,6 +134,9 @@ pub struct NewStoreExtra {
     pub chunking: Option<CairnChunking>,
     /// The embedding model: the program's own when absent, or an encoder of the tenant.
     pub embedding_model: Option<String>,
+    /// The language its words are counted in: an ISO 639-1 code or `other`; told from its texts
+    /// when absent or `auto`.
+    pub language: Option<String>,
 }
 
 /// Our extra fields of files to attach.
@@ -142,4 +152,7 @@ pub struct AttachExtra {
 pub struct VectorStoreExtra {
     /// Which model makes its vectors.
     pub embedding_model: String,
+    /// The language its words are counted in, an ISO 639-1 code or `other`; null before there
+    /// are any, if it was not named.
+    pub language: Option<String>,
 }

@@ -20,7 +20,7 @@ pub struct ResponseRequest {
     pub tools: Vec<Value>,
     /// `auto`, `none` or `required`.
     pub tool_choice: Option<Value>,
-    /// `file_search_call.results`.
+    /// `file_search_call.results`, and `cairn.provenance` for how the answer came about.
     pub include: Option<Vec<String>>,
     /// Server-sent events instead of one object.
     #[serde(default)]
@@ -37,7 +37,7 @@ pub struct ResponseRequest {
     pub top_p: Option<f64>,
     /// Up to 16 strings.
     pub metadata: Option<BTreeMap<String, String>>,
-    /// Only the text format.
+    /// `format`: `text`, or without a search `json_object` or `json_schema`.
     pub text: Option<Value>,
     /// Answers at once and goes on without the client; it asks again by the id.
     pub background: Option<bool>,
@@ -108,9 +108,10 @@ pub struct Response {
     /// As asked.
     #[schema(value_type = Vec<Object>)]
     pub tools: Vec<Value>,
-    /// Always `disabled`: nothing is cut silently.
+    /// `auto` where the oldest turns of a conversation are left out when the model has no room
+    /// for them, `disabled` where such a request is refused.
     pub truncation: &'static str,
-    /// The text format.
+    /// The format of the text, as asked.
     #[schema(value_type = Object)]
     pub text: Value,
     /// As asked.
@@ -176,6 +177,9 @@ pub struct ResponseExtra {
     /// 0 to 1: how well the passages cover the question; absent without a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// How sure it had to be: the threshold of the stores; absent without a search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// How likely the model finds the answer in what it was shown, 0 to 1; absent where it was
     /// not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,6 +194,9 @@ pub struct ResponseExtra {
     pub model_sha256: Option<String>,
     /// Position of the index it was answered from.
     pub index_position: i64,
+    /// Turns of the conversation, from its beginning, that the model's context had no room for.
+    #[serde(skip_serializing_if = "is_none_left_out")]
+    pub turns_left_out: usize,
     /// Sentences of the answer without support, as character ranges.
     pub unsupported: Vec<CharRange>,
     /// The nearest passages of a refused question.
@@ -197,12 +204,20 @@ pub struct ResponseExtra {
     /// What each step of the search took, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took: Option<super::SearchTook>,
+    /// How it came about, where that was asked for: models, prompt, sampling, retrieval, passages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub provenance: Option<Value>,
     /// The passages that it was made from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passages: Vec<PassageExtra>,
     /// Links to hosts that are not allowed, which were taken out of the text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stripped_links: Vec<StrippedLink>,
+}
+
+fn is_none_left_out(turns: &usize) -> bool {
+    *turns == 0
 }
 
 /// A passage that an answer was made from.
@@ -279,6 +294,8 @@ pub struct FileCitation {
 /// What makes a citation checkable.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CitationExtra {
+    /// SHA-256 of the file's bytes, hex: another one is another version.
+    pub file_sha256: String,
     /// Words of the document, exactly.
     pub quote: String,
     /// Page, from 1.
@@ -289,6 +306,10 @@ pub struct CitationExtra {
     pub char_start: i64,
     /// One past its last character.
     pub char_end: i64,
+    /// Where the lines that hold it stand on their pages, in the text's order; absent where that
+    /// is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<PageBox>,
     /// The chunk.
     pub chunk_id: String,
     /// Characters of the sentence in the answer.
@@ -297,8 +318,27 @@ pub struct CitationExtra {
     pub sentence_end: usize,
     /// Share of the sentence's content words in the quote.
     pub support: f64,
-    /// Whether that is enough.
+    /// Whether that is enough and nothing speaks against it.
     pub supported: bool,
+    /// What speaks against it where the share would be enough: another number or name, a denial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+}
+
+/// A line's place on a page. Edges are fractions (0 to 1) of the page's width and height as it is
+/// shown, from its top left corner.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct PageBox {
+    /// Page, from 1.
+    pub page: u32,
+    /// Left edge.
+    pub x0: f64,
+    /// Upper edge.
+    pub y0: f64,
+    /// Right edge.
+    pub x1: f64,
+    /// Lower edge.
+    pub y1: f64,
 }
 
 /// How many tokens a request would read.

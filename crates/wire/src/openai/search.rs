@@ -82,7 +82,12 @@ pub struct HitExplain {
     pub fused: f32,
     /// The mean fused score of its neighbours, where it took a share of it.
     pub spread: Option<f32>,
-    /// The score before a reranker had its share: `fused`, or what spreading made of it.
+    /// Where several stores were asked, how the best of this one stands beside what all have, 0
+    /// to 1: its scores are multiplied with that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<f32>,
+    /// The score before a reranker had its share: `fused`, or what spreading made of it, times
+    /// `standing`.
     pub first_stage: f32,
     /// The reranker's score on the scale of the hits it read, where it read this one.
     pub late: Option<f32>,

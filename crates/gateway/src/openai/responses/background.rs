@@ -15,6 +15,7 @@ use super::live::{Listed, Running};
 use super::request::Asked;
 use super::script::Script;
 use super::source;
+use super::standing::Standing;
 use crate::error;
 use crate::openai::sse;
 
@@ -47,8 +48,15 @@ async fn make(running: &Running, asked: Asked, script: &mut Script, keeper: &Kee
     }
     let beats = source::beats(&keeper.services, &keeper.scope, asked, &keeper.trace, started);
     let mut beats = beats.await?;
+    let mut standing = Standing::new(&keeper.services, &keeper.scope);
+    let mut files = None;
     while let Some(beat) = beats.next().await {
         let events = script.step(beat?);
+        let found = script.files().len();
+        if files.replace(found) != Some(found) {
+            running.quote(keeper.quoted(script));
+        }
+        standing.check(found, || keeper.quoted(script)).await?;
         let finished = script.finished().is_some();
         if finished {
             // What is announced as complete is kept already.

@@ -1,31 +1,41 @@
 //! Earlier turns, out of kept answers or of a conversation.
 
-use cairn_kernel::{Id, Kind, Result, ResultExt, Scope};
-use cairn_services::{ChatMessage, Order, Page, Services};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use cairn_services::records::Origin;
+use cairn_services::{ChatMessage, Page, Services};
 use serde_json::Value;
 
 use super::{input, refused};
 
-/// Most answers that follow each other.
-const TURNS_MAX: usize = 100;
-/// Most items of a conversation that is gone on with.
-const ITEMS_MAX: i64 = 400;
+/// Most answers that follow each other and are read.
+const TURNS_MAX: usize = 1000;
+/// Most items of a conversation that are read.
+const ITEMS_MAX: i64 = 4000;
 
 /// What came before a question.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     /// Inputs and answers, oldest first.
     pub(super) turns: Vec<ChatMessage>,
-    /// The files they rest on: when one is deleted, what was said of it goes as well.
-    pub(super) sources: Vec<String>,
+    /// What they rest on: when it is deleted, what was said of it goes as well.
+    pub(super) sources: Vec<Origin>,
 }
 
-/// The answers that end with the answer `previous`.
+/// The answers that end with the answer `previous`; of an endless talk the latest ones, if it
+/// may be truncated.
 ///
 /// # Errors
 /// `NotFound` when that answer is not kept (any more), `Invalid` when it is under way, and
-/// for an endless talk.
-pub(super) async fn load(services: &Services, scope: &Scope, previous: &Id) -> Result<Earlier> {
+/// for an endless talk that may not be truncated.
+pub(super) async fn load(
+    services: &Services,
+    scope: &Scope,
+    previous: &Id,
+    truncate: bool,
+) -> Result<Earlier> {
+    // Asked before and after, for a delete in between takes from the sources, not from what was
+    // read of them; and something may be added.
+    let mut sources = services.responses.sources(scope, previous).await?;
     let mut answers: Vec<Vec<ChatMessage>> = Vec::new();
     let mut next = Some(previous.clone());
     while let Some(id) = next {
@@ -42,9 +52,12 @@ pub(super) async fn load(services: &Services, scope: &Scope, previous: &Id) -> R
             ));
         }
         if answers.len() == TURNS_MAX {
-            return Err(refused(
+            if truncate {
+                break;
+            }
+            return Err(endless(
                 "previous_response_id",
-                format!("more than {TURNS_MAX} answers follow each other; begin a new talk"),
+                &format!("more than {TURNS_MAX} answers follow each other"),
             ));
         }
         let body: Value = serde_json::from_str(&row.body).or_internal("reading a kept response")?;
@@ -54,35 +67,54 @@ pub(super) async fn load(services: &Services, scope: &Scope, previous: &Id) -> R
         next = body.get("previous_response_id").and_then(Value::as_str).map(Id::from_raw);
     }
     // An answer rests on what those before it rested on, and says so.
-    let sources = services.responses.sources(scope, previous).await?;
+    for source in services.responses.sources(scope, previous).await? {
+        Origin::add(&mut sources, source);
+    }
     Ok(Earlier { turns: answers.into_iter().rev().flatten().collect(), sources })
 }
 
-/// What was said in a conversation so far.
+/// What was said in a conversation so far; in an endless one the latest, if it may be
+/// truncated.
 ///
 /// # Errors
-/// `NotFound`, `Invalid` for an endless talk.
+/// `NotFound`, `Invalid` for an endless talk that may not be truncated.
 pub(super) async fn of_conversation(
     services: &Services,
     scope: &Scope,
     id: &Id,
+    truncate: bool,
 ) -> Result<Earlier> {
-    let page = Page { order: Order::Ascending, ..Page::first(ITEMS_MAX + 1) };
-    let rows = services.conversations.items(scope, id, &page).await;
+    let mut sources = services.conversations.sources(scope, id).await?;
+    // The newest first: where there are too many, the latest are what is needed.
+    let rows = services.conversations.items(scope, id, &Page::first(ITEMS_MAX + 1)).await;
     let rows = rows.map_err(|error| error.with_param("conversation"))?;
-    if i64::try_from(rows.len()).is_ok_and(|count| count > ITEMS_MAX) {
-        return Err(refused(
-            "conversation",
-            format!("the conversation has more than {ITEMS_MAX} items; begin a new one"),
-        ));
+    let endless_talk = i64::try_from(rows.len()).is_ok_and(|count| count > ITEMS_MAX);
+    if endless_talk && !truncate {
+        let what = format!("the conversation has more than {ITEMS_MAX} items");
+        return Err(endless("conversation", &what));
     }
     let mut turns = Vec::new();
-    for row in rows {
+    for row in rows.into_iter().rev() {
         let item: Value = serde_json::from_str(&row.body).or_internal("reading an item")?;
         turns.extend(input::turn(&item, "item")?);
     }
-    let sources = services.conversations.sources(scope, id).await?;
+    if endless_talk {
+        turns = from_a_question(turns);
+    }
+    for source in services.conversations.sources(scope, id).await? {
+        Origin::add(&mut sources, source);
+    }
     Ok(Earlier { turns, sources })
+}
+
+fn endless(field: &str, what: &str) -> Error {
+    let remedy = "send \"truncation\": \"auto\" to leave the oldest out, or begin a new talk";
+    refused(field, format!("{what}; {remedy}"))
+}
+
+/// What follows half a turn.
+fn from_a_question(turns: Vec<ChatMessage>) -> Vec<ChatMessage> {
+    turns.into_iter().skip_while(|turn| turn.role == "assistant").collect()
 }
 
 /// What was asked and answered in one turn.
@@ -134,6 +166,16 @@ mod tests {
         collect_files(&body, &mut files);
         files.sort();
         assert_eq!(files, ["file-0", "file-1", "file-2", "file-3"]);
+    }
+
+    #[test]
+    fn an_endless_talk_begins_with_a_question_or_is_told_what_to_do() {
+        let turns = [("assistant", "Ada."), ("assistant", "Yes."), ("user", "Who?")];
+        let turns = turns.map(|(role, text)| ChatMessage::new(role, text));
+        assert_eq!(from_a_question(turns.to_vec()), turns[2..]);
+        let error = endless("conversation", "it is long");
+        assert_eq!(error.param(), Some("conversation"));
+        assert!(error.message().contains("auto"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use cairn_kernel::{Id, Result, ResultExt, Scope};
 use cairn_services::Services;
-use cairn_services::records::{Append, Keeping, NewItem, ResponseRow};
+use cairn_services::records::{Append, Keeping, NewItem, Origin, ResponseRow};
 use cairn_wire::openai::Response;
 use serde_json::Value;
 
@@ -21,8 +21,10 @@ pub(super) struct Keeper {
     pub(super) begun: bool,
     /// The items that were asked.
     pub(super) items: Vec<Value>,
-    /// Files that the question and earlier turns rest on.
-    pub(super) sources: Vec<String>,
+    /// What the question and earlier turns rest on.
+    pub(super) sources: Vec<Origin>,
+    /// The stores that are searched.
+    pub(super) stores: Vec<String>,
     pub(super) conversation: Option<Id>,
     pub(super) created_at: i64,
 }
@@ -31,8 +33,9 @@ impl Keeper {
     /// Keeps the answer that `script` has finished.
     ///
     /// # Errors
-    /// `Conflict` when a file it rests on was deleted meanwhile, `NotFound` when its
-    /// conversation was; `Internal` when it cannot be kept.
+    /// `Conflict` when a file it rests on was deleted meanwhile, or the store it was found
+    /// through, also where nothing is kept; `NotFound` when its conversation was; `Internal`
+    /// when it cannot be kept.
     pub(super) async fn keep(&self, script: &Script) -> Result<()> {
         let Some(response) = script.finished() else { return Ok(()) };
         let (read, written) =
@@ -40,15 +43,9 @@ impl Keeper {
         let tokens = (i64::from(read), i64::from(written));
         let entry = convert::usage("responses", &response.model, tokens, &self.trace);
         self.services.usage.record(&self.scope, entry).await;
+        let sources = self.quoted(script);
         if !self.store && self.conversation.is_none() {
-            return Ok(());
-        }
-        let mut sources = self.sources.clone();
-        // What was found may stand in the answer without being named there.
-        for file in script.files() {
-            if !sources.contains(file) {
-                sources.push(file.clone());
-            }
+            return self.services.responses.require(&self.scope, &sources).await;
         }
         let row = self.row(response, script.pieces())?;
         let keeping = match (self.store, self.begun) {
@@ -60,6 +57,17 @@ impl Keeper {
         let responses = &self.services.responses;
         let provenance = script.provenance();
         responses.keep(&self.scope, keeping, &sources, append.as_ref(), provenance).await
+    }
+
+    /// What the answer quotes, as far as it is made.
+    pub(super) fn quoted(&self, script: &Script) -> Vec<Origin> {
+        let mut sources = self.sources.clone();
+        // What was found may stand in the answer without being named there.
+        for file in script.files() {
+            let found = Origin { file: file.clone(), stores: self.stores.clone() };
+            Origin::add(&mut sources, found);
+        }
+        sources
     }
 
     /// Keeps an answer that nobody waits for before it is made.
@@ -83,22 +91,27 @@ impl Keeper {
     }
 
     fn row(&self, response: &Response, pieces: &[usize]) -> Result<ResponseRow> {
+        let mut kept = response.clone();
+        // It is kept beside the answer, and scrubbed there.
+        if let Some(extra) = &mut kept.cairn {
+            extra.provenance = None;
+        }
         Ok(ResponseRow {
             id: response.id.clone(),
             status: response.status.to_owned(),
-            body: serde_json::to_string(response).or_internal("writing a response")?,
+            body: serde_json::to_string(&kept).or_internal("writing a response")?,
             input: serde_json::to_string(&self.items).or_internal("writing input items")?,
             pieces: serde_json::to_string(pieces).or_internal("writing a response")?,
             created_at: self.created_at,
         })
     }
 
-    fn append(&self, response: &Response, sources: &[String]) -> Option<Append> {
+    fn append(&self, response: &Response, sources: &[Origin]) -> Option<Append> {
         let asked = self.items.iter().map(|item| {
             let mut named = Vec::new();
             history::collect_files(item, &mut named);
-            named.retain(|file| sources.contains(file));
-            new_item(item, named)
+            let named = sources.iter().filter(|source| named.contains(&source.file));
+            new_item(item, named.cloned().collect())
         });
         let answered = response.output.iter().map(|item| new_item(item, sources.to_vec()));
         let items = asked.chain(answered).collect();
@@ -106,6 +119,6 @@ impl Keeper {
     }
 }
 
-fn new_item(item: &Value, sources: Vec<String>) -> NewItem {
+fn new_item(item: &Value, sources: Vec<Origin>) -> NewItem {
     NewItem { id: input::id(item), body: item.to_string(), sources }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_stream::stream;
 use cairn_kernel::{Error, Kind, Result, Scope};
+use cairn_services::records::Origin;
 use futures::Stream;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -24,6 +25,8 @@ pub(crate) struct Live(Arc<Mutex<HashMap<Place, Arc<Running>>>>);
 /// One of them.
 pub(super) struct Running {
     events: Mutex<Vec<Value>>,
+    /// What they quote.
+    quoted: Mutex<Vec<Origin>>,
     /// How many events there are, and whether more will come.
     state: watch::Sender<(usize, bool)>,
     stop: CancellationToken,
@@ -45,7 +48,7 @@ impl Live {
         let place = (scope.tenant().to_string(), id.to_owned());
         let (state, _) = watch::channel((0, false));
         let stop = CancellationToken::new();
-        let running = Arc::new(Running { events: Mutex::default(), state, stop });
+        let running = Arc::new(Running::new(state, stop));
         let mut listed = lock(&self.0);
         if listed.len() >= RUNNING_MAX {
             return Err(Error::new(
@@ -73,6 +76,20 @@ impl Drop for Listed {
 }
 
 impl Running {
+    fn new(state: watch::Sender<(usize, bool)>, stop: CancellationToken) -> Self {
+        Self { events: Mutex::default(), quoted: Mutex::default(), state, stop }
+    }
+
+    /// Notes what the events from now on quote.
+    pub(super) fn quote(&self, quoted: Vec<Origin>) {
+        *lock(&self.quoted) = quoted;
+    }
+
+    /// What the events quote.
+    pub(super) fn quoted(&self) -> Vec<Origin> {
+        lock(&self.quoted).clone()
+    }
+
     /// Adds events.
     pub(super) fn push(&self, more: Vec<Value>) {
         let mut events = lock(&self.events);
@@ -127,8 +144,7 @@ mod tests {
     #[tokio::test]
     async fn who_comes_late_sees_everything_and_the_end() {
         let (state, _) = watch::channel((0, false));
-        let running =
-            Arc::new(Running { events: Mutex::default(), state, stop: CancellationToken::new() });
+        let running = Arc::new(Running::new(state, CancellationToken::new()));
         running.push(vec![json!(0), json!(1)]);
         let all = Arc::clone(&running).follow(0);
         let rest = Arc::clone(&running).follow(2);

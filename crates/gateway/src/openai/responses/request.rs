@@ -1,6 +1,7 @@
 //! What a request for a response asks for, checked.
 
 use cairn_kernel::{Id, Result};
+use cairn_services::chat::TextFormat;
 use cairn_services::conversations::check_metadata;
 use cairn_services::llms::ALIAS;
 use cairn_services::retrieve::Request;
@@ -10,9 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::Input;
-use super::refused;
+use super::{format, refused};
 use crate::openai::convert::{
-    RESULTS, neutral, ranking, refuse_rest, results, sampling, seconds, sticky, tokens, unsupported,
+    Included, PROVENANCE, RESULTS, neutral, ranking, refuse_rest, results, sampling, seconds,
+    sticky, tokens, unsupported,
 };
 use crate::openai::search::options;
 
@@ -46,18 +48,30 @@ pub(super) struct Asked {
     /// What keeps its version of the model from request to request.
     pub(super) sticky: Option<String>,
     pub(super) sampling: Sampling,
+    /// What the text must look like; a plain text where there is a search.
+    pub(super) format: TextFormat,
     pub(super) stream: bool,
     pub(super) include_results: bool,
+    /// Whether the response itself shows how it came about.
+    pub(super) include_provenance: bool,
     /// Whether each result says how it came to its score, and the response what it took.
     pub(super) explain: bool,
     pub(super) previous: Option<Id>,
     pub(super) conversation: Option<Id>,
+    /// Whether the oldest turns are left out where the model has no room for them.
+    pub(super) truncate: bool,
 }
 
 impl Asked {
     /// What is searched for, if there is a search.
     pub(super) fn queries(&self) -> Option<Vec<String>> {
         self.search.as_ref().map(|search| search.queries.clone())
+    }
+
+    /// The stores that are searched.
+    pub(super) fn stores(&self) -> Vec<String> {
+        let stores = self.search.as_ref().map(|search| search.stores.iter());
+        stores.into_iter().flatten().map(ToString::to_string).collect()
     }
 }
 
@@ -66,9 +80,19 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     refuse(&request)?;
     let input = Input::read(&request.input)?;
     let search = search(&request, &input.question)?;
+    let format = format::read(request.text.as_ref())?;
+    if search.is_some() && format != TextFormat::Text {
+        return Err(refused(
+            "text.format",
+            "an answer over files is a text with citations; leave text.format out, or ask without \
+             the file_search tool",
+        ));
+    }
+    let truncate = truncation(request.rest.get("truncation"), search.is_some())?;
     let explain = search.is_some() && explains(&request.tools);
     // What is explained is shown.
-    let include_results = include(request.include.as_deref())? || explain;
+    let included = include(request.include.as_deref())?;
+    let include_results = included.results || explain;
     request.metadata.as_ref().map_or(Ok(()), check_metadata)?;
     let conversation = conversation(request.conversation.as_ref())?;
     let background = request.background.unwrap_or(false);
@@ -107,8 +131,8 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         top_p,
         tool_choice: request.tool_choice.unwrap_or_else(|| json!("auto")),
         tools: request.tools,
-        truncation: "disabled",
-        text: json!({"format": {"type": "text"}}),
+        truncation: if truncate { "auto" } else { "disabled" },
+        text: format::shown(request.text.as_ref()),
         background,
         service_tier: "default",
         store: request.store.unwrap_or(true),
@@ -126,12 +150,28 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         model,
         sticky,
         sampling,
+        format,
         stream: request.stream,
         include_results,
+        include_provenance: included.provenance,
         explain,
         previous: request.previous_response_id.map(Id::from_raw),
         conversation,
+        truncate,
     })
+}
+
+/// Whether the oldest turns of a conversation may be left out. An answer over files does so
+/// unless it is told not to; a plain one, as at OpenAI, only where it is told to.
+fn truncation(given: Option<&Value>, searched: bool) -> Result<bool> {
+    match given.filter(|value| !neutral(value)) {
+        None => Ok(searched),
+        Some(value) if *value == "auto" => Ok(true),
+        Some(value) if *value == "disabled" => Ok(false),
+        Some(value) => {
+            Err(refused("truncation", format!("truncation is {value}; use auto or disabled")))
+        }
+    }
 }
 
 /// The conversation named by its id, or by an object with it.
@@ -147,20 +187,9 @@ fn conversation(given: Option<&Value>) -> Result<Option<Id>> {
 }
 
 fn refuse(request: &ResponseRequest) -> Result<()> {
-    if let Some(text) = request.text.as_ref().and_then(Value::as_object) {
-        let plain = |format: &Value| neutral(format) || format.get("type") == Some(&json!("text"));
-        if text.get("format").is_some_and(|format| !plain(format)) {
-            return Err(refused(
-                "text.format",
-                "only the text format {\"type\": \"text\"} is written here",
-            ));
-        }
-        if text.get("verbosity").is_some_and(|value| !neutral(value) && *value != "medium") {
-            return Err(unsupported("text.verbosity"));
-        }
-    }
-    if request.rest.get("truncation").is_some_and(|value| !neutral(value) && *value != "disabled") {
-        return Err(refused("truncation", "nothing is cut silently here; leave truncation out"));
+    let verbosity = request.text.as_ref().and_then(|text| text.get("verbosity"));
+    if verbosity.is_some_and(|value| !neutral(value) && *value != "medium") {
+        return Err(unsupported("text.verbosity"));
     }
     refuse_rest(&request.rest, &HARMLESS)
 }
@@ -236,15 +265,21 @@ fn explains(tools: &[Value]) -> bool {
     tools.iter().any(|tool| tool["cairn"]["explain"] == true)
 }
 
-fn include(include: Option<&[String]>) -> Result<bool> {
-    let names = include.unwrap_or_default();
-    match names.iter().find(|name| *name != RESULTS) {
-        Some(other) => Err(refused(
-            "include",
-            format!("'{other}' cannot be included here; only {RESULTS} can"),
-        )),
-        None => Ok(!names.is_empty()),
+fn include(include: Option<&[String]>) -> Result<Included> {
+    let mut included = Included::default();
+    for name in include.unwrap_or_default() {
+        match name.as_str() {
+            RESULTS => included.results = true,
+            PROVENANCE => included.provenance = true,
+            other => {
+                return Err(refused(
+                    "include",
+                    format!("'{other}' cannot be included here; {RESULTS} and {PROVENANCE} can"),
+                ));
+            }
+        }
     }
+    Ok(included)
 }
 
 #[cfg(test)]
@@ -308,6 +343,20 @@ mod tests {
     }
 
     #[test]
+    fn a_format_is_kept_without_a_search_and_refused_with_one() -> Result<()> {
+        let format = json!({"format": {"type": "json_object"}});
+        let read = asked(&json!({"text": format}))?;
+        assert_eq!((read.format, &read.shell.text), (TextFormat::JsonObject, &format));
+        let mut searched = tool(&json!({}));
+        searched["text"] = format;
+        let refused = asked(&searched).err();
+        assert_eq!(refused.as_ref().and_then(Error::param), Some("text.format"));
+        searched["tool_choice"] = json!("none");
+        assert_eq!(asked(&searched)?.format, TextFormat::JsonObject);
+        Ok(())
+    }
+
+    #[test]
     fn without_a_tool_or_with_none_chosen_nothing_is_searched() -> Result<()> {
         assert!(asked(&json!({}))?.search.is_none());
         let mut none = tool(&json!({}));
@@ -331,7 +380,7 @@ mod tests {
             ),
             (json!({"metadata": {"k": "x".repeat(513)}}), "metadata"),
             (json!({"text": {"format": {"type": "json_schema"}}}), "text.format"),
-            (json!({"truncation": "auto"}), "truncation"),
+            (json!({"truncation": "middle"}), "truncation"),
             (json!({"reasoning": {"effort": "low"}}), "reasoning"),
             (json!({"top_logprobs": 3}), "top_logprobs"),
             (json!({"include": ["message.output_text.logprobs"]}), "include"),
@@ -339,6 +388,8 @@ mod tests {
             (json!({"max_output_tokens": 0}), "max_output_tokens"),
             (json!({"tool_choice": "required"}), "tool_choice"),
             (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
+            (json!({"text": {"format": {"type": "xml"}}}), "text.format"),
+            (json!({"text": {"verbosity": "high"}}), "text.verbosity"),
             (tool(&json!({"vector_store_ids": []})), "tools[0].vector_store_ids"),
             (tool(&json!({"max_num_results": 51})), "max_num_results"),
             (tool(&json!({"unknown": 1})), "tools[0]"),
@@ -348,6 +399,23 @@ mod tests {
             let refused = asked(&more).err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name), "{more}");
         }
+    }
+
+    #[test]
+    fn old_turns_are_left_out_over_files_or_where_it_is_asked_for() -> Result<()> {
+        for (given, plain, searched) in [
+            (Value::Null, ("disabled", false), ("auto", true)),
+            (json!("auto"), ("auto", true), ("auto", true)),
+            (json!("disabled"), ("disabled", false), ("disabled", false)),
+        ] {
+            let read = asked(&json!({"truncation": given}))?;
+            assert_eq!((read.shell.truncation, read.truncate), plain, "{given}");
+            let mut more = tool(&json!({}));
+            more["truncation"] = given.clone();
+            let read = asked(&more)?;
+            assert_eq!((read.shell.truncation, read.truncate), searched, "{given}");
+        }
+        Ok(())
     }
 
     #[test]

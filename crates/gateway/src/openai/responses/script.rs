@@ -57,6 +57,8 @@ pub(super) struct Script {
     /// Characters of each delta.
     pieces: Vec<usize>,
     provenance: Option<Provenance>,
+    /// Whether the response itself shows how it came about.
+    proven: bool,
     next: u64,
     finished: bool,
 }
@@ -80,6 +82,7 @@ impl Script {
             files: Vec::new(),
             pieces: Vec::new(),
             provenance: None,
+            proven: false,
             next: 0,
             finished: false,
         }
@@ -88,6 +91,12 @@ impl Script {
     /// The same, where each passage says how it came to its score if `explain`.
     pub(super) fn explaining(mut self, explain: bool) -> Self {
         self.explain = explain;
+        self
+    }
+
+    /// The same, where the response itself shows how it came about if `proven`.
+    pub(super) fn proving(mut self, proven: bool) -> Self {
+        self.proven = proven;
         self
     }
 
@@ -163,14 +172,9 @@ impl Script {
     /// The event of a failure after the first event was sent. It has the fields of
     /// OpenAI's `error` event, and the key `error`, at which clients raise.
     pub(super) fn failed(&mut self, failure: &Error) -> Value {
-        let body = error::body(failure).error;
-        let fields = json!({
-            "code": body.code.as_deref().unwrap_or(body.kind),
-            "message": body.message,
-            "param": body.param,
-            "error": body,
-        });
-        self.event("error", fields)
+        let event = self::failure(self.next, failure);
+        self.next += 1;
+        event
     }
 
     fn event(&mut self, kind: &str, fields: Value) -> Value {
@@ -297,8 +301,11 @@ impl Script {
         }
         self.response.model = ending.model;
         self.response.usage = Some(ending.usage);
-        self.provenance = Some(ending.provenance);
         let mut extra = ending.extra;
+        if self.proven {
+            extra.provenance = shown(&ending.provenance);
+        }
+        self.provenance = Some(ending.provenance);
         extra.took = extra.took.filter(|_| self.explain);
         if extra.refused {
             let nearest = std::mem::take(&mut self.nearest).into_iter();
@@ -309,6 +316,25 @@ impl Script {
         events.push(self.lifecycle(last));
         events
     }
+}
+
+/// How an answer came about, in the numbers that are kept: widened, they would have more digits.
+fn shown(provenance: &Provenance) -> Option<Value> {
+    let text = serde_json::to_string(provenance).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// The `error` event of that number.
+pub(super) fn failure(number: u64, failure: &Error) -> Value {
+    let body = error::body(failure).error;
+    json!({
+        "type": "error",
+        "sequence_number": number,
+        "code": body.code.as_deref().unwrap_or(body.kind),
+        "message": body.message,
+        "param": body.param,
+        "error": body,
+    })
 }
 
 fn part(text: &str, annotations: &[Value]) -> Value {

@@ -10,12 +10,13 @@ use cairn_services::llms::ALIAS;
 use cairn_services::retrieve::Request;
 use cairn_services::{ChatMessage, FinishReason, Services};
 use cairn_wire::openai::{
-    CharRange, CitationExtra, FileCitation, InputTokensDetails, OutputTokensDetails, PassageExtra,
-    ResponseExtra, ResponseTimes, ResponseUsage, StrippedLink, Suspicious,
+    CharRange, CitationExtra, FileCitation, InputTokensDetails, OutputTokensDetails, PageBox,
+    PassageExtra, ResponseExtra, ResponseTimes, ResponseUsage, StrippedLink, Suspicious,
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
+use super::format;
 use super::request::Asked;
 use super::script::{Beat, Ending};
 use crate::openai::convert::decimal;
@@ -53,6 +54,7 @@ fn searched(
         instructions: asked.input.instructions(asked.shell.instructions.as_deref()),
         text: asked.input.question,
         history: asked.input.history,
+        truncate: asked.truncate,
         search,
         model: asked.model,
         sampling: asked.sampling,
@@ -92,6 +94,7 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
             reason: answer.refused,
             mode: answer.mode.name(),
             confidence: Some(decimal(answer.confidence.score())),
+            threshold: Some(decimal(answer.confidence.threshold)),
             assent: answer.confidence.assent.map(decimal),
             similarity: Some(decimal(answer.confidence.dense)),
             coverage: Some(decimal(answer.confidence.coverage)),
@@ -102,9 +105,11 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
             },
             model_sha256: answer.model_sha256,
             index_position: answer.index_position,
+            turns_left_out: answer.provenance.turns_left_out,
             unsupported: answer.unsupported.iter().map(range).collect(),
             nearest: Vec::new(),
             took: Some(took(&answer.took)),
+            provenance: None,
             passages: answer
                 .passages
                 .into_iter()
@@ -134,22 +139,29 @@ fn suspicious(suspicion: Suspicion) -> Suspicious {
 }
 
 fn annotation(citation: Citation) -> FileCitation {
+    let boxes = citation.boxes.iter().map(|line| {
+        let [x0, y0, x1, y1] = line.fractions();
+        PageBox { page: line.page, x0, y0, x1, y1 }
+    });
     FileCitation {
         kind: "file_citation",
         index: citation.sentence_end,
         file_id: citation.file_id,
         filename: citation.filename,
         cairn: CitationExtra {
+            file_sha256: citation.file_sha256,
             quote: citation.quote,
             page: citation.page,
             heading: citation.heading,
             char_start: citation.char_start,
             char_end: citation.char_end,
+            boxes: boxes.collect(),
             chunk_id: citation.chunk_id,
             sentence_start: citation.sentence_start,
             sentence_end: citation.sentence_end,
             support: decimal(citation.support),
             supported: citation.supported,
+            doubt: citation.doubt,
         },
     }
 }
@@ -164,32 +176,41 @@ async fn spoken(
     let instructions = asked.input.instructions(asked.shell.instructions.as_deref());
     let system = instructions.map(|text| ChatMessage::new("system", text));
     let question = ChatMessage::new("user", asked.input.question);
+    let truncate = asked.truncate && !asked.input.history.is_empty();
     let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
     let max_tokens = asked.shell.max_output_tokens;
-    let begun = Provenance {
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        asked_model: asked.model.clone(),
-        prompt: Some(PromptUsed::plain(messages)),
-        sampling: Some(SamplingUsed { sampling: asked.sampling.clone(), max_tokens }),
-        ..Provenance::default()
-    };
-    let request = ChatRequest {
-        messages: begun.prompt.as_ref().map(|read| read.messages.clone()).unwrap_or_default(),
+    let mut request = ChatRequest {
+        messages,
         sampling: asked.sampling,
+        format: asked.format,
         max_tokens,
         choices: 1,
         sticky: asked.sticky,
         trace: trace.to_owned(),
         ..ChatRequest::default()
     };
+    let turns_left_out = match truncate {
+        true => services.inference.fit(scope, &asked.model, &mut request).await?,
+        false => 0,
+    };
+    let sampling = SamplingUsed { sampling: request.sampling.clone(), max_tokens };
+    let begun = Provenance {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        asked_model: asked.model.clone(),
+        prompt: Some(PromptUsed::plain(request.messages.clone())),
+        turns_left_out,
+        sampling: Some(sampling),
+        ..Provenance::default()
+    };
     let asking = Instant::now();
-    let chat = services.inference.chat(scope, &asked.model, request).await?;
+    let chat = services.inference.chat(scope, &asked.model, request).await;
+    let chat = chat.map_err(format::renamed)?;
     let Chat { model, identity, events } = chat;
     let language = Some(ModelUsed { name: model.clone(), identity: identity.clone() });
     let mut made = Some(Provenance { language, ..begun });
     let (mut text, mut cut_off) = (String::new(), false);
     let beats = events.map(move |event| {
-        Ok(match event? {
+        Ok(match event.map_err(format::renamed)? {
             ChatEvent::Text { text: more, .. } => {
                 text.push_str(&more);
                 Some(Beat::Text(more))
@@ -239,6 +260,7 @@ fn plain_ending(written: Written, model: &str, identity: &str, started: Instant)
             reason: None,
             mode: Mode::Generative.name(),
             confidence: None,
+            threshold: None,
             assent: None,
             similarity: None,
             coverage: None,
@@ -249,9 +271,11 @@ fn plain_ending(written: Written, model: &str, identity: &str, started: Instant)
             },
             model_sha256: Some(identity.to_owned()),
             index_position: 0,
+            turns_left_out: written.provenance.turns_left_out,
             unsupported: Vec::new(),
             nearest: Vec::new(),
             took: None,
+            provenance: None,
             passages: Vec::new(),
             stripped_links: Vec::new(),
         },

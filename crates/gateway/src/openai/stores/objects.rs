@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cairn_kernel::{Error, Id, Result, ResultExt};
 use cairn_services::chunking::{Chunking, Strategy, of_row};
+use cairn_services::languages::Wanted;
 use cairn_services::records::{FileCounts as Counts, StoreFileRow, StoreRow};
 use cairn_services::stores::{Attributes, Batch, NewAttachment, StoreSettings};
 use cairn_wire::cairn::{CairnChunking, VectorStoreExtra};
@@ -25,6 +26,7 @@ pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Ve
     let expires_after_days = expiry(request.expires_after.as_ref())?;
     let extra = request.cairn.unwrap_or_default();
     let own = extra.chunking.map(reindex::chunking).transpose()?.unwrap_or_default();
+    let language = extra.language.as_deref().map(|code| Wanted::parse(code, "cairn.language"));
     let chunking = chunking(request.chunking_strategy.as_ref(), None)?;
     if request.file_ids.len() > FILES_MAX {
         return Err(too_many("file_ids"));
@@ -37,6 +39,7 @@ pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Ve
         expires_after_days,
         chunking: own,
         embedding_model: extra.embedding_model,
+        language: language.transpose()?,
     };
     Ok((settings, files))
 }
@@ -162,8 +165,13 @@ pub(super) fn status_filter(filter: Option<&str>) -> Result<Option<&str>> {
     }
 }
 
-/// A store for the wire, as it is at `now` (seconds).
-pub(super) fn store(row: StoreRow, counts: &Counts, now: i64) -> Result<VectorStore> {
+/// A store for the wire, as it is at `now` (seconds), its words in `language`.
+pub(super) fn store(
+    row: StoreRow,
+    counts: &Counts,
+    language: Option<String>,
+    now: i64,
+) -> Result<VectorStore> {
     let metadata: BTreeMap<String, String> =
         serde_json::from_str(&row.metadata).or_internal("reading a store's metadata")?;
     let anchor = "last_active_at".to_owned();
@@ -185,7 +193,7 @@ pub(super) fn store(row: StoreRow, counts: &Counts, now: i64) -> Result<VectorSt
         expires_after: row.expires_after_days.map(|days| ExpiresAfter { anchor, days }),
         expires_at,
         metadata,
-        cairn: VectorStoreExtra { embedding_model: row.embedding_model },
+        cairn: VectorStoreExtra { embedding_model: row.embedding_model, language },
     })
 }
 
@@ -341,7 +349,7 @@ mod tests {
             created_at: 0,
             last_active_at: 5_000,
         };
-        let shown = |now| store(row.clone(), &Counts::default(), now);
+        let shown = |now| store(row.clone(), &Counts::default(), None, now);
         assert_eq!((shown(86_404)?.status, shown(86_404)?.expires_at), ("completed", Some(86_405)));
         assert_eq!(shown(86_405)?.status, "expired");
         Ok(())

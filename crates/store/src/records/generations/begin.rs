@@ -17,6 +17,8 @@ impl Records {
             dimensions: None,
             chunking: None,
             recut: false,
+            language: None,
+            language_named: false,
         };
         self.insert_store_as(scope, row, &first).await
     }
@@ -73,8 +75,9 @@ impl Records {
     ) -> Result<()> {
         sqlx::query(
             "INSERT INTO index_generations (tenant_id, store_id, generation, index_name, \
-             embedding_model, embedding_version, dimensions, chunking, recut, state, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             embedding_model, embedding_version, dimensions, chunking, recut, state, created_at, \
+             language, language_named) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(scope.tenant().as_str())
         .bind(store)
@@ -87,6 +90,8 @@ impl Records {
         .bind(i64::from(new.recut))
         .bind(state)
         .bind(self.clock.now())
+        .bind(&new.language)
+        .bind(i64::from(new.language_named))
         .execute(&mut **tx)
         .await
         .or_internal("beginning a generation of an index")?;

@@ -72,3 +72,31 @@ async fn settled(records: &Records) -> Option<u64> {
     }
     None
 }
+
+#[tokio::test]
+async fn only_deletes_of_what_is_quoted_are_deletes() -> Result<()> {
+    let (records, _dir) = records().await?;
+    records.ensure_tenant("a").await?;
+    let mut tx = records.begin().await?;
+    let statement = "INSERT INTO files (id, tenant_id, filename, purpose, bytes, sha256, created_at) \
+                     SELECT 'file-1', id, 'a', 'p', 1, 's', 0 FROM tenants";
+    sqlx::query(statement).execute(&mut *tx).await.or_internal("a write")?;
+    commit(tx).await?;
+    let before = records.deletes();
+    assert!(before.is_some(), "nothing was deleted yet");
+    let mut tx = records.begin().await?;
+    sqlx::query("DELETE FROM files WHERE id = 'file-1'")
+        .execute(&mut *tx)
+        .await
+        .or_internal("a write")?;
+    assert_eq!(records.deletes(), None, "one is under way");
+    commit(tx).await?;
+    for _ in 0..500 {
+        if records.deletes().is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(records.deletes().is_some() && records.deletes() != before);
+    Ok(())
+}

@@ -14,6 +14,8 @@ fn wish() -> NewGeneration {
         dimensions: None,
         chunking: None,
         recut: false,
+        language: None,
+        language_named: false,
     }
 }
 
@@ -184,6 +186,33 @@ async fn a_cancelled_build_leaves_the_old_generation_whole() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_generation_knows_its_language_and_its_texts() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let points = ingest(&records, &scope, &store, &file).await?;
+    let first = records.active_generation(&scope, &store).await?;
+    assert_eq!((first.language, first.language_named), (None, 0));
+    let new = NewGeneration { language: Some("de".to_owned()), language_named: true, ..wish() };
+    let mut tx = records.begin().await?;
+    records.begin_generation(&mut tx, &scope, &store, &new).await?;
+    commit(tx).await?;
+    let second = records.newest_generation(&scope, &store).await?;
+    assert_eq!((second.language.as_deref(), second.language_named), (Some("de"), 1));
+    let live = records.live_index(&second.index_name).await?;
+    assert_eq!(live.and_then(|live| live.language).as_deref(), Some("de"));
+    let texts = records.texts_of_index(&first.index_name, 100).await?;
+    let ids: Vec<i64> = texts.iter().map(|text| text.0).collect();
+    assert_eq!(ids, points);
+    assert_eq!(records.texts_of_index(&first.index_name, 1).await?.len(), 1);
+    let sample = records.sample_texts(&first.index_name, 100, 5).await?;
+    assert_eq!(sample.len(), points.len());
+    assert!(sample.iter().all(|text| text.chars().count() == 5), "{sample:?}");
+    assert!(records.sample_texts(&second.index_name, 100, 5).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_model_that_a_store_needs_is_not_deleted() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;
     let scope = tenant(&records, "t").await?;
@@ -288,5 +317,43 @@ async fn a_file_is_found_without_going_through_its_store() -> Result<()> {
         };
         assert!(steps.iter().any(found), "{statement}: {steps:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trial_is_found_by_its_evaluation_and_read_before_it_answers() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (scope, other) = (tenant(&records, "t").await?, tenant(&records, "other").await?);
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let old = ingest(&records, &scope, &store, &file).await?;
+    let run = Id::from_raw("eval_1");
+    assert_eq!(records.find_trial(&scope, &store, (&run, 1)).await?, None);
+    let second = records.begin_trial(&scope, &store, &wish(), (&run, 1)).await?;
+    let again = records.begin_trial(&scope, &store, &wish(), (&run, 2)).await;
+    assert_eq!(again.map_err(|error| error.kind()), Err(Kind::Conflict));
+    let found = records.find_trial(&scope, &store, (&run, 1)).await?;
+    assert_eq!(found.map(|row| (row.generation, row.is_building())), Some((second, true)));
+    assert_eq!(records.find_trial(&scope, &store, (&run, 2)).await?, None);
+    assert_eq!(records.find_trial(&other, &store, (&run, 1)).await?, None);
+
+    assert!(write(&records, &scope, (&store, &file), second).await?);
+    mark(&records, &scope, (&store, &file), second, 9).await?;
+    let points = records.points_of_index(&format!("{store}-g2")).await?;
+    assert_eq!(records.chunks_in_build(&scope, &store, &points).await?.len(), 1);
+    assert!(records.chunks_in_build(&other, &store, &points).await?.is_empty());
+    assert!(records.live_chunks(&scope, &store, &points).await?.is_empty());
+    assert!(records.chunks_in_build(&scope, &store, &old).await?.is_empty());
+
+    let mut tx = records.begin().await?;
+    assert!(!records.end_trial(&mut tx, &scope, &Id::from_raw("eval_2"), "no").await?);
+    assert!(!records.end_trial(&mut tx, &other, &run, "no").await?);
+    assert!(records.end_trial(&mut tx, &scope, &run, "not better").await?);
+    assert!(!records.end_trial(&mut tx, &scope, &run, "not better").await?);
+    commit(tx).await?;
+    let ended = records.find_trial(&scope, &store, (&run, 1)).await?;
+    let ended = ended.ok_or_else(|| Error::internal("no trial"))?;
+    assert_eq!((ended.state.as_str(), ended.error.as_deref()), ("cancelled", Some("not better")));
+    assert!(records.chunks_in_build(&scope, &store, &points).await?.is_empty());
+    assert_eq!(records.live_chunks(&scope, &store, &old).await?.len(), 2);
     Ok(())
 }

@@ -78,6 +78,13 @@ async fn what_a_search_reads_of_chunks_is_the_tenants_own() -> Result<()> {
     let part = records.text_between(&ours, file.as_str(), 1, 6).await?;
     assert_eq!(part.as_deref(), Some("äuser"), "characters, not bytes");
     assert_eq!(records.text_between(&theirs, file.as_str(), 0, 6).await?, None);
+    let asked = [file.as_str(), "file-none"];
+    let kept = records.file_structures(&ours, &asked).await?;
+    assert_eq!(kept, [(file.to_string(), "{}".to_owned())]);
+    assert!(records.file_structures(&theirs, &asked).await?.is_empty());
+    records.set_file_access(&ours, &file, Some(&["user:ada".to_owned()])).await?;
+    assert!(records.file_structures(&ours, &asked).await?.is_empty(), "it is closed to the caller");
+    records.set_file_access(&ours, &file, None).await?;
 
     let made = records.file(&ours, &file).await?.created_at;
     assert_eq!(records.file_made_at(&ours, &file).await?, Some(made));

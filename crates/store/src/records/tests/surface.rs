@@ -54,10 +54,9 @@ async fn what_rests_on_a_hidden_file_is_hidden() -> Result<()> {
     let file = file(&records, &scope, "a.md").await?;
     let row = response("resp_1", "completed");
     let conversation = conversation(&records, &scope).await?;
-    let item =
-        NewItem { id: "msg_1".to_owned(), body: "{}".to_owned(), sources: vec![file.to_string()] };
+    let sources = [Origin::of(file.to_string())];
+    let item = NewItem { id: "msg_1".to_owned(), body: "{}".to_owned(), sources: sources.to_vec() };
     let append = Append { conversation: conversation.clone(), items: vec![item] };
-    let sources = [file.to_string()];
     records.keep_response(&scope, Keeping::New(&row), &sources, Some(&append)).await?;
     records.set_file_access(&scope, &file, Some(&["user:ada".to_owned()])).await?;
     let (ada, stranger) = (ada(&scope, Role::Viewer), plain(&scope, Role::Viewer));
@@ -96,10 +95,56 @@ async fn an_answer_that_quotes_what_is_gone_is_not_kept() -> Result<()> {
     let file = file(&records, &scope, "a.md").await?;
     delete_file(&records, &scope, &file).await?;
     let row = response("resp_1", "completed");
-    let refused =
-        records.keep_response(&scope, Keeping::New(&row), &[file.to_string()], None).await;
+    let gone = [Origin::of(file.to_string())];
+    let refused = records.keep_response(&scope, Keeping::New(&row), &gone, None).await;
     assert_eq!(refused.map_err(|e| e.kind()), Err(Kind::Conflict));
     assert!(records.response(&scope, &Id::from_raw("resp_1")).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_found_through_a_store_is_known_unless_another_has_it_too() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let file = file(&records, &scope, "a.md").await?;
+    let (one, other) = (store(&records, &scope).await?, store(&records, &scope).await?);
+    ingest(&records, &scope, &one, &file).await?;
+    ingest(&records, &scope, &other, &file).await?;
+    let through = |stores: &[&Id]| {
+        [Origin {
+            file: file.to_string(),
+            stores: stores.iter().map(|store| store.to_string()).collect(),
+        }]
+    };
+    let keep = async |id: &str, sources: &[Origin]| {
+        let row = response(id, "completed");
+        records.keep_response(&scope, Keeping::New(&row), sources, None).await
+    };
+    keep("resp_1", &through(&[&one])).await?;
+    keep("resp_2", &through(&[&one, &other])).await?;
+    let mut tx = records.begin().await?;
+    records.delete_store(&mut tx, &scope, &one).await?;
+    assert_eq!(records.files_found_through(&mut tx, &one).await?, [file.to_string()]);
+    let rows = records.responses_found_through(&mut tx, &scope, (&one, &file)).await?;
+    assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["resp_1"]);
+    for row in &rows {
+        records.rewrite_response(&mut tx, row, &file).await?;
+    }
+    records.forget_asked(&mut tx, &one).await?;
+    commit(tx).await?;
+    assert!(records.response_sources(&scope, &Id::from_raw("resp_1")).await?.is_empty());
+    let left = records.response_sources(&scope, &Id::from_raw("resp_2")).await?;
+    assert_eq!(left, through(&[&other]));
+    // What was under way meanwhile ends like what was complete.
+    let late = keep("resp_3", &through(&[&one])).await;
+    assert_eq!(late.map_err(|e| e.kind()), Err(Kind::Conflict));
+    keep("resp_4", &through(&[&one, &other])).await?;
+    let kept = records.response_sources(&scope, &Id::from_raw("resp_4")).await?;
+    assert_eq!(kept, through(&[&other]));
+    let gone = records.require_origins(&scope, &through(&[&one])).await;
+    assert_eq!(gone.map_err(|e| e.kind()), Err(Kind::Conflict));
+    records.detach_file(&scope, &other, &file).await?;
+    records.require_origins(&scope, &through(&[&other])).await?;
     Ok(())
 }
 

@@ -40,6 +40,7 @@ fn passage(number: i64) -> Passage {
 fn citation() -> Citation {
     Citation {
         file_id: "file-1".into(),
+        file_sha256: "ab".into(),
         filename: "tower.md".into(),
         chunk_id: "chunk_1".into(),
         quote: "The tower is 828 m high.".into(),
@@ -47,10 +48,12 @@ fn citation() -> Citation {
         heading: None,
         char_start: 10,
         char_end: 34,
+        boxes: Vec::new(),
         sentence_start: 0,
         sentence_end: 15,
         support: 1.0,
         supported: true,
+        doubt: None,
     }
 }
 
