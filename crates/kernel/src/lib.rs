@@ -18,4 +18,4 @@ pub use id::Id;
 pub use limits::Limits;
 pub use scope::{PUBLIC, Role, Scope};
 pub use secret::Secret;
-pub use tasks::{Shutdown, Tasks};
+pub use tasks::{Shutdown, Tasks, in_place};

@@ -1,12 +1,16 @@
 //! The one visible list of background work, and how it stops.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::{Error, Result};
 
 /// Tells a task that a stop was asked for.
 #[derive(Clone, Debug)]
@@ -21,6 +25,23 @@ impl Shutdown {
     /// Whether a stop was asked for.
     pub fn is_requested(&self) -> bool {
         self.0.is_cancelled()
+    }
+}
+
+/// Does `work`, which takes milliseconds of a processor, on the thread that asks: no other one has to
+/// be woken, nor this one again. The runtime's other tasks go on elsewhere; those joined with the
+/// one that asks wait. In a runtime of one thread, a thread for blocking work does it.
+///
+/// # Errors
+/// `Internal` when it panics.
+pub async fn in_place<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let lost = || Error::internal("the work on a request ended in a panic");
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => {
+            let work = AssertUnwindSafe(work);
+            tokio::task::block_in_place(|| catch_unwind(work)).map_err(|_| lost())
+        }
+        _ => tokio::task::spawn_blocking(work).await.map_err(|_| lost()),
     }
 }
 
@@ -99,5 +120,22 @@ mod tests {
         tasks.spawn("obedient", async move { shutdown.requested().await });
         tasks.spawn("stubborn", std::future::pending());
         assert_eq!(tasks.stop(Duration::from_millis(50)).await, vec!["stubborn"]);
+    }
+
+    async fn in_place_says() -> (Result<i32>, Result<i32>) {
+        (in_place(|| 7).await, in_place(|| panic!("as asked")).await)
+    }
+
+    #[test]
+    fn work_is_done_in_either_runtime_and_a_panic_is_an_error() {
+        let one = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let many = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        for runtime in [one, many] {
+            // On a thread of the runtime, as a request is.
+            #[expect(clippy::disallowed_methods, reason = "a test")]
+            let said = runtime.block_on(async { tokio::spawn(in_place_says()).await.unwrap() });
+            assert_eq!(said.0.unwrap(), 7);
+            assert!(said.1.is_err());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use cairn_kernel::{Error, Id, Result};
+use cairn_kernel::{Error, Id, Kind, Result};
 use cairn_services::rankings::Ranking;
 use cairn_services::records::Origin;
 use cairn_services::retrieve::{Passage, Request, Took};
@@ -18,6 +18,8 @@ use crate::extract::{Caller, Json as Body};
 
 /// Most wordings of one search.
 const QUERIES_MAX: usize = 16;
+/// How often a search is made whose hits are deleted in the middle of it.
+const TRIES: usize = 5;
 
 /// Searches a vector store.
 #[utoipa::path(
@@ -41,12 +43,20 @@ pub(crate) async fn search(
         let words = asked.queries.iter().flat_map(|query| services.answers.keywords(query));
         asked.queries = words.collect();
     }
-    let before = services.responses.deletes();
-    let found = services.retrieve.search_explained(&scope, &asked).await?;
-    // What was read before a delete is not shown after it.
-    if before.is_none() || before != services.responses.deletes() {
-        services.responses.require(&scope, &quoted(&id, &found.passages)).await?;
-    }
+    let mut tries = 1;
+    let found = loop {
+        let before = services.responses.deletes();
+        let found = services.retrieve.search_explained(&scope, &asked).await?;
+        if before.is_some() && before == services.responses.deletes() {
+            break found;
+        }
+        // What was read before a delete is not shown after it, but searched for again.
+        match services.responses.require(&scope, &quoted(&id, &found.passages)).await {
+            Ok(()) => break found,
+            Err(gone) if gone.kind() == Kind::Conflict && tries < TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+    };
     Ok(Json(SearchResults {
         object: "vector_store.search_results.page",
         search_query: asked.queries,

@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use cairn_kernel::{Error, Kind, Result, ResultExt};
+use cairn_kernel::{Error, Kind, Result, ResultExt, in_place};
 use metrics::{counter, gauge, histogram};
 
 use self::store::{Making, Store};
@@ -117,9 +117,36 @@ impl Embedded {
         R: Send + 'static,
         W: FnOnce(&Inner, &Store) -> Result<R> + Send + 'static,
     {
+        let done = tokio::task::spawn_blocking(self.on_thread(store, work)?);
+        done.await.or_internal("the index's thread was lost")?
+    }
+
+    /// As [`Self::on_store`], on the thread that asks where the index is open: for a query, which
+    /// takes milliseconds.
+    async fn on_store_here<R, W>(&self, store: &str, work: W) -> Result<R>
+    where
+        R: Send + 'static,
+        W: FnOnce(&Inner, &Store) -> Result<R> + Send + 'static,
+    {
+        if self.inner.store(store)?.is_open() {
+            return in_place(self.on_thread(store, work)?).await?;
+        }
+        self.on_store(store, work).await
+    }
+
+    /// What a thread does with the named store.
+    fn on_thread<R, W>(
+        &self,
+        store: &str,
+        work: W,
+    ) -> Result<impl FnOnce() -> Result<R> + Send + 'static + use<R, W>>
+    where
+        R: Send + 'static,
+        W: FnOnce(&Inner, &Store) -> Result<R> + Send + 'static,
+    {
         let inner = Arc::clone(&self.inner);
         let store = inner.store(store)?;
-        tokio::task::spawn_blocking(move || {
+        Ok(move || {
             let opened = !store.is_open();
             let result = work(&inner, &store);
             if opened {
@@ -127,8 +154,6 @@ impl Embedded {
             }
             result
         })
-        .await
-        .or_internal("the index's thread was lost")?
     }
 }
 
@@ -330,7 +355,7 @@ impl Index for Embedded {
         ranking.check()?;
         let begun = Instant::now();
         counter!("cairn_index_queries_total").increment(1);
-        let found = self.on_store(store, move |_, store| {
+        let found = self.on_store_here(store, move |_, store| {
             store.read(|open| {
                 query.fits(open.dimensions())?;
                 search::search(open, &query, &ranking)

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cairn_kernel::{Error, Result, ResultExt as _};
+use cairn_kernel::{Error, Result, ResultExt as _, in_place};
 use tokio::sync::oneshot;
 
-use super::engine::DIMENSIONS;
-use super::queue::{Call, Queues, Reduce, Reduced, Window};
+use super::engine::{DIMENSIONS, Threads};
+use super::queue::{Call, Here, Queues, Reduce, Reduced, Window};
 use super::text::TextTokenizer;
-use super::worker::Worker;
+use super::worker::{Worker, compute};
 use crate::models::ModelStore;
 
 /// Bytes that are tokenised in some ten microseconds.
@@ -163,7 +163,21 @@ impl Embedder {
             return Ok((vec![], vec![]));
         }
         let started = Instant::now();
-        let (tokens, reduced) = if self.inner.is_short(&texts) {
+        let note = || {
+            metrics::histogram!("cairn_embed_seconds", "priority" => priority.name())
+                .record(started.elapsed().as_secs_f64());
+        };
+        let short = self.inner.is_short(&texts);
+        if short
+            && priority == Priority::Interactive
+            && let Some(here) = self.inner.queues.begin_here()
+        {
+            let inner = Arc::clone(&self.inner);
+            let done = in_place(move || inner.compute(&here, &texts, &reduce)).await??;
+            note();
+            return Ok(done);
+        }
+        let (tokens, reduced) = if short {
             self.inner.submit(&texts, priority, reduce)?
         } else {
             let inner = Arc::clone(&self.inner);
@@ -172,8 +186,7 @@ impl Embedder {
                 .or_internal("tokenising")??
         };
         let reduced = reduced.await.or_internal("an embedding thread ended early")??;
-        metrics::histogram!("cairn_embed_seconds", "priority" => priority.name())
-            .record(started.elapsed().as_secs_f64());
+        note();
         Ok((reduced, tokens))
     }
 
@@ -227,6 +240,28 @@ impl Inner {
     fn is_short(&self, texts: &[String]) -> bool {
         let loaded = self.tokenizer.try_lock().is_ok_and(|tokenizer| tokenizer.is_some());
         loaded && texts.iter().map(String::len).sum::<usize>() <= SHORT
+    }
+
+    /// What `reduce` makes of each window, by the thread that asks and those that help it.
+    fn compute(
+        &self,
+        here: &Here,
+        texts: &[String],
+        reduce: &Reduce,
+    ) -> Result<(Reduced, Vec<usize>)> {
+        let tokenizer = self.tokenizer()?;
+        let threads = Threads::new(self.config.threads.max(1));
+        let (mut all, mut tokens) = (Vec::with_capacity(texts.len()), Vec::new());
+        for text in texts {
+            let windows = tokenizer.windows(text)?;
+            let ids: Vec<&[i32]> = windows.iter().map(Vec::as_slice).collect();
+            let hidden = compute(&here.engine, &ids, &threads)?;
+            let kept =
+                ids.iter().enumerate().map(|(row, ids)| reduce(hidden.window(row, ids.len())));
+            all.push(kept.collect());
+            tokens.push(windows.iter().map(Vec::len).sum());
+        }
+        Ok((all, tokens))
     }
 
     fn submit(&self, texts: &[String], priority: Priority, reduce: Reduce) -> Result<Submitted> {

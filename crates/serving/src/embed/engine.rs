@@ -71,6 +71,11 @@ impl Engine {
         }
     }
 
+    /// Whether a run needs no threads of its caller's.
+    pub(crate) fn starts_no_threads(&self) -> bool {
+        matches!(self, Self::Integers(_))
+    }
+
     /// Runs windows with up to so many threads.
     ///
     /// # Errors

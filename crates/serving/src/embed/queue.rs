@@ -186,6 +186,23 @@ impl Queues {
         Ok(engine)
     }
 
+    /// The engine for a query that its own thread computes, where nothing waits and nothing is
+    /// computed for others that somebody waits for: two threads less to wake. Others that come
+    /// meanwhile wait for the thread for interactive work.
+    pub(crate) fn begin_here(self: &Arc<Self>) -> Option<Here> {
+        let mut state = hold(&self.state);
+        let busy = state.closed || state.answering || state.interactive.waiting() > 0;
+        if busy || !self.is_loaded() {
+            return None;
+        }
+        // Whoever holds it may be loading.
+        let engine = self.engine.try_lock().ok()?.clone();
+        let engine = engine.filter(|engine| engine.starts_no_threads())?;
+        state.running += 1;
+        state.answering = true;
+        Some(Here { queues: Arc::clone(self), engine })
+    }
+
     /// Whether the engine is in memory.
     pub(crate) fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
@@ -203,6 +220,19 @@ impl Queues {
     pub(crate) fn close(&self) {
         hold(&self.state).closed = true;
         self.work.notify_all();
+    }
+}
+
+/// The engine in use by a query's own thread, which is done with it when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Here {
+    queues: Arc<Queues>,
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.queues.finished(false);
     }
 }
 

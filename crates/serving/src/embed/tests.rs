@@ -48,6 +48,24 @@ async fn paraphrases_are_nearer_than_strangers() {
     assert_eq!(embeddings.tokens[3], 2);
 }
 
+/// The first query is computed by the thread that loads the model, later ones by their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_has_the_same_vector_by_whatever_thread() {
+    let embedder = embedder();
+    let query = "How do I reset my password?";
+    let first = embedder.embed_query(query).await.unwrap();
+    let alone = embedder.embed_query(query).await.unwrap();
+    assert_eq!(first, alone);
+    let many = futures::future::join_all((0..8).map(|_| {
+        let embedder = embedder.clone();
+        #[expect(clippy::disallowed_methods, reason = "a test")]
+        tokio::spawn(async move { embedder.embed_query(query).await.unwrap() })
+    }));
+    for vector in many.await {
+        assert_eq!(vector.unwrap(), first);
+    }
+}
+
 /// The vector of one text by `engine`: the mean over its tokens, of length 1.
 fn vector(engine: &Engine, text: &str, beside: Option<&str>, threads: usize) -> Vec<f32> {
     let tokenizer = TextTokenizer::load(&config().tokenizer).unwrap();

@@ -53,7 +53,8 @@ impl Worker {
         if batch.items.is_empty() {
             return;
         }
-        match queues.engine(|| self.load()).and_then(|engine| compute(&engine, &batch, threads)) {
+        let windows: Vec<&[i32]> = batch.items.iter().map(|window| window.ids.as_slice()).collect();
+        match queues.engine(|| self.load()).and_then(|engine| compute(&engine, &windows, threads)) {
             Ok(hidden) => {
                 for (row, window) in batch.items.iter().enumerate() {
                     let tokens = hidden.window(row, window.ids.len());
@@ -79,10 +80,13 @@ impl Worker {
     }
 }
 
+/// The token vectors of windows.
+///
+/// # Errors
+/// `Internal` when the engine fails.
 #[expect(clippy::cast_precision_loss, reason = "histograms are floats")]
-fn compute(engine: &Engine, batch: &Batch<Window>, threads: &Threads) -> Result<Hidden> {
-    let windows: Vec<&[i32]> = batch.items.iter().map(|window| window.ids.as_slice()).collect();
-    let hidden = engine.run(&windows, threads)?;
+pub(crate) fn compute(engine: &Engine, windows: &[&[i32]], threads: &Threads) -> Result<Hidden> {
+    let hidden = engine.run(windows, threads)?;
     let tokens: usize = windows.iter().map(|window| window.len()).sum();
     metrics::counter!("cairn_embed_tokens_total").increment(tokens as u64);
     metrics::histogram!("cairn_embed_batch_size").record(windows.len() as f64);
