@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, mpsc};
 
 use cairn_kernel::{Error, Kind, Result, ResultExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex, watch};
 
 use crate::{CHILD_ARGUMENT, frame};
@@ -72,6 +72,32 @@ impl Spec {
     }
 }
 
+/// The one thread that starts children, and never ends: a child dies with the thread that started
+/// it ([`child::enter`](crate::child::enter)), and those of the runtime come and go.
+static STARTER: LazyLock<Option<mpsc::Sender<Start>>> = LazyLock::new(|| {
+    let (sender, starts) = mpsc::channel::<Start>();
+    let work = move || starts.into_iter().for_each(|start| start());
+    std::thread::Builder::new().name("children".to_owned()).spawn(work).ok()?;
+    Some(sender)
+});
+
+type Start = Box<dyn FnOnce() + Send>;
+
+/// Starts a process that belongs to the runtime of the thread that asks.
+fn started(mut command: Command) -> std::io::Result<Process> {
+    let Some(starter) = &*STARTER else {
+        return Err(std::io::Error::other("the thread that starts children could not be started"));
+    };
+    let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
+    let (done, outcome) = mpsc::sync_channel(1);
+    let start = move || {
+        let _entered = runtime.enter();
+        let _ = done.send(command.spawn());
+    };
+    starter.send(Box::new(start)).map_err(|_| std::io::Error::other("children are not started"))?;
+    outcome.recv().map_err(std::io::Error::other)?
+}
+
 /// Starts children of one executable.
 #[derive(Clone, Debug)]
 pub struct Isolate {
@@ -99,19 +125,19 @@ impl Isolate {
     /// `Unavailable` when the process cannot be started.
     #[expect(clippy::disallowed_methods, reason = "tasks that end with the child they belong to")]
     pub fn spawn(&self, spec: &Spec) -> Result<Child> {
-        let mut process = Command::new(&*self.program)
+        let mut command = Command::new(&*self.program);
+        command
             .args(arguments(spec))
             .env_clear()
             .envs(environment(spec))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .or_kind(
-                Kind::Unavailable,
-                format!("the '{}' child could not be started", spec.role),
-            )?;
+            .kill_on_drop(true);
+        let mut process = started(command).or_kind(
+            Kind::Unavailable,
+            format!("the '{}' child could not be started", spec.role),
+        )?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (process.stdin.take(), process.stdout.take(), process.stderr.take())
         else {
