@@ -56,8 +56,8 @@ impl Fusion {
     /// Each candidate must have the raw scores of every leg that was asked. With
     /// one leg only, the score is the cosine cut off at 0, or BM25 over its best.
     pub(crate) fn rank(&self, mut candidates: Vec<Hit>, limit: usize) -> Vec<Hit> {
-        let dense = Scale::cosine(&candidates);
-        let bm25 = Scale::words(&candidates);
+        let dense = Scale::cosine(candidates.iter());
+        let bm25 = Scale::words(candidates.iter());
         let weight = self.weight(dense.as_ref(), bm25.as_ref());
         number_places(&mut candidates, |hit| hit.dense, |explain| &mut explain.dense_place);
         let worded = |hit: &Hit| hit.bm25.filter(|score| *score > 0.0);
@@ -103,13 +103,10 @@ pub struct Side<'a> {
 /// The raw scores of all sides are brought to one scale and fused again. Of a side that spread
 /// its scores or lets others decide its order, the order stays.
 pub fn standings(sides: &[Side<'_>]) -> Vec<f32> {
-    let of = |wanted: &dyn Fn(&Side<'_>) -> bool| -> Vec<Hit> {
-        let wanted = sides.iter().filter(|side| wanted(side));
-        wanted.flat_map(|side| side.hits.iter().cloned()).collect()
-    };
-    let bm25 = Scale::words(&of(&|_| true));
+    let bm25 = Scale::words(sides.iter().flat_map(|side| side.hits));
     let standing = |side: &Side<'_>| {
-        let dense = Scale::cosine(&of(&|other| other.space == side.space));
+        let alike = sides.iter().filter(|other| other.space == side.space);
+        let dense = Scale::cosine(alike.flat_map(|other| other.hits));
         let weight = side.fusion.weight(dense.as_ref(), bm25.as_ref());
         let fused = |hit: &Hit| {
             let near = scaled(hit.dense, dense.as_ref());
@@ -152,10 +149,10 @@ struct Scale {
 }
 
 impl Scale {
-    fn cosine(candidates: &[Hit]) -> Option<Self> {
-        let scores: Vec<f32> = candidates.iter().filter_map(|hit| hit.dense).collect();
+    fn cosine<'a>(mut candidates: impl Iterator<Item = &'a Hit> + Clone) -> Option<Self> {
+        let scores: Vec<f32> = candidates.clone().filter_map(|hit| hit.dense).collect();
         let (low, top) = bounds(&scores)?;
-        if candidates.iter().all(|hit| hit.bm25.is_none()) {
+        if candidates.all(|hit| hit.bm25.is_none()) {
             return Some(Self { floor: 0.0, top: 1.0 });
         }
         let count = u16::try_from(scores.len()).map_or(f32::INFINITY, f32::from);
@@ -163,8 +160,8 @@ impl Scale {
         Some(Self { floor: low * trust, top })
     }
 
-    fn words(candidates: &[Hit]) -> Option<Self> {
-        let scores: Vec<f32> = candidates.iter().filter_map(|hit| hit.bm25).collect();
+    fn words<'a>(candidates: impl Iterator<Item = &'a Hit>) -> Option<Self> {
+        let scores: Vec<f32> = candidates.filter_map(|hit| hit.bm25).collect();
         let (_, top) = bounds(&scores)?;
         (top > 0.0).then_some(Self { floor: 0.0, top })
     }

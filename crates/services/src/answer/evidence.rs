@@ -1,6 +1,7 @@
 //! Does a passage say it? Overlap of content words: which passage says most of what is
 //! asked, and which words of it support a sentence that was written.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -26,10 +27,10 @@ fn coverage(wanted: &HashSet<String>, present: &HashSet<String>) -> f32 {
 /// sentences: a long passage may be near the question as a whole and not answer it.
 /// A passage's score becomes the mean of its fused score and that share.
 pub(crate) fn rerank(analyzer: &Analyzer, subject: &Subject, passages: &mut [Passage]) {
-    let share = |(_, windows): &(&Passage, Vec<Window>)| {
-        windows.iter().map(|(_, present)| subject.coverage(present)).fold(0.0, f32::max)
+    let share = |source: &Source<'_>| {
+        source.windows.iter().map(|window| subject.coverage(&window.terms)).fold(0.0, f32::max)
     };
-    let shares: Vec<f32> = Sources::new(analyzer, passages).passages.iter().map(share).collect();
+    let shares: Vec<f32> = Sources::new(analyzer, passages).0.iter().map(share).collect();
     for (passage, share) in passages.iter_mut().zip(shares) {
         passage.score = f32::midpoint(passage.score, share);
         passage.explain.coverage = Some(share);
@@ -76,13 +77,29 @@ const ASKED: f32 = 0.3;
 /// What a doubt costs a quote when quotes are compared.
 const DOUBTED: f32 = 0.2;
 
-/// One or two neighbouring sentences of a passage, and the terms of them.
-type Window = (Range<usize>, HashSet<String>);
+/// One or two neighbouring sentences of a passage.
+struct Window {
+    range: Range<usize>,
+    terms: HashSet<String>,
+    /// What they state, read when a sentence comes near them.
+    facts: OnceCell<Facts>,
+}
+
+impl Window {
+    fn new(range: Range<usize>, terms: HashSet<String>) -> Self {
+        Self { range, terms, facts: OnceCell::new() }
+    }
+}
+
+/// A passage in windows.
+struct Source<'a> {
+    text: &'a str,
+    around: Around<'a>,
+    windows: Vec<Window>,
+}
 
 /// Passages prepared for looking sentences up in.
-pub(crate) struct Sources<'a> {
-    passages: Vec<(&'a Passage, Vec<Window>)>,
-}
+pub(crate) struct Sources<'a>(Vec<Source<'a>>);
 
 impl<'a> Sources<'a> {
     pub(crate) fn new(analyzer: &Analyzer, passages: &'a [Passage]) -> Self {
@@ -99,22 +116,25 @@ impl<'a> Sources<'a> {
             let shown = shown.and_then(|shown| shown.get(index));
             shown.is_none_or(|shown| shown.iter().any(|one| one == sentence.trim()))
         };
-        let windows = |(index, passage): (usize, &'a Passage)| {
-            let text = &passage.chunk.text;
-            let sentences: Vec<Window> = cairn_documents::sentences(text)
+        let source = |(index, passage): (usize, &'a Passage)| {
+            let text = passage.chunk.text.as_str();
+            let mut windows: Vec<Window> = cairn_documents::sentences(text)
                 .into_iter()
                 .filter(|range| counts(index, &text[range.clone()]))
-                .map(|range| (range.clone(), terms(analyzer, &text[range])))
+                .map(|range| Window::new(range.clone(), terms(analyzer, &text[range])))
                 .collect();
-            let beside = |pair: &&[Window]| text[pair[0].0.end..pair[1].0.start].trim().is_empty();
-            let pairs = sentences.windows(2).filter(beside).map(|pair| {
-                let range = pair[0].0.start..pair[1].0.end;
-                (range, pair[0].1.union(&pair[1].1).cloned().collect())
+            let beside =
+                |pair: &&[Window]| text[pair[0].range.end..pair[1].range.start].trim().is_empty();
+            let pairs = windows.windows(2).filter(beside).map(|pair| {
+                let range = pair[0].range.start..pair[1].range.end;
+                Window::new(range, pair[0].terms.union(&pair[1].terms).cloned().collect())
             });
             let pairs: Vec<_> = pairs.collect();
-            (passage, sentences.into_iter().chain(pairs).collect())
+            windows.extend(pairs);
+            let around = Around::new(text, &passage.headings, &passage.chunk.filename);
+            Source { text, around, windows }
         };
-        Self { passages: passages.iter().enumerate().map(windows).collect() }
+        Self(passages.iter().enumerate().map(source).collect())
     }
 
     /// The best quote for `sentence` of an answer about `subject`; passages in `named` (by
@@ -128,17 +148,16 @@ impl<'a> Sources<'a> {
     ) -> Option<Support> {
         let (wanted, stated) = (terms(analyzer, sentence), Facts::of(analyzer, sentence));
         let mut best: Option<(f32, Support)> = None;
-        for (index, (passage, windows)) in self.passages.iter().enumerate() {
+        for (index, Source { text, around, windows }) in self.0.iter().enumerate() {
             let bonus = if named.contains(&index) { NAMED } else { 0.0 };
-            let text = &passage.chunk.text;
-            let around = Around::new(text, &passage.headings, &passage.chunk.filename);
-            for (range, present) in windows {
+            for Window { range, terms: present, facts } in windows {
                 let share = coverage(&wanted, present);
                 if share < QUOTABLE {
                     continue;
                 }
-                let quote = text.get(range.clone()).unwrap_or_default();
-                let doubt = stated.doubt(analyzer, &Facts::of(analyzer, quote), &around);
+                let quote = || text.get(range.clone()).unwrap_or_default();
+                let quoted = facts.get_or_init(|| Facts::of(analyzer, quote()));
+                let doubt = stated.doubt(analyzer, quoted, around);
                 let cost = if doubt.is_some() { DOUBTED } else { 0.0 };
                 // Of equal support the shorter quote and the better passage win.
                 let length = (range.end - range.start) as f32 / 100_000.0;

@@ -5,8 +5,10 @@
 //! share of its words each of these is compared by itself, and the first that differs is told as
 //! a [`Doubt`]. What the passage has and the sentence leaves out is no difference.
 
-use std::collections::HashSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::sync::LazyLock;
 
 use cairn_search::{Analyzer, Language};
 
@@ -104,9 +106,25 @@ pub(crate) struct Facts {
     /// Terms that are denied, each with its word.
     denied: Vec<(String, String)>,
     denies: bool,
-    /// Words as they are, in lower case.
-    words: HashSet<String>,
+    /// Which of which [`OPPOSITES`] it says.
+    sides: BTreeSet<Side>,
 }
+
+/// A pair of [`OPPOSITES`] and whether the second is meant.
+type Side = (usize, bool);
+
+/// The sides by their stems, and by the words themselves where they are function words.
+static SIDES: LazyLock<HashMap<String, Vec<Side>>> = LazyLock::new(|| {
+    let english = Analyzer::new(Language::English);
+    let mut sides = HashMap::<String, Vec<Side>>::new();
+    for (pair, &(one, other)) in OPPOSITES.iter().enumerate() {
+        for (word, second) in [(one, false), (other, true)] {
+            let stem = english.terms(word).into_iter().next();
+            sides.entry(stem.unwrap_or_else(|| word.to_owned())).or_default().push((pair, second));
+        }
+    }
+    sides
+});
 
 impl Facts {
     /// What `text` states, with words as `analyzer` has them.
@@ -114,8 +132,10 @@ impl Facts {
         let words: Vec<Word<'_>> = words(text);
         let mut facts = Self { numbers: Numbers::of(text), ..Self::default() };
         let mut denying = false;
+        let english = analyzer.language() == Language::English;
+        let sides = |word: &str| SIDES.get(word).filter(|_| english).into_iter().flatten();
         for (at, word) in words.iter().enumerate() {
-            facts.words.insert(word.lower.clone());
+            facts.sides.extend(sides(&word.lower));
             if is_denial(analyzer.language(), &words, at) {
                 (denying, facts.denies) = (true, true);
                 continue;
@@ -127,6 +147,7 @@ impl Facts {
                 if word.is_name() {
                     facts.names.push((word.text.to_owned(), term.clone()));
                 }
+                facts.sides.extend(sides(&term));
                 facts.terms.insert(term);
             }
         }
@@ -144,22 +165,23 @@ impl Facts {
         quote: &Self,
         around: &Around<'_>,
     ) -> Option<Doubt> {
-        if let Some(number) = self.numbers.missing_in(&quote.numbers, &around.numbers()) {
+        if let Some(number) = self.numbers.missing_in(&quote.numbers, &around.numbers) {
             return Some(Doubt::Number(number));
         }
         if let Some(word) = self.differs_in_denial(quote) {
             return Some(Doubt::Denied(word));
         }
-        let says = |facts: &Self, word: &str| {
-            facts.words.contains(word)
-                || analyzer.terms(word).iter().any(|term| facts.terms.contains(term))
-        };
-        let opposite = |&(one, other): &(&'static str, &'static str)| {
-            [(one, other), (other, one)].into_iter().find(|&(said, quoted)| {
-                says(self, said) && !says(self, quoted) && says(quote, quoted) && !says(quote, said)
-            })
-        };
-        if let Some((said, quoted)) = OPPOSITES.iter().find_map(opposite) {
+        let contrary = self.sides.iter().find(|&&(pair, second)| {
+            let other = (pair, !second);
+            let only = |facts: &Self, one: Side, other: Side| {
+                facts.sides.contains(&one) && !facts.sides.contains(&other)
+            };
+            only(self, (pair, second), other) && only(quote, other, (pair, second))
+        });
+        if let Some((&(one, other), &(_, second))) =
+            contrary.and_then(|side| OPPOSITES.get(side.0).zip(Some(side)))
+        {
+            let (said, quoted) = if second { (other, one) } else { (one, other) };
             return Some(Doubt::Opposite(said, quoted));
         }
         let missing = self.names.iter().find(|(_, term)| {
@@ -184,19 +206,16 @@ impl Facts {
 pub(crate) struct Around<'a> {
     passage: &'a str,
     headings: String,
-    terms: std::cell::OnceCell<HashSet<String>>,
+    /// Numbers of the headings; those of the passage's other sentences are about other things.
+    numbers: Numbers,
+    terms: OnceCell<HashSet<String>>,
 }
 
 impl<'a> Around<'a> {
     /// What `passage` says, and the headings above it and the name of its file.
     pub(crate) fn new(passage: &'a str, headings: &[String], filename: &str) -> Self {
         let headings = format!("{} {}", headings.join(" "), filename.replace(['_', '-', '.'], " "));
-        Self { passage, headings, terms: std::cell::OnceCell::new() }
-    }
-
-    /// Numbers of the headings; those of the passage's other sentences are about other things.
-    fn numbers(&self) -> Numbers {
-        Numbers::of(&self.headings)
+        Self { passage, numbers: Numbers::of(&headings), headings, terms: OnceCell::new() }
     }
 
     fn terms(&self, analyzer: &Analyzer) -> &HashSet<String> {

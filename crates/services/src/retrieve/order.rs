@@ -136,13 +136,11 @@ pub(super) fn compare(lists: &mut [List], spaces: &[usize]) {
     if lists.len() < 2 {
         return;
     }
-    let side = |(list, space): (&List, &usize)| (list.hits.clone(), list.ranking.fusion(), *space);
-    let sides: Vec<_> = lists.iter().zip(spaces).map(side).collect();
-    let sides: Vec<Side<'_>> = sides
-        .iter()
-        .map(|(hits, fusion, space)| Side { hits, fusion: *fusion, space: *space })
-        .collect();
-    let standings = standings(&sides);
+    let side = |(list, space): (_, &usize)| {
+        let List { hits, ranking, .. }: &List = list;
+        Side { hits, fusion: ranking.fusion(), space: *space }
+    };
+    let standings = standings(&lists.iter().zip(spaces).map(side).collect::<Vec<_>>());
     for (list, standing) in lists.iter_mut().zip(standings) {
         list.lower(standing);
     }

@@ -5,6 +5,7 @@
 //! they *ask* is answered from those documents only that their key may read, as for others.
 
 use cairn_kernel::{Error, Id, PUBLIC, Result, ResultExt, Role, Scope};
+use sqlx::{QueryBuilder, Sqlite};
 
 use super::{Records, Tx, commit};
 
@@ -28,6 +29,18 @@ macro_rules! readable {
     };
 }
 pub(super) use readable;
+
+/// Adds to a query that is built the condition that the file with the alias `f` may be read by the
+/// caller who asks, as [`readable`] has it.
+pub(super) fn push_readable(query: &mut QueryBuilder<Sqlite>, scope: &Scope) {
+    let who = asker(scope);
+    query.push(
+        " AND (f.restricted = 0 OR EXISTS (SELECT 1 FROM file_access fa WHERE fa.file_id = f.id \
+         AND replace(",
+    );
+    query.push_bind(who.clone()).push(", '|' || fa.principal || '|', '') <> ").push_bind(who);
+    query.push("))");
+}
 
 /// For whom a caller asks: `|public|user:ada|`.
 pub(super) fn asker(scope: &Scope) -> String {

@@ -3,7 +3,7 @@
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use sqlx::QueryBuilder;
 
-use super::access::{asker, manager, readable};
+use super::access::{manager, push_readable, readable};
 use super::{Records, Tx};
 
 /// A passage of a document, alive as long as its row is.
@@ -388,16 +388,12 @@ impl Records {
              AND g.generation = c.generation AND g.state = "
         ));
         query.push(state).push(") AND c.tenant_id = ");
-        let who = asker(scope);
         query.push_bind(scope.tenant().as_str());
         query.push(" AND (f.expires_at IS NULL OR f.expires_at > ").push_bind(self.clock.now());
-        query.push(
-            ") AND (f.restricted = 0 OR EXISTS (SELECT 1 FROM file_access fa \
-             WHERE fa.file_id = f.id AND replace(",
-        );
-        query.push_bind(who.clone()).push(", '|' || fa.principal || '|', '') <> ").push_bind(who);
+        query.push(")");
+        push_readable(&mut query, scope);
         // Without a bare column here SQLite takes the points, not all chunks of the store.
-        query.push(")) AND (c.store_id || '') = ");
+        query.push(" AND (c.store_id || '') = ");
         query.push_bind(store.as_str()).push(" AND c.seq IN (");
         let mut list = query.separated(", ");
         for point in points {

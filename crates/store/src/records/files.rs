@@ -4,7 +4,7 @@ use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
 use sqlx::QueryBuilder;
 
-use super::access::{asker, manager, readable};
+use super::access::{manager, push_readable, readable};
 use super::{Page, Records, Tx, commit, paged};
 use crate::BlobPath;
 
@@ -255,18 +255,13 @@ impl Records {
         if files.is_empty() {
             return Ok(Vec::new());
         }
-        let who = asker(scope);
         let mut query = QueryBuilder::<sqlx::Sqlite>::new(
             "SELECT t.file_id, t.structure FROM file_texts t JOIN files f ON f.id = t.file_id \
              WHERE t.tenant_id = ",
         );
         query.push_bind(scope.tenant().as_str().to_owned());
-        query.push(
-            " AND (f.restricted = 0 OR EXISTS (SELECT 1 FROM file_access fa \
-             WHERE fa.file_id = f.id AND replace(",
-        );
-        query.push_bind(who.clone()).push(", '|' || fa.principal || '|', '') <> ").push_bind(who);
-        query.push(")) AND t.file_id IN (");
+        push_readable(&mut query, scope);
+        query.push(" AND t.file_id IN (");
         let mut list = query.separated(", ");
         for file in files {
             list.push_bind((*file).to_owned());

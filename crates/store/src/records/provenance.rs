@@ -3,7 +3,7 @@
 use cairn_kernel::{Id, Result, ResultExt, Scope};
 use sqlx::QueryBuilder;
 
-use super::access::{asker, readable};
+use super::access::{asker, push_readable, readable};
 use super::{Records, Tx};
 
 /// What became of a passage that an answer was made from, as its own tenant may know.
@@ -89,17 +89,12 @@ impl Records {
         if files.is_empty() {
             return Ok(Vec::new());
         }
-        let who = asker(scope);
         let mut query = QueryBuilder::<sqlx::Sqlite>::new(
             "SELECT f.id, f.sha256 FROM files f WHERE f.tenant_id = ",
         );
         query.push_bind(scope.tenant().as_str().to_owned());
-        query.push(
-            " AND (f.restricted = 0 OR EXISTS (SELECT 1 FROM file_access fa \
-             WHERE fa.file_id = f.id AND replace(",
-        );
-        query.push_bind(who.clone()).push(", '|' || fa.principal || '|', '') <> ").push_bind(who);
-        query.push(")) AND f.id IN (");
+        push_readable(&mut query, scope);
+        query.push(" AND f.id IN (");
         let mut list = query.separated(", ");
         for file in files {
             list.push_bind((*file).to_owned());
