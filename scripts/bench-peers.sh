@@ -19,6 +19,9 @@ what=${1:-}
 if [ "$what" = tensor ] && ! command -v wrk >/dev/null; then
     fail "wrk is missing. Install it with: apt-get update && apt-get install -y wrk"
 fi
+if [ "$what" = documents ] && ! command -v pdftotext >/dev/null; then
+    fail "pdftotext is missing. Install it with: apt-get update && apt-get install -y poppler-utils"
+fi
 requirements=$ROOT/bench/peers/$what.txt
 [ -f "$requirements" ] || requirements=$ROOT/bench/peers/requirements.txt
 venv=$(scripts/venv.sh "$requirements")
