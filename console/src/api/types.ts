@@ -258,6 +258,9 @@ export interface ReindexReport {
   searches: number;
   /** Share of the old first ten hits that are found again; null when nothing was found before. */
   recall_at_10: number | null;
+  /** Where texts were read anew: how many are others now, and files that could not be read. */
+  texts_changed?: number;
+  files_unread?: number;
 }
 
 /** What a re-index shall change; what is absent stays. */
@@ -265,6 +268,8 @@ export interface StartReindex {
   embedding_model?: string;
   chunking?: Chunking;
   language?: string;
+  /** Whether every file's text is read from its bytes anew. */
+  reparse?: boolean;
 }
 
 /** A window of a document's extracted text; offsets count Unicode scalar values. */

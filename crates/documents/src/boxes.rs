@@ -28,7 +28,7 @@ impl LineBox {
 }
 
 /// A place on a page or in a picture: fractions of its width and height, from the top left corner.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) x0: f32,
     pub(crate) y0: f32,

@@ -7,7 +7,8 @@ use cairn_kernel::{Error, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
-use crate::parse::{ParseOptions, parse_with};
+use crate::parse::{ParseOptions, Turn, parse_turn};
+use crate::readings::Readings;
 use crate::{INVALID_FILE, invalid_file};
 
 /// The role under which the program's `main` dispatches to [`child_main`].
@@ -18,6 +19,10 @@ pub const CHILD_ROLE: &str = "documents";
 pub(crate) struct Request {
     pub(crate) name: String,
     pub(crate) options: ParseOptions,
+    /// What earlier turns read of its pictures.
+    pub(crate) before: Readings,
+    /// How many more pictures this turn may read.
+    pub(crate) turn: usize,
 }
 
 /// What the child answers.
@@ -25,6 +30,8 @@ pub(crate) struct Request {
 pub(crate) enum Answer {
     /// The document; its text is the payload.
     Parsed(Box<Document>),
+    /// What this turn read of the file's pictures; there are more.
+    Partly(Readings),
     /// Why the file is not read.
     Refused { kind: String, code: Option<String>, message: String },
 }
@@ -35,20 +42,22 @@ pub(crate) enum Answer {
 /// When the limits cannot be set or the channel to the parent breaks.
 pub fn child_main(arguments: &[String]) -> io::Result<()> {
     let channel = cairn_isolate::child::enter(arguments)?;
-    cairn_isolate::child::serve(channel, |request: Request, bytes| answer(&request, &bytes))
+    cairn_isolate::child::serve(channel, |request: Request, bytes| answer(request, &bytes))
 }
 
-fn answer(request: &Request, bytes: &[u8]) -> (Answer, Vec<u8>) {
-    let name = request.name.as_str();
-    let parse = || parse_with(name, bytes, &request.options);
+fn answer(request: Request, bytes: &[u8]) -> (Answer, Vec<u8>) {
+    let Request { name, options, before, turn } = request;
+    let name = name.as_str();
+    let parse = || parse_turn(name, bytes, &options, (before, turn));
     let parsed = catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|_| {
         Err(invalid_file(format!("'{name}' could not be parsed: the reader failed on it")))
     });
     match parsed {
-        Ok(mut document) => {
+        Ok(Turn::Whole(mut document)) => {
             let text = std::mem::take(&mut document.text).into_bytes();
-            (Answer::Parsed(Box::new(document)), text)
+            (Answer::Parsed(document), text)
         }
+        Ok(Turn::Partly(read)) => (Answer::Partly(read), Vec::new()),
         Err(error) => {
             tracing::debug!(name, error = error.detail(), "a file was refused");
             let refused = Answer::Refused {

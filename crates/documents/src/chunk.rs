@@ -24,6 +24,7 @@ use crate::document::Document;
 use crate::offsets::CharIndex;
 use units::{Tokens, Unit};
 
+pub use headers::{cells, header_row};
 pub use strategies::{Piece, Pieces, Strategy, cut};
 
 /// Finds the tokens of a text: their **byte** ranges, in order.

@@ -1,24 +1,42 @@
 //! EPUB books: the chapters in reading order, each a page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io::Cursor;
 
 use cairn_kernel::Result;
+use zip::ZipArchive;
 
 use crate::builder::Builder;
 use crate::document::{BlockKind, Document};
 use crate::format::Format;
 use crate::parts::{Context, Unread};
 use crate::xml::{self, Token};
-use crate::{archive, encoding, html, invalid_file};
+use crate::{archive, encoding, html, invalid_file, picture};
 
 /// What the package document says about the book.
 #[derive(Debug, Default)]
 struct Package {
     title: Option<String>,
-    /// Path and media type by id.
-    items: HashMap<String, (String, String)>,
+    /// The files of the book by id.
+    items: HashMap<String, Item>,
     /// Ids in reading order.
     spine: Vec<String>,
+}
+
+/// One file of a book.
+#[derive(Debug)]
+struct Item {
+    path: String,
+    media: String,
+    /// Whether it is the table of contents, which repeats the chapters' headings.
+    contents: bool,
+}
+
+impl Item {
+    /// Whether it is a page of text (the second kind is that of books before EPUB).
+    fn is_chapter(&self) -> bool {
+        self.media.contains("html") || self.media == "text/x-oeb1-document"
+    }
 }
 
 /// Reads an EPUB book.
@@ -26,44 +44,99 @@ pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Doc
     let damaged = |what: &str| {
         invalid_file(format!("'{name}' is a damaged EPUB book: {what}; export it again"))
     };
-    let mut archive = archive::open(name, bytes)?;
-    let mut file = |path: &str| archive::member(&mut archive, path, context).map(|b| text(&b));
-    if file("META-INF/rights.xml").is_some() {
+    let archive = archive::open(name, bytes)?;
+    let mut book = Book { archive, context, seen: HashSet::new() };
+    if book.text("META-INF/rights.xml").is_some() {
         return Err(invalid_file(format!(
             "'{name}' is locked by digital rights management; upload a copy without it"
         )));
     }
-    let container = file("META-INF/container.xml").ok_or_else(|| damaged("no container.xml"))?;
+    let container =
+        book.text("META-INF/container.xml").ok_or_else(|| damaged("no container.xml"))?;
     let path = package_path(&container).ok_or_else(|| damaged("no package is named"))?;
-    let package = file(&path).ok_or_else(|| damaged("its package document is missing"))?;
+    let package = book.text(&path).ok_or_else(|| damaged("its package document is missing"))?;
     let package = package_of(&package, &path);
     let labels = package
         .items
         .values()
-        .find(|(_, media)| media == "application/x-dtbncx+xml")
-        .and_then(|(path, _)| file(path).map(|contents| labels(&contents, path)))
+        .find(|item| item.media == "application/x-dtbncx+xml")
+        .and_then(|item| book.text(&item.path).map(|contents| labels(&contents, &item.path)))
         .unwrap_or_default();
     let mut builder = Builder::new(Format::Epub.media_type());
     if let Some(title) = &package.title {
         builder.title(title.as_str());
     }
     let mut unread = Unread::default();
-    let listed = package.spine.iter().filter_map(|id| package.items.get(id));
-    let chapters = listed.filter(|(_, media)| media.contains("html"));
-    for (number, (path, _)) in (1..).zip(chapters) {
-        builder.page(number);
-        let Some(page) = file(path) else {
-            unread.add(format!("the chapter '{path}' is missing or damaged"));
-            continue;
-        };
-        let own = html::read(&page, Builder::default());
-        if let Some(label) = labels.get(path).filter(|_| own.headings.is_empty()) {
-            builder.block(BlockKind::Heading(1), label);
+    let mut number = 0;
+    for id in &package.spine {
+        match package.items.get(id) {
+            Some(item) if item.is_chapter() => {
+                number += 1;
+                builder.page(number);
+                book.chapter(item, labels.get(&item.path), &mut builder, &mut unread);
+            }
+            Some(item) => {
+                unread.add(format!("the chapter '{}', a file of type '{}'", item.path, item.media));
+            }
+            None => unread.add(format!("the chapter with the id '{id}', which names no file")),
         }
-        builder.append(&own, 0);
     }
     unread.write(&mut builder);
     Ok(builder.finish())
+}
+
+/// A book being read.
+struct Book<'a> {
+    archive: ZipArchive<Cursor<&'a [u8]>>,
+    context: Context<'a>,
+    /// Paths of the pictures met, each of which is read once.
+    seen: HashSet<String>,
+}
+
+impl Book<'_> {
+    fn text(&mut self, path: &str) -> Option<String> {
+        archive::member(&mut self.archive, path, self.context).map(|bytes| text(&bytes))
+    }
+
+    /// Writes a chapter, under its label in the table of contents where it has no heading.
+    fn chapter(
+        &mut self,
+        item: &Item,
+        label: Option<&String>,
+        builder: &mut Builder,
+        unread: &mut Unread,
+    ) {
+        let path = item.path.as_str();
+        let Some(page) = self.text(path) else {
+            unread.add(format!("the chapter '{path}' is missing or damaged"));
+            return;
+        };
+        let mut pictures = 0;
+        let own = html::chapter(&page, &mut |source| {
+            pictures += 1;
+            self.words(&resolve(path, source.split(['#', '?']).next().unwrap_or_default()))
+        });
+        if own.text.trim().is_empty() && !item.contents {
+            let holds = if pictures > 0 { "holds only pictures" } else { "holds no text" };
+            unread.add(format!("the chapter '{path}' {holds}"));
+        }
+        if let Some(label) = label.filter(|_| own.headings.is_empty()) {
+            builder.block(BlockKind::Heading(1), label);
+        }
+        builder.append(&own, 0);
+        for note in &own.notes {
+            builder.note(format!("{path}: {note}"));
+        }
+    }
+
+    /// The lines of text in the picture at `path`, where it stands first.
+    fn words(&mut self, path: &str) -> Vec<String> {
+        if !self.seen.insert(path.to_owned()) {
+            return Vec::new();
+        }
+        let bytes = archive::member(&mut self.archive, path, self.context);
+        bytes.map(|bytes| picture::words(&bytes, self.context)).unwrap_or_default()
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -92,7 +165,10 @@ fn package_of(source: &str, path: &str) -> Package {
             "item" => {
                 if let (Some(id), Some(href)) = (attributes.find("id"), attributes.find("href")) {
                     let media = attributes.find("media-type").unwrap_or_default().to_owned();
-                    package.items.insert(id.to_owned(), (resolve(path, href), media));
+                    let properties = attributes.find("properties").unwrap_or_default();
+                    let contents = properties.split_whitespace().any(|one| one == "nav");
+                    let item = Item { path: resolve(path, href), media, contents };
+                    package.items.insert(id.to_owned(), item);
                 }
             }
             "itemref" => package.spine.extend(attributes.find("idref").map(str::to_owned)),
@@ -169,7 +245,64 @@ fn unescaped(href: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
     use super::*;
+    use crate::parse::parse;
+
+    /// A book of these chapters, each of which is a file and an item of the spine.
+    fn book(chapters: &[(&str, &str)]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let mut add = |name: &str, content: &str| {
+            writer.start_file(name, SimpleFileOptions::default()).unwrap();
+            writer.write_all(content.as_bytes()).unwrap();
+        };
+        add("META-INF/container.xml", "<c><rootfile full-path='book.opf'/></c>");
+        let mut items = String::new();
+        let mut spine = String::new();
+        for (path, content) in chapters {
+            add(path, content);
+            let media =
+                if path.ends_with(".svg") { "image/svg+xml" } else { "application/xhtml+xml" };
+            let nav = if *path == "nav.xhtml" { "nav" } else { "" };
+            items += &format!(
+                "<item id='{path}' href='{path}' media-type='{media}' properties='{nav}'/>"
+            );
+            spine += &format!("<itemref idref='{path}'/>");
+        }
+        let package = format!(
+            "<p><manifest>{items}</manifest><spine>{spine}<itemref idref='x'/></spine></p>"
+        );
+        add("book.opf", &package);
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn no_chapter_vanishes_unsaid() {
+        let made = "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/>\
+            <script type='text/javascript' src='a.js'/></head><body><p>All is here.</p></body></html>";
+        let file = book(&[
+            ("one.xhtml", made),
+            ("nav.xhtml", "<html><body><nav><a href='one.xhtml'>One</a></nav></body></html>"),
+            ("two.xhtml", "<html><body><p/></body></html>"),
+            ("three.xhtml", "<html><body><svg><image xlink:href='none.png'/></svg></body></html>"),
+            ("four.svg", "<svg/>"),
+        ]);
+        let document = parse("book.epub", &file).unwrap();
+        assert_eq!(document.text, "All is here.");
+        assert_eq!(
+            document.notes,
+            [
+                "not read: the chapter 'two.xhtml' holds no text",
+                "not read: the chapter 'three.xhtml' holds only pictures",
+                "not read: the chapter 'four.svg', a file of type 'image/svg+xml'",
+                "not read: the chapter with the id 'x', which names no file",
+            ]
+        );
+    }
 
     #[test]
     fn paths_are_resolved_within_the_archive() {

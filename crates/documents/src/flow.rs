@@ -117,6 +117,17 @@ impl Flow {
         });
     }
 
+    /// An item of the innermost list starts that has this marker; without one it is a paragraph.
+    /// In a table cell a number stands in the text.
+    pub(crate) fn open_marked(&mut self, marker: Option<String>) {
+        self.close();
+        if self.rows.is_empty() {
+            self.marker = marker;
+        } else if let Some(marker) = marker.filter(|marker| marker != "-") {
+            self.text(&format!("{marker} "));
+        }
+    }
+
     /// A table row starts; rows of tables within cells become text of the cell.
     pub(crate) fn open_row(&mut self) {
         if self.rows.is_empty() {

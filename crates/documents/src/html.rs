@@ -1,5 +1,6 @@
 //! HTML to readable text: scripts, styles and navigation go, structure stays.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use html5ever::tendril::TendrilSink;
@@ -10,35 +11,24 @@ use markup5ever_rcdom::{Node, NodeData, RcDom};
 use crate::builder::Builder;
 use crate::document::Document;
 use crate::flow::Flow;
+use left_out::Reason;
+use table::Grid;
+
+mod left_out;
+mod table;
+mod xhtml;
 
 /// Elements below this depth are read as plain text, to bound the stack.
 const DEPTH_MAX: usize = 600;
-
-/// Elements that never hold text for a reader.
-const SKIPPED: [&str; 17] = [
-    "script", "style", "nav", "noscript", "template", "svg", "iframe", "object", "canvas",
-    "select", "button", "input", "textarea", "audio", "video", "map", "dialog",
-];
-
-/// Class names and ids that mark navigation in documentation generators.
-const NAVIGATION: [&str; 12] = [
-    "navheader",
-    "navfooter",
-    "navbar",
-    "navigation",
-    "sidebar",
-    "breadcrumb",
-    "breadcrumbs",
-    "toc",
-    "table-of-contents",
-    "headerlink",
-    "skip-link",
-    "related",
-];
+/// Empty cells that the spans of a page's tables may ask for.
+const EMPTY_CELLS_MAX: usize = 200_000;
 
 /// Class names of boxes beside the text, whose headings name the box and open no section.
 const ASIDE: [&str; 8] =
     ["note", "warning", "tip", "caution", "important", "danger", "admonition", "callout"];
+
+/// The lines of text in the picture that a page names so.
+pub(crate) type Pictures<'a> = &'a mut dyn FnMut(&str) -> Vec<String>;
 
 /// Reads an HTML page.
 pub(crate) fn read(source: &str, builder: Builder) -> Document {
@@ -47,28 +37,36 @@ pub(crate) fn read(source: &str, builder: Builder) -> Document {
 
 /// Reads an HTML page into a document in the making.
 pub(crate) fn write(source: &str, builder: Builder) -> Builder {
+    let source = match xhtml::is_xhtml(source) {
+        true => Cow::Owned(xhtml::to_html(source)),
+        false => Cow::Borrowed(source),
+    };
+    page(&source, builder, None)
+}
+
+/// Reads a chapter of a book, which is XHTML whatever it says of itself.
+pub(crate) fn chapter(source: &str, pictures: Pictures<'_>) -> Document {
+    page(&xhtml::to_html(source), Builder::default(), Some(pictures)).finish()
+}
+
+fn page(source: &str, builder: Builder, pictures: Option<Pictures<'_>>) -> Builder {
     let dom = parse(source);
-    let mut walk = Walk { flow: Flow::new(builder), flattened: false, boxes: 0 };
+    let mut walk = Walk::new(&dom, Flow::new(builder), pictures);
     if let Some(title) = find(&dom.document, "title") {
         walk.flow.builder.title(text_of(&title));
     }
     let root = find(&dom.document, "body").unwrap_or_else(|| Rc::clone(&dom.document));
     walk.children(&root, 0);
-    if walk.flattened {
-        walk.flow
-            .builder
-            .note(format!("elements nested deeper than {DEPTH_MAX} were read as plain text"));
-    }
-    walk.flow.finish()
+    walk.finish().finish()
 }
 
 /// Reads a piece of HTML within another text into `flow`.
 pub(crate) fn fragment(source: &str, flow: &mut Flow) {
     let dom = parse(source);
     let inner = std::mem::replace(flow, Flow::new(Builder::default()));
-    let mut walk = Walk { flow: inner, flattened: false, boxes: 0 };
+    let mut walk = Walk::new(&dom, inner, None);
     walk.children(&dom.document, 0);
-    *flow = walk.flow;
+    *flow = walk.finish();
 }
 
 /// Whether `text` is one tag or comment of HTML, and not, say, a generic type.
@@ -186,7 +184,8 @@ fn text_of(root: &Rc<Node>) -> String {
     while let Some(node) = open.pop() {
         match &node.data {
             NodeData::Text { contents } => text.push_str(&contents.borrow()),
-            NodeData::Element { .. } if SKIPPED.contains(&name_of(&node)) => continue,
+            NodeData::Element { .. } if left_out::is_skipped(name_of(&node)) => continue,
+            NodeData::Element { .. } if name_of(&node) == "button" => continue,
             NodeData::Element { .. } if name_of(&node) == "br" => text.push('\n'),
             _ => {}
         }
@@ -195,33 +194,76 @@ fn text_of(root: &Rc<Node>) -> String {
     text
 }
 
-fn is_skipped(node: &Node) -> bool {
-    if SKIPPED.contains(&name_of(node)) || attribute(node, "hidden").is_some() {
-        return true;
-    }
-    if attribute(node, "role").is_some_and(|role| role == "navigation") {
-        return true;
-    }
-    has_mark(node, |mark| {
-        NAVIGATION.contains(&mark) || mark.starts_with("skip-") || mark.starts_with("skipto")
-    })
-}
-
 /// Whether a class name or the id of `node`, in lower case, is one that is `wanted`.
 fn has_mark(node: &Node, wanted: impl Fn(&str) -> bool) -> bool {
-    let marks = |name| attribute(node, name).unwrap_or_default().to_ascii_lowercase();
-    let named = format!("{} {}", marks("class"), marks("id"));
-    named.split_whitespace().any(wanted)
+    left_out::marks(node).iter().any(|mark| wanted(mark))
 }
 
-struct Walk {
+/// The ids of the elements that the page's controls open, without recursion.
+fn controlled(root: &Rc<Node>) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut open = vec![Rc::clone(root)];
+    while let Some(node) = open.pop() {
+        let named = attribute(&node, "aria-controls").unwrap_or_default();
+        ids.extend(named.split_whitespace().map(str::to_owned));
+        open.extend(node.children.borrow().iter().cloned());
+    }
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+struct Walk<'a> {
     flow: Flow,
     flattened: bool,
     /// How many boxes beside the text enclose the present element.
     boxes: usize,
+    /// How many headings enclose it that have no words but those of buttons.
+    labels: usize,
+    /// How many table rows enclose it.
+    rows: usize,
+    /// Where the cells of the outermost table stand.
+    grid: Grid,
+    empty_cells: usize,
+    controlled: Vec<String>,
+    /// Names of lists of links that were left out.
+    links: Vec<String>,
+    pictures: Option<Pictures<'a>>,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    fn new(dom: &RcDom, flow: Flow, pictures: Option<Pictures<'a>>) -> Self {
+        Self {
+            flow,
+            flattened: false,
+            boxes: 0,
+            labels: 0,
+            rows: 0,
+            grid: Grid::default(),
+            empty_cells: 0,
+            controlled: controlled(&dom.document),
+            links: Vec::new(),
+            pictures,
+        }
+    }
+
+    /// What was written, with notes on what was not.
+    fn finish(mut self) -> Flow {
+        let builder = &mut self.flow.builder;
+        if self.flattened {
+            builder
+                .note(format!("elements nested deeper than {DEPTH_MAX} were read as plain text"));
+        }
+        if self.empty_cells > EMPTY_CELLS_MAX {
+            builder.note("cells of tables span so much that not all stand under their columns");
+        }
+        if !self.links.is_empty() {
+            let names = self.links.join("', '");
+            builder.note(format!("lists of links were left out as navigation: '{names}'"));
+        }
+        self.flow
+    }
+
     fn children(&mut self, node: &Rc<Node>, depth: usize) {
         for child in node.children.borrow().iter() {
             self.node(child, depth + 1);
@@ -231,7 +273,7 @@ impl Walk {
     fn node(&mut self, node: &Rc<Node>, depth: usize) {
         match &node.data {
             NodeData::Text { contents } => self.flow.text(&contents.borrow()),
-            NodeData::Element { .. } if is_skipped(node) => {}
+            NodeData::Element { .. } if self.leaves_out(node) => {}
             NodeData::Element { .. } if depth > DEPTH_MAX => {
                 self.flattened = true;
                 self.flow.text(&text_of(node));
@@ -242,18 +284,37 @@ impl Walk {
         }
     }
 
+    fn leaves_out(&mut self, node: &Rc<Node>) -> bool {
+        let name = name_of(node);
+        if name == "button" {
+            return self.labels == 0 && !left_out::opens_content(node);
+        }
+        if name == "svg" && self.pictures.is_some() {
+            self.drawing(node);
+        }
+        let reason = left_out::reason(node, &self.controlled);
+        match reason {
+            Some(Reason::Links(mark)) if !self.links.contains(&mark) => self.links.push(mark),
+            Some(_) => {}
+            None => return false,
+        }
+        true
+    }
+
     fn element(&mut self, node: &Rc<Node>, depth: usize) {
         let name = name_of(node);
         match name {
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.flow.close();
-                self.children(node, depth);
+                self.label(node, depth);
                 let level = name.bytes().last().map_or(1, |digit| digit - b'0');
                 if self.boxes == 0 { self.flow.close_heading(level) } else { self.flow.close() }
             }
             "pre" | "listing" | "xmp" => self.flow.code(&text_of(node)),
             "br" => self.flow.line_break(),
-            "img" => self.flow.text(&attribute(node, "alt").unwrap_or_default()),
+            "img" => self.picture(node),
+            "button" if self.labels > 0 => self.children(node, depth),
+            "button" => self.block(node, depth),
             "ul" | "menu" => self.list(node, None, depth),
             "ol" => self.list(node, Some(first_number(node)), depth),
             "li" => {
@@ -261,30 +322,47 @@ impl Walk {
                 self.children(node, depth);
                 self.flow.close();
             }
-            "tr" => {
-                self.flow.open_row();
-                self.children(node, depth);
-                self.flow.close_row();
+            "table" => self.table(node, depth),
+            "thead" | "tbody" | "tfoot" => {
+                if self.rows == 0 {
+                    self.grid.end_group();
+                }
+                self.block(node, depth);
             }
-            "td" | "th" => {
-                self.children(node, depth);
-                self.flow.close_cell();
-            }
+            "tr" => self.row(node, depth),
+            "td" | "th" => self.cell(node, depth),
             "q" => {
                 self.flow.text("\u{201c}");
                 self.children(node, depth);
                 self.flow.text("\u{201d}");
             }
+            "summary" | "dt" => {
+                self.flow.close();
+                self.label(node, depth);
+                self.flow.close();
+            }
             name if is_block(name) => {
                 let boxed = usize::from(has_mark(node, |mark| ASIDE.contains(&mark)));
                 self.boxes += boxed;
-                self.flow.close();
-                self.children(node, depth);
-                self.flow.close();
+                self.block(node, depth);
                 self.boxes -= boxed;
             }
             _ => self.children(node, depth),
         }
+    }
+
+    fn block(&mut self, node: &Rc<Node>, depth: usize) {
+        self.flow.close();
+        self.children(node, depth);
+        self.flow.close();
+    }
+
+    /// The content of a heading; where it is but a button, the button's words are the heading.
+    fn label(&mut self, node: &Rc<Node>, depth: usize) {
+        let bare = usize::from(text_of(node).trim().is_empty());
+        self.labels += bare;
+        self.children(node, depth);
+        self.labels -= bare;
     }
 
     fn list(&mut self, node: &Rc<Node>, first: Option<u64>, depth: usize) {
@@ -292,6 +370,87 @@ impl Walk {
         self.children(node, depth);
         self.flow.close_list();
     }
+
+    fn table(&mut self, node: &Rc<Node>, depth: usize) {
+        if self.rows > 0 {
+            return self.block(node, depth);
+        }
+        let around = std::mem::take(&mut self.grid);
+        self.block(node, depth);
+        self.grid = around;
+    }
+
+    fn row(&mut self, node: &Rc<Node>, depth: usize) {
+        self.flow.open_row();
+        self.rows += 1;
+        if self.rows == 1 {
+            let children = node.children.borrow();
+            let cells = children.iter().filter(|child| matches!(name_of(child), "td" | "th"));
+            self.grid.open_row(cells.count());
+        }
+        self.children(node, depth);
+        if self.rows == 1 {
+            let count = self.grid.close_row();
+            self.empty(count);
+        }
+        self.rows -= 1;
+        self.flow.close_row();
+    }
+
+    fn cell(&mut self, node: &Rc<Node>, depth: usize) {
+        if self.rows == 1 {
+            let count = self.grid.open_cell();
+            self.empty(count);
+        }
+        self.children(node, depth);
+        self.flow.close_cell();
+        if self.rows == 1 {
+            let rows = number(node, "rowspan").and_then(|rows| u32::try_from(rows).ok());
+            let columns = number(node, "colspan").unwrap_or(1);
+            let count = self.grid.close_cell(columns, rows.unwrap_or(1));
+            self.empty(count);
+        }
+    }
+
+    /// Writes `count` empty cells, as far as the page may ask for more.
+    fn empty(&mut self, count: usize) {
+        let left = EMPTY_CELLS_MAX.saturating_sub(self.empty_cells);
+        self.empty_cells = self.empty_cells.saturating_add(count);
+        for _ in 0..count.min(left) {
+            self.flow.close_cell();
+        }
+    }
+
+    /// A picture's description, and the words in it where they are read.
+    fn picture(&mut self, node: &Node) {
+        self.flow.text(&attribute(node, "alt").unwrap_or_default());
+        let source = attribute(node, "src").or_else(|| attribute(node, "href"));
+        let (Some(source), Some(pictures)) = (source, &mut self.pictures) else { return };
+        let lines = (*pictures)(&source);
+        for line in &lines {
+            self.flow.close();
+            self.flow.text(line);
+        }
+        if !lines.is_empty() {
+            self.flow.close();
+        }
+    }
+
+    /// The pictures within a drawing, which holds no other text for a reader.
+    fn drawing(&mut self, root: &Rc<Node>) {
+        let mut open = vec![Rc::clone(root)];
+        while let Some(node) = open.pop() {
+            if matches!(name_of(&node), "image" | "img") {
+                self.picture(&node);
+            }
+            open.extend(node.children.borrow().iter().rev().cloned());
+        }
+    }
+}
+
+/// An attribute that is a number.
+fn number(node: &Node, name: &str) -> Option<usize> {
+    attribute(node, name)?.trim().parse().ok()
 }
 
 fn first_number(node: &Node) -> u64 {
@@ -335,49 +494,4 @@ fn is_block(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::BlockKind;
-
-    fn document(source: &str) -> Document {
-        read(source, Builder::new("text/html"))
-    }
-
-    #[test]
-    fn structure_stays_and_chrome_goes() {
-        let page = "<!doctype html><html><head><title>The  page</title><style>x{}</style></head><body>\
-            <nav>menu</nav><div class=\"navheader\">prev next</div><h1>Head<a class='headerlink'>¶</a></h1>\
-            <div class=Note><h3>Note</h3><p>Mind it.</div><p>One <em>two</em>&nbsp;three<br>four.</p><ul><li>a<li>b<ol start=3><li>c</ol></ul>\
-            <table><tr><th>K</th><th>V</th></tr><tr><td>1</td><td><p>x</p><p>y</p></td></tr></table>\
-            <pre class=programlisting>SELECT *\n  FROM <em>t</em>;</pre><script>bad()</script></body></html>";
-        let document = document(page);
-        assert_eq!(
-            document.text,
-            "Head\n\nNote\n\nMind it.\n\nOne two three\nfour.\n\n- a\n- b\n  3. c\n\n| K | V |\n| 1 | x y |\n\nSELECT *\n  FROM t;"
-        );
-        assert_eq!(document.title.as_deref(), Some("The page"));
-        assert_eq!(document.headings.len(), 1);
-        assert_eq!(document.blocks.last().map(|b| b.kind), Some(BlockKind::Code));
-    }
-
-    #[test]
-    fn deep_nesting_does_not_end_the_program() {
-        let page = format!("{}deep{}", "<div>".repeat(50_000), "</div>".repeat(50_000));
-        let document = std::thread::Builder::new()
-            .stack_size(crate::parse::STACK_BYTES)
-            .spawn(move || document(&page))
-            .unwrap()
-            .join()
-            .unwrap();
-        assert_eq!(document.text, "deep");
-        assert_eq!(document.notes.len(), 1);
-    }
-
-    #[test]
-    fn tags_and_generics_are_told_apart() {
-        assert!(
-            is_tag("<br/>") && is_tag("</span>") && is_tag("<!-- x -->") && is_line_break("<br />")
-        );
-        assert!(!is_tag("<T>") && !is_tag("<String, u8>"));
-    }
-}
+mod tests;

@@ -13,7 +13,8 @@
 //! * [`Document::structure`] is what is kept beside a document's text, and
 //!   [`Document::from_kept`] makes the document of both again; [`kept_boxes`] reads only
 //!   where lines stand on their pages.
-//! * [`sentences`] finds sentence borders, for citations and extracts.
+//! * [`sentences`] finds sentence borders, for citations and extracts; [`cells`] and
+//!   [`header_row`] read rows of tables in a text.
 //!
 //! Positions are counts of Unicode scalar values into [`Document::text`], unless
 //! an item says bytes; [`CharIndex`] converts.
@@ -35,6 +36,7 @@ mod kept;
 mod mail;
 mod markdown;
 mod notebook;
+mod numerals;
 mod ocr;
 mod odf;
 mod office;
@@ -46,20 +48,24 @@ mod parts;
 mod pdf;
 mod picture;
 mod plain;
+mod readings;
 mod rows;
 mod sentences;
 mod xml;
 
 pub use boxes::LineBox;
 pub use child::{CHILD_ROLE, child_main};
-pub use chunk::{Chunk, ChunkOptions, Piece, Pieces, Strategy, TokenCounter, chunk, cut};
+pub use chunk::{
+    Chunk, ChunkOptions, Piece, Pieces, Strategy, TokenCounter, cells, chunk, cut, header_row,
+};
 pub use document::{Block, BlockKind, Document, Heading, Page};
 pub use format::Format;
 pub use kept::kept_boxes;
 pub use ocr::OcrModels;
 pub use offsets::CharIndex;
-pub use parse::{ParseOptions, parse, parse_with};
+pub use parse::{ParseOptions, Turn, parse, parse_with};
 pub use parser::Parser;
+pub use readings::Readings;
 pub use sentences::sentences;
 
 /// The error for a file that is of a kind we read, but damaged, locked or empty.

@@ -1,13 +1,16 @@
 //! E-mail messages (EML, MHTML): who and when, the text, the attachments.
 
 use cairn_kernel::Result;
-use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
+use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
 use crate::builder::Builder;
 use crate::document::{BlockKind, Document};
 use crate::format::Format;
 use crate::parts::{Context, Unread};
-use crate::{html, invalid_file};
+use crate::{format, html, invalid_file};
+
+mod content;
+mod tree;
 
 /// The parts of a message in the order in which they are written.
 #[derive(Debug, Default)]
@@ -39,7 +42,8 @@ impl Letter {
 
 /// Reads a message.
 pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Document> {
-    let message = MessageParser::default().parse(bytes).ok_or_else(|| {
+    let bytes = content::readable(bytes);
+    let message = MessageParser::default().parse(&bytes).ok_or_else(|| {
         invalid_file(format!("'{name}' is no e-mail message, or a damaged one; export it again"))
     })?;
     let mut builder = Builder::new(Format::Eml.media_type());
@@ -51,47 +55,71 @@ pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Doc
         date: message.date().map(mail_parser::DateTime::to_rfc822).unwrap_or_default(),
     }
     .write(&mut builder);
-    builder = body(&message, builder);
+    let parts = tree::sort(&message);
+    for part in parts.text.into_iter().filter_map(|id| message.parts.get(id)) {
+        body(&message, part, &mut builder);
+    }
     let mut unread = Unread::default();
-    for (number, part) in message.attachments().enumerate() {
-        let name = part.attachment_name();
-        let path = name.map_or_else(|| unnamed(part, number + 1), str::to_owned);
-        let (path, content) = match &part.body {
-            // What holds a message is read as one, whatever it is called.
-            PartType::Message(inner) if !path.ends_with(".eml") => {
-                (format!("{path}.eml"), inner.raw_message())
-            }
-            PartType::Message(inner) => (path, inner.raw_message()),
-            _ => (path, part.contents()),
-        };
-        context.part(&path, content, 1, &mut builder, &mut unread);
+    let attached = parts.attached.into_iter().filter_map(|id| message.parts.get(id));
+    for (number, part) in (1..).zip(attached) {
+        attachment(&message, part, number, context, &mut builder, &mut unread);
     }
     unread.write(&mut builder);
     Ok(builder.finish())
 }
 
-/// The message's own text: as HTML where there is HTML, for its tables and lists.
-fn body(message: &Message<'_>, mut builder: Builder) -> Builder {
-    let pages: Vec<&str> = message
-        .html_bodies()
-        .filter_map(|part| match &part.body {
-            PartType::Html(page) => Some(page.as_ref()),
-            _ => None,
-        })
-        .collect();
-    if !pages.is_empty() {
-        for page in pages {
-            let own = html::read(page, Builder::default());
-            builder.append(&own, 1);
+/// A part of the message's own text.
+fn body(message: &Message<'_>, part: &MessagePart<'_>, builder: &mut Builder) {
+    let decoded = content::text(message, part);
+    if content::is_page(part) {
+        let own = html::read(&decoded.text, Builder::default());
+        builder.append(&own, 1);
+        for note in &own.notes {
+            builder.note(note.as_str());
         }
-        return builder;
+    } else {
+        paragraphs(&decoded.text, builder);
     }
-    for part in message.text_bodies() {
-        if let PartType::Text(text) = &part.body {
-            paragraphs(text, &mut builder);
+    if let Some(note) = decoded.note {
+        builder.note(format!("the message's text was {note}"));
+    }
+}
+
+/// The `number`th file with the message.
+fn attachment(
+    message: &Message<'_>,
+    part: &MessagePart<'_>,
+    number: usize,
+    context: Context<'_>,
+    builder: &mut Builder,
+    unread: &mut Unread,
+) {
+    let name = part.attachment_name();
+    let path = name.map_or_else(|| unnamed(part, number), str::to_owned);
+    match &part.body {
+        // What holds a message is read as one, whatever it is called.
+        PartType::Message(inner) => {
+            let path = if path.ends_with(".eml") { path } else { format!("{path}.eml") };
+            context.part(&path, inner.raw_message(), 1, builder, unread);
+        }
+        PartType::Text(_) | PartType::Html(_) => {
+            let bytes = content::bytes(message, part);
+            let text = format::is_text(&bytes) && !bytes.starts_with(b"%PDF-");
+            if !text || content::label(part).is_none() {
+                // The reader of its kind finds the encoding.
+                context.part(&path, &bytes, 1, builder, unread);
+                return;
+            }
+            let decoded = content::text(message, part);
+            let read = context.part(&path, decoded.text.as_bytes(), 1, builder, unread);
+            if let Some(note) = decoded.note.filter(|_| read) {
+                builder.note(format!("{path}: {note}"));
+            }
+        }
+        _ => {
+            context.part(&path, part.contents(), 1, builder, unread);
         }
     }
-    builder
 }
 
 /// Paragraphs between blank lines.
@@ -117,12 +145,17 @@ fn addresses(address: Option<&Address<'_>>) -> String {
 }
 
 /// A name with the extension its type asks for.
-fn unnamed(part: &mail_parser::MessagePart<'_>, number: usize) -> String {
-    let extension = match &part.body {
-        PartType::Message(_) => "eml",
-        PartType::Html(_) => "html",
-        PartType::Text(_) => "txt",
-        _ => part.content_type().and_then(|kind| kind.subtype()).unwrap_or("bin"),
+fn unnamed(part: &MessagePart<'_>, number: usize) -> String {
+    let subtype = part.content_type().and_then(|kind| kind.subtype());
+    let extension = match (&part.body, subtype) {
+        (PartType::Message(_), _) => "eml",
+        (PartType::Html(_), _) => "html",
+        (PartType::Text(_), Some("csv")) => "csv",
+        (PartType::Text(_), Some("tab-separated-values")) => "tsv",
+        (PartType::Text(_), Some("markdown")) => "md",
+        (PartType::Text(_), Some("xml")) => "xml",
+        (PartType::Text(_), _) => "txt",
+        (_, subtype) => subtype.unwrap_or("bin"),
     };
     format!("attachment-{number}.{extension}")
 }

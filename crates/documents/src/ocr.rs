@@ -34,7 +34,7 @@ pub struct OcrModels {
 }
 
 /// One line of text in a picture; places are pixels, y grows downwards.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Word {
     pub(crate) text: String,
     pub(crate) x0: f32,
@@ -98,13 +98,8 @@ fn failed(cause: impl std::fmt::Display) -> Error {
 impl Engine {
     /// The lines of text in `picture`, in no order. A picture that lies on its side or
     /// stands on its head is turned first, one that leans is straightened; places are
-    /// those in the upright picture, which comes back as well.
-    pub(crate) fn read(&self, picture: RgbImage) -> Result<(Vec<Word>, RgbImage)> {
-        self.read_beside(picture, &|_| false)
-    }
-
-    /// As [`Engine::read`], without the lines at places that are `known`: where all of them
-    /// are, nothing is read.
+    /// those in the upright picture, which comes back as well. Lines at places that are
+    /// `known` are left out; where all of them are, nothing is read.
     pub(crate) fn read_beside(
         &self,
         mut picture: RgbImage,

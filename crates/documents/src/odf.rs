@@ -1,5 +1,11 @@
 //! OpenDocument files (ODT, ODS, ODP): `content.xml`, and the page styles' heads and feet.
 
+mod lists;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
 use cairn_kernel::Result;
 
 use crate::builder::Builder;
@@ -8,12 +14,16 @@ use crate::flow::Flow;
 use crate::format::Format;
 use crate::parts::Context;
 use crate::xml::{self, Attributes, Token};
-use crate::{archive, encoding, invalid_file};
+use crate::{archive, encoding, invalid_file, picture};
+
+use self::lists::Lists;
 
 /// Equal cells in a row are written out up to this number; more are filler.
 const REPEATED_CELLS_MAX: usize = 64;
 /// Equal rows are written out up to this number.
 const REPEATED_ROWS_MAX: usize = 64;
+/// Rows are filled up with empty cells to the width of their table, up to this one.
+const PADDED_MAX: usize = 64;
 /// Spaces that one mark may stand for.
 const SPACES_MAX: usize = 80;
 
@@ -56,13 +66,30 @@ pub(crate) fn read(
     if let Some(title) = file("meta.xml").as_deref().and_then(title) {
         builder.title(title);
     }
-    let (heads, feet) = file("styles.xml").as_deref().map(furniture).unwrap_or_default();
-    let mut body = Body::new(builder, format);
+    let styles = file("styles.xml").unwrap_or_default();
+    let (heads, feet) = furniture(&styles);
+    let mut read: HashMap<String, Vec<String>> = HashMap::new();
+    let mut words = |path: &str| {
+        if let Some(lines) = read.get(path) {
+            return lines.clone();
+        }
+        let bytes = archive::member(&mut archive, path, context);
+        let lines = bytes.map(|bytes| picture::words(&bytes, context)).unwrap_or_default();
+        read.insert(path.to_owned(), lines.clone());
+        lines
+    };
+    let mut body = Body::new(builder, format, &mut words);
+    xml::walk(&styles, |token| {
+        if let Token::Open(name, attributes) = token {
+            body.lists.define(name, attributes);
+        }
+    });
     for head in heads {
         body.paragraph(&head);
     }
     let whole = xml::walk(&content, |token| body.token(token));
     body.flow.close();
+    body.write_beside();
     body.flow.builder.no_page();
     for foot in feet {
         body.paragraph(&foot);
@@ -120,34 +147,100 @@ struct Row {
     repeated: usize,
 }
 
-struct Body {
+/// A comment in the making.
+#[derive(Debug, Default)]
+struct Comment {
+    author: String,
+    text: String,
+    field: Field,
+}
+
+/// The part of a comment that is being read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Field {
+    #[default]
+    Other,
+    Author,
+    Text,
+}
+
+impl Comment {
+    fn token(&mut self, token: Token<'_>) {
+        match token {
+            Token::Open("dc:creator", _) => self.field = Field::Author,
+            Token::Open("text:p" | "text:h", _) => self.field = Field::Text,
+            Token::Open("text:s" | "text:tab" | "text:line-break", _) => self.text.push(' '),
+            Token::Close("dc:creator" | "text:p" | "text:h") => {
+                self.field = Field::Other;
+                self.text.push(' ');
+            }
+            Token::Text(text) => match self.field {
+                Field::Author => self.author.push_str(text),
+                Field::Text => self.text.push_str(text),
+                Field::Other => {}
+            },
+            Token::Open(..) | Token::Close(_) => {}
+        }
+    }
+
+    /// The comment as it stands after what it is about; nothing for an empty one.
+    fn written(self) -> Option<String> {
+        let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let author = self.author.trim();
+        let by = if author.is_empty() { String::new() } else { format!(" by {author}") };
+        (!text.is_empty()).then(|| format!("[Comment{by}] {text}"))
+    }
+}
+
+struct Body<'a> {
     flow: Flow,
     format: Format,
+    /// The lines of text in the picture at a path.
+    words: &'a mut dyn FnMut(&str) -> Vec<String>,
+    lists: Lists,
     /// Depth within an element whose text is skipped.
     skipped: usize,
-    /// The level of the heading being read.
-    heading: Option<u8>,
+    /// Paragraphs around the present text.
+    paragraphs: usize,
+    /// The level of the heading being read, and whether its number is known.
+    heading: Option<(u8, bool)>,
     /// Rows of the tables around the present text, innermost last.
     rows: Vec<Row>,
     /// The text of the present cell, and how many cells have it.
     cell: Option<(String, usize)>,
-    /// Footnotes in the present paragraph, written after it.
-    notes: Vec<String>,
+    /// Cells of the widest row of the present table so far.
+    width: usize,
+    /// Footnotes, comments and the lines of pictures in the present paragraph or table, written
+    /// after it.
+    beside: Vec<String>,
     note: Option<String>,
+    comment: Option<Comment>,
+    /// Whether a picture of the present frame was read; others show the same.
+    drawn: bool,
     pages: u32,
 }
 
-impl Body {
-    fn new(builder: Builder, format: Format) -> Self {
+impl<'a> Body<'a> {
+    fn new(
+        builder: Builder,
+        format: Format,
+        words: &'a mut dyn FnMut(&str) -> Vec<String>,
+    ) -> Self {
         Self {
             flow: Flow::new(builder),
             format,
+            words,
+            lists: Lists::default(),
             skipped: 0,
+            paragraphs: 0,
             heading: None,
             rows: Vec::new(),
             cell: None,
-            notes: Vec::new(),
+            width: 0,
+            beside: Vec::new(),
             note: None,
+            comment: None,
+            drawn: false,
             pages: 0,
         }
     }
@@ -157,17 +250,37 @@ impl Body {
         self.flow.close();
     }
 
+    /// Writes what belongs beside the text that has ended.
+    fn write_beside(&mut self) {
+        for text in std::mem::take(&mut self.beside) {
+            self.paragraph(&text);
+        }
+    }
+
     fn token(&mut self, token: Token<'_>) {
+        if self.comment.is_some() {
+            return self.comment_token(token);
+        }
         match token {
             Token::Open(name, _) if self.skipped > 0 || SKIPPED.contains(&name) => {
                 self.skipped += 1;
             }
             Token::Close(_) if self.skipped > 0 => self.skipped -= 1,
+            Token::Open("office:annotation", _) => self.comment = Some(Comment::default()),
             Token::Open(name, attributes) => self.open(name, attributes),
             Token::Close(name) => self.close(name),
             // White space between elements is layout of the file, not of the text.
             Token::Text(text) if self.skipped == 0 => self.text(text),
             Token::Text(_) => {}
+        }
+    }
+
+    fn comment_token(&mut self, token: Token<'_>) {
+        if let Token::Close("office:annotation") = token {
+            let comment = self.comment.take();
+            self.beside.extend(comment.and_then(Comment::written));
+        } else if let Some(comment) = &mut self.comment {
+            comment.token(token);
         }
     }
 
@@ -179,22 +292,41 @@ impl Body {
         }
     }
 
+    /// Whether the present text goes into blocks of its own, not into a cell or a footnote.
+    fn is_running(&self) -> bool {
+        self.cell.is_none() && self.note.is_none()
+    }
+
     fn open(&mut self, name: &str, attributes: &Attributes) {
         match name {
-            "text:h" => {
-                let level = attributes.count("text:outline-level", 6);
-                self.heading = Some(u8::try_from(level).unwrap_or(6));
+            "text:p" => {
+                self.paragraphs += 1;
+                self.item();
             }
+            "text:h" => {
+                self.paragraphs += 1;
+                self.start_heading(attributes);
+            }
+            // What a program has counted; we count ourselves where the styles say how.
+            "text:number" if self.heading.is_none_or(|(_, known)| known) => self.skipped = 1,
             "text:s" => self.text(&" ".repeat(attributes.count("text:c", SPACES_MAX))),
             "text:tab" => self.text(" "),
-            "text:line-break" if self.cell.is_none() && self.note.is_none() => {
-                self.flow.line_break();
-            }
+            "text:line-break" if self.is_running() => self.flow.line_break(),
             "text:line-break" => self.text(" "),
-            "text:list" if self.cell.is_none() => self.flow.open_list(None),
-            "text:list-item" if self.cell.is_none() => self.flow.open_item(),
+            "text:list" => {
+                if self.is_running() {
+                    self.flow.open_list(None);
+                }
+                self.lists.open(attributes);
+            }
+            "text:list-item" => {
+                if self.is_running() {
+                    self.flow.close();
+                }
+                self.lists.item(attributes);
+            }
             "text:note" => self.note = Some(String::new()),
-            "table:table" if self.format == Format::Ods => self.sheet(attributes),
+            "table:table" => self.table(attributes),
             "table:table-row" => {
                 let repeated = attributes.count("table:number-rows-repeated", REPEATED_ROWS_MAX);
                 self.rows.push(Row { cells: Vec::new(), repeated });
@@ -203,20 +335,69 @@ impl Body {
                 let columns = "table:number-columns-repeated";
                 self.cell = Some((String::new(), attributes.count(columns, REPEATED_CELLS_MAX)));
             }
+            "draw:frame" => self.drawn = false,
+            "draw:image" => self.image(attributes),
             "draw:page" => self.page(),
-            _ => {}
+            _ => self.lists.define(name, attributes),
+        }
+    }
+
+    /// The first paragraph of a list item has its marker.
+    fn item(&mut self) {
+        if self.note.is_some() {
+            return;
+        }
+        let Some(marker) = self.lists.marker() else { return };
+        match &mut self.cell {
+            None => self.flow.open_marked((!marker.is_empty()).then_some(marker)),
+            Some((cell, _)) if marker != lists::BULLET => {
+                cell.push_str(&marker);
+                cell.push(' ');
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn start_heading(&mut self, attributes: &Attributes) {
+        let level = attributes.count("text:outline-level", 6);
+        let listed = self.lists.marker().filter(|marker| marker != lists::BULLET);
+        let number = listed.or_else(|| self.lists.heading(attributes, level));
+        self.heading = Some((u8::try_from(level).unwrap_or(6), number.is_some()));
+        if let Some(number) = number {
+            self.text(&format!("{number} "));
+        }
+    }
+
+    /// Reads the picture of a frame.
+    fn image(&mut self, attributes: &Attributes) {
+        let path = attributes.find("xlink:href").filter(|path| !path.contains("://"));
+        let Some(path) = path.filter(|_| !self.drawn) else { return };
+        let lines = (self.words)(path.strip_prefix("./").unwrap_or(path));
+        self.drawn = !lines.is_empty();
+        if self.is_running() {
+            self.beside.extend(lines);
+        } else {
+            self.text(&format!(" {} ", lines.join(" ")));
         }
     }
 
     /// A slide or a sheet begins.
     fn page(&mut self) {
         self.flow.close();
+        self.write_beside();
         self.pages += 1;
         self.flow.builder.page(self.pages);
     }
 
-    fn sheet(&mut self, attributes: &Attributes) {
-        if self.rows.is_empty() {
+    fn table(&mut self, attributes: &Attributes) {
+        let outermost = self.rows.is_empty();
+        if outermost {
+            self.width = 0;
+        }
+        if self.format != Format::Ods {
+            return;
+        }
+        if outermost {
             self.page();
         }
         if let Some(name) = attributes.find("table:name") {
@@ -228,9 +409,15 @@ impl Body {
     fn close(&mut self, name: &str) {
         match name {
             "text:p" | "text:h" => self.end_paragraph(),
-            "text:list" if self.cell.is_none() => self.flow.close_list(),
-            "text:list-item" if self.cell.is_none() => self.flow.close(),
-            "text:note" => self.notes.extend(self.note.take()),
+            "text:number" => self.text(" "),
+            "text:list" => {
+                if self.is_running() {
+                    self.flow.close_list();
+                }
+                self.lists.close();
+            }
+            "text:list-item" if self.is_running() => self.flow.close(),
+            "text:note" => self.beside.extend(self.note.take()),
             "table:table-cell" | "table:covered-table-cell" if self.rows.len() == 1 => {
                 if let (Some((text, count)), Some(row)) = (self.cell.take(), self.rows.last_mut()) {
                     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -239,28 +426,36 @@ impl Body {
             }
             "table:table-cell" | "table:covered-table-cell" => self.text(" "),
             "table:table-row" => self.end_row(),
-            "svg:title" | "svg:desc" | "draw:frame" => self.text(" "),
+            // What stands between rows would part the table.
+            "table:table" if self.rows.is_empty() => self.write_beside(),
+            "draw:frame" => {
+                self.text(" ");
+                if self.paragraphs == 0 && self.is_running() {
+                    self.flow.close();
+                    self.write_beside();
+                }
+            }
+            "svg:title" | "svg:desc" => self.text(" "),
             _ => {}
         }
     }
 
     fn end_paragraph(&mut self) {
-        let heading = self.heading.take();
+        self.paragraphs = self.paragraphs.saturating_sub(1);
         if let Some(note) = &mut self.note {
             note.push(' ');
             return;
         }
+        let heading = self.heading.take();
         if let Some((cell, _)) = &mut self.cell {
             cell.push(' ');
             return;
         }
         match heading {
-            Some(level) => self.flow.close_heading(level),
+            Some((level, _)) => self.flow.close_heading(level),
             None => self.flow.close(),
         }
-        for note in std::mem::take(&mut self.notes) {
-            self.paragraph(&note);
-        }
+        self.write_beside();
     }
 
     fn end_row(&mut self) {
@@ -274,6 +469,9 @@ impl Body {
         if row.cells.iter().all(String::is_empty) {
             return;
         }
+        // All rows are as wide as the widest before them.
+        self.width = self.width.max(row.cells.len());
+        row.cells.resize(row.cells.len().max(self.width.min(PADDED_MAX)), String::new());
         for _ in 0..row.repeated {
             self.flow.open_row();
             for cell in &row.cells {
@@ -282,47 +480,5 @@ impl Body {
             }
             self.flow.close_row();
         }
-        for note in std::mem::take(&mut self.notes) {
-            self.paragraph(&note);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn body(source: &str, format: Format) -> Document {
-        let mut body = Body::new(Builder::new("x"), format);
-        assert!(xml::walk(source, |token| body.token(token)));
-        body.flow.finish().finish()
-    }
-
-    #[test]
-    fn a_text_keeps_headings_lists_tables_and_notes() {
-        let document = body(
-            "<office:text><text:tracked-changes><text:p>gone</text:p></text:tracked-changes>\
-             <text:h text:outline-level='2'>Head</text:h><text:p>One<text:s text:c='2'/>two<text:note><text:note-citation>1</text:note-citation>\
-             <text:note-body><text:p>A note.</text:p></text:note-body></text:note>.</text:p>\
-             <text:list><text:list-item><text:p>a</text:p><text:list><text:list-item><text:p>b</text:p></text:list-item></text:list></text:list-item></text:list>\
-             <table:table><table:table-row><table:table-cell><text:p>K</text:p></table:table-cell><table:table-cell table:number-columns-repeated='2'><text:p>x</text:p><text:p>y</text:p></table:table-cell></table:table-row></table:table></office:text>",
-            Format::Odt,
-        );
-        assert_eq!(document.text, "Head\n\nOne two.\n\nA note.\n\n- a\n  - b\n\n| K | x y | x y |");
-        assert_eq!(document.headings[0].level, 2);
-    }
-
-    #[test]
-    fn sheets_and_slides_are_told_apart_and_filler_goes() {
-        let row = "<table:table-row table:number-rows-repeated='1000000'><table:table-cell table:number-columns-repeated='16384'/></table:table-row>";
-        let sheet = format!(
-            "<a><table:table table:name='S1'><table:table-row><table:table-cell><text:p>1</text:p></table:table-cell><table:table-cell><text:p>2</text:p></table:table-cell><table:table-cell table:number-columns-repeated='9999'/></table:table-row>{row}</table:table></a>"
-        );
-        let sheets = body(&sheet, Format::Ods);
-        assert_eq!(sheets.text, "S1\n\n| 1 | 2 |");
-        assert_eq!((sheets.pages.len(), sheets.page_at(5)), (1, Some(1)));
-        let slides = "<a><draw:page><text:p>one</text:p></draw:page><draw:page><text:p>two</text:p></draw:page></a>";
-        let document = body(slides, Format::Odp);
-        assert_eq!((document.pages.len(), document.page_at(5)), (2, Some(2)));
     }
 }

@@ -1,8 +1,13 @@
 //! Word, PowerPoint and Excel files, today's (OOXML) and those of 97 to 2003.
 //!
-//! `office_oxide` reads them; its tree of sections becomes blocks in [`blocks`].
+//! `office_oxide` reads them. Its tree of sections becomes blocks in [`blocks`], with the numbers
+//! of Word's headings and lists from [`markers`]; workbooks are written row by row in [`sheets`],
+//! as the tree ends after some thousand rows.
 
 mod blocks;
+mod markers;
+mod numbering;
+mod sheets;
 
 use std::io::Cursor;
 
@@ -13,6 +18,7 @@ use office_oxide::options::{OnIncomplete, ParseOptions};
 use office_oxide::{DocumentFormat, OfficeError};
 use zip::ZipArchive;
 
+use self::markers::Markers;
 use crate::builder::Builder;
 use crate::document::Document;
 use crate::format::Format;
@@ -41,12 +47,17 @@ pub(crate) fn read(
     let opened =
         office_oxide::Document::from_reader_with(Cursor::new(bytes.to_vec()), kind, &options());
     let document = opened.map_err(|error| refused(name, error))?;
-    let tree = document.to_ir();
     let mut builder = Builder::new(format.media_type());
     // The tree's title is a heading where the file names none.
     let title = if bytes.starts_with(b"PK") { title(bytes, context) } else { None };
     if let Some(title) = title {
         builder.title(title);
+    }
+    if let Some(book) = document.as_xlsx() {
+        return Ok(sheets::xlsx(book, context, builder).finish());
+    }
+    if let Some(book) = document.as_xls() {
+        return Ok(sheets::xls(book, context, builder).finish());
     }
     let losses: Vec<String> = document
         .damage()
@@ -54,13 +65,23 @@ pub(crate) fn read(
         .filter(|damage| damage.is_loss())
         .map(ToString::to_string)
         .collect();
+    note(&losses, &mut builder);
+    let numbering = document.as_docx().and_then(|_| part(bytes, "word/numbering.xml", context));
+    let markers = match document.as_docx().zip(numbering) {
+        Some((word, numbering)) => Markers::of(word, &numbering),
+        None => Markers::default(),
+    };
+    Ok(blocks::write(&document.to_ir(), (format, markers), context, builder).finish())
+}
+
+/// Says what was not read.
+fn note(losses: &[String], builder: &mut Builder) {
     for loss in losses.iter().take(LOSSES_NAMED) {
         builder.note(format!("not read: {loss}"));
     }
     if losses.len() > LOSSES_NAMED {
         builder.note(format!("and {} more parts were not read", losses.len() - LOSSES_NAMED));
     }
-    Ok(blocks::write(&tree, format, context, builder).finish())
 }
 
 /// Bounds against decompression bombs: 64 MiB a part, 256 MiB in all.
@@ -94,14 +115,20 @@ fn refused(name: &str, error: OfficeError) -> cairn_kernel::Error {
 
 /// The title among the package's core properties.
 fn title(bytes: &[u8], context: Context<'_>) -> Option<String> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
-    let properties = archive::member(&mut archive, "docProps/core.xml", context)?;
+    let properties = part(bytes, "docProps/core.xml", context)?;
     let (mut title, mut inside) = (String::new(), false);
-    xml::walk(&encoding::decode(&properties, None).text, |token| match token {
+    xml::walk(&properties, |token| match token {
         Token::Open(name, _) => inside = xml::local(name) == "title",
         Token::Close(_) => inside = false,
         Token::Text(text) if inside => title.push_str(text),
         Token::Text(_) => {}
     });
     Some(title)
+}
+
+/// The text of a package's part.
+fn part(bytes: &[u8], path: &str, context: Context<'_>) -> Option<String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let part = archive::member(&mut archive, path, context)?;
+    Some(encoding::decode(&part, None).text)
 }

@@ -3,6 +3,8 @@
 use std::io::Cursor;
 
 use cairn_kernel::Result;
+use encoding_rs::Encoding;
+use mail_parser::DateTime;
 use office_oxide::cfb::CfbReader;
 
 use crate::builder::Builder;
@@ -11,11 +13,17 @@ use crate::format::Format;
 use crate::mail::{self, Letter};
 use crate::parts::{Context, Unread};
 use crate::{encoding, html, invalid_file};
+use rtf::Origin;
+
+mod compressed;
+mod rtf;
 
 /// Attachments looked for in one message.
 const ATTACHMENTS_MAX: usize = 500;
 /// Messages within messages are read to this depth.
 const DEPTH_MAX: usize = 4;
+/// Messages read of one file, at all depths.
+const MESSAGES_MAX: usize = 500;
 
 /// Property ids (MS-OXPROPS).
 const SUBJECT: &str = "0037";
@@ -29,6 +37,22 @@ const BODY_HTML: &str = "1013";
 const BODY_RTF: &str = "1009";
 const ATTACHMENT_NAMES: [&str; 3] = ["3707", "3704", "3001"];
 
+/// When a message was sent, was received, was last changed and was begun.
+const TIMES: [u16; 4] = [0x0039, 0x0e06, 0x3008, 0x3007];
+/// The code pages of a message's strings and of its page.
+const STRINGS_CODE_PAGE: u16 = 0x3ffd;
+const PAGE_CODE_PAGE: u16 = 0x3fde;
+
+/// Property types: a number of 32 bits, a time.
+const INTEGER: u16 = 0x0003;
+const TIME: u16 = 0x0040;
+
+/// Times are counts of 100 ns since 1601.
+const TICKS_A_SECOND: u64 = 10_000_000;
+const SECONDS_1601_TO_1970: i64 = 11_644_473_600;
+/// The year 3000: times after it stand for none.
+const SECONDS_MAX: i64 = 32_503_680_000;
+
 /// Reads a message.
 pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Document> {
     let damaged = |error| {
@@ -36,7 +60,7 @@ pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Doc
             .with_source(error)
     };
     let reader = CfbReader::new(Cursor::new(bytes)).map_err(damaged)?;
-    let mut store = Store { reader };
+    let mut store = Store { reader, messages_left: MESSAGES_MAX };
     let mut builder = Builder::new(Format::Msg.media_type());
     let mut unread = Unread::default();
     store.message("", 0, context, &mut builder, &mut unread);
@@ -46,6 +70,7 @@ pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Doc
 
 struct Store<'a> {
     reader: CfbReader<Cursor<&'a [u8]>>,
+    messages_left: usize,
 }
 
 impl Store<'_> {
@@ -68,17 +93,10 @@ impl Store<'_> {
             from,
             to: self.text(place, DISPLAY_TO).unwrap_or_default(),
             cc: self.text(place, DISPLAY_CC).unwrap_or_default(),
-            date: self.text(place, HEADERS).as_deref().and_then(sent).unwrap_or_default(),
+            date: self.date(place).unwrap_or_default(),
         };
         letter.write(builder);
-        match (self.text(place, BODY), self.page(place)) {
-            (_, Some(page)) => builder.append(&html::read(&page, Builder::default()), 1),
-            (Some(text), None) => mail::paragraphs(&text, builder),
-            (None, None) if self.stream(place, BODY_RTF, "0102").is_some() => {
-                unread.add("the message's text, which it holds as RTF only");
-            }
-            (None, None) => {}
-        }
+        self.body(place, builder, unread);
         for number in 0..ATTACHMENTS_MAX {
             let storage = format!("{place}__attach_version1.0_#{number:08X}");
             if self.reader.find_entry_by_path(&storage).is_none() {
@@ -86,6 +104,41 @@ impl Store<'_> {
             }
             self.attachment(&format!("{storage}/"), number, depth, context, builder, unread);
         }
+    }
+
+    /// The message's own text: as a page where it is one, for its tables and lists.
+    fn body(&mut self, place: &str, builder: &mut Builder, unread: &mut Unread) {
+        if let Some(page) = self.page(place) {
+            let own = html::read(&page, Builder::default());
+            if !own.text.is_empty() {
+                return append(&own, builder);
+            }
+        }
+        let text = self.text(place, BODY);
+        let packed = self.stream(place, BODY_RTF, "0102");
+        let rich = packed.as_deref().and_then(compressed::unpack);
+        let rich = rich.as_deref().and_then(rtf::read);
+        let rich = rich.filter(|(_, document)| !document.text.is_empty());
+        match (text, rich) {
+            // A page that says less than the plain text is damaged.
+            (Some(text), Some((Origin::Html, own))) if words(&own.text) * 2 >= words(&text) => {
+                append(&own, builder);
+            }
+            (Some(text), _) => mail::paragraphs(&text, builder),
+            (None, Some((_, own))) => append(&own, builder),
+            (None, None) if packed.is_some() => {
+                unread.add("the message's text, whose RTF is empty or damaged");
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// When the message was sent: with its zone where its headers say so, else in UTC.
+    fn date(&mut self, place: &str) -> Option<String> {
+        if let Some(sent) = self.text(place, HEADERS).as_deref().and_then(sent) {
+            return Some(sent);
+        }
+        TIMES.into_iter().find_map(|id| self.property(place, id, TIME).and_then(utc))
     }
 
     fn attachment(
@@ -99,10 +152,16 @@ impl Store<'_> {
     ) {
         let inner = format!("{place}__substg1.0_3701000D");
         if self.reader.find_entry_by_path(&inner).is_some() {
-            if depth < DEPTH_MAX {
-                self.message(&format!("{inner}/"), depth + 1, context, builder, unread);
+            let inner = format!("{inner}/");
+            if depth < DEPTH_MAX && self.messages_left > 0 {
+                self.messages_left -= 1;
+                return self.message(&inner, depth + 1, context, builder, unread);
             }
-            return;
+            let subject = self.text(&inner, SUBJECT).unwrap_or_default();
+            return unread.add(match depth < DEPTH_MAX {
+                true => format!("the message '{subject}': there are more than {MESSAGES_MAX}"),
+                false => format!("the message '{subject}' lies more than {DEPTH_MAX} deep"),
+            });
         }
         let name = ATTACHMENT_NAMES.iter().find_map(|id| self.text(place, id));
         let name = name.unwrap_or_else(|| format!("attachment-{}", number + 1));
@@ -119,6 +178,23 @@ impl Store<'_> {
         self.reader.open_stream_by_path(&path).ok().filter(|bytes| !bytes.is_empty())
     }
 
+    /// A property of a fixed size, in 64 bits (MS-OXMSG 2.4).
+    fn property(&mut self, place: &str, id: u16, kind: u16) -> Option<u64> {
+        let path = format!("{place}__properties_version1.0");
+        let bytes = self.reader.open_stream_by_path(&path).ok()?;
+        let entries = bytes.get(if place.is_empty() { 32 } else { 24 }..)?;
+        let [k, i] = [kind.to_le_bytes(), id.to_le_bytes()];
+        let tag = [k, i].concat();
+        let entry = entries.chunks_exact(16).find(|entry| entry.starts_with(&tag))?;
+        entry.get(8..16)?.try_into().ok().map(u64::from_le_bytes)
+    }
+
+    /// The encoding that a property names by its code page.
+    fn encoding(&mut self, place: &str, id: u16) -> Option<&'static str> {
+        let page = self.property(place, id, INTEGER)? & u64::from(u32::MAX);
+        code_page(u32::try_from(page).ok()?).map(Encoding::name)
+    }
+
     /// A text property: in UTF-16, or in some old encoding.
     fn text(&mut self, place: &str, id: &str) -> Option<String> {
         let text = match self.stream(place, id, "001F") {
@@ -129,7 +205,10 @@ impl Store<'_> {
                 });
                 char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect()
             }
-            None => encoding::decode(&self.stream(place, id, "001E")?, None).text,
+            None => {
+                let bytes = self.stream(place, id, "001E")?;
+                encoding::decode(&bytes, self.encoding(place, STRINGS_CODE_PAGE)).text
+            }
         };
         let text: String = text.chars().filter(|&c| c != '\0').collect();
         Some(text).filter(|text| !text.trim().is_empty())
@@ -138,16 +217,79 @@ impl Store<'_> {
     fn page(&mut self, place: &str) -> Option<String> {
         match self.stream(place, BODY_HTML, "0102") {
             Some(bytes) => {
+                let named = self.encoding(place, PAGE_CODE_PAGE);
                 let declared = encoding::html_charset(&bytes);
-                Some(encoding::decode(&bytes, declared.as_deref()).text)
+                Some(encoding::decode(&bytes, declared.as_deref().or(named)).text)
             }
             None => self.text(place, BODY_HTML),
         }
     }
 }
 
+/// Adds a message's text below its subject.
+fn append(own: &Document, builder: &mut Builder) {
+    builder.append(own, 1);
+    for note in &own.notes {
+        builder.note(note.as_str());
+    }
+}
+
+/// How many letters and digits a text has.
+fn words(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphanumeric()).count()
+}
+
+/// The encoding of a Windows code page.
+fn code_page(number: u32) -> Option<&'static Encoding> {
+    let label = match number {
+        874 | 1250..=1258 => format!("windows-{number}"),
+        932 => "shift_jis".to_owned(),
+        936 => "gbk".to_owned(),
+        949 => "euc-kr".to_owned(),
+        950 => "big5".to_owned(),
+        10000 => "macintosh".to_owned(),
+        20127 | 28591 => "windows-1252".to_owned(),
+        20866 => "koi8-r".to_owned(),
+        21866 => "koi8-u".to_owned(),
+        28592..=28606 => format!("iso-8859-{}", number - 28590),
+        50220..=50222 => "iso-2022-jp".to_owned(),
+        51932 => "euc-jp".to_owned(),
+        54936 => "gb18030".to_owned(),
+        65001 => "utf-8".to_owned(),
+        _ => return None,
+    };
+    Encoding::for_label_no_replacement(label.as_bytes())
+}
+
+/// A time as a date in UTC; none where it stands for no time.
+fn utc(ticks: u64) -> Option<String> {
+    let seconds = i64::try_from(ticks / TICKS_A_SECOND).ok()? - SECONDS_1601_TO_1970;
+    let known = (1..SECONDS_MAX).contains(&seconds);
+    known.then(|| DateTime::from_timestamp(seconds).to_rfc822())
+}
+
 /// The date among a message's transport headers.
 fn sent(headers: &str) -> Option<String> {
     let line = headers.lines().find(|line| line.to_ascii_lowercase().starts_with("date:"))?;
     line.get(5..).map(|date| date.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dates_in_utc() {
+        let ticks = |seconds: i64| (seconds + SECONDS_1601_TO_1970) as u64 * TICKS_A_SECOND;
+        assert_eq!(utc(ticks(1_734_855_780)).as_deref(), Some("Sun, 22 Dec 2024 08:23:00 +0000"));
+        assert_eq!((utc(0), utc(u64::MAX), utc(0x0cb3_4557_a3dd_4000)), (None, None, None));
+    }
+
+    #[test]
+    fn code_pages_name_encodings() {
+        let name = |number| code_page(number).map(Encoding::name);
+        assert_eq!((name(1251), name(932)), (Some("windows-1251"), Some("Shift_JIS")));
+        assert_eq!((name(28605), name(20127)), (Some("ISO-8859-15"), Some("windows-1252")));
+        assert_eq!((name(1200), name(28602)), (None, None));
+    }
 }

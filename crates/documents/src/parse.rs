@@ -9,6 +9,7 @@ use crate::format::{Format, extension};
 use crate::ocr::OcrModels;
 use crate::parts::{Budget, Context};
 use crate::plain::{self, Style};
+use crate::readings::{Pictures, Readings};
 use crate::{
     archive, encoding, epub, feed, html, invalid_file, json, mail, markdown, notebook, odf, office,
     outlook, pdf, picture, rows,
@@ -28,7 +29,7 @@ pub struct ParseOptions {
 
 impl Default for ParseOptions {
     fn default() -> Self {
-        Self { ocr: None, ocr_pages_max: 200 }
+        Self { ocr: None, ocr_pages_max: 2_000 }
     }
 }
 
@@ -50,10 +51,40 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Document> {
 /// `invalid_file` for files that are empty, damaged, locked by a password or
 /// hold no text, saying which; `Unavailable` when an OCR model cannot be loaded.
 pub fn parse_with(name: &str, bytes: &[u8], options: &ParseOptions) -> Result<Document> {
+    match parse_turn(name, bytes, options, (Readings::default(), usize::MAX))? {
+        Turn::Whole(document) => Ok(*document),
+        Turn::Partly(_) => Err(cairn_kernel::Error::internal("an endless turn came to its end")),
+    }
+}
+
+/// What one turn of reading a file gives; see [`crate::readings`].
+#[derive(Debug)]
+pub enum Turn {
+    /// The document, all of it.
+    Whole(Box<Document>),
+    /// What was read of its pictures in this turn; there are more.
+    Partly(Readings),
+}
+
+/// Parses `bytes`, a file called `name`, of whose pictures earlier turns read those `before`, and
+/// at most `turn` more are read by this one.
+///
+/// # Errors
+/// As [`parse_with`].
+pub(crate) fn parse_turn(
+    name: &str,
+    bytes: &[u8],
+    options: &ParseOptions,
+    (before, turn): (Readings, usize),
+) -> Result<Turn> {
     let result = std::thread::scope(|scope| {
         let parse = || {
-            let budget = Budget::new(options.ocr_pages_max);
-            part(name, bytes, Context::new(options, &budget))
+            let budget = Budget::new(Pictures::new(options.ocr_pages_max, before, turn));
+            let parsed = part(name, bytes, Context::new(options, &budget));
+            match budget.pictures.partly() {
+                Some(read) => Ok(Turn::Partly(read)),
+                None => told(parsed, name, &budget).map(|document| Turn::Whole(Box::new(document))),
+            }
         };
         std::thread::Builder::new()
             .name("parse".to_owned())
@@ -74,11 +105,29 @@ pub fn parse_with(name: &str, bytes: &[u8], options: &ParseOptions) -> Result<Do
     }
 }
 
+/// What was parsed, with a word on the pictures in it that were not read.
+fn told(parsed: Result<Document>, name: &str, budget: &Budget) -> Result<Document> {
+    let count = budget.pictures.left_out();
+    match parsed {
+        Ok(mut document) if count > 0 => {
+            document.notes.push(format!("pictures not read: {count}; {}", picture::REMEDY));
+            Ok(document)
+        }
+        Err(error) if count > 0 && error.message().ends_with(NO_TEXT) => Err(invalid_file(
+            format!("'{name}'{NO_TEXT} beside {count} pictures; {}", picture::REMEDY),
+        )),
+        parsed => parsed,
+    }
+}
+
+/// How the error of a file without text ends.
+const NO_TEXT: &str = " holds no text";
+
 /// Parses a file, or a file within a file, on the present thread.
 pub(crate) fn part(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Document> {
     let document = read(name, bytes, Format::detect(name, bytes)?, context)?;
     if document.text.trim().is_empty() {
-        return Err(invalid_file(format!("'{name}' holds no text")));
+        return Err(invalid_file(format!("'{name}'{NO_TEXT}")));
     }
     Ok(document)
 }

@@ -13,8 +13,13 @@ use crate::child::{Answer, CHILD_ROLE, Request, refusal};
 use crate::document::Document;
 use crate::format::is_text;
 use crate::ocr::OcrModels;
-use crate::parse::ParseOptions;
+use crate::parse::{ParseOptions, Turn};
+use crate::readings::Readings;
 use crate::{Format, invalid_file};
+
+/// Pictures of a file that are read in one turn, if nothing else is said: a scanned page takes
+/// some seconds.
+const TURN: usize = 24;
 
 /// What a child answered, with the text beside it.
 type Answered = (Answer, Vec<u8>);
@@ -34,6 +39,8 @@ pub struct Parser {
     /// What files that may hold pictures are given on top, when there is OCR.
     ocr_time: Duration,
     options: ParseOptions,
+    /// Pictures of a file that are read in one turn.
+    turn: usize,
     /// Whether any child has parsed a file, and so may have been worn when it died.
     served: Arc<AtomicBool>,
     second_tries: Arc<Semaphore>,
@@ -55,6 +62,7 @@ impl Parser {
             deadline,
             ocr_time: Duration::ZERO,
             options: ParseOptions::default(),
+            turn: TURN,
             served: Arc::default(),
             second_tries,
         }
@@ -71,17 +79,41 @@ impl Parser {
         Self { spec, pool, ocr_time: more, options, served: Arc::default(), ..self }
     }
 
-    /// Parses `bytes`, a file called `name`.
+    /// The same with `pictures` of a file, one at least, read in one turn.
+    #[must_use]
+    pub fn with_turns_of(self, pictures: usize) -> Self {
+        Self { turn: pictures.max(1), ..self }
+    }
+
+    /// Parses `bytes`, a file called `name`, in as many turns as it takes.
+    ///
+    /// # Errors
+    /// As [`Parser::turn`].
+    pub async fn parse(&self, name: &str, bytes: &[u8]) -> Result<Document> {
+        let mut read = Readings::default();
+        loop {
+            match self.turn(name, bytes, &read).await? {
+                Turn::Whole(document) => return Ok(*document),
+                Turn::Partly(more) => read.extend(more),
+            }
+        }
+    }
+
+    /// Parses `bytes`, a file called `name`, of whose pictures `before` were read in earlier turns,
+    /// and gives the document, or what was read in this turn if there are more pictures.
     ///
     /// # Errors
     /// Those of [`crate::parse`]; `Unprocessable` when the file takes too long or
     /// too much memory, or ends the process that parses it; `Unavailable` when no
     /// process could be started.
-    pub async fn parse(&self, name: &str, bytes: &[u8]) -> Result<Document> {
+    pub async fn turn(&self, name: &str, bytes: &[u8], before: &Readings) -> Result<Turn> {
         let start = Instant::now();
-        let result = self.attempt(name, bytes).await.and_then(document);
+        let result = self.attempt(name, bytes, before).await.and_then(turn);
         match &result {
-            Ok(document) => {
+            Ok(Turn::Partly(read)) => {
+                tracing::debug!(file = name, pictures = read.len(), "a turn was read");
+            }
+            Ok(Turn::Whole(document)) => {
                 let kind = kind_of(&document.media_type);
                 metrics::histogram!("cairn_parse_seconds", "kind" => kind)
                     .record(start.elapsed().as_secs_f64());
@@ -96,8 +128,13 @@ impl Parser {
     }
 
     /// Asks a child; when one that may have been worn by other files dies, asks a fresh one.
-    async fn attempt(&self, name: &str, bytes: &[u8]) -> Result<Answered> {
-        let request = Request { name: name.to_owned(), options: self.options.clone() };
+    async fn attempt(&self, name: &str, bytes: &[u8], before: &Readings) -> Result<Answered> {
+        let request = Request {
+            name: name.to_owned(),
+            options: self.options.clone(),
+            before: before.clone(),
+            turn: self.turn,
+        };
         let deadline = self.deadline_of(bytes);
         let served = self.served.load(Ordering::Acquire);
         let error = match self.pool.call(&request, bytes, deadline).await {
@@ -149,12 +186,14 @@ fn too_slow(name: &str, deadline: Duration) -> Error {
     ))
 }
 
-fn document((answer, payload): Answered) -> Result<Document> {
+fn turn((answer, payload): Answered) -> Result<Turn> {
     match answer {
-        Answer::Parsed(document) => {
-            let text = String::from_utf8(payload).or_internal("a parsed text was not UTF-8")?;
-            Ok(Document { text, ..*document })
+        Answer::Parsed(mut document) => {
+            document.text =
+                String::from_utf8(payload).or_internal("a parsed text was not UTF-8")?;
+            Ok(Turn::Whole(document))
         }
+        Answer::Partly(read) => Ok(Turn::Partly(read)),
         Answer::Refused { kind, code, message } => Err(refusal(&kind, code.as_deref(), message)),
     }
 }

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::builder::Builder;
 use crate::document::BlockKind;
 use crate::parse::{self, ParseOptions};
+use crate::readings::Pictures;
 
 /// Archives in archives are opened to this depth.
 const DEPTH_MAX: usize = 4;
@@ -27,13 +28,13 @@ const NAMED_MAX: usize = 20;
 pub(crate) struct Budget {
     parts: Cell<usize>,
     bytes: Cell<u64>,
-    pub(crate) pictures: Cell<usize>,
+    pub(crate) pictures: Pictures,
 }
 
 impl Budget {
-    pub(crate) fn new(pictures: usize) -> Self {
+    pub(crate) fn new(pictures: Pictures) -> Self {
         let (parts, bytes) = (Cell::new(PARTS_MAX), Cell::new(BYTES_MAX));
-        Self { parts, bytes, pictures: Cell::new(pictures) }
+        Self { parts, bytes, pictures }
     }
 }
 

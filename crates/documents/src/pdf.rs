@@ -13,6 +13,8 @@ mod lines;
 mod pages;
 pub(crate) mod scan;
 mod sheet;
+mod tables;
+mod turned;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,5 +1,6 @@
 //! Image files and pictures within documents: decoding within bounds, reading by OCR.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use cairn_kernel::{Error, Kind, Result};
@@ -8,9 +9,10 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use crate::builder::Builder;
 use crate::document::Document;
 use crate::format::Format;
+use crate::invalid_file;
 use crate::parts::Context;
 use crate::pdf::scan::{self, Canvas};
-use crate::{invalid_file, ocr};
+use crate::readings::{self, Told};
 
 /// The longest side of a picture, in pixels.
 const SIDE_MAX: u32 = 20_000;
@@ -34,30 +36,31 @@ pub(crate) fn read(
     format: Format,
     context: Context<'_>,
 ) -> Result<Document> {
-    let Some(models) = &context.options.ocr else {
+    if context.options.ocr.is_none() {
         let found = format.name().to_ascii_uppercase();
         return Err(Error::new(
             Kind::Unsupported,
             format!("'{name}' is a {found} image, which is not read by itself; {REMEDY}"),
         )
         .with_code("unsupported_file"));
-    };
-    let engine = ocr::engine(models)?;
+    }
     let mut builder = Builder::new(format.media_type());
     let mut pages = Vec::new();
     for page in images(bytes, format) {
-        if !take(context) {
+        let picture = || {
+            let decoded = decode(&page.file()).map_err(|reason| {
+                invalid_file(format!("'{name}' is a damaged image or too large ({reason})"))
+            });
+            decoded.map(Some)
+        };
+        let Told::Reading(reading) = readings::read(context, picture, &|_| false)? else {
             builder.note(format!(
                 "only the first {} pages were read; split the file",
                 context.options.ocr_pages_max
             ));
             break;
-        }
-        let picture = decode(&page).map_err(|reason| {
-            invalid_file(format!("'{name}' is a damaged image or too large ({reason})"))
-        })?;
-        let (words, picture) = engine.read(picture)?;
-        pages.push(scan::lines(&words, &Canvas::page(&picture)));
+        };
+        pages.push(scan::lines(&reading.words, &Canvas::page(reading.size)));
     }
     scan::write(pages, &mut builder);
     builder.note("the text was read from a picture (OCR) and may hold errors");
@@ -65,28 +68,23 @@ pub(crate) fn read(
 }
 
 /// The lines of text in a picture within a document; none without OCR, for an
-/// ornament or when the picture cannot be read.
+/// ornament or when the picture cannot be read. What is not read is counted.
 pub(crate) fn words(bytes: &[u8], context: Context<'_>) -> Vec<String> {
-    let Some(models) = &context.options.ocr else { return Vec::new() };
     let size = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let size = size.ok().and_then(|reader| reader.into_dimensions().ok());
-    if size.is_none_or(|(width, height)| width < SIDES_MIN.0 || height < SIDES_MIN.1)
-        || !take(context)
-    {
+    if size.is_none_or(|(width, height)| width < SIDES_MIN.0 || height < SIDES_MIN.1) {
         return Vec::new();
     }
-    let read = decode(bytes).ok().and_then(|picture| {
-        let (words, picture) = ocr::engine(models).ok()?.read(picture).ok()?;
-        Some(scan::lines(&words, &Canvas::page(&picture)))
-    });
-    scan::texts(&read.unwrap_or_default())
-}
-
-/// Takes one picture out of the budget; false when it is spent.
-pub(crate) fn take(context: Context<'_>) -> bool {
-    let left = context.budget.pictures.get();
-    context.budget.pictures.set(left.saturating_sub(1));
-    left > 0
+    match readings::read(context, || Ok(decode(bytes).ok()), &|_| false) {
+        Ok(Told::Reading(reading)) => {
+            scan::texts(&scan::lines(&reading.words, &Canvas::page(reading.size)))
+        }
+        Ok(Told::Unread) => {
+            context.budget.pictures.leave_out();
+            Vec::new()
+        }
+        Ok(Told::NoPicture) | Err(_) => Vec::new(),
+    }
 }
 
 /// Decodes a picture: upright, on white, and not larger than is useful.
@@ -137,25 +135,33 @@ fn on_white(picture: &DynamicImage) -> RgbImage {
     })
 }
 
-/// The images of a file: one, or the pages of a TIFF, each as a file that begins with it.
-fn images(bytes: &[u8], format: Format) -> Vec<Vec<u8>> {
-    if format != Format::Tiff {
-        return vec![bytes.to_vec()];
+/// One image of a file.
+struct Image<'b> {
+    bytes: &'b [u8],
+    /// Of a page of a TIFF: where its directory is.
+    directory: Option<[u8; 4]>,
+}
+
+impl<'b> Image<'b> {
+    /// A file that begins with this image.
+    fn file(&self) -> Cow<'b, [u8]> {
+        let mut file = Cow::Borrowed(self.bytes);
+        if let Some(directory) = &self.directory
+            && let Some(place) = file.to_mut().get_mut(4..8)
+        {
+            place.copy_from_slice(directory);
+        }
+        file
     }
-    let pages = tiff_pages(bytes);
+}
+
+/// The images of a file: one, or the pages of a TIFF.
+fn images(bytes: &[u8], format: Format) -> Vec<Image<'_>> {
+    let pages = if format == Format::Tiff { tiff_pages(bytes) } else { Vec::new() };
     if pages.len() < 2 {
-        return vec![bytes.to_vec()];
+        return vec![Image { bytes, directory: None }];
     }
-    pages
-        .into_iter()
-        .map(|offset| {
-            let mut page = bytes.to_vec();
-            if let Some(place) = page.get_mut(4..8) {
-                place.copy_from_slice(&offset);
-            }
-            page
-        })
-        .collect()
+    pages.into_iter().map(|page| Image { bytes, directory: Some(page) }).collect()
 }
 
 /// The places of the image directories of a TIFF file, as its header writes them.

@@ -80,11 +80,40 @@ fn breaks_at(text: &str, start: usize, after: usize) -> bool {
     row(line) || row(last_line) || bullet || (is_numbered(line) && !before.ends_with(','))
 }
 
-/// Whether a line starts like `1. ` or `12) `.
+/// Whether a line starts like `1. `, `12) `, `4.2 The`, `(b) ` or `iv. `.
 fn is_numbered(line: &str) -> bool {
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let mut rest = line.get(digits..).unwrap_or_default().chars();
-    (1..=3).contains(&digits) && matches!(rest.next(), Some('.' | ')')) && rest.next() == Some(' ')
+    let Some((marker, rest)) = line.split_once(' ') else { return false };
+    if let Some(inner) = marker.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+        return is_enumerator(inner);
+    }
+    if let Some(inner) = marker.strip_suffix(')') {
+        return is_enumerator(inner);
+    }
+    match marker.strip_suffix('.') {
+        // A capital alone may be somebody's initial.
+        Some(inner) => {
+            is_enumerator(inner) && !(inner.len() == 1 && inner.starts_with(char::is_uppercase))
+        }
+        // Without a mark it may be a number in a sentence.
+        None => marker.contains('.') && is_clause(marker) && rest.starts_with(char::is_uppercase),
+    }
+}
+
+/// Whether a list may count with this: 12, 4.2, b, iv.
+fn is_enumerator(word: &str) -> bool {
+    let mut letters = word.chars();
+    let letter = letters.next().is_some_and(char::is_alphabetic) && letters.next().is_none();
+    let of = |digits: &str| word.chars().all(|c| digits.contains(c));
+    let roman = (1..=5).contains(&word.len()) && (of("ivx") || of("IVX"));
+    letter || roman || is_clause(word)
+}
+
+/// Whether this is the number of a clause: 4, 4.2, 4.2.11.
+fn is_clause(word: &str) -> bool {
+    let number = |part: &str| {
+        (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    word.split('.').all(number)
 }
 
 /// Whether the terminator `c` at `at`, with closers up to `end`, ends the sentence.
@@ -124,8 +153,8 @@ fn is_abbreviation(before: &str, next: char) -> bool {
     let mut letters = word.chars();
     let initial = matches!((letters.next(), letters.next()), (Some(c), None) if c.is_uppercase());
     let number = !word.is_empty() && word.chars().all(|c| c.is_ascii_digit() || c == '.');
-    // A number that opens its line is a list marker; one in the running text is not.
-    let marker = number && before.trim_start().len() == word.len();
+    // What opens its line and counts is a list marker; a number in the running text is not.
+    let marker = (number || is_enumerator(word)) && before.trim_start().len() == word.len();
     initial || marker || ABBREVIATIONS.contains(&lower.as_str())
 }
 
@@ -176,6 +205,28 @@ mod tests {
                 "| a | b |",
                 "| c | d |"
             ]
+        );
+    }
+
+    #[test]
+    fn clauses_of_a_list_are_sentences_with_their_markers() {
+        let text =
+            "4.1 The first\n4.2 The second\n(a) red\n(b) green\niv. Done here. Yes.\nb) last";
+        assert_eq!(
+            split(text),
+            [
+                "4.1 The first",
+                "4.2 The second",
+                "(a) red",
+                "(b) green",
+                "iv. Done here.",
+                "Yes.",
+                "b) last"
+            ]
+        );
+        assert_eq!(
+            split("It rose by\n4.2 percent in\n(all) years"),
+            ["It rose by\n4.2 percent in\n(all) years"]
         );
     }
 

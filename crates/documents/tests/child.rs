@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cairn_documents::{LineBox, OcrModels, Parser};
+use cairn_documents::{LineBox, OcrModels, Parser, Readings, Turn};
 use cairn_isolate::{CHILD_ARGUMENT, Isolate};
 use cairn_kernel::Kind;
 
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         let ended = cairn_documents::child_main(arguments.get(3..).unwrap_or_default());
         return if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         ("a_file_comes_back_as_a_document", || Box::pin(a_file_comes_back_as_a_document())),
         ("a_damaged_file_is_refused_with_its_reason", || {
             Box::pin(a_damaged_file_is_refused_with_its_reason())
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         }),
         ("a_scan_is_read_where_the_models_are", || Box::pin(a_scan_is_read_where_the_models_are())),
         ("a_stamp_on_a_scan_hides_none_of_it", || Box::pin(a_stamp_on_a_scan_hides_none_of_it())),
+        ("scans_are_read_in_turns", || Box::pin(scans_are_read_in_turns())),
         ("mutated_files_never_end_the_parser", || Box::pin(mutated_files_never_end_the_parser())),
     ];
     let wanted = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'));
@@ -178,7 +179,7 @@ async fn a_stamp_on_a_scan_hides_none_of_it() -> Result<(), String> {
     };
     let parser = parser(2048, Duration::from_secs(60))?.with_ocr(models, Duration::from_secs(120));
     let scan = include_bytes!("scan.pdf");
-    let file = stamped(scan).ok_or("scan.pdf has no picture")?;
+    let file = stamped(scan, &["EXHIBIT 0042"]).ok_or("scan.pdf has no picture")?;
     let document = parser.parse("stamped.pdf", &file).await.map_err(|error| error.detail())?;
     let text = document.text.as_str();
     for words in ["EXHIBIT 0042", "Invoice 4711", "Brass screws", "Payable within thirty days"] {
@@ -187,26 +188,64 @@ async fn a_stamp_on_a_scan_hides_none_of_it() -> Result<(), String> {
     check(document.notes.iter().any(|note| note.contains("OCR")), format!("{document:?}"))
 }
 
-/// The picture of `scan.pdf` with a line of text over its lower edge.
-fn stamped(scan: &[u8]) -> Option<Vec<u8>> {
+async fn scans_are_read_in_turns() -> Result<(), String> {
+    let Some(models) = ocr_models() else {
+        println!("(the OCR models are not installed: not tested)");
+        return Ok(());
+    };
+    let parser = parser(2048, Duration::from_secs(60))?.with_ocr(models, Duration::from_secs(120));
+    let file =
+        stamped(include_bytes!("scan.pdf"), &["EXHIBIT 0001", "EXHIBIT 0002", "EXHIBIT 0003"])
+            .ok_or("scan.pdf has no picture")?;
+    let whole = parser.parse("three.pdf", &file).await.map_err(|error| error.detail())?;
+    check(whole.text.matches("Brass screws").count() == 3, format!("{whole:?}"))?;
+    let parser = parser.with_turns_of(1);
+    let (mut read, mut turns) = (Readings::default(), 1);
+    let document = loop {
+        match parser.turn("three.pdf", &file, &read).await.map_err(|error| error.detail())? {
+            Turn::Whole(document) => break document,
+            Turn::Partly(more) => {
+                check(more.len() == 1, format!("{} pictures in a turn", more.len()))?;
+                // As they are kept between turns.
+                let kept = serde_json::to_string(&more).map_err(|error| error.to_string())?;
+                read.extend(serde_json::from_str(&kept).map_err(|error| error.to_string())?);
+                turns += 1;
+            }
+        }
+    };
+    check(turns == 3 && read.len() == 2, format!("{turns} turns, {} read before", read.len()))?;
+    check(*document == whole, format!("{document:?}\nin turns, and at once\n{whole:?}"))
+}
+
+/// A PDF whose pages are the picture of `scan.pdf`, each with a line of text over its lower edge.
+fn stamped(scan: &[u8], stamps: &[&str]) -> Option<Vec<u8>> {
     let find = |words: &[u8], from: usize| {
         let found = scan.get(from..)?.windows(words.len()).position(|part| part == words)?;
         Some(from + found)
     };
     let start = find(b"<<\n/Type /XObject", 0)?;
     let picture = scan.get(start..find(b"endobj", start)?)?;
-    let content = "q 600 0 0 252 0 0 cm /Im Do Q BT /F1 10 Tf 420 10 Td (EXHIBIT 0042) Tj ET";
-    let objects: [Vec<u8>; 6] = [
+    let pages: Vec<String> = (0..stamps.len()).map(|at| format!("{} 0 R", 5 + 2 * at)).collect();
+    let (kids, count) = (pages.join(" "), pages.len());
+    let mut objects: Vec<Vec<u8>> = vec![
         b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 252] /Contents 4 0 R \
-          /Resources << /XObject << /Im 5 0 R >> /Font << /F1 6 0 R >> >> >>"
-            .to_vec(),
-        format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()).into_bytes(),
+        format!("<< /Type /Pages /Kids [{kids}] /Count {count} >>").into_bytes(),
         picture.to_vec(),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
             .to_vec(),
     ];
+    for (at, stamp) in stamps.iter().enumerate() {
+        let content =
+            format!("q 600 0 0 252 0 0 cm /Im Do Q BT /F1 10 Tf 420 10 Td ({stamp}) Tj ET");
+        let page = format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 252] /Contents {} 0 R \
+             /Resources << /XObject << /Im 3 0 R >> /Font << /F1 4 0 R >> >> >>",
+            6 + 2 * at
+        );
+        let stream = format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len());
+        objects.extend([page.into_bytes(), stream.into_bytes()]);
+    }
+    let size = objects.len() + 1;
     let mut file = b"%PDF-1.4\n".to_vec();
     let mut places = String::new();
     for (number, object) in (1..).zip(objects) {
@@ -217,7 +256,7 @@ fn stamped(scan: &[u8]) -> Option<Vec<u8>> {
     }
     let start = file.len();
     let end = format!(
-        "xref\n0 7\n0000000000 65535 f \n{places}trailer << /Size 7 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+        "xref\n0 {size}\n0000000000 65535 f \n{places}trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
     );
     file.extend(end.into_bytes());
     Some(file)

@@ -2,6 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use cairn_kernel::{Error, Kind, Scope};
 use cairn_services::Services;
@@ -34,6 +36,23 @@ pub(crate) fn presented<'h>(header: impl Fn(&'static str) -> Option<&'h str>) ->
         .and_then(|value| value.strip_prefix("Bearer ").or(value.strip_prefix("bearer ")))
         .or_else(|| header("x-api-key"))
         .unwrap_or_default()
+}
+
+/// How long a body is said to be, in bytes.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// How long this request's body is said to be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced(pub(crate) Option<u64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Announced {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(announced(&parts.headers)))
+    }
 }
 
 /// The id of this request, as in the `x-request-id` header and the log.

@@ -33,7 +33,7 @@ use tokio::sync::oneshot;
 
 use crate::App;
 use crate::error::{self, ApiError};
-use crate::extract::presented;
+use crate::extract::{announced, presented};
 
 /// What a form has besides its file.
 const OVERHEAD: u64 = 1 << 20;
@@ -112,8 +112,12 @@ async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<
         Mark::Key(_) => limits.upload_bytes.max(limits.body_bytes) + OVERHEAD,
         Mark::Tries(_) | Mark::Turn(_) => KEYLESS_MAX,
     };
+    let mut place = app.room.take(announced(&parts.headers).unwrap_or(most).min(most)).await?;
     let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
-        Whole::All(bytes) => bytes,
+        Whole::All(bytes) => {
+            place.shrink(bytes.len() as u64);
+            bytes
+        }
         // It is worth no memory: one with a key is refused for its size anyway.
         Whole::TooMuch(body) => return Ok(next.run(Request::from_parts(parts, body)).await),
     };

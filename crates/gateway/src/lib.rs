@@ -24,6 +24,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use cairn_monitor::Metrics;
 use cairn_services::Services;
+use cairn_services::room::Room;
 use tokio::sync::Semaphore;
 
 use openai::responses::Live;
@@ -31,6 +32,9 @@ use openai::responses::Live;
 pub use grpc::serve_grpc;
 pub use routes::router;
 pub use serve::{serve, serve_metrics};
+
+/// Memory for the bodies that must be held whole, in mebibytes.
+const ROOM_MIB: u32 = 512;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -40,6 +44,7 @@ pub struct App {
     metrics_compat: bool,
     live: Live,
     admission: Arc<Semaphore>,
+    room: Room,
     deadline: Duration,
 }
 
@@ -49,7 +54,8 @@ impl App {
         let admission = Arc::new(Semaphore::new(services.limits.concurrent_requests));
         let deadline = Duration::from_secs(services.limits.request_seconds);
         let live = Live::default();
-        Self { services, metrics, metrics_compat: false, live, admission, deadline }
+        let room = Room::new(ROOM_MIB);
+        Self { services, metrics, metrics_compat: false, live, admission, room, deadline }
     }
 
     /// Whether metrics are also given under the names of Triton and vLLM.
@@ -62,6 +68,12 @@ impl App {
 impl FromRef<App> for Services {
     fn from_ref(app: &App) -> Self {
         app.services.clone()
+    }
+}
+
+impl FromRef<App> for Room {
+    fn from_ref(app: &App) -> Self {
+        app.room.clone()
     }
 }
 

@@ -29,25 +29,21 @@ pub struct Job {
 }
 
 impl Job {
-    /// Marks the job done within the transaction that records its outcome.
+    /// Ends the job, which is done, within the transaction that records its outcome. Nothing is
+    /// left of it.
     ///
     /// # Errors
     /// `Conflict` when the lease was lost to another worker: drop the transaction.
     pub async fn complete(&self, tx: &mut Tx) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE jobs SET status = 'succeeded', finished_at = run_at, error = NULL \
-             WHERE id = $1 AND fence = $2 AND status = 'running'",
-        )
-        .bind(&self.id)
-        .bind(self.fence)
-        .execute(&mut **tx)
-        .await
-        .or_internal("completing a job")?;
+        let done =
+            sqlx::query("DELETE FROM jobs WHERE id = $1 AND fence = $2 AND status = 'running'")
+                .bind(&self.id)
+                .bind(self.fence)
+                .execute(&mut **tx)
+                .await
+                .or_internal("completing a job")?;
         if done.rows_affected() == 0 {
-            return Err(Error::new(
-                Kind::Conflict,
-                format!("the lease of job {} was lost", self.id),
-            ));
+            return Err(lost(self));
         }
         Ok(())
     }
@@ -73,6 +69,24 @@ pub struct Queue {
 
 /// How long a claim holds without a renewal.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+/// Claims a job: `$1` its kind, `$2` now, `$3` until when it is leased. Of each tenant that has
+/// some queued only the oldest due one is looked at, beside those whose lease has run out; the
+/// tenants are found one after the other in the index, since most jobs are the same few tenants'.
+const CLAIM: &str = "UPDATE jobs SET status = 'running', fence = fence + 1, \
+     attempts = attempts + 1, lease_until = $3 WHERE id = (WITH RECURSIVE waiting (tenant) AS ( \
+     SELECT MIN(tenant_id) FROM jobs WHERE status = 'queued' AND kind = $1 \
+     UNION ALL SELECT (SELECT MIN(n.tenant_id) FROM jobs n WHERE n.status = 'queued' \
+     AND n.kind = $1 AND n.tenant_id > waiting.tenant) FROM waiting \
+     WHERE waiting.tenant IS NOT NULL) \
+     SELECT j.id FROM jobs j WHERE j.id IN (SELECT (SELECT q.id FROM jobs q \
+     WHERE q.status = 'queued' AND q.kind = $1 AND q.tenant_id = waiting.tenant \
+     AND q.run_at <= $2 ORDER BY q.run_at, q.id LIMIT 1) FROM waiting \
+     UNION ALL SELECT l.id FROM jobs l WHERE l.status = 'running' AND l.kind = $1 \
+     AND l.lease_until < $2) \
+     ORDER BY (SELECT COUNT(*) FROM jobs r WHERE r.status = 'running' AND r.kind = $1 \
+     AND r.tenant_id = j.tenant_id), j.run_at, j.id LIMIT 1) \
+     RETURNING id, tenant_id, principal_id, role, payload, attempts, max_attempts, fence";
 
 impl Queue {
     /// A queue in `records`.
@@ -141,28 +155,20 @@ impl Queue {
     }
 
     /// Claims the next due job of `kind`: first those of tenants with the fewest
-    /// running ones, then the oldest.
+    /// running ones, then the oldest. It takes as long however many jobs wait.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn claim(&self, kind: &str) -> Result<Option<Job>> {
         let now = self.records.clock().now();
         let mut tx = self.records.begin().await?;
-        let job = sqlx::query_as(
-            "UPDATE jobs SET status = 'running', fence = fence + 1, attempts = attempts + 1, \
-             lease_until = $3 WHERE id = (SELECT j.id FROM jobs j WHERE j.kind = $1 \
-             AND ((j.status = 'queued' AND j.run_at <= $2) \
-             OR (j.status = 'running' AND j.lease_until < $2)) \
-             ORDER BY (SELECT COUNT(*) FROM jobs r WHERE r.tenant_id = j.tenant_id AND r.kind = j.kind \
-             AND r.status = 'running'), j.run_at, j.id LIMIT 1) \
-             RETURNING id, tenant_id, principal_id, role, payload, attempts, max_attempts, fence",
-        )
-        .bind(kind)
-        .bind(now)
-        .bind(now + millis(LEASE))
-        .fetch_optional(&mut *tx)
-        .await
-        .or_internal("claiming a job")?;
+        let job = sqlx::query_as(CLAIM)
+            .bind(kind)
+            .bind(now)
+            .bind(now + millis(LEASE))
+            .fetch_optional(&mut *tx)
+            .await
+            .or_internal("claiming a job")?;
         tx.commit().await.or_internal("claiming a job")?;
         Ok(job)
     }
@@ -205,6 +211,30 @@ impl Queue {
         tx.commit().await.or_internal("handing a job back")
     }
 
+    /// Puts a job back within a transaction, behind those that wait, to be gone on with after
+    /// `delay`: it has done a part of its work, or must wait for others. Call [`Queue::wake`]
+    /// after the commit.
+    ///
+    /// # Errors
+    /// `Conflict` when the lease was lost to another worker: drop the transaction.
+    pub async fn later(&self, tx: &mut Tx, job: &Job, delay: Duration) -> Result<()> {
+        let run_at = self.records.clock().now() + millis(delay);
+        let done = sqlx::query(
+            "UPDATE jobs SET status = 'queued', run_at = $3, attempts = attempts - 1, \
+             lease_until = 0 WHERE id = $1 AND fence = $2 AND status = 'running'",
+        )
+        .bind(&job.id)
+        .bind(job.fence)
+        .bind(run_at)
+        .execute(&mut **tx)
+        .await
+        .or_internal("putting a job back")?;
+        if done.rows_affected() == 0 {
+            return Err(lost(job));
+        }
+        Ok(())
+    }
+
     /// Puts a job back to be tried again after `delay`, or, with none, gives it up. Of the
     /// error its kind is kept: a job outlives what it read, and the log has the words.
     ///
@@ -237,12 +267,11 @@ impl Queue {
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn depth(&self) -> Result<Depth> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT status, COUNT(*) FROM jobs WHERE status <> 'succeeded' GROUP BY status",
-        )
-        .fetch_all(self.records.reader())
-        .await
-        .or_internal("counting jobs")?;
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT status, COUNT(*) FROM jobs GROUP BY status")
+                .fetch_all(self.records.reader())
+                .await
+                .or_internal("counting jobs")?;
         let mut depth = Depth::default();
         for (status, count) in rows {
             match status.as_str() {
@@ -255,6 +284,13 @@ impl Queue {
     }
 }
 
+fn lost(job: &Job) -> Error {
+    Error::new(Kind::Conflict, format!("the lease of job {} was lost", job.id))
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

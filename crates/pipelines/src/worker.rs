@@ -261,4 +261,22 @@ mod tests {
         second.complete(&mut tx).await?;
         tx.commit().await.or_internal("committing")
     }
+
+    #[tokio::test]
+    async fn a_job_that_is_gone_on_with_later_goes_behind_those_that_wait() -> Result<()> {
+        let (records, queue, scope, _dir) = scene().await?;
+        enqueue(&records, &queue, &scope).await?;
+        let long = queue.claim("count").await?.ok_or_else(|| Error::internal("no job"))?;
+        enqueue(&records, &queue, &scope).await?;
+        let mut tx = records.begin().await?;
+        queue.later(&mut tx, &long, Duration::from_millis(1)).await?;
+        assert!(queue.later(&mut tx, &long, Duration::ZERO).await.is_err(), "it is not held");
+        tx.commit().await.or_internal("committing")?;
+        let next = queue.claim("count").await?.ok_or_else(|| Error::internal("no job"))?;
+        assert_ne!(next.id, long.id);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let again = queue.claim("count").await?.ok_or_else(|| Error::internal("no job"))?;
+        assert_eq!((again.id, again.attempts), (long.id, 1), "a part of the work is no attempt");
+        Ok(())
+    }
 }

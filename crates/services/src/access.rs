@@ -15,6 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::projection::Projection;
 use crate::refresh;
+use crate::sources::carry;
+use crate::stores::split;
 
 /// The attribute of a file in a store that sets the file's access list: principals
 /// separated by commas. It is taken out of the attributes.
@@ -142,8 +144,9 @@ impl AccessLists {
         self.project(scope, file).await
     }
 
-    /// Sets who may read a file, within a transaction. Call [`AccessLists::project`] after
-    /// its commit; if that does not come to pass, a job does it.
+    /// Sets who may read a file, within a transaction, and with it a newer version of it that is
+    /// being read; a list that its source sets is not opened by that. Call
+    /// [`AccessLists::project`] after its commit; if that does not come to pass, a job does it.
     ///
     /// # Errors
     /// `NotFound`.
@@ -155,7 +158,15 @@ impl AccessLists {
         access: &Access,
     ) -> Result<()> {
         self.records.set_access_within(tx, scope, file, access.list()).await?;
-        refresh::enqueue(&self.queue, tx, scope, file).await
+        refresh::enqueue(&self.queue, tx, scope, file).await?;
+        for newer in self.records.newer_versions(tx, scope, file).await? {
+            let own = split(&carry::read(&newer.attributes)?)?.1;
+            let access = own.as_ref().filter(|_| *access == Access::Tenant).unwrap_or(access);
+            let newer = Id::from_raw(newer.file_id);
+            self.records.set_access_within(tx, scope, &newer, access.list()).await?;
+            refresh::enqueue(&self.queue, tx, scope, &newer).await?;
+        }
+        Ok(())
     }
 
     /// Takes a file's list over into the index of every store it is in. The records hold

@@ -28,7 +28,8 @@ impl Cutter {
         Self { encoders }
     }
 
-    /// The chunks of a document with their vectors.
+    /// The chunks of a document with their vectors, as cut from the text that [`text_row`] keeps
+    /// of it.
     ///
     /// # Errors
     /// `Unavailable` when the embedding model cannot be used now.
@@ -40,13 +41,14 @@ impl Cutter {
         model: &EmbeddingModel,
     ) -> Result<Cut> {
         let (encoders, to_cut) = (self.encoders.clone(), Arc::clone(document));
-        let Pieces { pieces, parents } = tokio::task::spawn_blocking(move || {
+        let cut = tokio::task::spawn_blocking(move || {
             let tokens = encoders.token_offsets(&to_cut.text)?;
             let counted = |_: &str| tokens.clone();
-            Ok::<_, Error>(cairn_documents::cut(&to_cut, &strategy, &counted))
-        })
-        .await
-        .or_internal("cutting a document")??;
+            let pieces = cairn_documents::cut(&to_cut, &strategy, &counted);
+            Ok::<_, Error>((pieces, text_row(&to_cut).version()))
+        });
+        let (Pieces { pieces, parents }, text_version) =
+            cut.await.or_internal("cutting a document")??;
         let plain = matches!(strategy, Strategy::Static { .. });
         let texts = pieces
             .iter()
@@ -56,7 +58,7 @@ impl Cutter {
             })
             .collect();
         let vectors = self.encoders.embed(scope, model, texts, Priority::Bulk).await?;
-        let (mut rows, mut bytes) = (NewCut::default(), 0);
+        let (mut rows, mut bytes) = (NewCut { text_version, ..NewCut::default() }, 0);
         for (piece, vector) in pieces.into_iter().zip(vectors) {
             bytes += piece.chunk.text.len() + vector.len() * 4;
             let (heading, chunk) = (headings(&piece.chunk)?, piece.chunk);

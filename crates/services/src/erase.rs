@@ -7,6 +7,7 @@
 //! certificate is signed. A crash in between costs nothing: what is still to go is listed
 //! in the records.
 
+mod deep;
 mod scrub;
 
 use std::collections::BTreeSet;
@@ -25,11 +26,9 @@ use crate::accounts::scope_of_program;
 use crate::answer::Provenance;
 use crate::projection::Projection;
 use crate::usage::Usage;
+use deep::Deep;
 use scrub::Gone;
 
-/// How often the record store is written anew by itself, at most, while deletes wait for
-/// their certificates. A call to [`Erase::purge`] does not wait.
-const DEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often the upkeep looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How long answers are remembered for retries.
@@ -298,7 +297,8 @@ impl Erase {
         self.parts.signer.public_key()
     }
 
-    /// Finishes pending physical deletes and signs their certificates.
+    /// Finishes pending physical deletes and signs their certificates. The upkeep does so by
+    /// itself from time to time; a call does not wait for that.
     ///
     /// # Errors
     /// `Unavailable` when an index refuses or the record store is read without a pause;
@@ -366,7 +366,7 @@ impl Erase {
 
     /// Removes what is listed and ends what has expired, until a stop.
     pub(crate) async fn upkeep(&self, shutdown: Shutdown) {
-        let mut deep = Instant::now();
+        let mut deep = Deep::new();
         loop {
             if let Err(error) = self.round(&mut deep).await {
                 tracing::warn!(error = %error.detail(), "pending removals will be tried again");
@@ -379,14 +379,15 @@ impl Erase {
         }
     }
 
-    async fn round(&self, deep: &mut Instant) -> Result<()> {
+    async fn round(&self, deep: &mut Deep) -> Result<()> {
         self.expire().await?;
-        let waiting = deep.elapsed() >= DEEP_EVERY
-            && !self.parts.records.pending_erasures().await?.is_empty();
-        if waiting {
-            *deep = Instant::now();
-            self.purge().await?;
-            return Ok(());
+        let records = &self.parts.records;
+        let replaced_before = deep::replaced_before(records.clock().now());
+        if deep.has_rested() && records.erasures_wait(replaced_before).await? {
+            let began = Instant::now();
+            let purged = self.purge().await;
+            deep.done(began);
+            return purged.map(|_| ());
         }
         let _one_at_a_time = self.purging.lock().await;
         self.remove().await.map(|_| ())

@@ -3,11 +3,12 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use cairn_kernel::{Error, Id, Kind, Limits, Result, ResultExt, Role, Scope, Timestamp};
+use cairn_kernel::{Error, Id, Kind, Limits, Result, Role, Scope, Timestamp};
 use cairn_store::records::{FileRow, TextRow};
 use cairn_store::{BlobPath, Blobs, Page, Records};
 use futures::stream::BoxStream;
-use sha2::{Digest, Sha256};
+
+use crate::incoming::{Incoming, Landed};
 
 /// The purposes OpenAI knows.
 const PURPOSES: [&str; 6] = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
@@ -50,22 +51,18 @@ impl FileWish {
         Ok(Self { filename: plain_name(&self.filename)?, ..self })
     }
 
-    /// The record of the file, whose bytes these are, made at `now`.
-    pub(crate) async fn row(self, bytes: &Bytes, now: Timestamp) -> Result<FileRow> {
-        let hashed = bytes.clone();
-        let sha256 = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&hashed)))
-            .await
-            .or_internal("hashing an upload")?;
-        Ok(FileRow {
-            id: Id::generate("file-").to_string(),
+    /// The record of the file that has come, made at `now`.
+    pub(crate) fn row(self, landed: &Landed, now: Timestamp) -> FileRow {
+        FileRow {
+            id: landed.id.to_string(),
             filename: self.filename,
             purpose: self.purpose,
-            bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-            sha256,
+            bytes: landed.bytes,
+            sha256: landed.sha256.clone(),
             created_at: now,
             expires_at: self.expires_after.map(|seconds| now + seconds * 1000),
             restricted: 0,
-        })
+        }
     }
 }
 
@@ -83,22 +80,30 @@ impl Files {
         Self { records, blobs, limits }
     }
 
-    /// Keeps an upload. When this returns, it survives a crash.
+    /// What takes in the bytes of a file that is uploaded.
+    ///
+    /// # Errors
+    /// `Forbidden` for who may only read.
+    pub fn begin(&self, scope: &Scope) -> Result<Incoming> {
+        scope.require(Role::Editor)?;
+        Ok(incoming(scope, &self.blobs))
+    }
+
+    /// Keeps what has come of an upload, which is all of it. When this returns, it survives a
+    /// crash.
     ///
     /// # Errors
     /// `Invalid` for what the file cannot be, `TooLarge` over the limit.
-    pub async fn upload(&self, scope: &Scope, wish: FileWish, bytes: Bytes) -> Result<FileRow> {
+    pub async fn keep(&self, scope: &Scope, wish: FileWish, came: Incoming) -> Result<FileRow> {
         scope.require(Role::Editor)?;
         let wish = wish.checked()?;
-        if bytes.len() as u64 > self.limits.upload_bytes {
+        if came.bytes() > self.limits.upload_bytes {
             return Err(too_large(&wish.filename, self.limits.upload_bytes));
         }
-        let row = wish.row(&bytes, self.records.clock().now()).await?;
-        let id = Id::from_raw(row.id.as_str());
-        let path = BlobPath::file(scope, &id);
-        self.blobs.put(&path, bytes).await?;
+        let landed = came.land().await?;
+        let row = wish.row(&landed, self.records.clock().now());
         if let Err(error) = self.records.insert_file(scope, &row).await {
-            let _ = self.blobs.delete(&path).await;
+            let _ = self.blobs.delete(&landed.path).await;
             return Err(error);
         }
         Ok(row)
@@ -148,6 +153,13 @@ impl Files {
         let text = self.records.file_text(scope, id).await?;
         Ok((row, text))
     }
+}
+
+/// What takes in the bytes of a new file.
+pub(crate) fn incoming(scope: &Scope, blobs: &Blobs) -> Incoming {
+    let id = Id::generate("file-");
+    let path = BlobPath::file(scope, &id);
+    Incoming::new(id, blobs, path)
 }
 
 /// The error for an upload over the limit.

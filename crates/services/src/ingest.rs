@@ -1,7 +1,8 @@
 //! Reading attached files: parse, cut, embed, commit, index.
 //!
 //! The job is enqueued in the transaction that attaches the file. Its steps:
-//! 1. parse in a sandboxed child;
+//! 1. parse in a sandboxed child, a file with many scanned pages in turns: what one turn read is
+//!    kept, and the job goes behind those that wait;
 //! 2. for each generation of the index, the active one and one being built: cut, embed; one
 //!    transaction with text and chunks and their vectors; the index, idempotently, from the
 //!    records;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cairn_documents::{Document, OcrModels, Parser};
+use cairn_documents::{Document, OcrModels, Parser, Readings, Turn};
 use cairn_isolate::Isolate;
 use cairn_kernel::{Error, Id, Kind, Limits, Result, ResultExt, Scope};
 use cairn_pipelines::{Handler, Job, Queue};
@@ -24,44 +25,26 @@ use cairn_serving::models::{ModelStore, OCR_DETECTION, OCR_DIRECTION, OCR_RECOGN
 use cairn_store::records::{GenerationRow, StoreFileRow};
 use cairn_store::{BlobPath, Blobs, Records, Tx};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::accounts::scope_of;
 use crate::chunking;
 use crate::cutting::{Cutter, text_row};
 use crate::embedding::EmbeddingModel;
 use crate::projection::Projection;
+use crate::room::Lanes;
 use crate::sources::Swap;
 
 /// The job's kind.
 pub const KIND: &str = "ingest";
 const ATTEMPTS: i64 = 4;
-/// What a file that may hold pictures is given on top of its time: a scanned page takes a second or two.
+/// What a turn of a file that may hold pictures is given on top of its time.
 const OCR_TIME: Duration = Duration::from_secs(300);
 
-/// How many kibibytes of files are read at once. What a file takes in memory, its text, tokens and
-/// vectors, is some times its size: so of large ones one goes at a time, however many jobs there
-/// are.
-const ROOM_KIB: u32 = 64 << 10;
-
-/// Room in memory for the files that are read at once.
-#[derive(Debug)]
-pub(crate) struct Room(Semaphore);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(Semaphore::new(ROOM_KIB as usize))
-    }
-}
-
-impl Room {
-    /// Waits until a file of so many bytes may be read, until what is returned is dropped; one that
-    /// is larger than the room gets all of it.
-    async fn take(&self, bytes: i64) -> Result<SemaphorePermit<'_>> {
-        let kib = u32::try_from(bytes >> 10).unwrap_or(ROOM_KIB).min(ROOM_KIB);
-        self.0.acquire_many(kib.max(1)).await.or_internal("waiting for room to read a file")
-    }
-}
+/// How many mebibytes of small files are read at once, beside one large file. What a file takes in
+/// memory, its text, tokens and vectors, is some times its size.
+pub(crate) const ROOM_MIB: u32 = 48;
+/// After how long a large file looks whether the one before it has been read.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What is to be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,8 +102,10 @@ pub struct Ingest {
     pub(crate) swap: Swap,
     /// Jobs at once.
     pub concurrency: usize,
+    /// Where they are put back.
+    pub(crate) queue: Queue,
     /// What they may take together.
-    pub(crate) room: Room,
+    pub(crate) room: Lanes,
 }
 
 #[async_trait]
@@ -140,7 +125,11 @@ impl Handler for Ingest {
             Err(gone) if gone.kind() == Kind::NotFound => 0,
             Err(error) => return Err(error),
         };
-        let _room = self.room.take(bytes).await?;
+        let Some(_place) = self.room.enter(bytes.unsigned_abs()).await? else {
+            let mut tx = self.records.begin().await?;
+            self.queue.later(&mut tx, job, LOOK_EVERY).await?;
+            return tx.commit().await.or_internal("putting a large file back");
+        };
         let mut parsed: Option<Arc<Document>> = None;
         // The bytes that its chunks and vectors take, by generation.
         let mut whole = BTreeMap::new();
@@ -150,7 +139,12 @@ impl Handler for Ingest {
             };
             let document = match parsed.take() {
                 Some(document) => document,
-                None => self.parse(&scope, &work, &attached).await?,
+                None => match self.parse(&scope, &work, &attached).await? {
+                    Parsed::Whole(document) => document,
+                    Parsed::Partly { turn, readings } => {
+                        return self.put_back(job, &scope, &work, (turn, &readings)).await;
+                    }
+                },
             };
             for generation in self.records.live_generations(&scope, &work.store).await? {
                 if whole.contains_key(&generation.generation) {
@@ -198,6 +192,7 @@ impl Handler for Ingest {
             self.swap.failed(&mut tx, &scope, of, (code, message)).await?;
         }
         self.records.drop_unwanted_chunks(&mut tx, &scope, of).await?;
+        self.records.drop_readings(&mut tx, &scope, &work.file).await?;
         tx.commit().await.or_internal("recording a failed file")?;
         self.projection.wake();
         metrics::counter!("cairn_ingest_files_total", "outcome" => code).increment(1);
@@ -207,6 +202,16 @@ impl Handler for Ingest {
 
 fn decode(job: &Job) -> Result<(Scope, Work)> {
     Ok((scope_of(job)?, serde_json::from_str(&job.payload).or_internal("reading a job")?))
+}
+
+/// What a turn gives.
+enum Parsed {
+    Whole(Arc<Document>),
+    /// What the turn of this number read of the pictures, as JSON.
+    Partly {
+        turn: i64,
+        readings: String,
+    },
 }
 
 impl Ingest {
@@ -222,14 +227,45 @@ impl Ingest {
         }
     }
 
-    async fn parse(
+    /// One turn of step 1.
+    async fn parse(&self, scope: &Scope, work: &Work, attached: &StoreFileRow) -> Result<Parsed> {
+        let kept = self.records.file_readings(scope, &work.file).await?;
+        let mut before = Readings::default();
+        for readings in &kept {
+            before.extend(serde_json::from_str(readings).or_internal("reading a turn's readings")?);
+        }
+        let bytes = self.blobs.get(&BlobPath::file(scope, &work.file)).await?;
+        Ok(match self.parser.turn(&attached.filename, &bytes, &before).await? {
+            Turn::Whole(document) => Parsed::Whole(Arc::from(document)),
+            Turn::Partly(read) => Parsed::Partly {
+                turn: i64::try_from(kept.len()).unwrap_or(i64::MAX),
+                readings: serde_json::to_string(&read).or_internal("writing a turn's readings")?,
+            },
+        })
+    }
+
+    /// Keeps what a turn read and puts the job behind those that wait.
+    async fn put_back(
         &self,
+        job: &Job,
         scope: &Scope,
         work: &Work,
-        attached: &StoreFileRow,
-    ) -> Result<Arc<Document>> {
-        let bytes = self.blobs.get(&BlobPath::file(scope, &work.file)).await?;
-        self.parser.parse(&attached.filename, &bytes).await.map(Arc::new)
+        (turn, readings): (i64, &str),
+    ) -> Result<()> {
+        let mut tx = self.records.begin().await?;
+        // Nobody may want it any more; then the next turn finds that out.
+        if self
+            .records
+            .is_in_progress(&mut tx, scope, (&work.store, &work.file, work.revision))
+            .await?
+        {
+            self.records.put_reading(&mut tx, scope, (&work.file, turn), readings).await?;
+        }
+        self.queue.later(&mut tx, job, Duration::ZERO).await?;
+        tx.commit().await.or_internal("keeping a turn of a file")?;
+        self.queue.wake();
+        metrics::counter!("cairn_ingest_turns_total").increment(1);
+        Ok(())
     }
 
     /// Step 2 for one generation, with the text where it is the first; the bytes that chunks and
@@ -294,30 +330,12 @@ impl Ingest {
         }
         // A cancel may come when the chunks are there already.
         let left = !settled && self.records.drop_unwanted_chunks(&mut tx, scope, of).await?;
+        self.records.drop_readings(&mut tx, scope, &work.file).await?;
         job.complete(&mut tx).await?;
         tx.commit().await.or_internal("committing an ingested file")?;
         if replaced || left {
             self.projection.wake();
         }
         Ok(true)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn large_files_are_read_one_at_a_time_and_small_ones_beside_each_other() -> Result<()> {
-        let room = Room::default();
-        let small = [room.take(1).await?, room.take(5 << 20).await?, room.take(20 << 20).await?];
-        let large = tokio::time::timeout(Duration::from_millis(20), room.take(i64::MAX)).await;
-        assert!(large.is_err(), "it must wait");
-        drop(small);
-        let all = room.take(500 << 20).await?;
-        let next = tokio::time::timeout(Duration::from_millis(20), room.take(1)).await;
-        assert!(next.is_err(), "it must wait too");
-        drop(all);
-        room.take(i64::MAX).await.map(drop)
     }
 }

@@ -17,6 +17,7 @@ pub mod erase;
 pub mod evaluations;
 pub mod files;
 pub mod idempotency;
+pub mod incoming;
 pub mod ingest;
 pub mod integrity;
 pub mod languages;
@@ -31,6 +32,7 @@ pub mod rerank;
 pub mod responses;
 pub mod retrieve;
 pub mod rollouts;
+pub mod room;
 pub mod sources;
 pub mod stores;
 pub mod training;
@@ -315,6 +317,7 @@ impl Services {
         }
         let parser = ingest::parser(isolate.clone(), &limits, threads, &assets);
         let cutter = cutting::Cutter::new(encoders.clone());
+        let room = room::Lanes::new(ingest::ROOM_MIB);
         let build = Arc::new(reindex::Build {
             records: records.clone(),
             blobs: blobs.clone(),
@@ -322,6 +325,7 @@ impl Services {
             cutter: cutter.clone(),
             encoders,
             projection: projection.clone(),
+            room: room.clone(),
         });
         let ingest = ingest::Ingest {
             records: records.clone(),
@@ -331,7 +335,8 @@ impl Services {
             projection: projection.clone(),
             swap: sources::Swap { records: records.clone(), erase },
             concurrency: threads + 1,
-            room: ingest::Room::default(),
+            queue: queue.clone(),
+            room,
         };
         let refresh = refresh::Refresh { records: records.clone(), projection };
         let train = training::TrainJob {

@@ -43,6 +43,8 @@ pub struct Wish {
     /// The language its words are counted in. When absent one that was named stays, and another
     /// is told anew from texts all over the store.
     pub language: Option<Wanted>,
+    /// Whether every file's text is read from its bytes anew.
+    pub reparse: bool,
 }
 
 /// Which generation is to be built.
@@ -171,6 +173,7 @@ pub(crate) async fn planned(
         embedding_version: model.version,
         dimensions,
         recut: wish.chunking.is_some(),
+        reparse: wish.reparse,
         chunking: match &wish.chunking {
             Some(strategy) => Some(chunking::text_of(strategy)?),
             None => active.chunking,
@@ -226,6 +229,7 @@ mod tests {
             language: None,
             language_named: 0,
             recut: 0,
+            reparse: 0,
             state: "building".to_owned(),
             error: None,
             report: None,

@@ -8,6 +8,7 @@
 //! what names an item at its source is unique, and its version is noted in the transaction
 //! that takes it.
 
+pub(crate) mod carry;
 mod progress;
 mod run;
 mod schedule;

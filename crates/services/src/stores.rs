@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope, Timestamp};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_pipelines::Queue;
 use cairn_store::records::{Attachment, FileCounts, NewGeneration, StoreFileRow, StoreRow};
 use cairn_store::{Page, Records, Tx};
@@ -17,6 +17,10 @@ use crate::ingest;
 use crate::languages::Wanted;
 use crate::projection::{CREATED_AT, Projection};
 use crate::refresh;
+use crate::sources::carry;
+
+/// Most attributes of a file in a store.
+pub(crate) const FILE_ATTRIBUTES_MAX: usize = 16;
 
 /// Attributes of a file in a store: up to 16 strings, numbers or booleans.
 pub type Attributes = BTreeMap<String, Value>;
@@ -107,6 +111,7 @@ impl VectorStores {
             dimensions,
             chunking,
             recut: false,
+            reparse: false,
             language: language.map(|language| language.code().to_owned()),
             language_named: language.is_some(),
         };
@@ -353,7 +358,8 @@ impl VectorStores {
         self.records.chunk_texts(scope, store, file).await
     }
 
-    /// Replaces the attributes of an attached file and re-indexes it with them.
+    /// Replaces the attributes of an attached file and re-indexes it with them. A newer version of
+    /// it that is being read gets them too, beside those of its source.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`.
@@ -373,6 +379,7 @@ impl VectorStores {
             Some(access) => self.access.set_within(&mut tx, scope, file, access).await?,
             None => refresh::enqueue(&self.queue, &mut tx, scope, file).await?,
         }
+        self.set_of_newer(&mut tx, scope, (store, file), &attributes).await?;
         tx.commit().await.or_internal("changing attributes")?;
         let pushed = match access {
             Some(_) => self.access.project(scope, file).await,
@@ -381,6 +388,28 @@ impl VectorStores {
         self.queue.wake();
         pushed?;
         self.records.store_file(scope, store, file).await
+    }
+
+    /// Gives attributes that were set by hand to the version that is to replace this one.
+    async fn set_of_newer(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file): (&Id, &Id),
+        attributes: &Attributes,
+    ) -> Result<()> {
+        for newer in self.records.newer_versions(tx, scope, file).await? {
+            let given = split(&carry::read(&newer.attributes)?)?.0;
+            let all = carry::joined(&Attributes::new(), attributes.clone(), given)?;
+            let (text, newer) = (attributes_text(&all)?, Id::from_raw(newer.file_id));
+            match self.records.set_attributes(tx, scope, store, &newer, &text).await {
+                // It is in another store, or somebody took it out of this one.
+                Err(gone) if gone.kind() == Kind::NotFound => continue,
+                set => set?,
+            }
+            refresh::enqueue(&self.queue, tx, scope, &newer).await?;
+        }
+        Ok(())
     }
 
     /// Notes that a store which may expire is in use.
@@ -459,7 +488,7 @@ pub(crate) fn attributes_text(attributes: &Attributes) -> Result<String> {
                 _ => false,
             }
     };
-    if attributes.len() > 16 || !attributes.iter().all(fits) {
+    if attributes.len() > FILE_ATTRIBUTES_MAX || !attributes.iter().all(fits) {
         return Err(Error::invalid(
             "attributes takes up to 16 strings (512 characters), numbers or booleans with keys of 64 characters",
         )

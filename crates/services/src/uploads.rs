@@ -1,13 +1,13 @@
 //! Files that come in parts: each part is on disk when it is acknowledged, and the file is
 //! there as a whole or not at all.
 
-use bytes::{Bytes, BytesMut};
-use cairn_kernel::{Error, Id, Kind, Limits, Result, ResultExt, Role, Scope};
+use cairn_kernel::{Error, Id, Kind, Limits, Result, Role, Scope};
 use cairn_store::records::{FileRow, PartRow, UploadRow};
 use cairn_store::{BlobPath, Blobs, Records};
 use md5::{Digest as _, Md5};
 
-use crate::files::{FileWish, too_large};
+use crate::files::{FileWish, incoming, too_large};
+use crate::incoming::Incoming;
 
 /// How long an upload may take, as at OpenAI.
 const LIFE_MS: i64 = 3_600_000;
@@ -15,6 +15,8 @@ const LIFE_MS: i64 = 3_600_000;
 pub const PART_BYTES: u64 = 64 << 20;
 /// Most parts of an upload.
 const PARTS_MAX: usize = 10_000;
+/// How much of a part is hashed and written before others have a turn.
+const PIECE: usize = 1 << 20;
 
 /// An upload as it stands.
 #[derive(Clone, Debug)]
@@ -69,17 +71,28 @@ impl Uploads {
         Ok(Upload { row, file: None })
     }
 
-    /// Keeps a part. When this returns, it survives a crash.
+    /// What takes in the bytes of a part.
+    ///
+    /// # Errors
+    /// `Forbidden` for who may only read.
+    pub fn begin_part(&self, scope: &Scope, upload: &Id) -> Result<Incoming> {
+        scope.require(Role::Editor)?;
+        let id = Id::generate("part_");
+        let path = BlobPath::part(scope, upload, &id);
+        Ok(Incoming::new(id, &self.blobs, path))
+    }
+
+    /// Keeps a part, all of which has come. When this returns, it survives a crash.
     ///
     /// # Errors
     /// `NotFound`, `Invalid` when the upload takes no more parts or would be longer than
     /// announced.
-    pub async fn add_part(&self, scope: &Scope, upload: &Id, bytes: Bytes) -> Result<PartRow> {
+    pub async fn add_part(&self, scope: &Scope, upload: &Id, came: Incoming) -> Result<PartRow> {
         scope.require(Role::Editor)?;
         let row = self.current(scope, upload).await?;
         require_pending(&row)?;
         let parts = self.records.upload_parts(scope, upload).await?;
-        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        let size = i64::try_from(came.bytes()).unwrap_or(i64::MAX);
         // Parts that a client sent twice count twice; only those it names at the end matter.
         let held: i64 = parts.iter().map(|part| part.bytes).sum();
         let most = row.bytes.saturating_mul(2).saturating_add(1 << 20);
@@ -90,16 +103,15 @@ impl Uploads {
             ))
             .with_param("data"));
         }
+        let landed = came.land().await?;
         let part = PartRow {
-            id: Id::generate("part_").to_string(),
-            bytes: size,
+            id: landed.id.to_string(),
+            bytes: landed.bytes,
             created_at: self.records.clock().now(),
         };
-        let path = BlobPath::part(scope, upload, &Id::from_raw(part.id.as_str()));
-        self.blobs.put(&path, bytes).await?;
         let kept = self.records.insert_part(scope, upload, &part).await;
         if !matches!(kept, Ok(true)) {
-            let _ = self.blobs.delete(&path).await;
+            let _ = self.blobs.delete(&landed.path).await;
         }
         match kept? {
             true => Ok(part),
@@ -126,19 +138,16 @@ impl Uploads {
             return self.get(scope, upload).await;
         }
         require_pending(&row)?;
-        let bytes = self.join(scope, &row, part_ids).await?;
-        check_md5(&bytes, md5).await?;
+        let landed = self.join(scope, &row, part_ids, md5).await?.land().await?;
         let wish = FileWish {
             filename: row.filename.clone(),
             purpose: row.purpose.clone(),
             expires_after: row.file_seconds,
         };
-        let file = wish.row(&bytes, self.records.clock().now()).await?;
-        let path = BlobPath::file(scope, &Id::from_raw(file.id.as_str()));
-        self.blobs.put(&path, bytes).await?;
+        let file = wish.row(&landed, self.records.clock().now());
         let completed = self.records.complete_upload(scope, upload, &file).await;
         if !matches!(completed, Ok(true)) {
-            let _ = self.blobs.delete(&path).await;
+            let _ = self.blobs.delete(&landed.path).await;
         }
         completed?;
         // Perhaps another request completed it first; then its file counts.
@@ -180,7 +189,15 @@ impl Uploads {
         Ok(row)
     }
 
-    async fn join(&self, scope: &Scope, row: &UploadRow, part_ids: &[Id]) -> Result<Bytes> {
+    /// The parts one after the other, of which one at a time is in memory, if they are what was
+    /// announced and have the checksum `md5`.
+    async fn join(
+        &self,
+        scope: &Scope,
+        row: &UploadRow,
+        part_ids: &[Id],
+        md5: Option<&str>,
+    ) -> Result<Incoming> {
         let upload = Id::from_raw(row.id.as_str());
         let parts = self.records.upload_parts(scope, &upload).await?;
         let mut size = 0_i64;
@@ -201,16 +218,21 @@ impl Uploads {
             ))
             .with_param("part_ids"));
         }
-        let mut whole = BytesMut::with_capacity(usize::try_from(size).unwrap_or(0));
+        let (mut whole, mut hash) = (incoming(scope, &self.blobs), Md5::new());
         for id in part_ids {
             let part = self.blobs.get(&BlobPath::part(scope, &upload, id)).await;
             // The record is there and the bytes are not: another request was faster.
-            whole.extend_from_slice(&part.map_err(|gone| match gone.kind() {
+            let part = part.map_err(|gone| match gone.kind() {
                 Kind::NotFound => closed(row),
                 _ => gone,
-            })?);
+            })?;
+            for piece in part.chunks(PIECE) {
+                hash.update(piece);
+                whole.write(piece).await?;
+            }
         }
-        Ok(whole.freeze())
+        check_md5(&hex::encode(hash.finalize()), md5)?;
+        Ok(whole)
     }
 }
 
@@ -223,12 +245,8 @@ fn closed(row: &UploadRow) -> Error {
         .with_param("upload_id")
 }
 
-async fn check_md5(bytes: &Bytes, expected: Option<&str>) -> Result<()> {
+fn check_md5(found: &str, expected: Option<&str>) -> Result<()> {
     let Some(expected) = expected else { return Ok(()) };
-    let hashed = bytes.clone();
-    let found = tokio::task::spawn_blocking(move || hex::encode(Md5::digest(&hashed)))
-        .await
-        .or_internal("hashing an upload")?;
     if found.eq_ignore_ascii_case(expected.trim()) {
         return Ok(());
     }

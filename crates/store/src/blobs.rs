@@ -4,13 +4,16 @@ use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+
+/// What a [`BlobWriter`] holds before it goes to the disk, in bytes.
+const PIECE: usize = 1 << 20;
 
 /// Where a blob lies. Only a [`Scope`] can name one, so a path never leaves its tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +81,15 @@ impl Blobs {
             .put(&path.0, PutPayload::from_bytes(bytes))
             .await
             .or_internal("writing a blob")?;
+        self.sync(path).await
+    }
+
+    /// A writer for a blob that comes in pieces.
+    pub fn writer(&self, path: BlobPath) -> BlobWriter {
+        BlobWriter { blobs: self.clone(), path, held: BytesMut::new(), begun: None }
+    }
+
+    async fn sync(&self, path: &BlobPath) -> Result<()> {
         let written = self.root.join(path.as_str());
         tokio::task::spawn_blocking(move || sync_to_disk(&written))
             .await
@@ -162,6 +174,63 @@ impl Blobs {
     }
 }
 
+/// A blob on its way in, of which a mebibyte is in memory at most. Nobody can read it before
+/// [`BlobWriter::finish`]; dropped before, it leaves nothing behind, and killed before, a piece
+/// that [`Blobs::older_than`] tells of.
+#[derive(Debug)]
+pub struct BlobWriter {
+    blobs: Blobs,
+    path: BlobPath,
+    held: BytesMut,
+    /// Where the pieces go, once there is more than one.
+    begun: Option<Box<dyn MultipartUpload>>,
+}
+
+impl BlobWriter {
+    /// The blob that it becomes.
+    pub fn path(&self) -> &BlobPath {
+        &self.path
+    }
+
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// `Internal` when the store refuses.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= PIECE { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let piece = PutPayload::from_bytes(self.held.split().freeze());
+        let upload = match &mut self.begun {
+            Some(upload) => upload,
+            none => {
+                let upload = self.blobs.store.put_multipart(&self.path.0).await;
+                none.insert(upload.or_internal("beginning a blob")?)
+            }
+        };
+        upload.put_part(piece).await.or_internal("writing a blob")
+    }
+
+    /// Makes the blob of what was written; it is there completely and on disk, or not at all.
+    ///
+    /// # Errors
+    /// `Internal` when the store refuses.
+    pub async fn finish(mut self) -> Result<()> {
+        if self.begun.is_none() {
+            return self.blobs.put(&self.path, self.held.freeze()).await;
+        }
+        if !self.held.is_empty() {
+            self.flush().await?;
+        }
+        if let Some(upload) = &mut self.begun {
+            upload.complete().await.or_internal("writing a blob")?;
+        }
+        self.blobs.sync(&self.path).await
+    }
+}
+
 /// Removes a folder with everything in it; one that is not there is no error.
 async fn remove_folder(folder: PathBuf) -> Result<()> {
     match tokio::fs::remove_dir_all(&folder).await {
@@ -232,5 +301,36 @@ mod tests {
         blobs.delete(&path).await?;
         assert_eq!(blobs.get(&path).await.map_err(|e| e.kind()), Err(Kind::NotFound));
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_blob_in_pieces_is_there_when_it_is_finished_and_else_leaves_nothing() -> Result<()> {
+        let dir = tempfile::tempdir().or_internal("a folder")?;
+        let blobs = Blobs::directory(dir.path())?;
+        let scope = Scope::grant(Id::from_raw("t"), Id::from_raw("k"), Role::Admin);
+        for size in [0, 1, PIECE - 1, PIECE, 3 * PIECE + 7] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let path = BlobPath::file(&scope, &Id::from_raw(format!("file-{size}")));
+            let mut writer = blobs.writer(path.clone());
+            for piece in bytes.chunks(100_000) {
+                writer.write(piece).await?;
+            }
+            assert_eq!(writer.path(), &path);
+            assert!(blobs.get(&path).await.is_err(), "it is not finished");
+            writer.finish().await?;
+            assert!(blobs.get(&path).await?.as_ref() == bytes, "{size} bytes");
+        }
+        let kept = blobs.older_than(Duration::ZERO).await?.len();
+        let mut left = blobs.writer(BlobPath::file(&scope, &Id::from_raw("file-left")));
+        left.write(&vec![7; 2 * PIECE]).await?;
+        assert_eq!(blobs.older_than(Duration::ZERO).await?.len(), kept + 1);
+        drop(left);
+        for _ in 0..200 {
+            if blobs.older_than(Duration::ZERO).await?.len() == kept {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("what was written of it is still there");
     }
 }

@@ -14,5 +14,5 @@
 mod blobs;
 pub mod records;
 
-pub use blobs::{BlobPath, Blobs};
+pub use blobs::{BlobPath, BlobWriter, Blobs};
 pub use records::{Order, Page, Records, Tx};

@@ -5,6 +5,7 @@ mod accounts;
 mod attachments;
 mod batches;
 mod chunks;
+mod compaction;
 mod conversations;
 mod datasets;
 mod erasures;
@@ -25,6 +26,7 @@ mod source_items;
 mod sources;
 mod stores;
 mod tenants;
+mod texts;
 mod thresholds;
 mod upkeep;
 mod uploads;
@@ -44,8 +46,10 @@ pub use conversations::{ConversationRow, ItemRow, NewItem};
 pub use datasets::DatasetRow;
 pub use erasures::{ErasureRow, NewErasure};
 pub use evaluations::{EvaluationEnd, EvaluationResultRow, EvaluationRow, NewEvaluationResult};
-pub use files::{FileRow, TextRow};
-pub use generations::{BuildProgress, Flip, GenerationRow, LiveIndex, NewGeneration, Recut};
+pub use files::FileRow;
+pub use generations::{
+    BuildProgress, Flip, GenerationRow, LiveIndex, NewGeneration, Recut, Reread, RereadCounts,
+};
 pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
 pub use origins::{Origin, SOURCE_DELETED};
 pub use provenance::PassageFate;
@@ -55,14 +59,21 @@ pub use remembered::RememberedRow;
 pub use responses::{Append, Keeping, ResponseRow};
 pub use rollouts::{NewRolloutEvent, RolloutChange, RolloutEventRow, RolloutRow};
 pub use runs::RunRow;
-pub use source_items::{HeldItem, PendingItem, SourceItemCount, SourceItemFacts, SourceItemRow};
+pub use source_items::{
+    HeldItem, NewerVersion, PendingItem, SourceItemCount, SourceItemFacts, SourceItemRow,
+};
 pub use sources::{RunsAllowed, SourceAsked, SourceEnd, SourceRow};
 pub use stores::{Attachment, FileCounts, StoreFileRow, StoreRow};
+pub use texts::{ShownText, TextRow};
 pub use thresholds::ThresholdRow;
 pub use uploads::{PartRow, UploadRow};
 pub use usage::{UsageEntry, UsageRow};
 
+use compaction::Compaction;
 use revision::Revisions;
+
+/// What a caller is told whose turn to write does not come.
+const BUSY: &str = "the record store is busy; try again";
 
 /// A write transaction; dropped without [`Tx::commit`] it leaves no trace.
 pub type Tx = sqlx::Transaction<'static, sqlx::Sqlite>;
@@ -74,6 +85,7 @@ pub struct Records {
     write: SqlitePool,
     clock: Clock,
     revision: Arc<Revisions>,
+    compaction: Arc<Compaction>,
 }
 
 impl Records {
@@ -110,15 +122,16 @@ impl Records {
             .connect_with(options.read_only(true))
             .await
             .or_internal(&opening)?;
-        Ok(Self { read, write, clock, revision })
+        Ok(Self { read, write, clock, revision, compaction: Arc::default() })
     }
 
     /// Begins a write transaction. Others wait until it ends, so keep it short.
     ///
     /// # Errors
-    /// `Unavailable` when no turn comes within a minute.
+    /// `Unavailable` when no turn comes within a minute in which the database was not written
+    /// anew.
     pub async fn begin(&self) -> Result<Tx> {
-        self.write.begin().await.or_kind(Kind::Unavailable, "the record store is busy; try again")
+        self.compaction.turn(|| self.write.begin()).await.or_kind(Kind::Unavailable, BUSY)
     }
 
     /// A number that changes with every change to keys, tenants, and models with their

@@ -72,7 +72,7 @@ impl Product {
                 let revision = records.attach_file(&mut tx, &owner, &store, &wanted).await?;
                 let of = (&store, &file, revision.context("attached twice")?);
                 let chunks = chunks_of(number, texts, vectors);
-                let cut = NewCut { chunks, parents: Vec::new() };
+                let cut = NewCut { chunks, ..NewCut::default() };
                 records.replace_chunks(&mut tx, &owner, of, 1, &cut).await?;
                 records.settle_file(&mut tx, &owner, of, Ok(0)).await?;
             }

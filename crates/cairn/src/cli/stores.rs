@@ -66,11 +66,15 @@ pub(crate) struct Reindex {
     pub(crate) language: Option<String>,
     #[command(flatten)]
     pub(crate) cutting: Cutting,
+    /// Read every file's text from its bytes anew: after models for scans were installed, or with
+    /// a newer version of the program
+    #[arg(long)]
+    pub(crate) reparse: bool,
     /// Only say how the newest re-index stands
-    #[arg(long, conflicts_with_all = ["embedding_model", "chunker", "language"])]
+    #[arg(long, conflicts_with_all = ["embedding_model", "chunker", "language", "reparse"])]
     pub(crate) status: bool,
     /// Cancel the one under way
-    #[arg(long, conflicts_with_all = ["embedding_model", "chunker", "language", "status", "wait"])]
+    #[arg(long, conflicts_with_all = ["embedding_model", "chunker", "language", "reparse", "status", "wait"])]
     pub(crate) cancel: bool,
     /// Wait until it has ended
     #[arg(long)]

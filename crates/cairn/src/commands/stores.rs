@@ -151,6 +151,9 @@ async fn index(client: &Client, asked: &Reindex) -> Result<Outcome> {
         if let Some(chunking) = chunking(&asked.cutting)? {
             wish["chunking"] = chunking;
         }
+        if asked.reparse {
+            wish["reparse"] = json!(true);
+        }
         client.post(&path, &wish).await?
     };
     let held = if asked.wait { follow(client, &path).await? } else { held };
@@ -259,6 +262,13 @@ fn told(held: &Value) -> String {
         if let recall @ Value::Number(_) = &held["run"]["report"]["recall_at_10"] {
             let recall = output::rounded(recall);
             lines.push(format!("        the first ten hits before are there again: {recall}"));
+        }
+        if held["run"]["report"]["texts_changed"].is_number() {
+            let (changed, unread) =
+                (cell("/run/report/texts_changed"), cell("/run/report/files_unread"));
+            lines.push(format!(
+                "        {changed} texts are others now, {unread} files could not be read anew"
+            ));
         }
         let error = cell("/run/error");
         if !error.is_empty() {

@@ -29,6 +29,10 @@ async fn a_document_is_found_cited_and_gone_when_deleted() -> Result<()> {
     ensure!(citation["file_id"] == lighthouse.as_str(), "{citation}");
     check_quote(&caller, &lighthouse, citation).await?;
     ensure!(citation["cairn"].get("boxes").is_none(), "{citation}");
+    // The whole file is one chunk, whose headings have only the first in common.
+    let keeper = &quoting(&answer, "Ida Thorvald")?["cairn"];
+    ensure!(keeper["heading"] == "The lighthouse at Cape Orrin › Keeper", "{keeper}");
+    ensure!(keeper["page"].is_null(), "{keeper}");
 
     let silent = caller.ask(&store, "Which vitamins does a raw potato contain?").await?;
     ensure!(silent["cairn"]["refused"] == true, "{silent}");
@@ -65,6 +69,17 @@ async fn a_scanned_page_is_found_by_its_words() -> Result<()> {
     ensure!(found["data"][0]["file_id"] == file.as_str(), "{found}");
     ensure!(found.to_string().contains("Brass screws | 3.20"), "{found}");
     scene.stop().await
+}
+
+/// The citation of an answer whose quote has these words.
+fn quoting<'a>(answer: &'a Value, words: &str) -> Result<&'a Value> {
+    let message = answer["output"].as_array().and_then(|items| items.last());
+    let cited = message.context("a message")?["content"][0]["annotations"].as_array();
+    let found = cited
+        .context("citations")?
+        .iter()
+        .find(|one| one["cairn"]["quote"].as_str().is_some_and(|quote| quote.contains(words)));
+    found.with_context(|| format!("no quote has '{words}': {answer}"))
 }
 
 /// The quote stands in the document's text at exactly the place that is named.
@@ -156,12 +171,9 @@ async fn a_citation_says_where_on_its_page_the_words_stand() -> Result<()> {
     ensure!(state["status"] == "completed", "{state}");
     caller.ingest(&store, "bridge.md", BRIDGE.as_bytes()).await?;
     let answer = caller.ask(&store, "Who was the last keeper of the lighthouse?").await?;
-    let message =
-        answer["output"].as_array().and_then(|items| items.last()).context("a message")?;
-    let citations = message["content"][0]["annotations"].as_array().context("citations")?;
-    let keeper =
-        citations.iter().find(|one| one["cairn"]["quote"].to_string().contains("Ida Thorvald"));
-    let place = &keeper.with_context(|| answer.to_string())?["cairn"];
+    let place = &quoting(&answer, "Ida Thorvald")?["cairn"];
+    // Its chunk begins on the first page.
+    ensure!(place["page"] == 2, "{place}");
     let boxes = place["boxes"].as_array().with_context(|| place.to_string())?;
     ensure!(boxes.len() == 1 && boxes[0]["page"] == 2, "{place}");
     let edge = |name: &str| boxes[0][name].as_f64().with_context(|| place.to_string());
@@ -169,6 +181,75 @@ async fn a_citation_says_where_on_its_page_the_words_stand() -> Result<()> {
     ensure!((left - 72.0 / 612.0).abs() < 0.001 && right > 0.5 && right < 0.9, "{place}");
     let base = 92.0 / 792.0;
     ensure!(edge("y0")? < base && base < edge("y1")? && edge("y1")? < 0.13, "{place}");
+
+    // What is kept, and what is streamed, says the same.
+    let id = answer["id"].as_str().context("an id")?;
+    let (_, kept) = caller.get(&format!("/v1/responses/{id}")).await?;
+    ensure!(quoting(&kept, "Ida Thorvald")?["cairn"] == *place, "{kept}");
+    let streamed = json!({"model": "cairn", "input": "Who was the last keeper of the lighthouse?",
+        "stream": true, "tools": [{"type": "file_search", "vector_store_ids": [store]}]});
+    let sent = caller.request(Method::POST, "/v1/responses").json(&streamed).send().await?;
+    let told = sent.text().await?;
+    let events = told.lines().filter_map(|line| line.strip_prefix("data: "));
+    let added: Vec<Value> = events
+        .filter_map(|event| serde_json::from_str::<Value>(event).ok())
+        .filter(|event| event["type"] == "response.output_text.annotation.added")
+        .map(|event| event["annotation"]["cairn"].clone())
+        .collect();
+    let of_keeper = added.iter().find(|cairn| cairn["quote"] == place["quote"]);
+    let of_keeper = of_keeper.with_context(|| told.clone())?;
+    ensure!(of_keeper["page"] == 2 && of_keeper["boxes"] == place["boxes"], "{of_keeper}");
+    scene.stop().await
+}
+
+const ROUND: [&str; 10] = [
+    "The boat of the station was painted green by two sailors in the first week of April.",
+    "Every rope in the long shed is measured and greased before the autumn storms arrive.",
+    "A cook from the village brings bread, onions and smoked herring on Tuesday mornings.",
+    "Nobody may climb the outer ladder while the wind blows harder than force seven there.",
+    "The library holds forty novels, a torn atlas and the diaries of an old surveyor.",
+    "Rain water is collected on the flat roof and led through sand into the stone cistern.",
+    "Three goats graze behind the wall; their milk goes to the school across the narrows.",
+    "Visitors ring the brass bell twice and wait beside the gate until somebody answers.",
+    "The fog horn was given to the museum of Orrin by the harbour master Greta Lindqvist.",
+    "Letters leave with the mail steamer at noon, unless ice has closed the inner channel.",
+];
+
+#[tokio::test]
+async fn a_widened_hit_says_the_page_that_it_begins_on() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("pages", "editor").await?;
+    let cut =
+        json!({"name": "round", "cairn": {"chunking": {"type": "structure", "max_tokens": 120}}});
+    let made = caller.json(Method::POST, "/v1/vector_stores", &cut).await?;
+    let store = made["id"].as_str().context("a store")?;
+    let (file, state) = caller.ingest(store, "round.pdf", &pages_of(&ROUND)).await?;
+    ensure!(state["status"] == "completed", "{state}");
+    let (_, told) = caller.get(&format!("/cairn/v1/files/{file}/text")).await?;
+    let pages = told["pages"].as_array().context("pages")?;
+    ensure!(pages.len() == ROUND.len(), "{told}");
+    let right = |place: &Value| {
+        let start = place["char_start"].as_u64();
+        let before = pages.iter().rfind(|page| page["start"].as_u64() <= start);
+        before.is_some_and(|page| page["page"] == place["page"])
+    };
+    let search = format!("/v1/vector_stores/{store}/search");
+    let asked = async |options: Value| {
+        let query = "To which museum was the fog horn given by the harbour master?";
+        let body = json!({"query": query, "max_num_results": 1, "cairn": options});
+        caller.json(Method::POST, &search, &body).await
+    };
+    let narrow = asked(json!({})).await?["data"][0]["cairn"].clone();
+    ensure!(right(&narrow), "{narrow}");
+    let wide = asked(json!({"expand": "section"})).await?["data"][0]["cairn"].clone();
+    ensure!(wide["char_start"].as_u64() < narrow["char_start"].as_u64(), "{wide} of {narrow}");
+    ensure!(right(&wide) && wide["page"] != narrow["page"], "{wide} of {narrow}");
+    let inside = wide["hits"].as_array().context("hits")?;
+    ensure!(!inside.is_empty() && inside.iter().all(right), "{wide}");
+
+    let answer =
+        caller.ask(store, "To which museum was the fog horn given by the harbour master?").await?;
+    ensure!(quoting(&answer, "Greta Lindqvist")?["cairn"]["page"] == 9, "{answer}");
     scene.stop().await
 }
 

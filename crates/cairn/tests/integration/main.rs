@@ -11,6 +11,7 @@ mod documents;
 mod erasure;
 mod evaluation;
 mod languages;
+mod large_files;
 mod long_talk;
 mod provenance;
 mod ranking;

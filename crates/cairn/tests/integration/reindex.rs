@@ -310,3 +310,79 @@ async fn what_cannot_be_done_says_so() -> Result<()> {
     ensure!(listed["data"][0]["cairn"]["chunking"]["type"] == "structure", "{listed}");
     scene.stop().await
 }
+
+/// What a question about its locker is answered with from a document's store: the citation of the
+/// parcel's name.
+async fn cited(caller: &Caller, store: &str, n: usize) -> Result<Value> {
+    let question = format!("Which locker holds the parcel called {}?", planted(n));
+    let answer = caller.ask(store, &question).await?;
+    let items = answer["output"].as_array().context("an output")?;
+    let message = items.iter().find(|item| item["type"] == "message").context("a message")?;
+    let citations = message["content"][0]["annotations"].as_array().context("citations")?;
+    let named = citations
+        .iter()
+        .map(|one| &one["cairn"])
+        .find(|cairn| cairn["quote"].as_str().is_some_and(|quote| quote.contains(&planted(n))));
+    Ok(named.with_context(|| answer.to_string())?.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_are_read_anew_and_each_chunk_stays_with_its_own() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("stations", "editor").await?;
+    let (store, other) = (caller.store("stations").await?, caller.store("other").await?);
+    let (first, _) = caller.ingest(&store, "station-0.md", document(0).as_bytes()).await?;
+    let (second, _) = caller.ingest(&store, "station-1.md", document(1).as_bytes()).await?;
+    let attach = format!("/v1/vector_stores/{other}/files");
+    caller.json(Method::POST, &attach, &json!({"file_id": first})).await?;
+    settled(&caller, &other).await?;
+
+    // As if the program had learned to read more of the first file, and no longer the second one.
+    let more = "The preface was printed in small letters that nobody could make out. ".repeat(40);
+    let better = format!("# Preface\n\nIt names the feldsparcodex. {more}\n\n{}", document(0));
+    let program = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 99]].concat();
+    for (n, file, bytes) in [(0, &first, better.into_bytes()), (1, &second, program)] {
+        let held = scene.holding(&planted(n))?;
+        let name = std::ffi::OsStr::new(file.as_str());
+        let blob = held.iter().find(|path| path.file_name() == Some(name));
+        std::fs::write(blob.with_context(|| format!("{held:?}"))?, bytes)?;
+    }
+    caller.json(Method::POST, &path(&store), &json!({})).await?;
+    let done = ended(&caller, &store).await?;
+    ensure!(done["status"] == "completed", "{done}");
+    ensure!(done["run"]["report"].get("texts_changed").is_none(), "{done}");
+    let new = async |store: &str| -> Result<bool> {
+        let hits =
+            search(&caller, store, "Which codex does the preface name? feldsparcodex").await?;
+        Ok(hits.iter().any(|hit| text(hit).contains("feldsparcodex")))
+    };
+    ensure!(!new(&store).await?, "the kept text is used unless it is asked for otherwise");
+
+    caller.json(Method::POST, &path(&store), &json!({"reparse": true})).await?;
+    let done = ended(&caller, &store).await?;
+    let report = &done["run"]["report"];
+    ensure!(done["status"] == "completed" && report["files"] == 2, "{done}");
+    ensure!(report["texts_changed"] == 1 && report["files_unread"] == 1, "{done}");
+    ensure!(new(&store).await? && !new(&other).await?, "the other store is as it was");
+    for (n, file) in [(0, &first), (1, &second)] {
+        let place = cited(&caller, &store, n).await?;
+        ensure!(place["heading"] == format!("Station {n} › Lockers"), "{place}");
+        let (start, end) = (&place["char_start"], &place["char_end"]);
+        let part = format!("/cairn/v1/files/{file}/text?start={start}&end={end}");
+        let (_, shown) = caller.get(&part).await?;
+        ensure!(shown["text"] == place["quote"], "{shown} is not {place}");
+    }
+    // In the other store quotes have the places, and the headings, of the text they are from.
+    let place = cited(&caller, &other, 0).await?;
+    ensure!(place["heading"] == "Station 0 › Lockers", "{place}");
+    ensure!(place["char_start"].as_u64() < Some(1_000), "{place}");
+    let asked = json!({"query": planted(0), "cairn": {"expand": "section"}});
+    let found = format!("/v1/vector_stores/{other}/search");
+    let found = caller.json(Method::POST, &found, &asked).await?;
+    ensure!(text(&found["data"][0]).contains(&planted(0)), "{found}");
+
+    caller.json(Method::POST, &path(&other), &json!({"reparse": true})).await?;
+    let done = ended(&caller, &other).await?;
+    ensure!(done["status"] == "completed" && new(&other).await?, "{done}");
+    scene.stop().await
+}

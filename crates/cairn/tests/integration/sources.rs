@@ -377,3 +377,107 @@ async fn documents_of_a_source_answer_to_those_it_names() -> Result<()> {
     ensure!(hits["data"].as_array().is_some_and(|hits| hits.len() == 1), "{hits}");
     scene.stop().await
 }
+
+/// The file that answers for an item, and its attributes.
+async fn held(caller: &Caller, store: &str, source: &str, key: &str) -> Result<(String, Value)> {
+    let items = items(caller, source).await?;
+    let item = items.get(key).with_context(|| format!("{items:?}"))?;
+    let file = item["file_id"].as_str().with_context(|| item.to_string())?.to_owned();
+    let (_, shown) = caller.get(&format!("/v1/vector_stores/{store}/files/{file}")).await?;
+    Ok((file, shown["attributes"].clone()))
+}
+
+/// Has a source looked at, while this caller must never find these words.
+async fn sync_hidden(
+    caller: &Caller,
+    (store, source): (&str, &str),
+    (outsider, words): (&Caller, &[String]),
+) -> Result<()> {
+    let path = format!("/cairn/v1/sources/{source}/sync");
+    caller.json(Method::POST, &path, &json!({})).await?;
+    loop {
+        let (_, shown) = caller.get(&format!("/cairn/v1/sources/{source}")).await?;
+        for word in words {
+            ensure!(found(outsider, store, word).await? == 0, "{word} came open");
+        }
+        if shown["status"] == "idle" {
+            return Ok(());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closed_document_stays_closed_when_it_changes_at_its_place() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("station", "editor").await?;
+    let store = caller.store("lockers").await?;
+    let folder = folder(&scene, "station")?;
+    std::fs::write(folder.join("a.md"), body(1, 1))?;
+    let source = add(&caller, &store, &folder).await?;
+    settled(&caller, &source).await?;
+    let ada = scene.speaking_for("station", "viewer", &["user:ada"]).await?;
+    let bob = scene.speaking_for("station", "viewer", &["user:bob"]).await?;
+    let (first, given) = held(&caller, &store, &source, "a.md").await?;
+    ensure!(given["path"] == "a.md" && found(&bob, &store, &word(1, 1)).await? == 1, "{given}");
+    let list = |file: &str| format!("/cairn/v1/files/{file}/access");
+    caller.json(Method::PUT, &list(&first), &json!({"access": ["user:ada"]})).await?;
+    let own = json!({"attributes": {"office": "lost property", "path": "by hand"}});
+    let attached = format!("/v1/vector_stores/{store}/files/{first}");
+    caller.json(Method::POST, &attached, &own).await?;
+
+    // Another version.
+    std::fs::write(folder.join("a.md"), body(1, 2))?;
+    let both = [word(1, 1), word(1, 2)];
+    sync_hidden(&caller, (&store, &source), (&bob, &both)).await?;
+    let (second, now) = held(&caller, &store, &source, "a.md").await?;
+    ensure!(second != first && found(&ada, &store, &word(1, 2)).await? == 1, "{now}");
+    ensure!(now["office"] == "lost property" && now["path"] == "a.md", "{now}");
+    ensure!(now["source_id"] == source.as_str(), "{now}");
+    let (_, shown) = caller.get(&list(&second)).await?;
+    ensure!(shown["access"] == json!(["user:ada"]), "{shown}");
+    ensure!(bob.get(&format!("/cairn/v1/files/{second}/text")).await?.0 == StatusCode::NOT_FOUND);
+
+    // Only touched: the time of its change is an attribute that its source gives.
+    let later = std::time::SystemTime::now() + Duration::from_secs(3600);
+    std::fs::File::options().write(true).open(folder.join("a.md"))?.set_modified(later)?;
+    sync_hidden(&caller, (&store, &source), (&bob, &both)).await?;
+    let (same, touched) = held(&caller, &store, &source, "a.md").await?;
+    ensure!(same == second && touched["modified_at"] != now["modified_at"], "{touched}");
+    ensure!(touched["office"] == "lost property", "{touched}");
+
+    // Opened by hand, it stays open.
+    caller.json(Method::PUT, &list(&second), &json!({"access": ["public"]})).await?;
+    std::fs::write(folder.join("a.md"), body(1, 3))?;
+    sync(&caller, &source, json!({})).await?;
+    ensure!(found(&bob, &store, &word(1, 3)).await? == 1);
+    scene.stop().await
+}
+
+#[tokio::test]
+async fn a_list_set_by_hand_is_not_widened_by_that_of_the_source() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("station", "editor").await?;
+    let store = caller.store("lockers").await?;
+    let folder = folder(&scene, "station")?;
+    std::fs::write(folder.join("a.md"), body(1, 1))?;
+    std::fs::write(folder.join("b.md"), body(2, 1))?;
+    let wish = json!({"vector_store_id": store, "every_seconds": 0,
+        "attributes": {"cairn.access": "group:staff"},
+        "config": {"type": "folder", "path": folder}});
+    let made = caller.json(Method::POST, "/cairn/v1/sources", &wish).await?;
+    let source = made["id"].as_str().context("an id")?.to_owned();
+    settled(&caller, &source).await?;
+    let ada = scene.speaking_for("station", "viewer", &["user:ada"]).await?;
+    let staff = scene.speaking_for("station", "viewer", &["group:staff"]).await?;
+    let (file, _) = held(&caller, &store, &source, "a.md").await?;
+    let list = format!("/cairn/v1/files/{file}/access");
+    caller.json(Method::PUT, &list, &json!({"access": ["user:ada"]})).await?;
+    std::fs::write(folder.join("a.md"), body(1, 2))?;
+    std::fs::write(folder.join("b.md"), body(2, 2))?;
+    let closed = [word(1, 1), word(1, 2)];
+    sync_hidden(&caller, (&store, &source), (&staff, &closed)).await?;
+    ensure!(found(&ada, &store, &word(1, 2)).await? == 1);
+    ensure!(found(&staff, &store, &word(2, 2)).await? == 1, "the source's own list holds");
+    ensure!(found(&ada, &store, &word(2, 2)).await? == 0);
+    scene.stop().await
+}

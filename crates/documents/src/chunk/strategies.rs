@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::headers::{self, Headers};
+use super::headers::Headers;
 use super::units::{self, Tokens, Unit};
 use super::{Chunk, ChunkOptions, TokenCounter, describe, pack, sized};
 use crate::document::Document;
@@ -27,7 +27,7 @@ pub enum Strategy {
         overlap_tokens: usize,
     },
     /// A chunk never holds text of two sections. A table is one chunk where it fits, and else
-    /// cut between rows, with its first row as context. Nothing overlaps.
+    /// cut between rows, with its header row as context. Nothing overlaps.
     Structure {
         /// No chunk has more tokens than this, but for a single table row that has.
         max_tokens: usize,
@@ -227,11 +227,11 @@ impl<'a> Cutting<'a> {
 
     /// Packs the rows of a table that does not fit, with the headings from `start` on before it.
     fn rows(&self, start: usize, table: Range<usize>, spans: &mut Vec<Range<usize>>) {
-        let header_tokens = self.size(table.start..table.start + 1);
-        let repeated = headers::is_repeated(header_tokens, self.max);
+        let last = self.units.get(table.end - 1).map_or(0, |row| row.start);
+        let header_tokens = self.headers.tokens_above(self.index.char_of(last));
         let (mut from, mut at) = (start, table.start);
         while at < table.end {
-            let above = if repeated && from > table.start { header_tokens } else { 0 };
+            let above = if from > table.start { header_tokens } else { 0 };
             if from < at && self.size(from..at + 1) + above > self.max {
                 spans.push(from..at);
                 from = at;

@@ -28,7 +28,23 @@ pub(super) struct Recogniser {
     model: Model,
     direction: Option<Model>,
     characters: Vec<String>,
+    alike: Vec<Alike>,
 }
+
+/// A digit, and the letters that look like it, as classes of the model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Alike {
+    digit: usize,
+    upper: usize,
+    lower: usize,
+    /// Whether the digit is rare at the end of a word; a 1 may be a footnote's.
+    ends: bool,
+}
+
+/// Digits and letters that look alike.
+const ALIKE: [([&str; 3], bool); 2] = [(["0", "O", "o"], true), (["1", "I", "l"], false)];
+/// How likely the other of two that look alike must be, for its neighbours to decide.
+const ALIKE_MIN: f32 = 0.01;
 
 impl Recogniser {
     pub(super) fn new(model: Model, direction: Option<Model>) -> Result<Self> {
@@ -38,7 +54,8 @@ impl Recogniser {
         })?;
         let mut characters: Vec<String> = listed.lines().map(str::to_owned).collect();
         characters.push(" ".to_owned());
-        Ok(Self { model, direction, characters })
+        let alike = alike(&characters);
+        Ok(Self { model, direction, characters, alike })
     }
 
     /// Whether most of the longer lines stand on their head.
@@ -86,7 +103,7 @@ impl Recogniser {
         let output = self.model.run_one(input.view().into(), None).map_err(failed)?;
         let scores: NdTensor<f32, 3> = output.try_into().map_err(failed)?;
         let [_, _, classes] = scores.shape();
-        Ok(decode(&scores.into_data(), classes, &self.characters))
+        Ok(decode(&scores.into_data(), classes, &self.characters, &self.alike))
     }
 }
 
@@ -133,22 +150,66 @@ fn tensor(line: &RgbImage, width: u32) -> NdTensor<f32, 4> {
     NdTensor::from_data([1, 3, height, width], planes)
 }
 
+/// What looks alike, among `characters`.
+fn alike(characters: &[String]) -> Vec<Alike> {
+    let class = |of: &str| characters.iter().position(|c| c == of).map(|at| at + 1);
+    let alike = ALIKE.iter().map(|([digit, upper, lower], ends)| {
+        let (digit, upper, lower) = (class(digit)?, class(upper)?, class(lower)?);
+        Some(Alike { digit, upper, lower, ends: *ends })
+    });
+    alike.flatten().collect()
+}
+
 /// The likeliest class of every step, repeats and blanks (class 0) left out.
-fn decode(scores: &[f32], classes: usize, characters: &[String]) -> Option<String> {
-    let (mut text, mut last) = (String::new(), 0);
-    let (mut sure, mut count) = (0.0_f32, 0_u32);
+fn decode(
+    scores: &[f32],
+    classes: usize,
+    characters: &[String],
+    alike: &[Alike],
+) -> Option<String> {
+    let (mut read, mut last) = (Vec::new(), 0);
+    let mut sure = 0.0_f32;
     for step in scores.chunks_exact(classes.max(1)) {
         let likeliest = step.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
         let (class, score) = likeliest.map(|(class, &score)| (class, score))?;
         if class != 0 && class != last {
-            text.push_str(characters.get(class - 1).map_or("", String::as_str));
+            read.push((class, step));
             sure += score;
-            count += 1;
         }
         last = class;
     }
+    let text_of = |class: usize| characters.get(class - 1).map_or("", String::as_str);
+    let chars: Vec<char> =
+        read.iter().map(|&(class, _)| text_of(class).chars().next().unwrap_or(' ')).collect();
+    let classes = read.iter().enumerate().map(|(at, &(class, step))| {
+        alike.iter().find_map(|alike| alike.instead(class, step, &chars, at)).unwrap_or(class)
+    });
+    let text: String = classes.map(text_of).collect();
     let text = text.trim().to_owned();
-    (count > 0 && sure / count as f32 >= SURE_MIN && !text.is_empty()).then_some(text)
+    (!read.is_empty() && sure / read.len() as f32 >= SURE_MIN && !text.is_empty()).then_some(text)
+}
+
+impl Alike {
+    /// What stands at `at` rather than `class`, by its neighbours: a letter between letters or at
+    /// the end of a word of some, a digit between digits.
+    fn instead(&self, class: usize, step: &[f32], chars: &[char], at: usize) -> Option<usize> {
+        let char = |place: Option<usize>| place.and_then(|place| chars.get(place)).copied();
+        let before = char(at.checked_sub(1))?;
+        let (second, after) = (char(at.checked_sub(2)), char(Some(at + 1)));
+        let is = |char: Option<char>, kind: fn(&char) -> bool| char.is_some_and(|c| kind(&c));
+        let likely = |class: usize| step.get(class).is_some_and(|&score| score >= ALIKE_MIN);
+        let letter = if before.is_uppercase() { self.upper } else { self.lower };
+        let inside = is(after, char::is_ascii_alphabetic);
+        let last = self.ends
+            && !is(after, char::is_ascii_alphanumeric)
+            && is(second, char::is_ascii_alphabetic);
+        if class == self.digit && before.is_ascii_alphabetic() && (inside || last) {
+            return (likely(self.upper) || likely(self.lower)).then_some(letter);
+        }
+        let is_letter = class == self.upper || class == self.lower;
+        let among = before.is_ascii_digit() && is(after, char::is_ascii_digit);
+        (is_letter && among && likely(self.digit)).then_some(self.digit)
+    }
 }
 
 #[cfg(test)]
@@ -164,10 +225,49 @@ mod tests {
             scores
         };
         let scores: Vec<f32> = [1, 1, 0, 1, 3, 2, 2, 0].into_iter().flat_map(step).collect();
-        assert_eq!(decode(&scores, 4, &characters).as_deref(), Some("aa b"));
-        assert_eq!(decode(&[0.9, 0.1, 0.0, 0.0], 4, &characters), None);
+        assert_eq!(decode(&scores, 4, &characters, &[]).as_deref(), Some("aa b"));
+        assert_eq!(decode(&[0.9, 0.1, 0.0, 0.0], 4, &characters, &[]), None);
         let unsure: Vec<f32> = vec![0.3, 0.4, 0.2, 0.1];
-        assert_eq!(decode(&unsure, 4, &characters), None);
+        assert_eq!(decode(&unsure, 4, &characters, &[]), None);
+    }
+
+    #[test]
+    fn what_looks_alike_is_told_by_its_neighbours() {
+        let characters: Vec<String> = "0Oo1IlABTv-5 ".chars().map(String::from).collect();
+        let alike = alike(&characters);
+        assert_eq!(alike[0], Alike { digit: 1, upper: 2, lower: 3, ends: true });
+        // Each char is read at 0.9, what looks like it at `other`.
+        let read = |text: &str, other: f32| {
+            let mut scores = Vec::new();
+            for c in text.chars() {
+                let mut step = vec![0.0; 14];
+                let class = characters.iter().position(|known| *known == c.to_string()).unwrap();
+                let doubles: &[usize] = match c {
+                    '0' => &[2, 3],
+                    'O' | 'o' => &[1],
+                    '1' => &[5, 6],
+                    'I' | 'l' => &[4],
+                    _ => &[],
+                };
+                doubles.iter().for_each(|&double| step[double] = other);
+                step[class + 1] = 0.9;
+                scores.extend(step);
+                scores.extend([&[1.0][..], &[0.0; 13]].concat());
+            }
+            decode(&scores, 14, &characters, &alike).unwrap()
+        };
+        for (seen, meant) in [
+            ("AT0B-55", "ATOB-55"),
+            ("BTA0-5", "BTAO-5"),
+            ("5O5 1l1", "505 111"),
+            ("v0 B1", "v0 B1"),
+            ("AB-0", "AB-0"),
+            ("v1v", "vlv"),
+            ("AB1", "AB1"),
+        ] {
+            assert_eq!(read(seen, 0.05), meant);
+            assert_eq!(read(seen, 0.001), seen, "the model is sure");
+        }
     }
 
     #[test]

@@ -2,27 +2,34 @@
 //! page, heads and feet come once.
 
 use office_oxide::ir::{
-    DocumentIR, Element, HeaderFooter, Image, InlineContent, List, ListItem, Note, Section, Table,
+    DocumentIR, Element, HeaderFooter, InlineContent, List, ListItem, ListStyle, Note, Section,
+    Table,
 };
 
+use super::markers::Markers;
+use super::numbering::{self, BULLET};
 use crate::builder::Builder;
 use crate::flow::Flow;
 use crate::format::Format;
+use crate::numerals::Numerals;
 use crate::parts::Context;
 use crate::picture;
 
 /// Elements nested deeper than this are not read.
 const DEPTH_MAX: usize = 100;
+/// Columns that one cell may span.
+const SPAN_MAX: u32 = 64;
 
-/// Writes all sections.
+/// Writes all sections. The markers are those of the paragraphs of a Word file.
 pub(super) fn write(
     tree: &DocumentIR,
-    format: Format,
+    (format, markers): (Format, Markers),
     context: Context<'_>,
     builder: Builder,
 ) -> Builder {
-    let paged = matches!(format, Format::Pptx | Format::Ppt | Format::Xlsx | Format::Xls);
-    let mut writer = Writer { flow: Flow::new(builder), context, furniture: Vec::new() };
+    let paged = matches!(format, Format::Pptx | Format::Ppt);
+    let flow = Flow::new(builder);
+    let mut writer = Writer { flow, context, markers, numbers: Vec::new(), furniture: Vec::new() };
     for (number, section) in tree.sections.iter().enumerate() {
         if paged {
             writer.flow.close();
@@ -56,12 +63,15 @@ fn feet(section: &Section) -> [Option<&HeaderFooter>; 3] {
 struct Writer<'a> {
     flow: Flow,
     context: Context<'a>,
+    markers: Markers,
+    /// The number of the present item of each list around it, outermost first.
+    numbers: Vec<(u32, Numerals)>,
     /// Heads and feet already written.
     furniture: Vec<String>,
 }
 
 impl Writer<'_> {
-    /// The name of a sheet or slide, unless its own first heading says the same.
+    /// The name of a slide, unless its own first heading says the same.
     fn title(&mut self, section: &Section) {
         let Some(title) = section.title.as_deref().filter(|title| !title.trim().is_empty()) else {
             return;
@@ -77,6 +87,8 @@ impl Writer<'_> {
     }
 
     fn furniture(&mut self, parts: [Option<&HeaderFooter>; 3]) {
+        // They are not among the paragraphs that have been counted.
+        let markers = std::mem::take(&mut self.markers);
         for part in parts.into_iter().flatten() {
             let text: String = part.content.iter().map(flat).collect::<Vec<_>>().join(" ");
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -85,6 +97,7 @@ impl Writer<'_> {
                 self.elements(&part.content, 0);
             }
         }
+        self.markers = markers;
     }
 
     fn elements(&mut self, elements: &[Element], depth: usize) {
@@ -101,17 +114,25 @@ impl Writer<'_> {
         match element {
             Element::Heading(heading) => {
                 self.flow.close();
+                let marker = self.markers.next(&said(&heading.content));
+                if let Some(marker) = marker.filter(|marker| marker != BULLET) {
+                    self.flow.text(&format!("{marker} "));
+                }
                 self.inline(&heading.content);
                 self.flow.close_heading(heading.level);
             }
             Element::Paragraph(paragraph) => {
                 self.flow.close();
+                self.markers.next(&said(&paragraph.content));
                 self.inline(&paragraph.content);
                 self.flow.close();
             }
             Element::Table(table) => self.table(table, depth),
             Element::List(list) => self.list(list, depth),
-            Element::Image(image) => self.image(image),
+            Element::Image(image) => {
+                let data = image.data.as_deref().filter(|_| !image.decorative);
+                picture(&mut self.flow, self.context, image.alt_text.as_deref(), data);
+            }
             Element::TextBox(shape) => {
                 self.flow.close();
                 self.elements(&shape.content, depth + 1);
@@ -181,16 +202,23 @@ impl Writer<'_> {
                     self.flow.text(" ");
                 }
                 self.flow.close_cell();
-                for extra in 0..cell.col_span.clamp(1, 64) as usize {
+                let columns = cell.col_span.clamp(1, SPAN_MAX) as usize;
+                // A row of one cell is a title, not a row.
+                let shown = if row.cells.len() > 1 { columns } else { 1 };
+                for _ in 1..shown {
+                    self.flow.close_cell();
+                }
+                for extra in 0..columns {
                     if covered.len() <= column + extra {
                         covered.resize(column + extra + 1, 0);
                     }
                     covered[column + extra] = cell.row_span.saturating_sub(1);
                 }
-                column += cell.col_span.clamp(1, 64) as usize;
+                column += columns;
             }
-            for rows in covered.iter_mut().skip(column) {
-                *rows = rows.saturating_sub(1);
+            for rows in covered.iter_mut().skip(column).filter(|rows| **rows > 0) {
+                *rows -= 1;
+                self.flow.close_cell();
             }
             self.flow.close_row();
         }
@@ -200,10 +228,17 @@ impl Writer<'_> {
         if depth > DEPTH_MAX {
             return;
         }
-        let first = list.ordered.then(|| u64::from(list.start_number.unwrap_or(1)));
-        self.flow.open_list(first);
+        self.flow.open_list(None);
+        let numerals = numerals(list.style.as_ref());
+        self.numbers.push((list.start_number.unwrap_or(1), numerals));
         for ListItem { content, nested } in &list.items {
-            self.flow.open_item();
+            let text = match content.first() {
+                Some(Element::Paragraph(paragraph)) => said(&paragraph.content),
+                _ => String::new(),
+            };
+            let told = self.markers.next(&text);
+            let marker = told.unwrap_or_else(|| self.marker(list));
+            self.flow.open_marked((!marker.is_empty()).then_some(marker));
             for element in content {
                 match element {
                     Element::Paragraph(paragraph) => {
@@ -217,24 +252,66 @@ impl Writer<'_> {
             if let Some(nested) = nested {
                 self.list(nested, depth + 1);
             }
+            if let Some((number, _)) = self.numbers.last_mut() {
+                *number = number.saturating_add(1);
+            }
         }
+        self.numbers.pop();
         self.flow.close_list();
     }
 
-    /// A picture's description, and the words in it where there is OCR.
-    fn image(&mut self, image: &Image) {
-        if let Some(alt) = &image.alt_text {
-            self.flow.text(" ");
-            self.flow.text(alt);
-            self.flow.text(" ");
-        }
-        let Some(data) = image.data.as_deref().filter(|_| !image.decorative) else { return };
-        for line in picture::words(data, self.context) {
-            self.flow.close();
-            self.flow.text(&line);
-        }
-        self.flow.close();
+    /// The marker of the present item of `list`, as far as the tree tells it.
+    fn marker(&self, list: &List) -> String {
+        let own = self.numbers.last().filter(|_| list.ordered);
+        let Some(own) = own.map(|(number, numerals)| numerals.write(*number)) else {
+            return BULLET.to_owned();
+        };
+        let Some(pattern) = &list.marker_pattern else { return format!("{own}.") };
+        let several = pattern.matches('%').count() > 1;
+        numbering::filled(pattern, |level| match self.numbers.get(level) {
+            Some((number, numerals)) if several => numerals.write(*number),
+            _ => own.clone(),
+        })
     }
+}
+
+/// A picture's description, and the words in it where there is OCR.
+pub(super) fn picture(
+    flow: &mut Flow,
+    context: Context<'_>,
+    description: Option<&str>,
+    data: Option<&[u8]>,
+) {
+    if let Some(description) = description {
+        flow.text(" ");
+        flow.text(description);
+        flow.text(" ");
+    }
+    let Some(data) = data else { return };
+    for line in picture::words(data, context) {
+        flow.close();
+        flow.text(&line);
+    }
+    flow.close();
+}
+
+fn numerals(style: Option<&ListStyle>) -> Numerals {
+    match style {
+        Some(ListStyle::LowerRoman) => Numerals::LowerRoman,
+        Some(ListStyle::UpperRoman) => Numerals::UpperRoman,
+        Some(ListStyle::LowerAlpha) => Numerals::LowerLetter,
+        Some(ListStyle::UpperAlpha) => Numerals::UpperLetter,
+        _ => Numerals::Decimal,
+    }
+}
+
+/// The text in which a paragraph's marker is looked up.
+fn said(content: &[InlineContent]) -> String {
+    let texts = content.iter().filter_map(|piece| match piece {
+        InlineContent::Text(span) => Some(span.text.as_str()),
+        _ => None,
+    });
+    texts.collect()
 }
 
 fn plain(content: &[InlineContent]) -> String {

@@ -1,7 +1,8 @@
 //! Reading order: columns of prose are read one after the other, rows of a
 //! table across.
 
-use super::lines::{Line, Run, join, pieces, rows};
+use super::lines::{Line, Run, pieces, rows};
+use super::tables;
 
 /// Columns nest at most this deep (two halves, each of two columns).
 const DEPTH_MAX: usize = 3;
@@ -22,14 +23,14 @@ pub(super) fn lines(runs: Vec<Run>) -> Vec<Line> {
 
 fn read(rows: Vec<Vec<Line>>, depth: usize, column: &mut usize, ordered: &mut Vec<Line>) {
     let gutter = if depth < DEPTH_MAX { gutter(&rows) } else { None };
-    let Some(gutter) = gutter else { return one_column(rows, column, ordered) };
+    let Some(gutter) = gutter else { return one_column(&rows, column, ordered) };
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for row in rows {
         if row.iter().any(|piece| crosses(piece, gutter)) {
             // A line across both columns (a title, a wide figure) ends the part above it.
             read(std::mem::take(&mut left), depth + 1, column, ordered);
             read(std::mem::take(&mut right), depth + 1, column, ordered);
-            one_column(vec![row], column, ordered);
+            one_column(&[row], column, ordered);
             continue;
         }
         let (before, after): (Vec<_>, Vec<_>) =
@@ -41,11 +42,11 @@ fn read(rows: Vec<Vec<Line>>, depth: usize, column: &mut usize, ordered: &mut Ve
     read(right, depth + 1, column, ordered);
 }
 
-fn one_column(rows: Vec<Vec<Line>>, column: &mut usize, ordered: &mut Vec<Line>) {
+fn one_column(rows: &[Vec<Line>], column: &mut usize, ordered: &mut Vec<Line>) {
     if rows.is_empty() {
         return;
     }
-    let lines: Vec<Line> = rows.into_iter().filter_map(join).collect();
+    let lines = tables::lines(rows);
     let left = lines.iter().map(|line| line.x0).fold(f32::INFINITY, f32::min);
     let right = lines.iter().map(|line| line.x1).fold(f32::NEG_INFINITY, f32::max);
     let number = *column;

@@ -36,26 +36,83 @@ pub(super) fn write(pages: &[PageText], furniture: &Furniture, builder: &mut Bui
                 last = None;
             }
             PageText::Lines(lines) => {
-                let leading = leading(lines);
-                for (at, line) in lines.iter().enumerate() {
-                    let next = lines.get(at + 1);
-                    let joint = joint(last.map(|last| (last, at == 0)), line, next, leading);
-                    if matches!(joint, Joint::Block(_)) {
-                        release(&mut waiting, builder);
-                    }
-                    put(joint, line, &words, builder);
-                    last = Some(line);
-                }
+                last = page_lines(lines, last, &words, &mut waiting, builder);
             }
         }
     }
     release(&mut waiting, builder);
 }
 
+/// Writes one page after the line `last`, and returns the line after which the next page goes
+/// on, if any.
+fn page_lines<'t>(
+    lines: &'t [Line],
+    last: Option<&'t Line>,
+    words: &HashSet<String>,
+    waiting: &mut Vec<&str>,
+    builder: &mut Builder,
+) -> Option<&'t Line> {
+    let (turned, lines): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.turned);
+    let leading = leading(&lines);
+    let mut before = last.map(|last| (last, true));
+    let mut joints = Vec::with_capacity(lines.len());
+    for (at, line) in lines.iter().enumerate() {
+        joints.push(joint(before, line, lines.get(at + 1).copied(), leading));
+        before = Some((*line, false));
+    }
+    let beside = if turned.is_empty() { lines.len() } else { end_of_page(&lines, &joints) };
+    for (at, (line, joint)) in lines.iter().zip(joints).enumerate() {
+        if matches!(joint, Joint::Block(_)) {
+            release(waiting, builder);
+        }
+        if at == beside {
+            turned_lines(&turned, leading, words, builder);
+        }
+        put(joint, line, words, builder);
+    }
+    if turned.is_empty() || beside < lines.len() {
+        return lines.last().copied().or(last);
+    }
+    release(waiting, builder);
+    turned_lines(&turned, leading, words, builder);
+    None
+}
+
+/// Where lines that run up or down the page are written, so that they part no sentence: before
+/// the last block when that is prose which may go on on the next page, else at the end.
+fn end_of_page(lines: &[&Line], joints: &[Joint]) -> usize {
+    let goes_on = |line: &&&Line| line.cells == 1 && line.heading.is_none() && !ends(line);
+    let block = joints.iter().rposition(|joint| matches!(joint, Joint::Block(_)));
+    let prose = |at: &usize| {
+        let kind = joints.get(*at);
+        matches!(kind, Some(Joint::Block(BlockKind::Paragraph | BlockKind::ListItem)))
+    };
+    lines.last().filter(goes_on).and(block).filter(prose).unwrap_or(lines.len())
+}
+
+/// Lines that run up or down the page, each a line of its own.
+fn turned_lines(lines: &[&Line], leading: f32, words: &HashSet<String>, builder: &mut Builder) {
+    let mut before = None;
+    for (at, line) in lines.iter().enumerate() {
+        let joint = match joint(before, line, lines.get(at + 1).copied(), leading) {
+            Joint::Same => Joint::Line(0),
+            joint => joint,
+        };
+        put(joint, line, words, builder);
+        before = Some((*line, false));
+    }
+}
+
 fn release(waiting: &mut Vec<&str>, builder: &mut Builder) {
     for text in waiting.drain(..) {
-        builder.block(BlockKind::Paragraph, &shown(text));
+        builder.block(BlockKind::Paragraph, &flat(text));
     }
+}
+
+/// A line's text outside a table, where empty cells are nothing.
+fn flat(text: &str) -> String {
+    let cells: Vec<&str> = text.split(CELL_JOINT).filter(|cell| !cell.is_empty()).collect();
+    shown(&cells.join(CELL_JOINT))
 }
 
 /// A line's text, its cells parted as in a table.
@@ -82,10 +139,10 @@ fn put(joint: Joint, line: &Line, words: &HashSet<String>, builder: &mut Builder
 fn write_line(joint: Joint, line: &Line, words: &HashSet<String>, builder: &mut Builder) {
     match joint {
         Joint::Block(BlockKind::TableRow) => builder.block(BlockKind::TableRow, &row_text(line)),
-        Joint::Block(kind) => builder.block(kind, &shown(&line.text)),
+        Joint::Block(kind) => builder.block(kind, &flat(&line.text)),
         Joint::Line(indent) => {
             let joint = format!("\n{}", " ".repeat(indent));
-            builder.extend(&joint, &shown(&line.text));
+            builder.extend(&joint, &flat(&line.text));
         }
         Joint::Same => {
             let joint = match hyphen(builder.text(), &line.text, words) {
@@ -96,7 +153,7 @@ fn write_line(joint: Joint, line: &Line, words: &HashSet<String>, builder: &mut 
                     ""
                 }
             };
-            builder.extend(joint, &shown(&line.text));
+            builder.extend(joint, &flat(&line.text));
         }
     }
 }
@@ -152,7 +209,7 @@ fn vocabulary(pages: &[PageText]) -> HashSet<String> {
 }
 
 /// The usual distance between base lines, as a multiple of the type size.
-fn leading(lines: &[Line]) -> f32 {
+fn leading(lines: &[&Line]) -> f32 {
     let mut ratios: Vec<f32> = lines
         .windows(2)
         .filter_map(|pair| match pair {
@@ -255,7 +312,8 @@ fn is_contents_entry(text: &str) -> bool {
 }
 
 fn ends(line: &Line) -> bool {
-    let text = line.text.trim_end_matches(['"', '\'', ')', ']', '\u{201d}', '\u{2019}', '\u{bb}']);
+    let text = line.text.trim_end();
+    let text = text.trim_end_matches(['"', '\'', ')', ']', '\u{201d}', '\u{2019}', '\u{bb}']);
     text.ends_with(['.', '!', '?', ':', ';', '\u{2026}', '\u{3002}'])
 }
 

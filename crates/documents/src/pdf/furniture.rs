@@ -42,6 +42,7 @@ pub(super) fn remove(pages: &mut [Vec<Line>], furniture: &mut Furniture) {
     if filled < PAGES_MIN {
         return;
     }
+    remove_turned(pages, filled, furniture);
     for _ in 0..EDGE_LINES {
         let round = remove_edge(pages, filled, true, furniture)
             + remove_edge(pages, filled, false, furniture);
@@ -49,6 +50,33 @@ pub(super) fn remove(pages: &mut [Vec<Line>], furniture: &mut Furniture) {
             break;
         }
     }
+}
+
+/// Takes out what runs up or down the same margin of many pages, in the same words.
+fn remove_turned(pages: &mut [Vec<Line>], filled: usize, furniture: &mut Furniture) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for page in pages.iter() {
+        let turned = page.iter().filter(|line| line.turned).map(|line| words(&line.text));
+        for words in turned.collect::<HashSet<_>>() {
+            *seen.entry(words).or_default() += 1;
+        }
+    }
+    seen.retain(|_, count| is_running(*count, filled));
+    for (number, page) in pages.iter_mut().enumerate() {
+        page.retain(|line| {
+            let running = line.turned && seen.contains_key(&words(&line.text));
+            if running {
+                furniture.keep(number, &line.text);
+            }
+            !running
+        });
+    }
+}
+
+/// Whether lines with the same words on so many of the pages with text are running lines.
+/// Chapter titles alternate with the book's: a third of the pages is enough.
+fn is_running(count: usize, filled: usize) -> bool {
+    count >= 3 && count * 3 >= filled
 }
 
 /// What running lines have in common from page to page.
@@ -75,8 +103,7 @@ fn remove_edge(
     let sure = |sign: &Sign| {
         let count = seen.get(sign).copied().unwrap_or_default();
         match sign {
-            // Chapter titles alternate with the book's: a third of the pages is enough.
-            Sign::Words(..) => count >= 3 && count * 3 >= filled,
+            Sign::Words(..) => is_running(count, filled),
             Sign::Number(..) => count >= 3 && count * 5 >= filled * 2,
         }
     };
@@ -95,10 +122,9 @@ fn remove_edge(
 /// The outermost line, if it stands apart from the text.
 fn edge(page: &[Line], top: bool) -> Option<usize> {
     let height = |line: &Line| if top { line.y } else { -line.y };
-    let (at, line) = page.iter().enumerate().max_by(|a, b| height(a.1).total_cmp(&height(b.1)))?;
-    let next = page
-        .iter()
-        .enumerate()
+    let upright = || page.iter().enumerate().filter(|(_, line)| !line.turned);
+    let (at, line) = upright().max_by(|a, b| height(a.1).total_cmp(&height(b.1)))?;
+    let next = upright()
         .filter(|&(other, _)| other != at)
         .map(|(_, other)| (line.y - other.y).abs())
         .fold(f32::INFINITY, f32::min);

@@ -36,7 +36,8 @@ pub(super) fn from_outline(
         if let Some(range) = locate(title, lines, *from) {
             *from = range.end;
             matched += 1;
-            for line in lines.get_mut(range).unwrap_or_default() {
+            let named = lines.get_mut(range).unwrap_or_default().iter_mut();
+            for line in named.filter(|line| !line.turned) {
                 line.heading = Some(level);
             }
         }
@@ -145,6 +146,7 @@ fn is_candidate(line: &Line) -> bool {
     let chars = line.text.chars().count();
     let letters = line.text.chars().filter(|c| c.is_alphabetic()).count();
     line.cells == 1
+        && !line.turned
         && (2..=160).contains(&chars)
         && letters >= 2
         && letters * 2 >= chars
@@ -182,6 +184,7 @@ mod tests {
             left: 0.0,
             right: 100.0,
             heading: None,
+            turned: false,
             place: None,
         }
     }

@@ -45,6 +45,9 @@ pub(crate) struct Line {
     pub(super) right: f32,
     /// The level, when it is a heading.
     pub(super) heading: Option<u8>,
+    /// Whether it runs up or down the page; then the coordinates are those of the page turned
+    /// so that it runs from left to right.
+    pub(super) turned: bool,
     /// Where it is on the page as that is shown, if that is known.
     pub(super) place: Option<Place>,
 }
@@ -154,6 +157,7 @@ fn line(runs: &[Run]) -> Option<Line> {
         left: 0.0,
         right: 0.0,
         heading: None,
+        turned: false,
         place: runs.iter().filter_map(|run| run.place).reduce(Place::around),
     })
 }
@@ -187,18 +191,60 @@ fn without_leaders(text: &str) -> String {
 }
 
 /// Joins the pieces of one row to a line of several cells.
-pub(super) fn join(pieces: Vec<Line>) -> Option<Line> {
-    let cells = pieces.len();
-    let mut pieces = pieces.into_iter();
-    let mut line = pieces.next()?;
-    for piece in pieces {
+pub(super) fn join(pieces: &[Line]) -> Option<Line> {
+    let (first, others) = pieces.split_first()?;
+    let mut line = first.clone();
+    for piece in others {
         line.text.push_str(CELL_JOINT);
         line.text.push_str(&piece.text);
-        line.x1 = line.x1.max(piece.x1);
-        line.place = line.place.into_iter().chain(piece.place).reduce(Place::around);
-        line.bold &= piece.bold;
-        line.mono &= piece.mono;
+        line.surround(piece);
     }
-    line.cells = cells;
+    line.cells = pieces.len();
     Some(line)
+}
+
+/// Adds the next line of a cell's text. A word that a hyphen parts becomes whole again.
+pub(super) fn go_on(cell: &mut String, next: &str) {
+    let mut back = cell.chars().rev();
+    let hyphen = back.next().is_some_and(|c| matches!(c, '-' | '\u{2010}' | '\u{ad}'));
+    let parted = hyphen
+        && back.next().is_some_and(char::is_alphanumeric)
+        && next.starts_with(char::is_alphanumeric);
+    if parted && next.starts_with(char::is_lowercase) {
+        cell.pop();
+    } else if !parted && !cell.is_empty() {
+        cell.push(' ');
+    }
+    cell.push_str(next);
+}
+
+impl Line {
+    /// Takes the place of `other` as well; it is bold or monospaced only when both are.
+    pub(super) fn surround(&mut self, other: &Self) {
+        self.x0 = self.x0.min(other.x0);
+        self.x1 = self.x1.max(other.x1);
+        self.place = self.place.into_iter().chain(other.place).reduce(Place::around);
+        self.bold &= other.bold;
+        self.mono &= other.mono;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_cell_are_joined_as_words() {
+        let joined = |cell: &str, next: &str| {
+            let mut cell = cell.to_owned();
+            go_on(&mut cell, next);
+            cell
+        };
+        assert_eq!(joined("", "Bolts"), "Bolts");
+        assert_eq!(joined("does not", "rust"), "does not rust");
+        assert_eq!(joined("trans-", "port"), "transport");
+        assert_eq!(joined("trans\u{ad}", "port"), "transport");
+        assert_eq!(joined("Schwarz-", "Wei\u{df}"), "Schwarz-Wei\u{df}");
+        assert_eq!(joined("from 3 -", "5"), "from 3 - 5");
+    }
 }

@@ -9,7 +9,7 @@ use super::furniture::Furniture;
 use super::lines::{self, Line, Run};
 use super::scan::Scanner;
 use super::sheet::{Layer, Sheet};
-use super::{PageText, columns};
+use super::{PageText, columns, turned};
 use crate::builder::Builder;
 use crate::document::Document;
 use crate::invalid_file;
@@ -60,7 +60,7 @@ pub(super) fn read(
             }
         };
         let sheet = Sheet::of(pdf, page);
-        let text = text_layer(pdf, (page, sheet.as_ref()), &spans, furniture)?;
+        let (text, turned) = text_layer(pdf, (page, sheet.as_ref()), &spans, furniture);
         let blank = matches!(&text, PageText::Lines(lines) if lines.is_empty());
         let garbled = is_garbled(&spans);
         let text = if blank || garbled {
@@ -75,11 +75,11 @@ pub(super) fn read(
             }
         } else if let Some(sheet) = &sheet {
             let layer = Layer::of(Some(sheet), &spans);
-            with_pictures(text, scanner.pictures(pdf, page, (sheet, &layer))?)
+            with_lines(text, scanner.pictures(pdf, page, (sheet, &layer))?)
         } else {
             text
         };
-        texts.push(text);
+        texts.push(if garbled { text } else { with_lines(text, turned) });
     }
     missing.read = scanner.read;
     missing.left_out = scanner.left_out;
@@ -87,18 +87,17 @@ pub(super) fn read(
     Ok(Pages { texts, missing })
 }
 
-/// The words of a page's pictures follow its text, as a column of their own.
-fn with_pictures(text: PageText, pictures: Vec<Line>) -> PageText {
+/// The words of a page's pictures, and those that run up or down the page, follow its text as
+/// columns of their own.
+fn with_lines(text: PageText, more: Vec<Line>) -> PageText {
     match text {
         PageText::Lines(mut lines) => {
             let after = lines.iter().map(|line| line.column + 1).max().unwrap_or(0);
-            lines.extend(
-                pictures.into_iter().map(|line| Line { column: line.column + after, ..line }),
-            );
+            lines.extend(more.into_iter().map(|line| Line { column: line.column + after, ..line }));
             PageText::Lines(lines)
         }
         PageText::Ready(mut text) => {
-            for line in pictures {
+            for line in more {
                 text.push_str("\n\n");
                 text.push_str(&line.text);
             }
@@ -107,12 +106,13 @@ fn with_pictures(text: PageText, pictures: Vec<Line>) -> PageText {
     }
 }
 
+/// A page's text, and the lines that run up or down it.
 fn text_layer(
     pdf: &PdfDocument,
     (page, sheet): (usize, Option<&Sheet>),
     spans: &[TextSpan],
     furniture: &mut Furniture,
-) -> Result<PageText> {
+) -> (PageText, Vec<Line>) {
     let (mut all, mut unusual) = (0, 0);
     for span in spans {
         let chars = span.text.chars().filter(|c| !c.is_whitespace()).count();
@@ -126,15 +126,20 @@ fn text_layer(
     if unusual * 5 > all
         && let Ok(text) = pdf.extract_text(page)
     {
-        return Ok(PageText::Ready(text));
+        return (PageText::Ready(text), Vec::new());
     }
     let (running, body): (Vec<&TextSpan>, Vec<&TextSpan>) =
         spans.iter().partition(|span| is_furniture(span));
     let run = |span: &TextSpan| run(span, sheet);
-    for line in columns::lines(running.into_iter().filter_map(run).collect()) {
+    let lines = |spans: &[&TextSpan]| {
+        let level = spans.iter().filter(|span| span.rotation_degrees == 0.0);
+        columns::lines(level.filter_map(|span| run(span)).collect())
+    };
+    let turned = |spans: &[&TextSpan]| turned::lines(spans, &run);
+    for line in lines(&running).iter().chain(&turned(&running)) {
         furniture.keep(page, &line.text);
     }
-    Ok(PageText::Lines(columns::lines(body.into_iter().filter_map(run).collect())))
+    (PageText::Lines(lines(&body)), turned(&body))
 }
 
 /// Whether the text layer does not say which characters it shows.
@@ -158,10 +163,7 @@ fn is_furniture(span: &TextSpan) -> bool {
 fn run(span: &TextSpan, sheet: Option<&Sheet>) -> Option<Run> {
     let text = lines::readable(&span.text);
     let place = [span.bbox.x, span.bbox.y, span.bbox.width, span.font_size];
-    if text.is_empty()
-        || place.iter().any(|value| !value.is_finite())
-        || span.rotation_degrees != 0.0
-    {
+    if text.is_empty() || place.iter().any(|value| !value.is_finite()) {
         return None;
     }
     let name = span.font_name.to_ascii_lowercase();

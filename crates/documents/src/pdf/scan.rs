@@ -1,6 +1,6 @@
 //! Pages and pictures read by OCR, as lines of the same kind as those of a text layer.
 
-use std::sync::Arc;
+use std::cell::OnceCell;
 
 use cairn_kernel::Result;
 use image::RgbImage;
@@ -13,9 +13,9 @@ use super::sheet::{Frame, Layer, Sheet};
 use super::{PageText, columns, flow, headings};
 use crate::boxes::Place;
 use crate::builder::Builder;
-use crate::ocr::{self, Engine, Word};
+use crate::ocr::Word;
 use crate::parts::Context;
-use crate::picture;
+use crate::readings::{self, Told};
 
 /// The resolution at which pages are drawn to be read.
 const DPI: u32 = 200;
@@ -38,7 +38,6 @@ const TYPE_SHARE: f32 = 0.68;
 /// Reads pages of one PDF by OCR.
 pub(super) struct Scanner<'a> {
     context: Context<'a>,
-    engine: Option<Arc<Engine>>,
     /// Pages of which anything was read by OCR.
     pub(super) read: Vec<usize>,
     /// Pages left out because the budget was spent.
@@ -49,7 +48,7 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(context: Context<'a>) -> Self {
-        Self { context, engine: None, read: Vec::new(), left_out: Vec::new(), unread: Vec::new() }
+        Self { context, read: Vec::new(), left_out: Vec::new(), unread: Vec::new() }
     }
 
     /// The lines of a page that has no text but what `layer` holds; `None` where there is no OCR.
@@ -59,13 +58,22 @@ impl<'a> Scanner<'a> {
         page: usize,
         layer: &Layer,
     ) -> Result<Option<Vec<Line>>> {
-        let Some(engine) = self.engine(page)? else { return Ok(None) };
-        let Some(picture) = draw(pdf, page) else { return Ok(None) };
-        let (words, picture) = engine.read_beside(picture, &|line| layer.knows(line))?;
-        if !words.is_empty() {
+        if self.context.options.ocr.is_none() {
+            return Ok(None);
+        }
+        let told = readings::read(self.context, || Ok(draw(pdf, page)), &|line| layer.knows(line))?;
+        let reading = match told {
+            Told::Reading(reading) => reading,
+            Told::NoPicture => return Ok(None),
+            Told::Unread => {
+                self.left_out.push(page + 1);
+                return Ok(None);
+            }
+        };
+        if !reading.words.is_empty() {
             self.read.push(page + 1);
         }
-        Ok(Some(lines(&words, &Canvas::page(&picture))))
+        Ok(Some(lines(&reading.words, &Canvas::page(reading.size))))
     }
 
     /// The lines in the pictures of a page that has a text layer elsewhere, or little of it over
@@ -87,31 +95,30 @@ impl<'a> Scanner<'a> {
         if no_ocr || frames.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(engine) = self.engine(page)? else { return Ok(Vec::new()) };
-        let Some(drawn) = draw(pdf, page) else { return Ok(Vec::new()) };
+        let drawn = OnceCell::new();
         let mut found = Vec::new();
         for frame in frames {
-            let Some(part) = cut(&drawn, frame) else { continue };
+            let part = || {
+                let drawn = drawn.get_or_init(|| draw(pdf, page)).as_ref();
+                Ok(drawn.and_then(|drawn| cut(drawn, frame)))
+            };
             let known = |line: Place| layer.knows(line.within(frame));
-            let (words, part) = engine.read_beside(part, &known)?;
-            found.extend(lines(&words, &Canvas::part(frame, sheet.size(), &part)));
+            match readings::read(self.context, part, &known)? {
+                Told::Reading(reading) => {
+                    let canvas = Canvas::part(frame, sheet.size(), reading.size);
+                    found.extend(lines(&reading.words, &canvas));
+                }
+                Told::NoPicture => {}
+                Told::Unread => {
+                    self.left_out.push(page + 1);
+                    break;
+                }
+            }
         }
         if !found.is_empty() {
             self.read.push(page + 1);
         }
         Ok(found)
-    }
-
-    fn engine(&mut self, page: usize) -> Result<Option<Arc<Engine>>> {
-        let Some(models) = &self.context.options.ocr else { return Ok(None) };
-        if !picture::take(self.context) {
-            self.left_out.push(page + 1);
-            return Ok(None);
-        }
-        if self.engine.is_none() {
-            self.engine = Some(ocr::engine(models)?);
-        }
-        Ok(self.engine.clone())
     }
 }
 
@@ -216,9 +223,9 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A picture that is a whole page.
-    pub(crate) fn page(picture: &RgbImage) -> Self {
-        Self::new(picture.width(), picture.height())
+    /// A picture of so many pixels that is a whole page.
+    pub(crate) fn page((width, height): (u32, u32)) -> Self {
+        Self::new(width, height)
     }
 
     fn new(width: u32, height: u32) -> Self {
@@ -226,13 +233,13 @@ impl Canvas {
         Self { height: height as f32, scale, left: 0.0, bottom: 0.0, frame: Place::WHOLE }
     }
 
-    /// A picture that is the part `frame` of a page of this size, in points.
-    fn part(frame: Place, (width, height): (f32, f32), picture: &RgbImage) -> Self {
+    /// A picture of so many `pixels` that is the part `frame` of a page of this size, in points.
+    fn part(frame: Place, (width, height): (f32, f32), pixels: (u32, u32)) -> Self {
         // The reader may have turned it.
         let side = ((frame.x1 - frame.x0) * width).max((frame.y1 - frame.y0) * height);
         Self {
-            height: picture.height() as f32,
-            scale: side / picture.width().max(picture.height()).max(1) as f32,
+            height: pixels.1 as f32,
+            scale: side / pixels.0.max(pixels.1).max(1) as f32,
             left: frame.x0 * width,
             bottom: (1.0 - frame.y1) * height,
             frame,

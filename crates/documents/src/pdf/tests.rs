@@ -119,6 +119,67 @@ fn rows_of_a_table_are_read_across() {
 }
 
 #[test]
+fn values_stay_under_their_columns_beside_empty_cells() {
+    let cell = |y, x, text| line(x, y, 11, text);
+    let page = cell(700, 72, "Name")
+        + &cell(700, 250, "Price")
+        + &cell(700, 420, "Stock")
+        + &cell(685, 72, "Bolt")
+        + &cell(685, 250, "3.50")
+        + &cell(685, 420, "12")
+        + &cell(670, 72, "Nut")
+        + &cell(670, 420, "40")
+        + &cell(655, 250, "0.10")
+        + &cell(655, 420, "7");
+    let document = read(&[page]);
+    assert_eq!(
+        document.text,
+        "| Name | Price | Stock |\n| Bolt | 3.50 | 12 |\n| Nut |  | 40 |\n|  | 0.10 | 7 |"
+    );
+    assert!(document.blocks.iter().all(|block| block.kind == BlockKind::TableRow));
+    let chars: Vec<char> = document.text.chars().collect();
+    let rows = document.boxes.iter().map(|line| &chars[line.start..line.end]);
+    let rows: Vec<String> = rows.map(|row| row.iter().collect()).collect();
+    assert_eq!(rows, document.text.lines().collect::<Vec<_>>());
+    let lefts: Vec<f64> = document.boxes.iter().map(|line| line.fractions()[0]).collect();
+    assert!((lefts[2] - 72.0 / 612.0).abs() < 0.001 && (lefts[3] - 250.0 / 612.0).abs() < 0.001);
+}
+
+/// Drawing operators for a line of text that runs up the page.
+fn upwards(x: u32, y: u32, text: &str) -> String {
+    format!("BT /F1 11 Tf 0 1 -1 0 {x} {y} Tm ({text}) Tj ET\n")
+}
+
+#[test]
+fn labels_in_a_margin_follow_the_text_and_watermarks_stay_out() {
+    let watermark = "BT /F1 40 Tf 0.7071 0.7071 -0.7071 0.7071 200 300 Tm (DRAFT) Tj ET\n";
+    let page = upwards(590, 300, "Margin label") + &column(72, 700) + watermark;
+    let document = read(&[page]);
+    assert!(document.text.ends_with("little village.\n\nMargin label"), "{}", document.text);
+    assert!(!document.text.contains("DRAFT"), "{}", document.text);
+    let [left, top, right, bottom] = document.boxes.last().unwrap().fractions();
+    assert!(left > 0.9 && right < 0.98 && right - left < bottom - top, "{:?}", document.boxes);
+}
+
+#[test]
+fn labels_in_a_margin_part_no_sentence_and_are_given_once() {
+    let pages: Vec<String> = (1..=5)
+        .map(|page| {
+            line(72, 700, 11, &format!("Page text {page} has enough words to fill this one line"))
+                + &line(72, 687, 11, "and goes on to the very end of the page without a stop so")
+                + &upwards(590, 300, "Internal")
+        })
+        .collect();
+    let text = read(&pages).text;
+    assert_eq!(text.matches("Internal").count(), 1, "{text}");
+    let first = line(72, 700, 11, "The fox runs along the river until it finds a quiet place and");
+    let second = line(72, 700, 11, "rests there for the night without any fear of the hunters.");
+    let text = read(&[first + &upwards(590, 300, "Part one"), second]).text;
+    assert!(text.starts_with("Part one\n\nThe fox"), "{text}");
+    assert!(text.contains("a quiet place and rests there"), "{text}");
+}
+
+#[test]
 fn running_heads_go_and_sentences_cross_pages() {
     let pages: Vec<String> = (1..=5)
         .map(|page| {

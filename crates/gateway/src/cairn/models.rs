@@ -9,6 +9,7 @@ use cairn_kernel::{Error, Kind, Result, ResultExt, Scope};
 use cairn_services::Services;
 use cairn_services::models::{ModelInfo, ModelKind, NewVersion, Target};
 use cairn_services::records::{ModelVersionRow, UsageEntry};
+use cairn_services::room::{Place, Room};
 use cairn_wire::cairn::{
     CairnModel, CairnModelVersion, Deploy, NewModelVersion, PredictRequest, PredictResponse,
     RowPrediction, SetAlias,
@@ -16,8 +17,9 @@ use cairn_wire::cairn::{
 use cairn_wire::openai::{Deleted, List};
 use serde_json::{Map, Value, json};
 
+use super::upload::{self, Reading};
 use crate::error::ApiResult;
-use crate::extract::{Caller, Json, RequestId, Sticky, parse};
+use crate::extract::{Caller, Json, RequestId, Sticky, announced, parse};
 
 /// Most rows of one prediction.
 const ROWS_MAX: usize = 10_000;
@@ -134,39 +136,49 @@ pub(crate) async fn show(
 #[utoipa::path(post, path = "/cairn/v1/models/{name}/versions", tag = "models", params(("name" = String, Path, description = "the model; it is made if it is new")), request_body = NewModelVersion, responses((status = 200, body = CairnModelVersion)))]
 pub(crate) async fn register(
     State(services): State<Services>,
+    State(room): State<Room>,
     Caller(scope): Caller,
     Path(name): Path<String>,
     request: Request,
 ) -> ApiResult<axum::Json<CairnModelVersion>> {
-    let new = new_version(request, services.limits.upload_bytes).await?;
+    let (new, place) = new_version(request, &room, services.limits.upload_bytes).await?;
     let row = services.models.register(&scope, &name, new).await?;
+    drop(place);
     Ok(axum::Json(version(row)?.0))
 }
 
-async fn new_version(request: Request, limit: u64) -> ApiResult<NewVersion> {
+/// The version that is asked for, and where its file is in memory.
+async fn new_version(
+    request: Request,
+    room: &Room,
+    limit: u64,
+) -> ApiResult<(NewVersion, Option<Place>)> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+        let announced = announced(request.headers());
         let form = Multipart::from_request(request, &()).await.map_err(|rejection| {
             Error::invalid(format!("the form could not be read: {}", rejection.body_text()))
         })?;
-        let upload = super::upload::read(form, limit).await?;
+        let upload = upload::read(form, Reading { room, announced, limit }).await?;
         if upload.name.is_some() {
             let text = "the path names the model; leave the part 'name' out";
             return Err(Error::invalid(text).with_param("name").into());
         }
-        return Ok(match upload.base {
+        let new = match upload.base {
             Some(base) => NewVersion::Adapter { base, file: upload.bytes },
             None => NewVersion::File(upload.bytes),
-        });
+        };
+        return Ok((new, Some(upload.place)));
     }
     let body = axum::body::to_bytes(request.into_body(), NAMED_MAX).await.map_err(|cause| {
         let text = "the body could not be read or is too large; send a file as a multipart form";
         Error::new(Kind::TooLarge, text).with_source(cause)
     })?;
-    Ok(match parse::<NewModelVersion>(&body)? {
+    let new = match parse::<NewModelVersion>(&body)? {
         NewModelVersion::Gguf { asset } => NewVersion::Asset(asset),
         NewModelVersion::Remote { provider, model } => NewVersion::Remote { provider, model },
-    })
+    };
+    Ok((new, None))
 }
 
 /// Lets an alias name a version; requests may then ask for `name@alias`.

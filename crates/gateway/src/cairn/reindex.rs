@@ -13,8 +13,8 @@ use crate::error::ApiResult;
 use crate::extract::{Caller, Json};
 use crate::openai::convert::seconds;
 
-/// Starts a re-index with another embedding model or another way of cutting. The store answers
-/// as before until it is done.
+/// Starts a re-index with another embedding model, another way of cutting, or texts that are read
+/// anew. The store answers as before until it is done.
 #[utoipa::path(post, path = "/cairn/v1/vector_stores/{id}/reindex", tag = "documents", params(("id" = String, Path, description = "the store")), request_body = StartReindex, responses((status = 200, body = Reindex)))]
 pub(crate) async fn start(
     State(services): State<Services>,
@@ -28,7 +28,8 @@ pub(crate) async fn start(
     };
     let language = wanted.language.as_deref().map(|code| Wanted::parse(code, "language"));
     let language = language.transpose()?;
-    let wish = Wish { embedding_model: wanted.embedding_model, chunking, language };
+    let StartReindex { embedding_model, reparse, .. } = wanted;
+    let wish = Wish { embedding_model, chunking, language, reparse };
     let held = services.reindex.start(&scope, &Id::from_raw(id.as_str()), &wish).await?;
     Ok(axum::Json(object(id, held)?))
 }

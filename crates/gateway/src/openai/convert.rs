@@ -293,6 +293,7 @@ pub(super) fn hit(passage: Passage, explain: bool) -> SearchResult {
     let Passage { chunk, headings, attributes, score, dense, bm25, hits, .. } = passage;
     let within = |hit: HitPlace| SectionHit {
         chunk_id: hit.chunk_id,
+        page: hit.page,
         char_start: hit.char_start,
         char_end: hit.char_end,
         score: hit.score,

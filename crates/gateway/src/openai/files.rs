@@ -28,8 +28,9 @@ pub(crate) async fn upload(
     Caller(scope): Caller,
     request: Request,
 ) -> ApiResult<Json<FileObject>> {
-    let (wish, bytes) = form::file(request, services.limits.upload_bytes).await?;
-    let row = services.files.upload(&scope, wish, bytes).await?;
+    let begin = || services.files.begin(&scope);
+    let (wish, came) = form::file(request, services.limits.upload_bytes, begin).await?;
+    let row = services.files.keep(&scope, wish, came).await?;
     Ok(Json(object(row)))
 }
 

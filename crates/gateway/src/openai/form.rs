@@ -1,4 +1,4 @@
-//! The forms of files and of parts of uploads, counted while they come.
+//! The forms of files and of parts of uploads, counted and written while they come.
 //!
 //! A client that is answered before it has sent everything often sees a broken
 //! connection instead of the answer. So what follows a fault is read and thrown
@@ -9,12 +9,13 @@ use std::time::Duration;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, EXPECT};
-use bytes::{Bytes, BytesMut};
+use axum::http::header::EXPECT;
 use cairn_kernel::{Error, Kind, Result};
 use cairn_services::files::{FileWish, too_large};
+use cairn_services::incoming::Incoming;
 
 use super::convert::{file_expiry, unsupported};
+use crate::extract::announced;
 
 /// What a form has besides its file.
 const OVERHEAD: u64 = 1 << 20;
@@ -25,13 +26,31 @@ const DRAIN_MAX: u64 = 4 << 30;
 /// How long it is thrown away at most.
 const DRAIN_TIME: Duration = Duration::from_secs(120);
 
-#[derive(Default)]
-struct Form {
-    file: Option<(String, Bytes)>,
+/// What takes in the bytes of a form's file.
+pub(super) trait Sink: Send {
+    /// Takes the next bytes in.
+    fn write(&mut self, piece: &[u8]) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl Sink for Incoming {
+    async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        Self::write(self, piece).await
+    }
+}
+
+impl Sink for Vec<u8> {
+    async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+struct Form<S> {
+    file: Option<(String, S)>,
     purpose: Option<String>,
     anchor: Option<String>,
     seconds: Option<String>,
-    data: Option<Bytes>,
+    data: Option<S>,
 }
 
 /// What a form is for.
@@ -50,14 +69,18 @@ impl Wanted {
     }
 }
 
-/// Reads a file of up to `limit` bytes and what it shall be.
+/// Reads a file of up to `limit` bytes into what `begin` makes, and what it shall be.
 ///
 /// # Errors
 /// `TooLarge` over the limit, `Invalid` for anything else than a `file`, a `purpose` and an
-/// `expires_after`.
-pub(super) async fn file(request: Request, limit: u64) -> Result<(FileWish, Bytes)> {
-    let form = read(request, limit, Wanted::File).await?;
-    let (filename, bytes) = form.file.ok_or_else(|| missing("file", Wanted::File))?;
+/// `expires_after`; those of `begin`.
+pub(super) async fn file<S: Sink>(
+    request: Request,
+    limit: u64,
+    begin: impl Fn() -> Result<S>,
+) -> Result<(FileWish, S)> {
+    let form = read(request, limit, Wanted::File, begin).await?;
+    let (filename, came) = form.file.ok_or_else(|| missing("file", Wanted::File))?;
     let purpose = form.purpose.ok_or_else(|| missing("purpose", Wanted::File))?;
     let expires_after = match (form.anchor, form.seconds) {
         (None, None) => None,
@@ -73,19 +96,28 @@ pub(super) async fn file(request: Request, limit: u64) -> Result<(FileWish, Byte
                 .with_param("expires_after"));
         }
     };
-    Ok((FileWish { filename, purpose, expires_after }, bytes))
+    Ok((FileWish { filename, purpose, expires_after }, came))
 }
 
-/// Reads a part of an upload, of up to `limit` bytes.
+/// Reads a part of an upload, of up to `limit` bytes, into what `begin` makes.
 ///
 /// # Errors
-/// `TooLarge` over the limit, `Invalid` for anything else than `data`.
-pub(super) async fn part(request: Request, limit: u64) -> Result<Bytes> {
-    let form = read(request, limit, Wanted::Part).await?;
+/// `TooLarge` over the limit, `Invalid` for anything else than `data`; those of `begin`.
+pub(super) async fn part<S: Sink>(
+    request: Request,
+    limit: u64,
+    begin: impl Fn() -> Result<S>,
+) -> Result<S> {
+    let form = read(request, limit, Wanted::Part, begin).await?;
     form.data.ok_or_else(|| missing("data", Wanted::Part))
 }
 
-async fn read(request: Request, limit: u64, wanted: Wanted) -> Result<Form> {
+async fn read<S: Sink>(
+    request: Request,
+    limit: u64,
+    wanted: Wanted,
+    begin: impl Fn() -> Result<S>,
+) -> Result<Form<S>> {
     if asks_too_much(request.headers(), limit) {
         return Err(too_large("the file", limit));
     }
@@ -96,8 +128,8 @@ async fn read(request: Request, limit: u64, wanted: Wanted) -> Result<Form> {
             rejection.body_text()
         ))
     })?;
-    let mut form = Form::default();
-    if let Err(fault) = fill(&mut form, &mut parts, limit, wanted).await {
+    let mut form = Form { file: None, purpose: None, anchor: None, seconds: None, data: None };
+    if let Err(fault) = fill(&mut form, &mut parts, limit, wanted, begin).await {
         drain(&mut parts).await;
         return Err(fault);
     }
@@ -106,21 +138,26 @@ async fn read(request: Request, limit: u64, wanted: Wanted) -> Result<Form> {
 
 /// Whether a client that waits for a word before it sends announces more than is taken.
 fn asks_too_much(headers: &HeaderMap, limit: u64) -> bool {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let announced = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
-    let waits = header(EXPECT).is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
-    waits && announced.is_some_and(|length| length > limit.saturating_add(OVERHEAD))
+    let expected = headers.get(EXPECT).and_then(|value| value.to_str().ok());
+    let waits = expected.is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+    waits && announced(headers).is_some_and(|length| length > limit.saturating_add(OVERHEAD))
 }
 
-async fn fill(form: &mut Form, parts: &mut Multipart, limit: u64, wanted: Wanted) -> Result<()> {
+async fn fill<S: Sink>(
+    form: &mut Form<S>,
+    parts: &mut Multipart,
+    limit: u64,
+    wanted: Wanted,
+    begin: impl Fn() -> Result<S>,
+) -> Result<()> {
     while let Some(field) = parts.next_field().await.map_err(unreadable)? {
         let name = field.name().unwrap_or_default().to_owned();
         match (wanted, name.as_str()) {
             (Wanted::File, "file") => {
                 let name = field.file_name().unwrap_or_default().to_owned();
                 let over = || too_large(if name.is_empty() { "the file" } else { &name }, limit);
-                let bytes = collect(field, limit, over).await?;
-                form.file = Some((name, bytes));
+                let came = collect(field, limit, begin()?, over).await?;
+                form.file = Some((name, came));
             }
             (Wanted::File, "purpose") => form.purpose = Some(text(field, "purpose").await?),
             (Wanted::File, "expires_after[anchor]") => {
@@ -131,7 +168,7 @@ async fn fill(form: &mut Form, parts: &mut Multipart, limit: u64, wanted: Wanted
             }
             (Wanted::Part, "data") => {
                 let over = || too_large("the part", limit).with_param("data");
-                form.data = Some(collect(field, limit, over).await?);
+                form.data = Some(collect(field, limit, begin()?, over).await?);
             }
             (_, other) => return Err(unsupported(other)),
         }
@@ -141,20 +178,26 @@ async fn fill(form: &mut Form, parts: &mut Multipart, limit: u64, wanted: Wanted
 
 async fn text(field: Field<'_>, name: &str) -> Result<String> {
     let over = || Error::invalid(format!("{name} is too long")).with_param(name);
-    let bytes = collect(field, TEXT_MAX, over).await?;
-    String::from_utf8(bytes.to_vec())
+    let bytes: Vec<u8> = collect(field, TEXT_MAX, Vec::new(), over).await?;
+    String::from_utf8(bytes)
         .map_err(|_| Error::invalid(format!("{name} is not UTF-8")).with_param(name))
 }
 
-async fn collect(mut field: Field<'_>, limit: u64, over: impl Fn() -> Error) -> Result<Bytes> {
-    let mut bytes = BytesMut::new();
+async fn collect<S: Sink>(
+    mut field: Field<'_>,
+    limit: u64,
+    mut sink: S,
+    over: impl Fn() -> Error,
+) -> Result<S> {
+    let mut size = 0;
     while let Some(piece) = field.chunk().await.map_err(unreadable)? {
-        if (bytes.len() + piece.len()) as u64 > limit {
+        size += piece.len() as u64;
+        if size > limit {
             return Err(over());
         }
-        bytes.extend_from_slice(&piece);
+        sink.write(&piece).await?;
     }
-    Ok(bytes.freeze())
+    Ok(sink)
 }
 
 /// Reads on and keeps nothing.
@@ -197,6 +240,10 @@ mod tests {
 
     use super::*;
 
+    fn begin() -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
     fn request(body: Body) -> Request {
         let kind = "multipart/form-data; boundary=XX";
         Request::builder().header("content-type", kind).body(body).expect("a request")
@@ -212,9 +259,9 @@ mod tests {
         let file = part("file", Some("a.txt"), "hello");
         let purpose = part("purpose", None, "assistants");
         for body in [format!("{file}{purpose}--XX--\r\n"), format!("{purpose}{file}--XX--\r\n")] {
-            let (wish, bytes) = super::file(request(Body::from(body)), 5).await?;
+            let (wish, bytes) = super::file(request(Body::from(body)), 5, begin).await?;
             assert_eq!((wish.filename.as_str(), wish.purpose.as_str()), ("a.txt", "assistants"));
-            assert_eq!((bytes.as_ref(), wish.expires_after), (b"hello".as_slice(), None));
+            assert_eq!((bytes.as_slice(), wish.expires_after), (b"hello".as_slice(), None));
         }
         Ok(())
     }
@@ -226,12 +273,12 @@ mod tests {
         let anchor = part("expires_after[anchor]", None, "created_at");
         let seconds = part("expires_after[seconds]", None, "3600");
         let whole = format!("{file}{purpose}{anchor}{seconds}--XX--\r\n");
-        let (wish, _) = super::file(request(Body::from(whole)), 5).await?;
+        let (wish, _) = super::file(request(Body::from(whole)), 5, begin).await?;
         assert_eq!(wish.expires_after, Some(3600));
         let half = format!("{file}{purpose}{seconds}--XX--\r\n");
-        assert!(super::file(request(Body::from(half)), 5).await.is_err());
+        assert!(super::file(request(Body::from(half)), 5, begin).await.is_err());
         let data = format!("{}--XX--\r\n", part("data", Some("upload"), "hello"));
-        assert_eq!(super::part(request(Body::from(data)), 5).await?.as_ref(), b"hello");
+        assert_eq!(super::part(request(Body::from(data)), 5, begin).await?, b"hello");
         Ok(())
     }
 
@@ -251,7 +298,7 @@ mod tests {
                 Ok::<_, std::io::Error>(piece)
             }
         });
-        let refused = super::file(request(Body::from_stream(body)), 2000).await.err();
+        let refused = super::file(request(Body::from_stream(body)), 2000, begin).await.err();
         assert_eq!(refused.as_ref().map(Error::kind), Some(Kind::TooLarge));
         assert!(refused.is_some_and(|error| error.message().contains("big.bin")));
         assert_eq!(sent.load(Ordering::SeqCst), 102);
@@ -263,7 +310,7 @@ mod tests {
         let headers = asking.headers_mut();
         headers.insert("expect", "100-continue".parse().expect("a value"));
         headers.insert("content-length", "99999999".parse().expect("a value"));
-        let refused = super::file(asking, 1000).await.err();
+        let refused = super::file(asking, 1000, begin).await.err();
         assert_eq!(refused.map(|error| error.kind()), Some(Kind::TooLarge));
     }
 
@@ -277,7 +324,7 @@ mod tests {
             (format!("{other}{file}--XX--\r\n"), "color"),
         ];
         for (body, name) in cases {
-            let refused = super::file(request(Body::from(body)), 100).await.err();
+            let refused = super::file(request(Body::from(body)), 100, begin).await.err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name));
         }
     }

@@ -54,8 +54,10 @@ pub(crate) async fn add_part(
     request: Request,
 ) -> ApiResult<Json<UploadPart>> {
     let limit = PART_BYTES.min(services.limits.upload_bytes);
-    let data = form::part(request, limit).await?;
-    let part = services.uploads.add_part(&scope, &Id::from_raw(id.as_str()), data).await?;
+    let upload = Id::from_raw(id.as_str());
+    let begin = || services.uploads.begin_part(&scope, &upload);
+    let came = form::part(request, limit, begin).await?;
+    let part = services.uploads.add_part(&scope, &upload, came).await?;
     Ok(Json(UploadPart {
         id: part.id,
         object: "upload.part",

@@ -21,9 +21,11 @@ pub struct Citation {
     pub chunk_id: String,
     /// The words of the document.
     pub quote: String,
-    /// Page, from 1, where the document has pages.
+    /// Page that the quote begins on, from 1, where the document has pages; the chunk's until the
+    /// answer is complete.
     pub page: Option<i64>,
-    /// Heading path, joined by " › ".
+    /// Path of the headings above the quote, joined by " › "; the chunk's until the answer is
+    /// complete.
     pub heading: Option<String>,
     /// Characters of the quote in the document's text.
     pub char_start: i64,
@@ -91,8 +93,10 @@ pub(crate) fn cite(
 /// A citation of a passage for the characters `sentence` of the answer.
 pub(crate) fn citation(passage: &Passage, support: &Support, sentence: (usize, usize)) -> Citation {
     let chunk = &passage.chunk;
-    let before = chunk.text[..support.quote.start].chars().count();
-    let words = chunk.text[support.quote.clone()].trim();
+    let quote = &chunk.text[support.quote.clone()];
+    let words = quote.trim();
+    let blank = quote.len() - quote.trim_start().len();
+    let before = chunk.text[..support.quote.start + blank].chars().count();
     let char_start = chunk.char_start + i64::try_from(before).unwrap_or(0);
     let heading = (!passage.headings.is_empty()).then(|| passage.headings.join(" › "));
     Citation {

@@ -4,11 +4,14 @@
 //! and less where the question asks for a number and the sentence has none. On questions to a
 //! search engine, with an answer in one paragraph of many, the first sentence holds it in
 //! 0.58 of the cases and the first three in 0.87; by shares of words it was 0.51 and 0.77.
+//!
+//! A row of a table is said with the names of its columns; its citation quotes the row as it is.
 
 use std::ops::Range;
 
 use super::asked::Kind;
 use super::cite::{Citation, citation};
+use super::columns;
 use super::evidence::Support;
 use super::reading::Reading;
 use crate::retrieve::Passage;
@@ -108,7 +111,8 @@ fn compose(passages: &[Passage], chosen: &[(usize, Range<usize>)]) -> (String, V
     let (mut answer, mut citations) = (String::new(), Vec::new());
     for (index, range) in chosen {
         let Some(passage) = passages.get(*index) else { continue };
-        let sentence = said(passage, range);
+        let row = columns::named(&passage.chunk, range);
+        let sentence = row.as_deref().unwrap_or_else(|| said(passage, range));
         if !answer.is_empty() {
             answer.push(' ');
         }

@@ -16,6 +16,7 @@
 mod asked;
 mod assent;
 mod cite;
+mod columns;
 mod confidence;
 mod draft;
 mod evidence;
@@ -374,7 +375,7 @@ impl Answers {
             }
             draft.answer.write_ms = millis(writing);
             this.complete(&scope, &found, &mut draft.answer).await?;
-            this.place(&scope, &mut draft.answer.citations).await?;
+            this.place(&scope, &found, &mut draft.answer.citations).await?;
             let answer = draft.answer;
             count(&answer);
             yield Step::Done(Box::new(answer));

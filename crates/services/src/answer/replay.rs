@@ -454,6 +454,7 @@ mod tests {
                 context: String::new(),
                 match_start: None,
                 match_end: None,
+                text_version: 0,
             },
             headings: Vec::new(),
             attributes: Value::Null,

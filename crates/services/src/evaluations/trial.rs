@@ -49,6 +49,7 @@ impl Trials<'_> {
             embedding_model: configuration.embedding_model.clone(),
             chunking: configuration.chunking,
             language: None,
+            reparse: false,
         };
         let new = reindex::planned(records, encoders, (self.scope, self.store), &wish).await?;
         let of = (self.evaluation, place(number));

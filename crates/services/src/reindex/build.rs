@@ -1,8 +1,10 @@
 //! The job that builds a generation.
 //!
-//! For each completed file that is not whole in it yet: cut from the kept text, embed; one
-//! transaction with the chunks; the index; a note that the file is whole. Files that come
-//! meanwhile are written to both generations as they are read, and what is missed is done here.
+//! For each completed file that is not whole in it yet: cut from the kept text, or from one that is
+//! read from the bytes anew where that was asked for; embed; one transaction with the chunks and
+//! such a text, which is kept beside the one that answers; the index; a note that the file is
+//! whole. Files that come meanwhile are written to both generations as they are read, and what is
+//! missed is done here.
 //! Then the new index is completed and compared with the old one, and one transaction makes it
 //! the active one, if every completed file is whole in it; else it begins again with those.
 
@@ -13,7 +15,9 @@ use async_trait::async_trait;
 use cairn_documents::{Document, Parser};
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_pipelines::{Handler, Job};
-use cairn_store::records::{Flip, GenerationRow, LiveIndex, Recut, StoreFileRow};
+use cairn_store::records::{
+    Flip, GenerationRow, LiveIndex, Recut, Reread, ShownText, StoreFileRow,
+};
 use cairn_store::{BlobPath, Blobs, Records};
 use futures::future::try_join_all;
 
@@ -23,6 +27,7 @@ use crate::chunking;
 use crate::cutting::{Cutter, document_of, text_row};
 use crate::embedding::{EmbeddingModel, Encoders};
 use crate::projection::Projection;
+use crate::room::Lanes;
 
 /// Files looked up at once.
 const PAGE: i64 = 64;
@@ -45,6 +50,17 @@ pub struct Build {
     pub encoders: Encoders,
     /// The index.
     pub projection: Projection,
+    /// What the files that are worked on may take together, with those that are ingested.
+    pub room: Lanes,
+}
+
+/// The text of a file, and where it is from.
+struct Read {
+    document: Arc<Document>,
+    /// Its version, where it is kept already.
+    kept: Option<i64>,
+    /// Whether it was to be read anew and could not be.
+    unread: bool,
 }
 
 #[async_trait]
@@ -98,6 +114,11 @@ impl Handler for Build {
         self.projection.wake();
         Ok(())
     }
+}
+
+/// Whether a file is at fault, and not what reads it.
+fn is_of_the_file(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unsupported | Kind::Unprocessable | Kind::Invalid | Kind::TooLarge)
 }
 
 fn decode(job: &Job) -> Result<(Scope, Work)> {
@@ -213,47 +234,88 @@ impl Build {
         row: &StoreFileRow,
     ) -> Result<()> {
         let (store, file) = (Id::from_raw(row.store_id.as_str()), Id::from_raw(row.id.as_str()));
-        let document = match self.document(scope, &file, row).await {
+        let bytes = match self.records.file(scope, &file).await {
             Err(gone) if gone.kind() == Kind::NotFound => return Ok(()),
-            document => document?,
+            held => held?.bytes.unsigned_abs(),
+        };
+        let _place = self.room.take(bytes).await?;
+        let read = match self.read(scope, &file, (generation, row)).await {
+            Err(gone) if gone.kind() == Kind::NotFound => return Ok(()),
+            read => read?,
         };
         let strategy = chunking::in_generation(generation, row)?;
         let model = EmbeddingModel::of(generation);
-        let cut = self.cutter.cut(scope, &document, strategy, &model).await?;
+        let mut cut = self.cutter.cut(scope, &read.document, strategy, &model).await?;
+        cut.rows.text_version = read.kept.unwrap_or(cut.rows.text_version);
         let of = (&store, &file, row.revision);
         let number = generation.generation;
         let mut tx = self.records.begin().await?;
         let stored = self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await?;
         let Some(replaced) = stored else { return Ok(()) };
+        if read.kept.is_none() {
+            let text = text_row(&read.document);
+            self.records.put_text_beside(&mut tx, scope, &file, &text).await?;
+        }
         tx.commit().await.or_internal("committing a document")?;
         if replaced {
             // What an interrupted build left in the index.
             self.projection.wake();
         }
         self.projection.push_generation(scope, &store, &file, generation).await?;
-        self.records.mark_built(scope, of, number, cut.bytes).await?;
+        let reread = Reread { text_version: cut.rows.text_version, unread: read.unread };
+        let reread = Some(reread).filter(|_| generation.reparse != 0 || read.kept.is_none());
+        self.records.mark_reread(scope, of, number, cut.bytes, reread).await?;
         metrics::counter!("cairn_reindex_files_total").increment(1);
         Ok(())
     }
 
-    /// A file's document from its kept text; parsed again where that is missing.
-    async fn document(
+    /// A file's document from its kept text, or from its bytes where that is missing or to be read
+    /// anew. What cannot be read any more keeps the text that it has.
+    async fn read(
         &self,
         scope: &Scope,
         file: &Id,
-        row: &StoreFileRow,
-    ) -> Result<Arc<Document>> {
-        match self.records.file_text(scope, file).await {
-            Err(missing) if missing.kind() == Kind::NotFound => {}
-            kept => return document_of(kept?).map(Arc::new),
-        }
-        self.records.file(scope, file).await?;
-        let bytes = self.blobs.get(&BlobPath::file(scope, file)).await?;
-        let document = self.parser.parse(&row.filename, &bytes).await?;
-        let mut tx = self.records.begin().await?;
-        self.records.put_text(&mut tx, scope, file, &text_row(&document)).await?;
-        tx.commit().await.or_internal("keeping a document's text")?;
-        Ok(Arc::new(document))
+        (generation, row): (&GenerationRow, &StoreFileRow),
+    ) -> Result<Read> {
+        let shown = match self.records.shown_text(scope, file).await {
+            Err(missing) if missing.kind() == Kind::NotFound => None,
+            shown => Some(shown?),
+        };
+        let kept = |shown: ShownText, unread: bool| -> Result<Read> {
+            let document = Arc::new(document_of(shown.row)?);
+            Ok(Read { document, kept: Some(shown.version), unread })
+        };
+        let shown = match shown {
+            Some(shown) if generation.reparse == 0 => return kept(shown, false),
+            shown => shown,
+        };
+        let bytes = match self.blobs.get(&BlobPath::file(scope, file)).await {
+            Err(gone) if gone.kind() == Kind::NotFound => {
+                // Of a file that was deleted meanwhile the record is gone first.
+                self.records.file(scope, file).await?;
+                let missing = || {
+                    let text = format!(
+                        "the bytes of file '{file}' are gone, and its text is not kept; take it out \
+                         of the store, and re-index it again"
+                    );
+                    Error::new(Kind::Unprocessable, text)
+                };
+                tracing::warn!(%file, "the bytes of a file are gone");
+                return kept(shown.ok_or_else(missing)?, true);
+            }
+            bytes => bytes?,
+        };
+        let (document, shown) = match (self.parser.parse(&row.filename, &bytes).await, shown) {
+            (Err(error), Some(shown)) if is_of_the_file(&error) => {
+                let error = error.detail();
+                tracing::warn!(%file, error, "a file cannot be read anew; its text stays");
+                return kept(shown, true);
+            }
+            (parsed, shown) => (parsed?, shown),
+        };
+        let text = text_row(&document);
+        let same = shown.filter(|shown| shown.row == text).map(|shown| shown.version);
+        Ok(Read { document: Arc::new(document), kept: same, unread: false })
     }
 
     /// Completes the new index, compares it with the old one, and makes it the active one if

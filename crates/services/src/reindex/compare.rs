@@ -51,13 +51,19 @@ impl Comparison<'_> {
                 None
             }
         };
-        Ok(json!({
+        let mut report = json!({
             "files": files,
             "chunks_before": before.len(),
             "chunks_after": after.len(),
             "searches": queries.len(),
             "recall_at_10": recall,
-        }))
+        });
+        if new.reparse != 0 {
+            let counts = self.records.reread_counts(scope, store, new.generation).await?;
+            report["texts_changed"] = counts.changed.into();
+            report["files_unread"] = counts.unread.into();
+        }
+        Ok(report)
     }
 
     /// Of the passages that the old generation finds first, the share that the new one finds

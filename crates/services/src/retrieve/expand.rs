@@ -51,6 +51,7 @@ fn range(chunk: &cairn_store::records::ChunkRow) -> Range<i64> {
 fn place(passage: &Passage) -> HitPlace {
     HitPlace {
         chunk_id: passage.chunk.id.clone(),
+        page: passage.chunk.page,
         char_start: passage.chunk.char_start,
         char_end: passage.chunk.char_end,
         score: passage.score,
@@ -79,7 +80,9 @@ async fn widen(
     if grown == range(chunk) {
         return Ok(());
     }
-    let text = records.text_between(scope, &chunk.file_id, grown.start, grown.end).await?;
+    let text = records
+        .text_between(scope, (&chunk.file_id, chunk.text_version), grown.start, grown.end)
+        .await?;
     let before = usize::try_from(chunk.char_start - grown.start).unwrap_or(0);
     let holds = |text: &String| {
         let start = text.char_indices().nth(before).map(|(at, _)| at);
@@ -87,9 +90,17 @@ async fn widen(
     };
     if let Some(text) = text.filter(holds) {
         chunk.text = text;
+        if chunk.char_start != grown.start {
+            chunk.page = page_of(&around, grown.start);
+        }
         (chunk.char_start, chunk.char_end) = (grown.start, grown.end);
     }
     Ok(())
+}
+
+/// The page of the chunk that begins at `start`.
+fn page_of(around: &[NeighbourRow], start: i64) -> Option<i64> {
+    around.iter().find(|row| row.char_start == start)?.page
 }
 
 /// The characters that the hit `seq` grows to among the chunks `around` it, without those
@@ -142,6 +153,7 @@ mod tests {
             .map(|(seq, heading)| NeighbourRow {
                 seq,
                 heading: (*heading).to_owned(),
+                page: Some(1 + seq / 2),
                 char_start: seq * 900,
                 char_end: seq * 900 + 1_000,
             })
@@ -155,6 +167,8 @@ mod tests {
         assert_eq!(grow(&rows, 1, &[]), Some(900..3_700));
         assert_eq!(grow(&rows, 0, &[]), Some(0..1_000));
         assert_eq!(grow(&rows, 9, &[]), None, "it is gone");
+        let pages = [900, 2_700, 1].map(|start| page_of(&rows, start));
+        assert_eq!(pages, [Some(1), Some(2), None], "it begins on the page of its first chunk");
     }
 
     #[test]

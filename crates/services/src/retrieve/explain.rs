@@ -71,6 +71,8 @@ impl Explain {
 pub struct HitPlace {
     /// The chunk.
     pub chunk_id: String,
+    /// Page it begins on, from 1.
+    pub page: Option<i64>,
     /// First character in the document's text.
     pub char_start: i64,
     /// One past its last character.

@@ -161,6 +161,7 @@ mod tests {
             context: String::new(),
             match_start: small,
             match_end: small.map(|start| start + 1),
+            text_version: 0,
         };
         let explain = cairn_search::Explain::default();
         let hit = Hit { id: seq.unsigned_abs(), score: 0.5, dense: None, bm25: None, explain };

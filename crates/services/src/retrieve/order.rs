@@ -252,6 +252,7 @@ mod tests {
             context: String::new(),
             match_start: None,
             match_end: None,
+            text_version: 0,
         }
     }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt as _, Timestamp};
 use cairn_sources::{Item, Source};
-use cairn_store::BlobPath;
 use cairn_store::records::{FileRow, SourceItemFacts, SourceItemRow};
 use serde_json::Value;
 
 use super::retry_at;
 use super::run::{Halt, Run, Step, shown};
+use crate::access::ATTRIBUTE;
 use crate::files::FileWish;
+use crate::incoming::Landed;
 use crate::stores::{Attributes, Chunking, NewAttachment};
 
 /// How often an item is fetched before it counts as failed.
@@ -129,19 +130,17 @@ impl Run {
             purpose: "assistants".to_owned(),
             expires_after: None,
         };
-        let row = wish.checked()?.row(&bytes, parts.records.clock().now()).await?;
+        let coming = Landed::of(&self.scope, &bytes).await?;
+        let row = wish.checked()?.row(&coming, parts.records.clock().now());
         if let Some(held) = &held
             && holds(held, &row.sha256)
         {
             return self.same(facts, &attributes, held).await;
         }
         let size = bytes.len() as u64;
-        let id = Id::from_raw(row.id.as_str());
-        let path = BlobPath::file(&self.scope, &id);
-        parts.blobs.put(&path, bytes).await?;
-        let older = held.as_ref().and_then(|held| held.pending_id.clone());
-        if let Err(error) = self.attach(facts, attributes, &row, older).await {
-            let _ = parts.blobs.delete(&path).await;
+        parts.blobs.put(&coming.path, bytes).await?;
+        if let Err(error) = self.attach(facts, attributes, &row, held.as_ref()).await {
+            let _ = parts.blobs.delete(&coming.path).await;
             return Err(error);
         }
         parts.queue.wake();
@@ -157,26 +156,28 @@ impl Run {
         Ok(())
     }
 
-    /// One transaction: the file, its attachment with the job that reads it, and what is held
-    /// of the item. A newer version that was not read yet gives place.
+    /// One transaction: the file with what it takes over from the version it replaces, its
+    /// attachment with the job that reads it, and what is held of the item. A newer version that
+    /// was not read yet gives place.
     async fn attach(
         &self,
         facts: &SourceItemFacts,
         attributes: Attributes,
         file: &FileRow,
-        older: Option<String>,
+        held: Option<&SourceItemRow>,
     ) -> Result<()> {
         let parts = &self.sources.parts;
         let (scope, store) = (&self.scope, Id::from_raw(self.row.store_id.as_str()));
         let id = Id::from_raw(file.id.as_str());
-        let attachment =
-            NewAttachment { file: id.clone(), attributes, chunking: Chunking::default() };
         let mut tx = parts.records.begin().await?;
         parts.records.insert_file_within(&mut tx, scope, file).await?;
+        let attributes = self.take_over(&mut tx, held, &id, attributes).await?;
+        let attachment =
+            NewAttachment { file: id.clone(), attributes, chunking: Chunking::default() };
         parts.stores.attach_within(&mut tx, scope, &store, None, &attachment).await?;
         let of = (file.sha256.as_str(), &id);
         parts.records.take_item(&mut tx, scope, &self.source, facts, of).await?;
-        if let Some(older) = older {
+        if let Some(older) = held.and_then(|held| held.pending_id.clone()) {
             match parts.erase.file_within(&mut tx, scope, &Id::from_raw(older), "replaced").await {
                 Err(gone) if gone.kind() == Kind::NotFound => {}
                 erased => erased.map(|_| ())?,
@@ -185,7 +186,8 @@ impl Run {
         tx.commit().await.or_internal("taking an item of a source")
     }
 
-    /// The content is held already: only its version and attributes are new.
+    /// The content is held already: only its version and attributes are new. Who may read it, and
+    /// what was set by hand, stays.
     async fn same(
         &self,
         facts: &SourceItemFacts,
@@ -195,9 +197,12 @@ impl Run {
         let parts = &self.sources.parts;
         let store = Id::from_raw(self.row.store_id.as_str());
         if held.attributes != facts.attributes {
-            for file in held.pending_id.iter().chain(&held.file_id) {
+            // In this order: what the one that answers gets, a newer one gets too.
+            for file in held.file_id.iter().chain(&held.pending_id) {
                 let file = Id::from_raw(file.as_str());
-                let set = parts.stores.set_attributes(&self.scope, &store, &file, attributes);
+                let mut all = self.with_own(held, &file, attributes.clone()).await?;
+                all.remove(ATTRIBUTE);
+                let set = parts.stores.set_attributes(&self.scope, &store, &file, &all);
                 match set.await {
                     // Somebody took it out of the store.
                     Err(gone) if gone.kind() == Kind::NotFound => {}

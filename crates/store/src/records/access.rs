@@ -135,6 +135,46 @@ impl Records {
         self.forget_answers(tx, scope).await
     }
 
+    /// Closes a file as another one is closed, with the same list, within a transaction; says
+    /// whether that one has a list. For a file that nothing was answered from yet.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn inherit_access(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        older: &Id,
+        newer: &Id,
+    ) -> Result<bool> {
+        let closed = sqlx::query(
+            "UPDATE files SET restricted = 1 WHERE tenant_id = $1 AND id = $2 AND EXISTS \
+             (SELECT 1 FROM files o WHERE o.tenant_id = $1 AND o.id = $3 AND o.restricted = 1)",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(newer.as_str())
+        .bind(older.as_str())
+        .execute(&mut **tx)
+        .await
+        .or_internal("closing a file as another one is")?
+        .rows_affected()
+            > 0;
+        if closed {
+            sqlx::query(
+                "INSERT INTO file_access (file_id, tenant_id, principal) \
+                 SELECT $2, tenant_id, principal FROM file_access \
+                 WHERE tenant_id = $1 AND file_id = $3 ON CONFLICT (file_id, principal) DO NOTHING",
+            )
+            .bind(scope.tenant().as_str())
+            .bind(newer.as_str())
+            .bind(older.as_str())
+            .execute(&mut **tx)
+            .await
+            .or_internal("taking an access list over")?;
+        }
+        Ok(closed)
+    }
+
     /// Who may read a file, for the index; `None` when the whole tenant may, or the file is
     /// gone.
     ///

@@ -43,6 +43,8 @@ pub struct ChunkRow {
     pub match_start: Option<i64>,
     /// One past its last character.
     pub match_end: Option<i64>,
+    /// Which of its file's texts it is cut from.
+    pub text_version: i64,
 }
 
 /// What a [`ChunkRow`] is read from: the chunk `c`, its attachment `sf`, its file `f`, and the
@@ -57,7 +59,8 @@ macro_rules! chunk_rows {
              COALESCE(p.char_end, c.char_end) AS char_end, COALESCE(p.tokens, c.tokens) AS tokens, \
              CASE WHEN p.ordinal IS NULL THEN c.context ELSE '' END AS context, \
              CASE WHEN p.ordinal IS NULL THEN NULL ELSE c.char_start END AS match_start, \
-             CASE WHEN p.ordinal IS NULL THEN NULL ELSE c.char_end END AS match_end \
+             CASE WHEN p.ordinal IS NULL THEN NULL ELSE c.char_end END AS match_end, \
+             c.text_version \
              FROM chunks c JOIN store_files sf ON sf.store_id = c.store_id AND sf.file_id = c.file_id \
              JOIN files f ON f.id = c.file_id LEFT JOIN chunk_parents p \
              ON p.tenant_id = c.tenant_id AND p.store_id = c.store_id AND p.file_id = c.file_id \
@@ -133,6 +136,8 @@ pub struct NewCut {
     pub chunks: Vec<NewChunk>,
     /// The large chunks that they lie in, if there are any.
     pub parents: Vec<NewParent>,
+    /// Which of its file's texts it is cut from: see [`super::TextRow::version`].
+    pub text_version: i64,
 }
 
 /// What the index reads of a chunk: its context and its text.
@@ -241,8 +246,8 @@ impl Records {
         for chunk in &cut.chunks {
             sqlx::query(
                 "INSERT INTO chunks (id, tenant_id, store_id, file_id, revision, ordinal, text, heading, \
-                 page, char_start, char_end, tokens, vector, generation, context, parent) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                 page, char_start, char_end, tokens, vector, generation, context, parent, text_version) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             )
             .bind(Id::generate("chunk_").as_str())
             .bind(scope.tenant().as_str())
@@ -260,6 +265,7 @@ impl Records {
             .bind(generation)
             .bind(&chunk.context)
             .bind(chunk.parent)
+            .bind(cut.text_version)
             .execute(&mut **tx)
             .await
             .or_internal("storing a chunk")?;

@@ -132,6 +132,22 @@ impl Records {
         .or_internal("looking up pending deletes")
     }
 
+    /// Whether a delete waits for its certificate. One by which a newer version of a document
+    /// took the place of an older one counts only if it was before `replaced_before`.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn erasures_wait(&self, replaced_before: Timestamp) -> Result<bool> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM erasures WHERE completed_at IS NULL \
+             AND (reason NOT IN ('replaced', 'unreadable') OR requested_at < $1))",
+        )
+        .bind(replaced_before)
+        .fetch_one(&self.read)
+        .await
+        .or_internal("looking for pending deletes")
+    }
+
     /// Files the certificate of a delete whose bytes are gone.
     ///
     /// # Errors

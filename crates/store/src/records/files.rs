@@ -1,10 +1,8 @@
-//! Uploaded files and the text that was read from them.
+//! Uploaded files.
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
-use sqlx::QueryBuilder;
-
-use super::access::{manager, push_readable, readable};
+use super::access::{manager, readable};
 use super::{Page, Records, Tx, commit, paged};
 use crate::BlobPath;
 
@@ -27,15 +25,6 @@ pub struct FileRow {
     pub expires_at: Option<Timestamp>,
     /// 1 when it has an access list.
     pub restricted: i64,
-}
-
-/// A document's text and its structure (pages, headings, boxes of lines) as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct TextRow {
-    /// The whole text; offsets count its Unicode scalars.
-    pub text: String,
-    /// The parser's document without the text.
-    pub structure: String,
 }
 
 impl Records {
@@ -195,7 +184,9 @@ impl Records {
         for (what, statement) in [
             ("chunks with vectors", "DELETE FROM chunks WHERE tenant_id = $1 AND file_id = $2"),
             ("attachments", "DELETE FROM store_files WHERE tenant_id = $1 AND file_id = $2"),
-            ("document texts", "DELETE FROM file_texts WHERE tenant_id = $1 AND file_id = $2"),
+            ("document texts", "DELETE FROM document_texts WHERE tenant_id = $1 AND file_id = $2"),
+            ("older texts", "DELETE FROM file_texts WHERE tenant_id = $1 AND file_id = $2"),
+            ("readings", "DELETE FROM file_readings WHERE tenant_id = $1 AND file_id = $2"),
             ("access entries", "DELETE FROM file_access WHERE tenant_id = $1 AND file_id = $2"),
             ("uploads", "DELETE FROM uploads WHERE tenant_id = $1 AND file_id = $2"),
             (
@@ -225,67 +216,59 @@ impl Records {
         Ok(gone)
     }
 
-    /// The text of a file that was read.
-    ///
-    /// # Errors
-    /// `NotFound` when it was not read (yet), or is not the tenant's.
-    pub async fn file_text(&self, scope: &Scope, id: &Id) -> Result<TextRow> {
-        self.file(scope, id).await?;
-        sqlx::query_as(
-            "SELECT text, structure FROM file_texts WHERE tenant_id = $1 AND file_id = $2",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(id.as_str())
-        .fetch_optional(&self.read)
-        .await
-        .or_internal("reading a document's text")?
-        .ok_or_else(|| Error::not_found(format!("the text of file '{id}'")))
-    }
-
-    /// Ids and structures of those of the files that were read and that the caller's questions
-    /// are answered from.
+    /// What turns have read of a file, in their order.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn file_structures(
-        &self,
-        scope: &Scope,
-        files: &[&str],
-    ) -> Result<Vec<(String, String)>> {
-        if files.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut query = QueryBuilder::<sqlx::Sqlite>::new(
-            "SELECT t.file_id, t.structure FROM file_texts t JOIN files f ON f.id = t.file_id \
-             WHERE t.tenant_id = ",
-        );
-        query.push_bind(scope.tenant().as_str().to_owned());
-        push_readable(&mut query, scope);
-        query.push(" AND t.file_id IN (");
-        let mut list = query.separated(", ");
-        for file in files {
-            list.push_bind((*file).to_owned());
-        }
-        query.push(")");
-        query.build_query_as().fetch_all(&self.read).await.or_internal("reading structures")
+    pub async fn file_readings(&self, scope: &Scope, id: &Id) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT readings FROM file_readings WHERE tenant_id = $1 AND file_id = $2 ORDER BY turn",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading a file's readings")
     }
 
-    /// Keeps a file's text within a transaction.
+    /// Keeps what the turn of this number, from 0, read of a file, within a transaction, unless
+    /// the turns before are not those that are kept: two stores may have the file read at the
+    /// same time.
     ///
     /// # Errors
     /// `Internal` when the database refuses (also when the file was deleted meanwhile).
-    pub async fn put_text(&self, tx: &mut Tx, scope: &Scope, id: &Id, row: &TextRow) -> Result<()> {
+    pub async fn put_reading(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (id, turn): (&Id, i64),
+        readings: &str,
+    ) -> Result<()> {
         sqlx::query(
-            "INSERT INTO file_texts (file_id, tenant_id, text, structure) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (file_id) DO UPDATE SET text = excluded.text, structure = excluded.structure",
+            "INSERT INTO file_readings (file_id, tenant_id, turn, readings) SELECT $1, $2, $3, $4 \
+             WHERE (SELECT COUNT(*) FROM file_readings WHERE file_id = $1) = $3",
         )
         .bind(id.as_str())
         .bind(scope.tenant().as_str())
-        .bind(&row.text)
-        .bind(&row.structure)
+        .bind(turn)
+        .bind(readings)
         .execute(&mut **tx)
         .await
-        .or_internal("keeping a document's text")?;
+        .or_internal("keeping a turn's readings")?;
+        Ok(())
+    }
+
+    /// Forgets what turns have read of a file, within a transaction.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn drop_readings(&self, tx: &mut Tx, scope: &Scope, id: &Id) -> Result<()> {
+        sqlx::query("DELETE FROM file_readings WHERE tenant_id = $1 AND file_id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(id.as_str())
+            .execute(&mut **tx)
+            .await
+            .or_internal("forgetting a file's readings")?;
         Ok(())
     }
 }

@@ -37,6 +37,8 @@ pub struct GenerationRow {
     pub language_named: i64,
     /// 1 when its build cuts every file so, whatever it said.
     pub recut: i64,
+    /// 1 when its build reads every file's text from its bytes anew.
+    pub reparse: i64,
     /// `building`, `active`, `retired`, `cancelled` or `failed`.
     pub state: String,
     /// Why it failed.
@@ -73,6 +75,8 @@ pub struct NewGeneration {
     pub chunking: Option<String>,
     /// Whether its build cuts every file so, whatever it said.
     pub recut: bool,
+    /// Whether its build reads every file's text from its bytes anew.
+    pub reparse: bool,
     /// See [`GenerationRow::language`].
     pub language: Option<String>,
     /// Whether that was asked for.
@@ -90,6 +94,24 @@ pub struct BuildProgress {
     pub bytes: i64,
     /// Bytes of those that are done.
     pub bytes_done: i64,
+}
+
+/// What reading a file anew gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reread {
+    /// The text that is to be shown when the generation answers.
+    pub text_version: i64,
+    /// Whether it could not be read, and that is the one before.
+    pub unread: bool,
+}
+
+/// Files that a build read anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct RereadCounts {
+    /// Those whose text is another one now.
+    pub changed: i64,
+    /// Those that could not be read, and keep the text they had.
+    pub unread: i64,
 }
 
 /// How all files of a store are cut from now on.
@@ -131,7 +153,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT store_id, generation, index_name, embedding_model, embedding_version, dimensions, \
-             chunking, language, language_named, recut, state, error, report, created_at, started_at, bytes_at_start, finished_at \
+             chunking, language, language_named, recut, reparse, state, error, report, created_at, started_at, bytes_at_start, finished_at \
              FROM index_generations WHERE tenant_id = $1 AND store_id = $2",
             $rest
         )

@@ -92,6 +92,8 @@ pub struct NeighbourRow {
     pub seq: i64,
     /// Headings above it, outermost first, as a JSON list.
     pub heading: String,
+    /// Page it begins on, from 1.
+    pub page: Option<i64>,
     /// First character in the document's text.
     pub char_start: i64,
     /// One past its last character.
@@ -240,7 +242,7 @@ impl Records {
         reach: i64,
     ) -> Result<Vec<NeighbourRow>> {
         sqlx::query_as(
-            "SELECT c.seq, c.heading, c.char_start, c.char_end FROM chunks hit JOIN chunks c \
+            "SELECT c.seq, c.heading, c.page, c.char_start, c.char_end FROM chunks hit JOIN chunks c \
              ON c.store_id = hit.store_id AND c.file_id = hit.file_id AND c.revision = hit.revision \
              AND c.generation = hit.generation \
              WHERE hit.tenant_id = $1 AND hit.seq = $2 \
@@ -252,29 +254,6 @@ impl Records {
         .fetch_all(&self.read)
         .await
         .or_internal("reading the chunks around a hit")
-    }
-
-    /// The characters from `start` to `end` of a document's text. None when it is gone.
-    ///
-    /// # Errors
-    /// `Internal` when the database refuses.
-    pub async fn text_between(
-        &self,
-        scope: &Scope,
-        file: &str,
-        start: i64,
-        end: i64,
-    ) -> Result<Option<String>> {
-        sqlx::query_scalar(
-            "SELECT substr(text, $3, $4) FROM file_texts WHERE tenant_id = $1 AND file_id = $2",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(file)
-        .bind(start + 1)
-        .bind(end - start)
-        .fetch_optional(&self.read)
-        .await
-        .or_internal("reading part of a document")
     }
 
     /// When a file was made; `None` when it is gone. For the index.

@@ -43,6 +43,15 @@ pub struct SourceItemRow {
     pub updated_at: Timestamp,
 }
 
+/// A version of a document of a source that is being read.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct NewerVersion {
+    /// Its file.
+    pub file_id: String,
+    /// What its source says of it, a JSON object.
+    pub attributes: String,
+}
+
 /// As much of an item as a scan must know.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct HeldItem {
@@ -412,6 +421,27 @@ impl Records {
         .await
         .or_internal("reading the files of an item")?;
         Ok(found.into_iter().flat_map(|(file, pending)| file.into_iter().chain(pending)).collect())
+    }
+
+    /// The versions that are being read and are to take the place of a file.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn newer_versions(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        file: &Id,
+    ) -> Result<Vec<NewerVersion>> {
+        sqlx::query_as(
+            "SELECT pending_id AS file_id, attributes FROM source_items \
+             WHERE tenant_id = $1 AND file_id = $2 AND pending_id IS NOT NULL",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(file.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .or_internal("looking up newer versions of a file")
     }
 
     /// The item whose newer version a file of a store is, if it is one.

@@ -4,6 +4,7 @@ use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
 use super::access::{manager, readable};
 use super::files::list_point_removals;
+use super::texts::drop_unused_texts;
 use super::{Page, Records, Tx, commit, paged};
 
 /// A vector store.
@@ -480,6 +481,7 @@ impl Records {
         if done.rows_affected() == 0 {
             return Err(Error::not_found(format!("file '{file}' in vector store '{store}'")));
         }
+        drop_unused_texts(&mut tx, file.as_str()).await?;
         commit(tx).await
     }
 

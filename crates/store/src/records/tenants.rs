@@ -13,7 +13,7 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 36] = deletes![
+const DELETES: [(&str, &str); 38] = deletes![
     "source_items",
     "sources",
     "remembered",
@@ -38,7 +38,9 @@ const DELETES: [(&str, &str); 36] = deletes![
     "upload_parts",
     "uploads",
     "file_access",
+    "document_texts",
     "file_texts",
+    "file_readings",
     "files",
     "datasets",
     "training_runs",

@@ -4,6 +4,7 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Role, Scope};
 
 use super::*;
 
+mod erasures;
 mod evaluations;
 mod generations;
 mod rankings;
@@ -89,7 +90,7 @@ async fn ingest(records: &Records, scope: &Scope, store: &Id, file: &Id) -> Resu
     let mut tx = records.begin().await?;
     let revision = records.attach_file(&mut tx, scope, store, &attachment(file)).await?;
     let revision = revision.ok_or_else(|| Error::internal("already attached"))?;
-    let cut = NewCut { chunks: vec![chunk(0), chunk(1)], parents: Vec::new() };
+    let cut = NewCut { chunks: vec![chunk(0), chunk(1)], ..NewCut::default() };
     let stored = records.replace_chunks(&mut tx, scope, (store, file, revision), 1, &cut).await?;
     assert_eq!(stored, Some(false));
     records.settle_file(&mut tx, scope, (store, file, revision), Ok(10)).await?;
@@ -175,7 +176,7 @@ async fn a_cancel_after_the_chunks_are_there_leaves_none() -> Result<()> {
     let wanted = Attachment { batch: Some(batch.clone()), ..attachment(&file) };
     let revision = records.attach_file(&mut tx, &scope, &store, &wanted).await?.unwrap_or_default();
     let of = (&store, &file, revision);
-    let cut = NewCut { chunks: vec![chunk(0), chunk(1)], parents: Vec::new() };
+    let cut = NewCut { chunks: vec![chunk(0), chunk(1)], ..NewCut::default() };
     assert_eq!(records.replace_chunks(&mut tx, &scope, of, 1, &cut).await?, Some(false));
     assert!(records.is_in_progress(&mut tx, &scope, of).await?);
     assert!(!records.drop_unwanted_chunks(&mut tx, &scope, of).await?, "it is being read");

@@ -333,18 +333,4 @@ impl Records {
             "the log of the record store could not be emptied while it is read; try again",
         ))
     }
-
-    /// Writes the database file anew, without anything that was deleted, and empties the
-    /// log. Writers wait as long as it takes, readers do not.
-    ///
-    /// # Errors
-    /// `Unavailable` as for [`Records::checkpoint`], `Internal` when the disk is full.
-    pub async fn compact(&self) -> Result<()> {
-        self.checkpoint().await?;
-        sqlx::query("VACUUM")
-            .execute(&self.write)
-            .await
-            .or_internal("writing the record store anew")?;
-        self.checkpoint().await
-    }
 }

@@ -66,6 +66,10 @@ pub struct StartReindex {
     /// The language its words are counted in: an ISO 639-1 code, `other`, or `auto` to tell it
     /// anew from the texts. When absent one that was named stays, and another is told anew.
     pub language: Option<String>,
+    /// Whether every file's text is read from its bytes anew: after models for scans were
+    /// installed, or with a newer version of the program.
+    #[serde(default)]
+    pub reparse: bool,
 }
 
 /// What makes a store's vectors, and how its files are cut.
@@ -121,7 +125,8 @@ pub struct ReindexRun {
     pub error: Option<String>,
     /// How it compares with what it took the place of: `files`, `chunks_before`,
     /// `chunks_after`, and `recall_at_10`, the share of the old first ten hits of `searches`
-    /// sampled searches that are found again.
+    /// sampled searches that are found again. Where texts were read anew also `texts_changed`,
+    /// and `files_unread`, which could not be read any more and keep the text they had.
     #[schema(value_type = Option<Object>)]
     pub report: Option<Value>,
 }

@@ -298,9 +298,9 @@ pub struct CitationExtra {
     pub file_sha256: String,
     /// Words of the document, exactly.
     pub quote: String,
-    /// Page, from 1.
+    /// Page that the quote begins on, from 1.
     pub page: Option<i64>,
-    /// Heading path.
+    /// Path of the headings above the quote.
     pub heading: Option<String>,
     /// Characters of the quote in the document's text.
     pub char_start: i64,

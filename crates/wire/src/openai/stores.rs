@@ -313,12 +313,12 @@ pub struct TextContent {
 }
 
 /// Where a passage stands and how it scored. Of one that was widened to its section the
-/// characters are those of the section, and `page` and `chunk_id` those of the hit.
+/// characters and the page are those of the section, and `chunk_id` is that of the hit.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PassagePlace {
     /// The chunk.
     pub chunk_id: String,
-    /// Page, from 1.
+    /// Page that `char_start` is on, from 1.
     pub page: Option<i64>,
     /// Heading path.
     pub heading: Option<String>,

@@ -3,10 +3,10 @@
 use super::*;
 
 const SPACES: &str = r#"xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships""#;
-const KIND: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+pub(super) const KIND: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
 /// A relationships part: id, kind and target of each.
-fn relations(listed: &[(&str, &str, &str)]) -> String {
+pub(super) fn relations(listed: &[(&str, &str, &str)]) -> String {
     let listed: String = listed
         .iter()
         .map(|(id, kind, target)| {
@@ -19,7 +19,7 @@ fn relations(listed: &[(&str, &str, &str)]) -> String {
 }
 
 /// A package of these parts with their content types after `application/vnd.openxmlformats-officedocument.`.
-fn package(main: &str, parts: &[(&str, &str, String)]) -> Vec<u8> {
+pub(super) fn package(main: &str, parts: &[(&str, &str, String)]) -> Vec<u8> {
     let types: String = parts
         .iter()
         .filter(|(_, kind, _)| !kind.is_empty())
@@ -122,6 +122,39 @@ fn sheets_are_sections_of_rows() {
     let at = |words: &str| document.page_at(document.text.find(words).unwrap());
     assert_eq!((at("Bolt"), at("Rest"), document.pages.len()), (Some(1), Some(2), 2));
     assert!(document.blocks.iter().filter(|b| b.kind == BlockKind::TableRow).count() >= 3);
+}
+
+#[test]
+fn every_row_of_a_long_sheet_is_read() {
+    let row = |at: usize| {
+        format!(
+            r#"<row r="{at}"><c r="A{at}"><v>{at}</v></c><c r="B{at}" t="str"><v>part</v></c></row>"#
+        )
+    };
+    let rows: String = (1..=10_050).map(row).collect();
+    let sheet = format!(
+        r#"<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>"#
+    );
+    let book = format!(
+        r#"<?xml version="1.0"?><workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{KIND}"><sheets><sheet name="All" sheetId="1" r:id="rId1"/></sheets></workbook>"#
+    );
+    let file = package(
+        "xl/workbook.xml",
+        &[
+            ("xl/workbook.xml", "spreadsheetml.sheet.main", book),
+            (
+                "xl/_rels/workbook.xml.rels",
+                "",
+                relations(&[("rId1", "worksheet", "worksheets/sheet1.xml")]),
+            ),
+            ("xl/worksheets/sheet1.xml", "spreadsheetml.worksheet", sheet),
+        ],
+    );
+    let document = parse("all.xlsx", &file).unwrap();
+    assert!(document.text.starts_with("All\n\n| 1 | part |\n| 2 | part |\n"));
+    assert!(document.text.ends_with("\n| 10050 | part |"));
+    assert_eq!(document.blocks.iter().filter(|b| b.kind == BlockKind::TableRow).count(), 10_050);
+    assert!(document.notes.is_empty(), "{:?}", document.notes);
 }
 
 /// A compound file: each entry is a path and its bytes; `None` makes a storage.

@@ -17,6 +17,7 @@ impl Records {
             dimensions: None,
             chunking: None,
             recut: false,
+            reparse: false,
             language: None,
             language_named: false,
         };
@@ -76,8 +77,8 @@ impl Records {
         sqlx::query(
             "INSERT INTO index_generations (tenant_id, store_id, generation, index_name, \
              embedding_model, embedding_version, dimensions, chunking, recut, state, created_at, \
-             language, language_named) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             language, language_named, reparse) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(scope.tenant().as_str())
         .bind(store)
@@ -92,6 +93,7 @@ impl Records {
         .bind(self.clock.now())
         .bind(&new.language)
         .bind(i64::from(new.language_named))
+        .bind(i64::from(new.reparse))
         .execute(&mut **tx)
         .await
         .or_internal("beginning a generation of an index")?;

@@ -2,7 +2,8 @@
 
 use cairn_kernel::{Id, Result, ResultExt, Scope, Timestamp};
 
-use super::{BuildProgress, Flip, Recut};
+use super::{BuildProgress, Flip, Recut, Reread, RereadCounts};
+use crate::records::texts::drop_unused_texts;
 use crate::records::{Records, StoreFileRow, Tx, commit};
 
 /// Completed files of a store beside what is built of them.
@@ -114,17 +115,34 @@ impl Records {
         generation: i64,
         bytes: i64,
     ) -> Result<()> {
+        self.mark_reread(scope, of, generation, bytes, None).await
+    }
+
+    /// As [`Records::mark_built`], of a file that the build read anew where that is given.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn mark_reread(
+        &self,
+        scope: &Scope,
+        of: (&Id, &Id, i64),
+        generation: i64,
+        bytes: i64,
+        reread: Option<Reread>,
+    ) -> Result<()> {
         let (store, file, revision) = of;
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO generation_files (tenant_id, store_id, generation, file_id, revision, usage_bytes) \
-             SELECT sf.tenant_id, sf.store_id, g.generation, sf.file_id, sf.revision, $6 \
+            "INSERT INTO generation_files (tenant_id, store_id, generation, file_id, revision, \
+             usage_bytes, text_version, unread) \
+             SELECT sf.tenant_id, sf.store_id, g.generation, sf.file_id, sf.revision, $6, $7, $8 \
              FROM store_files sf JOIN index_generations g \
              ON g.tenant_id = sf.tenant_id AND g.store_id = sf.store_id \
              WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3 AND sf.revision = $4 \
              AND g.generation = $5 AND g.state = 'building' \
              ON CONFLICT (tenant_id, store_id, generation, file_id) DO UPDATE SET \
-             revision = excluded.revision, usage_bytes = excluded.usage_bytes",
+             revision = excluded.revision, usage_bytes = excluded.usage_bytes, \
+             text_version = excluded.text_version, unread = excluded.unread",
         )
         .bind(scope.tenant().as_str())
         .bind(store.as_str())
@@ -132,10 +150,36 @@ impl Records {
         .bind(revision)
         .bind(generation)
         .bind(bytes)
+        .bind(reread.map(|reread| reread.text_version))
+        .bind(i64::from(reread.is_some_and(|reread| reread.unread)))
         .execute(&mut *tx)
         .await
         .or_internal("noting that a file is built")?;
         commit(tx).await
+    }
+
+    /// What a build has read anew so far.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn reread_counts(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        generation: i64,
+    ) -> Result<RereadCounts> {
+        sqlx::query_as(
+            "SELECT COALESCE(SUM(b.text_version <> f.text_version), 0) AS changed, \
+             COALESCE(SUM(b.unread), 0) AS unread \
+             FROM generation_files b JOIN files f ON f.id = b.file_id \
+             WHERE b.tenant_id = $1 AND b.store_id = $2 AND b.generation = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(generation)
+        .fetch_one(&self.read)
+        .await
+        .or_internal("counting files that were read anew")
     }
 
     /// Makes a generation the active one, within a transaction, if every completed file is whole
@@ -197,6 +241,10 @@ impl Records {
              FROM generation_files b WHERE b.tenant_id = $1 AND b.store_id = $2 AND b.generation = $3 \
              AND b.file_id = store_files.file_id), usage_bytes) \
              WHERE tenant_id = $1 AND store_id = $2",
+            "UPDATE files SET text_version = t.version FROM generation_files b JOIN document_texts t \
+             ON t.file_id = b.file_id AND t.version = b.text_version \
+             WHERE b.tenant_id = $1 AND b.store_id = $2 AND b.generation = $3 \
+             AND files.id = b.file_id AND files.text_version <> t.version",
             "DELETE FROM generation_files WHERE tenant_id = $1 AND store_id = $2 AND generation = $3",
         ] {
             sqlx::query(statement)
@@ -256,16 +304,22 @@ impl Records {
             return Ok(0);
         }
         let mut tx = self.begin().await?;
-        let gone = sqlx::query(
+        let mut files: Vec<String> = sqlx::query_scalar(
             "DELETE FROM chunks WHERE seq IN (SELECT c.seq FROM index_generations g JOIN chunks c \
              ON c.store_id = g.store_id AND c.generation = g.generation \
-             WHERE g.state NOT IN ('active', 'building') AND g.swept = 0 LIMIT $1)",
+             WHERE g.state NOT IN ('active', 'building') AND g.swept = 0 LIMIT $1) \
+             RETURNING file_id",
         )
         .bind(limit)
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await
-        .or_internal("deleting the chunks of ended generations")?
-        .rows_affected();
+        .or_internal("deleting the chunks of ended generations")?;
+        let gone = files.len() as u64;
+        files.sort_unstable();
+        files.dedup();
+        for file in &files {
+            drop_unused_texts(&mut tx, file).await?;
+        }
         if gone == 0 {
             for statement in [
                 "DELETE FROM chunk_parents WHERE (store_id, generation) IN (SELECT store_id, generation \

@@ -14,6 +14,7 @@ fn wish() -> NewGeneration {
         dimensions: None,
         chunking: None,
         recut: false,
+        reparse: false,
         language: None,
         language_named: false,
     }
@@ -46,7 +47,7 @@ async fn write(
         tokens: 4,
     };
     let child = NewChunk { parent: Some(0), context: "P".to_owned(), ..chunk(0) };
-    let cut = NewCut { chunks: vec![child], parents: vec![parent] };
+    let cut = NewCut { chunks: vec![child], parents: vec![parent], ..NewCut::default() };
     let stored = records.replace_chunks(&mut tx, scope, of, generation, &cut).await?;
     commit(tx).await?;
     Ok(stored.is_some())
@@ -355,5 +356,95 @@ async fn a_trial_is_found_by_its_evaluation_and_read_before_it_answers() -> Resu
     assert_eq!((ended.state.as_str(), ended.error.as_deref()), ("cancelled", Some("not better")));
     assert!(records.chunks_in_build(&scope, &store, &points).await?.is_empty());
     assert_eq!(records.live_chunks(&scope, &store, &old).await?.len(), 2);
+    Ok(())
+}
+
+/// Writes an attached file's chunk into a generation, cut from this text, which is kept beside the
+/// one that is shown.
+async fn reread(
+    records: &Records,
+    scope: &Scope,
+    (store, file): (&Id, &Id),
+    generation: i64,
+    text: &TextRow,
+) -> Result<()> {
+    let of = (store, file, records.store_file(scope, store, file).await?.revision);
+    let text_version = text.version();
+    let cut = NewCut { chunks: vec![chunk(0)], text_version, ..NewCut::default() };
+    let mut tx = records.begin().await?;
+    records.replace_chunks(&mut tx, scope, of, generation, &cut).await?;
+    records.put_text_beside(&mut tx, scope, file, text).await?;
+    commit(tx).await?;
+    let reread = Reread { text_version, unread: false };
+    records.mark_reread(scope, of, generation, 7, Some(reread)).await
+}
+
+#[tokio::test]
+async fn a_text_that_is_read_anew_is_shown_with_its_chunks_and_not_before() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (one, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    ingest(&records, &scope, &store, &one).await?;
+    let text = |words: &str| TextRow { text: words.to_owned(), structure: "{}".to_owned() };
+    let [old, new, never] = ["old words", "new words", "words of a cancelled build"].map(text);
+    let there = async |text: &TextRow| {
+        records
+            .text_structure(&scope, (one.as_str(), text.version()))
+            .await
+            .map(|row| row.is_some())
+    };
+    let mut tx = records.begin().await?;
+    records.put_text(&mut tx, &scope, &one, &old).await?;
+    commit(tx).await?;
+
+    let second = begin(&records, &scope, &store).await?;
+    reread(&records, &scope, (&store, &one), second, &new).await?;
+    assert_eq!(records.file_text(&scope, &one).await?, old);
+    assert!(there(&old).await? && there(&new).await?);
+    let counts = records.reread_counts(&scope, &store, second).await?;
+    assert_eq!(counts, RereadCounts { changed: 1, unread: 0 });
+    assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Done);
+    assert_eq!(records.shown_text(&scope, &one).await?.version, new.version());
+    while records.sweep_generations(1).await? > 0 {}
+    assert!(!there(&old).await? && there(&new).await?, "nothing is cut from the old one any more");
+
+    let third = begin(&records, &scope, &store).await?;
+    reread(&records, &scope, (&store, &one), third, &never).await?;
+    assert!(there(&never).await?);
+    let mut tx = records.begin().await?;
+    assert!(records.end_build(&mut tx, &scope, &store, "cancelled", None).await?);
+    commit(tx).await?;
+    while records.sweep_generations(100).await? > 0 {}
+    assert!(!there(&never).await?);
+    assert_eq!(records.file_text(&scope, &one).await?, new);
+    delete_file(&records, &scope, &one).await?;
+    assert!(!there(&new).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_text_stays_as_long_as_a_store_has_chunks_of_it() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let one = file(&records, &scope, "a.md").await?;
+    let (here, elsewhere) = (store(&records, &scope).await?, store(&records, &scope).await?);
+    let text = |words: &str| TextRow { text: words.to_owned(), structure: "{}".to_owned() };
+    let (old, new) = (text("old words"), text("new words"));
+    for store in [&here, &elsewhere] {
+        ingest(&records, &scope, store, &one).await?;
+        let generation = begin(&records, &scope, store).await?;
+        reread(&records, &scope, (store, &one), generation, &old).await?;
+        assert_eq!(flip(&records, &scope, store, generation).await?, Flip::Done);
+    }
+    let generation = begin(&records, &scope, &here).await?;
+    reread(&records, &scope, (&here, &one), generation, &new).await?;
+    assert_eq!(flip(&records, &scope, &here, generation).await?, Flip::Done);
+    while records.sweep_generations(100).await? > 0 {}
+    assert_eq!(records.file_text(&scope, &one).await?, new);
+    let of = (one.as_str(), old.version());
+    let part = records.text_between(&scope, of, 0, 3).await?;
+    assert_eq!(part.as_deref(), Some("old"), "the other store's chunks are cut from it");
+    records.detach_file(&scope, &elsewhere, &one).await?;
+    assert_eq!(records.text_between(&scope, of, 0, 3).await?, None);
     Ok(())
 }

@@ -75,15 +75,15 @@ async fn what_a_search_reads_of_chunks_is_the_tenants_own() -> Result<()> {
     let text = TextRow { text: "Häuser am Fluß".to_owned(), structure: "{}".to_owned() };
     records.put_text(&mut tx, &ours, &file, &text).await?;
     commit(tx).await?;
-    let part = records.text_between(&ours, file.as_str(), 1, 6).await?;
+    let of = (file.as_str(), text.version());
+    let part = records.text_between(&ours, of, 1, 6).await?;
     assert_eq!(part.as_deref(), Some("äuser"), "characters, not bytes");
-    assert_eq!(records.text_between(&theirs, file.as_str(), 0, 6).await?, None);
-    let asked = [file.as_str(), "file-none"];
-    let kept = records.file_structures(&ours, &asked).await?;
-    assert_eq!(kept, [(file.to_string(), "{}".to_owned())]);
-    assert!(records.file_structures(&theirs, &asked).await?.is_empty());
+    assert_eq!(records.text_between(&theirs, of, 0, 6).await?, None);
+    assert_eq!(records.text_structure(&ours, of).await?.as_deref(), Some("{}"));
+    assert_eq!(records.text_structure(&ours, (of.0, 0)).await?, None, "another version");
+    assert_eq!(records.text_structure(&theirs, of).await?, None);
     records.set_file_access(&ours, &file, Some(&["user:ada".to_owned()])).await?;
-    assert!(records.file_structures(&ours, &asked).await?.is_empty(), "it is closed to the caller");
+    assert_eq!(records.text_structure(&ours, of).await?, None, "it is closed to the caller");
     records.set_file_access(&ours, &file, None).await?;
 
     let made = records.file(&ours, &file).await?.created_at;

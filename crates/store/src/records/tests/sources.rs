@@ -217,3 +217,24 @@ async fn a_failed_item_keeps_what_is_held_and_is_due_when_it_says() -> Result<()
     assert_eq!(records.list_items(&scope, &id, Some("ready"), &Page::first(10)).await?.len(), 0);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_newer_version_is_closed_as_the_one_it_replaces() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (ours, theirs) = (tenant(&records, "ours").await?, tenant(&records, "theirs").await?);
+    let older = file(&records, &ours, "older.md").await?;
+    let inherited = async |scope: &Scope, list: Option<&[String]>| -> Result<_> {
+        records.set_file_access(&ours, &older, list).await?;
+        let newer = file(&records, &ours, "newer.md").await?;
+        let mut tx = records.begin().await?;
+        let closed = records.inherit_access(&mut tx, scope, &older, &newer).await?;
+        commit(tx).await?;
+        Ok((closed, records.file_access(&ours, &newer).await?))
+    };
+    let list = ["group:a".to_owned(), "user:ada".to_owned()];
+    assert_eq!(inherited(&ours, None).await?, (false, None));
+    assert_eq!(inherited(&ours, Some(&list)).await?, (true, Some(list.to_vec())));
+    assert_eq!(inherited(&ours, Some(&[])).await?, (true, Some(Vec::new())), "a list of nobody");
+    assert_eq!(inherited(&theirs, Some(&list)).await?, (false, None));
+    Ok(())
+}

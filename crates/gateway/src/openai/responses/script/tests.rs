@@ -26,6 +26,7 @@ fn passage(number: i64) -> Passage {
             context: String::new(),
             match_start: None,
             match_end: None,
+            text_version: 0,
         },
         headings: vec!["Towers".into(), "Height".into()],
         attributes: json!({"year": 2010}),

@@ -1,0 +1,152 @@
+//! What a reader of a page does not take for its text: scripts, controls, navigation.
+
+use std::rc::Rc;
+
+use markup5ever_rcdom::{Node, NodeData};
+
+use super::{attribute, name_of};
+
+/// Elements that never hold text for a reader.
+const SKIPPED: [&str; 16] = [
+    "script", "style", "nav", "noscript", "template", "svg", "iframe", "object", "canvas",
+    "select", "input", "textarea", "audio", "video", "map", "dialog",
+];
+
+/// Class names and ids of what is navigation wherever it is short.
+const NAVIGATION: [&str; 5] = ["navheader", "navfooter", "navbar", "breadcrumb", "breadcrumbs"];
+/// Longer than this, in chars without white space, it is text all the same.
+const NAVIGATION_CHARS_MAX: usize = 400;
+
+/// Class names and ids of what is navigation where it is a list of links, and may be text
+/// where it is not: a box of facts beside an article, a section on related work.
+const LINKS: [&str; 5] = ["navigation", "sidebar", "toc", "table-of-contents", "related"];
+
+/// Nodes looked at in one element, to bound the time that nested ones take.
+const NODES_MAX: usize = 20_000;
+
+/// Whether nothing in an element called `name` is text.
+pub(super) fn is_skipped(name: &str) -> bool {
+    SKIPPED.contains(&name)
+}
+
+/// Why an element is left out.
+#[derive(Debug)]
+pub(super) enum Reason {
+    /// A reader does not see it, or it plainly leads elsewhere.
+    Plain,
+    /// It is a list of links with this class name or id.
+    Links(String),
+}
+
+/// Why `node`, which is no button, is left out, if it is. `controlled` are the ids of
+/// elements that some control of the page opens.
+pub(super) fn reason(node: &Rc<Node>, controlled: &[String]) -> Option<Reason> {
+    let name = name_of(node);
+    let role = attribute(node, "role").unwrap_or_default();
+    if is_skipped(name) || role == "navigation" || is_hidden(node, &role, controlled) {
+        return Some(Reason::Plain);
+    }
+    // A heading called "related" is one, though it be a link to itself.
+    if matches!(name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "body" | "main" | "article") {
+        return None;
+    }
+    let marks = marks(node);
+    if marks.is_empty() {
+        return None;
+    }
+    let named = |wanted: &[&str]| marks.iter().find(|mark| wanted.contains(&mark.as_str()));
+    if named(&["headerlink"]).is_some() && !letters(node) {
+        return Some(Reason::Plain);
+    }
+    if named(&NAVIGATION).is_some() && text_chars(node).all() <= NAVIGATION_CHARS_MAX {
+        return Some(Reason::Plain);
+    }
+    let skips = marks.iter().any(|mark| mark.starts_with("skip-") || mark.starts_with("skipto"));
+    if skips && text_chars(node).is_links() {
+        return Some(Reason::Plain);
+    }
+    // A single link in a sentence is part of it.
+    let list = super::is_block(name) || matches!(name, "ul" | "ol" | "li" | "menu");
+    let mark = named(&NAVIGATION).or_else(|| named(&LINKS).filter(|_| list))?;
+    text_chars(node).is_links().then(|| Reason::Links(mark.clone()))
+}
+
+/// Whether a reader cannot come to see `node`: panels that a click opens are text.
+fn is_hidden(node: &Node, role: &str, controlled: &[String]) -> bool {
+    let Some(value) = attribute(node, "hidden") else { return false };
+    let opened = value.eq_ignore_ascii_case("until-found")
+        || matches!(role, "region" | "tabpanel")
+        || attribute(node, "id").is_some_and(|id| controlled.contains(&id));
+    !opened
+}
+
+/// Whether a button opens a part of the page and so is the title of that part, as in
+/// lists of questions.
+pub(super) fn opens_content(node: &Node) -> bool {
+    if attribute(node, "aria-haspopup").is_some_and(|value| value != "false") {
+        return false;
+    }
+    let toggle = attribute(node, "data-bs-toggle").or_else(|| attribute(node, "data-toggle"));
+    if let Some(toggle) = toggle {
+        return matches!(toggle.as_str(), "collapse" | "tab" | "pill");
+    }
+    ["aria-controls", "aria-expanded"].iter().any(|name| attribute(node, name).is_some())
+        || marks(node).iter().any(|mark| mark.starts_with("accordion"))
+}
+
+/// The class names and the id of `node`, in lower case.
+pub(super) fn marks(node: &Node) -> Vec<String> {
+    let named = [attribute(node, "class"), attribute(node, "id")];
+    let named = named.into_iter().flatten().map(|value| value.to_ascii_lowercase());
+    named
+        .flat_map(|value| value.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+/// How much text stands in links and how much beside them, in chars without white space.
+#[derive(Debug, Default)]
+struct Chars {
+    linked: usize,
+    other: usize,
+}
+
+impl Chars {
+    fn all(&self) -> usize {
+        self.linked + self.other
+    }
+
+    /// Whether at least three quarters are links.
+    fn is_links(&self) -> bool {
+        self.linked > 0 && self.linked >= 3 * self.other
+    }
+}
+
+/// Counts the text below `root`, but for headings of lists, without recursion. What has
+/// too many nodes to be navigation counts as text.
+fn text_chars(root: &Rc<Node>) -> Chars {
+    let mut chars = Chars::default();
+    let mut open = vec![(Rc::clone(root), false)];
+    let mut nodes = 0;
+    while let Some((node, linked)) = open.pop() {
+        nodes += 1;
+        if nodes > NODES_MAX {
+            return Chars { linked: 0, other: NODES_MAX };
+        }
+        let name = name_of(&node);
+        if is_skipped(name) || matches!(name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6") {
+            continue;
+        }
+        let linked = linked || name == "a";
+        if let NodeData::Text { contents } = &node.data {
+            let count = contents.borrow().chars().filter(|c| !c.is_whitespace()).count();
+            if linked { chars.linked += count } else { chars.other += count }
+        }
+        open.extend(node.children.borrow().iter().map(|child| (Rc::clone(child), linked)));
+    }
+    chars
+}
+
+/// Whether there is a letter or a digit below `root`.
+fn letters(root: &Rc<Node>) -> bool {
+    super::text_of(root).chars().any(char::is_alphanumeric)
+}

@@ -1,0 +1,116 @@
+//! Where the cells of a table stand when some of them span several columns or rows.
+
+/// Columns that spans are followed through; HTML lets no cell span more.
+const COLUMNS_MAX: usize = 1_000;
+
+/// The present row of a table, and how far cells of earlier rows reach into it.
+#[derive(Debug, Default)]
+pub(super) struct Grid {
+    /// By column, in how many of the rows to come a cell from above still stands.
+    covered: Vec<u32>,
+    column: usize,
+    /// Whether a row of several cells was seen.
+    columns_seen: bool,
+    /// Whether the present row is one cell above all columns: a title.
+    title: bool,
+}
+
+impl Grid {
+    /// A row of so many cells of its own begins.
+    pub(super) fn open_row(&mut self, cells: usize) {
+        self.column = 0;
+        let free = self.covered.iter().all(|&rows| rows == 0);
+        self.columns_seen |= cells > 1 || !free;
+        self.title = cells == 1 && !self.columns_seen;
+    }
+
+    /// How many empty cells stand before the next cell of the row.
+    pub(super) fn open_cell(&mut self) -> usize {
+        let from = self.column;
+        while let Some(rows) = self.covered.get_mut(self.column).filter(|rows| **rows > 0) {
+            *rows -= 1;
+            self.column += 1;
+        }
+        self.column - from
+    }
+
+    /// A cell ends that spans `columns` and `rows` (0: the rest of the row group).
+    /// How many empty cells follow it for the columns that it also stands above.
+    pub(super) fn close_cell(&mut self, columns: usize, rows: u32) -> usize {
+        let below = if rows == 0 { u32::MAX } else { rows - 1 };
+        let end = self.column + columns.clamp(1, COLUMNS_MAX);
+        for column in self.column..end.min(COLUMNS_MAX) {
+            if below > 0 && self.covered.len() <= column {
+                self.covered.resize(column + 1, 0);
+            }
+            if let Some(left) = self.covered.get_mut(column) {
+                *left = left.saturating_sub(1).max(below);
+            }
+        }
+        let filled = end - self.column - 1;
+        self.column = end;
+        if self.title { 0 } else { filled }
+    }
+
+    /// How many empty cells end the row, below cells of earlier rows.
+    pub(super) fn close_row(&mut self) -> usize {
+        let mut empty = 0;
+        for (column, rows) in self.covered.iter_mut().enumerate().skip(self.column) {
+            if *rows > 0 {
+                *rows -= 1;
+                empty = column + 1 - self.column;
+            }
+        }
+        empty
+    }
+
+    /// A group of rows begins or ends: no cell reaches over that.
+    pub(super) fn end_group(&mut self) {
+        self.covered.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_leave_their_places_empty() {
+        let mut grid = Grid::default();
+        grid.open_row(2);
+        assert_eq!((grid.open_cell(), grid.close_cell(2, 2)), (0, 1));
+        assert_eq!((grid.open_cell(), grid.close_cell(1, 1), grid.close_row()), (0, 0, 0));
+        grid.open_row(1);
+        assert_eq!((grid.open_cell(), grid.close_cell(1, 1), grid.close_row()), (2, 0, 0));
+        grid.open_row(2);
+        assert_eq!((grid.open_cell(), grid.close_cell(1, 1)), (0, 0));
+    }
+
+    #[test]
+    fn a_span_to_the_end_ends_with_its_group() {
+        let mut grid = Grid::default();
+        grid.open_row(2);
+        grid.open_cell();
+        grid.close_cell(1, 1);
+        grid.open_cell();
+        grid.close_cell(1, 0);
+        for _ in 0..3 {
+            grid.open_row(1);
+            assert_eq!((grid.open_cell(), grid.close_cell(1, 1), grid.close_row()), (0, 0, 1));
+        }
+        grid.end_group();
+        grid.open_row(1);
+        assert_eq!((grid.open_cell(), grid.close_cell(1, 1), grid.close_row()), (0, 0, 0));
+    }
+
+    #[test]
+    fn hostile_spans_are_bounded() {
+        let mut grid = Grid::default();
+        grid.open_row(3);
+        for _ in 0..3 {
+            grid.open_cell();
+            assert!(grid.close_cell(usize::MAX, u32::MAX) < COLUMNS_MAX);
+        }
+        assert_eq!(grid.covered.len(), COLUMNS_MAX);
+    }
+}

@@ -1,0 +1,95 @@
+//! The text of a part, from its bytes: what a mail says of its encoding is often missing or wrong.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding as Charset, ISO_2022_JP, REPLACEMENT, UTF_8};
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Encoding, Message, MessagePart, MimeHeaders};
+
+use crate::encoding::{self, Decoded};
+
+/// One wrong char in so many beyond ASCII is damage; more are another encoding.
+const RIGHT_A_WRONG_ONE: usize = 4;
+
+/// Whether a part is a page.
+pub(super) fn is_page(part: &MessagePart<'_>) -> bool {
+    part.content_type().is_some_and(|kind| kind.subtype() == Some("html"))
+}
+
+/// The label of the encoding that a part says its text is in.
+pub(super) fn label<'p>(part: &'p MessagePart<'_>) -> Option<&'p str> {
+    let label = part.content_type().and_then(|kind| kind.attribute("charset"));
+    label.map(str::trim).filter(|label| !label.is_empty())
+}
+
+/// The bytes of a text part as its sender's program had them.
+pub(super) fn bytes<'m>(message: &'m Message<'m>, part: &'m MessagePart<'m>) -> Cow<'m, [u8]> {
+    let range = part.offset_body as usize..part.offset_end as usize;
+    let Some(raw) = message.raw_message.get(range) else { return part.contents().into() };
+    let (end, bytes) = match part.encoding {
+        Encoding::None => return raw.into(),
+        Encoding::QuotedPrintable => MessageStream::new(raw).decode_quoted_printable_mime(b""),
+        Encoding::Base64 => MessageStream::new(raw).decode_base64_mime(b""),
+    };
+    // The decoder's sign that they are not what they are said to be.
+    if end == usize::MAX { part.contents().into() } else { bytes }
+}
+
+/// The text of a part, with a note where its encoding was guessed or something is lost.
+pub(super) fn text(message: &Message<'_>, part: &MessagePart<'_>) -> Decoded {
+    let bytes = bytes(message, part);
+    let Some(label) = label(part) else {
+        let declared = encoding::html_charset(&bytes).filter(|_| is_page(part));
+        return encoding::decode(&bytes, declared.as_deref());
+    };
+    if ["us-ascii", "ascii", "ansi_x3.4-1968"].contains(&label.to_ascii_lowercase().as_str()) {
+        return encoding::decode(&bytes, None);
+    }
+    match Charset::for_label(label.as_bytes()) {
+        Some(charset) if charset == REPLACEMENT => {
+            let note = Some(format!("said to be in {label}, an encoding that is not read"));
+            Decoded { note, ..encoding::decode(&bytes, None) }
+        }
+        Some(charset) if charset != ISO_2022_JP => labelled(&bytes, charset),
+        // Encodings that only the mail parser has, or whose bytes look like ASCII.
+        _ => match part.text_contents().filter(|_| charset_decoder(label.as_bytes()).is_some()) {
+            Some(text) => Decoded { text: text.to_owned(), note: None },
+            None => encoding::decode(&bytes, None),
+        },
+    }
+}
+
+/// Text said to be in `charset`: so it is read, unless much of it is none in that.
+fn labelled(bytes: &[u8], charset: &'static Charset) -> Decoded {
+    let decoded = match std::str::from_utf8(bytes) {
+        Err(_) if charset == UTF_8 => {
+            encoding::decode(String::from_utf8_lossy(bytes).as_bytes(), None)
+        }
+        _ => encoding::decode(bytes, Some(charset.name())),
+    };
+    let beyond = decoded.text.chars().filter(|c| !c.is_ascii());
+    let (wrong, right) = beyond.fold((0_usize, 0_usize), |(wrong, right), c| match c {
+        '\u{fffd}' => (wrong + 1, right),
+        _ => (wrong, right + 1),
+    });
+    if wrong * RIGHT_A_WRONG_ONE > right {
+        return encoding::decode(bytes, None);
+    }
+    let note = (wrong > 0).then(|| {
+        format!("read as {}; some bytes were not valid in it and show as \u{fffd}", charset.name())
+    });
+    Decoded { note, ..decoded }
+}
+
+/// The message with the lines of its head in UTF-8, where they are in something else.
+pub(super) fn readable(message: &[u8]) -> Cow<'_, [u8]> {
+    let ends =
+        message.windows(3).position(|three| three.starts_with(b"\n\n") || three == b"\n\r\n");
+    let (head, rest) = message.split_at(ends.unwrap_or(message.len()));
+    if std::str::from_utf8(head).is_ok() {
+        return message.into();
+    }
+    let head = encoding::decode(head.strip_suffix(b"\r").unwrap_or(head), None).text;
+    [head.as_bytes(), rest].concat().into()
+}
