@@ -53,12 +53,19 @@ pub(crate) fn read(
             });
             decoded.map(Some)
         };
-        let Told::Reading(reading) = readings::read(context, picture, &|_| false)? else {
-            builder.note(format!(
-                "only the first {} pages were read; split the file",
-                context.options.ocr_pages_max
-            ));
-            break;
+        let reading = match readings::read(context, picture, &|_| false)? {
+            Told::Reading(reading) => reading,
+            // So it was in an earlier turn.
+            Told::NoPicture => {
+                return Err(invalid_file(format!("'{name}' is a damaged image or too large")));
+            }
+            Told::Unread => {
+                builder.note(format!(
+                    "only the first {} pages were read; split the file",
+                    context.options.ocr_pages_max
+                ));
+                break;
+            }
         };
         pages.push(scan::lines(&reading.words, &Canvas::page(reading.size)));
     }

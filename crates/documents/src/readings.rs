@@ -122,6 +122,8 @@ pub(crate) fn read(
     }
     pictures.turn.set(pictures.turn.get() - 1);
     let engine = ocr::engine(models)?;
+    // What ends in an error keeps its place among the others, for the turns to come.
+    pictures.now.borrow_mut().push(None);
     let reading = match picture()? {
         None => None,
         Some(picture) => {
@@ -129,6 +131,8 @@ pub(crate) fn read(
             Some(Reading { words, size: picture.dimensions() })
         }
     };
-    pictures.now.borrow_mut().push(reading.clone());
+    if let Some(now) = pictures.now.borrow_mut().last_mut() {
+        now.clone_from(&reading);
+    }
     Ok(reading.map_or(Told::NoPicture, Told::Reading))
 }

@@ -26,6 +26,7 @@ use bytes::BytesMut;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _, Scope};
 use cairn_services::idempotency::{Begun, Claim, IN_PROGRESS};
 use cairn_services::records::RememberedRow;
+use cairn_services::room::Place;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,6 +45,8 @@ const REPEATED: [&str; 2] = ["content-type", "openai-poll-after-ms"];
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// A request of so many bytes needs no room of its own.
+const SMALL: u64 = 1 << 20;
 /// Largest request that is recognised without a key.
 const KEYLESS_MAX: u64 = 16 << 20;
 /// What makes things: its POSTs are recognised without a key.
@@ -112,15 +115,27 @@ async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<
         Mark::Key(_) => limits.upload_bytes.max(limits.body_bytes) + OVERHEAD,
         Mark::Tries(_) | Mark::Turn(_) => KEYLESS_MAX,
     };
-    let mut place = app.room.take(announced(&parts.headers).unwrap_or(most).min(most)).await?;
-    let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
-        Whole::All(bytes) => {
-            place.shrink(bytes.len() as u64);
-            bytes
-        }
+    let announced = announced(&parts.headers);
+    if announced.is_some_and(|bytes| bytes > most) {
         // It is worth no memory: one with a key is refused for its size anyway.
-        Whole::TooMuch(body) => return Ok(next.run(Request::from_parts(parts, body)).await),
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
+    let mut place = match announced {
+        Some(small) if small <= SMALL => None,
+        _ if matches!(mark, Mark::Key(_)) => Some(app.room.take(announced.unwrap_or(most)).await?),
+        _ => Some(app.retries.take(announced.unwrap_or(most)).await?),
     };
+    let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
+        Whole::All(bytes) => bytes,
+        Whole::TooMuch(body) => {
+            drop(place);
+            return Ok(next.run(Request::from_parts(parts, body)).await);
+        }
+    };
+    match &mut place {
+        Some(place) if bytes.len() as u64 > SMALL => place.shrink(bytes.len() as u64),
+        place => *place = None,
+    }
     if matches!(mark, Mark::Turn(_)) && !stays(&bytes) {
         return Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await);
     }
@@ -137,7 +152,7 @@ async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<
         Some(Begun::Known(known)) => replay(known),
         Some(Begun::New(claim)) => {
             let always = !matches!(mark, Mark::Tries(_));
-            finish(app, request, next, (claim, always)).await
+            finish(app, (request, place), next, (claim, always)).await
         }
         None => Ok(next.run(request).await),
     }
@@ -223,7 +238,7 @@ fn between<'b>(body: &'b [u8], boundary: &[u8]) -> Vec<&'b [u8]> {
 /// answer is remembered `always`, or only when nobody takes it.
 async fn finish(
     app: &App,
-    request: Request,
+    (request, place): (Request, Option<Place>),
     next: Next,
     (claim, always): (Claim, bool),
 ) -> Result<Response> {
@@ -237,6 +252,7 @@ async fn finish(
                 ApiError(Error::new(Kind::Timeout, late)).into_response()
             }
         };
+        drop(place);
         if always {
             // Nobody may be there to hear it.
             let _ = tell.send(remember(answer, claim).await);

@@ -35,6 +35,8 @@ pub use serve::{serve, serve_metrics};
 
 /// Memory for the bodies that must be held whole, in mebibytes.
 const ROOM_MIB: u32 = 512;
+/// Memory for those of clients that send a request again by themselves, in mebibytes.
+const RETRIES_MIB: u32 = 256;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -45,6 +47,7 @@ pub struct App {
     live: Live,
     admission: Arc<Semaphore>,
     room: Room,
+    retries: Room,
     deadline: Duration,
 }
 
@@ -54,8 +57,8 @@ impl App {
         let admission = Arc::new(Semaphore::new(services.limits.concurrent_requests));
         let deadline = Duration::from_secs(services.limits.request_seconds);
         let live = Live::default();
-        let room = Room::new(ROOM_MIB);
-        Self { services, metrics, metrics_compat: false, live, admission, room, deadline }
+        let (room, retries) = (Room::new(ROOM_MIB), Room::new(RETRIES_MIB));
+        Self { services, metrics, metrics_compat: false, live, admission, room, retries, deadline }
     }
 
     /// Whether metrics are also given under the names of Triton and vLLM.

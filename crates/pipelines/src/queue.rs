@@ -160,8 +160,9 @@ impl Queue {
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn claim(&self, kind: &str) -> Result<Option<Job>> {
-        let now = self.records.clock().now();
         let mut tx = self.records.begin().await?;
+        // Its turn may have taken long to come.
+        let now = self.records.clock().now();
         let job = sqlx::query_as(CLAIM)
             .bind(kind)
             .bind(now)

@@ -29,15 +29,9 @@ impl Lanes {
         Self { small: Room::new(mib), large: Room::new(1) }
     }
 
-    /// Waits until there is room for a file of so many bytes.
-    ///
-    /// # Errors
-    /// None; rooms are never closed.
-    pub async fn take(&self, bytes: u64) -> Result<Place> {
-        if bytes > LARGE { self.large.take(u64::MAX).await } else { self.small.take(bytes).await }
-    }
-
-    /// As [`Lanes::take`]; `None` for a large file while there is another.
+    /// Waits until there is room for a small file of so many bytes; `None` for a large one while
+    /// there is another: it comes again after a while. Nobody waits in line for that, so that
+    /// those who look have the same chance.
     ///
     /// # Errors
     /// None; rooms are never closed.
@@ -119,8 +113,7 @@ mod tests {
         let large = lanes.enter(LARGE + 1).await?;
         assert!(large.is_some() && lanes.enter(u64::MAX).await?.is_none());
         let soon = Duration::from_millis(20);
-        assert!(tokio::time::timeout(soon, lanes.take(u64::MAX)).await.is_err(), "it must wait");
-        let small = [lanes.take(LARGE).await?, lanes.take(LARGE).await?];
+        let small = [lanes.enter(LARGE).await?, lanes.enter(LARGE).await?];
         assert!(tokio::time::timeout(soon, lanes.enter(1)).await.is_err(), "they fill their room");
         drop((large, small));
         assert!(lanes.enter(u64::MAX).await?.is_some());

@@ -71,6 +71,15 @@ impl Uploads {
         Ok(Upload { row, file: None })
     }
 
+    /// Whether an upload takes parts.
+    ///
+    /// # Errors
+    /// `Forbidden` for who may only read, `NotFound`, `Invalid` when it is no longer pending.
+    pub async fn expect_part(&self, scope: &Scope, upload: &Id) -> Result<()> {
+        scope.require(Role::Editor)?;
+        require_pending(&self.current(scope, upload).await?)
+    }
+
     /// What takes in the bytes of a part.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ const LINKS: [&str; 5] = ["navigation", "sidebar", "toc", "table-of-contents", "
 
 /// Nodes looked at in one element, to bound the time that nested ones take.
 const NODES_MAX: usize = 20_000;
+/// What has more text than this is no navigation, in chars.
+const CHARS_MAX: usize = 200_000;
 
 /// Whether nothing in an element called `name` is text.
 pub(super) fn is_skipped(name: &str) -> bool {
@@ -76,7 +78,7 @@ fn is_hidden(node: &Node, role: &str, controlled: &[String]) -> bool {
     let Some(value) = attribute(node, "hidden") else { return false };
     let opened = value.eq_ignore_ascii_case("until-found")
         || matches!(role, "region" | "tabpanel")
-        || attribute(node, "id").is_some_and(|id| controlled.contains(&id));
+        || attribute(node, "id").is_some_and(|id| controlled.binary_search(&id).is_ok());
     !opened
 }
 
@@ -129,7 +131,7 @@ fn text_chars(root: &Rc<Node>) -> Chars {
     let mut nodes = 0;
     while let Some((node, linked)) = open.pop() {
         nodes += 1;
-        if nodes > NODES_MAX {
+        if nodes > NODES_MAX || chars.all() > CHARS_MAX {
             return Chars { linked: 0, other: NODES_MAX };
         }
         let name = name_of(&node);

@@ -13,6 +13,10 @@ pub(super) struct Grid {
     columns_seen: bool,
     /// Whether the present row is one cell above all columns: a title.
     title: bool,
+    /// Whether the present row has one cell of its own.
+    single: bool,
+    /// Columns of the widest row of several cells until now.
+    widest: usize,
 }
 
 impl Grid {
@@ -22,6 +26,7 @@ impl Grid {
         let free = self.covered.iter().all(|&rows| rows == 0);
         self.columns_seen |= cells > 1 || !free;
         self.title = cells == 1 && !self.columns_seen;
+        self.single = cells == 1;
     }
 
     /// How many empty cells stand before the next cell of the row.
@@ -47,13 +52,20 @@ impl Grid {
                 *left = left.saturating_sub(1).max(below);
             }
         }
-        let filled = end - self.column - 1;
+        let mut filled = end - self.column - 1;
+        if self.single {
+            // Often it is said to span more columns than there are.
+            filled = filled.min(self.widest.saturating_sub(self.column + 1));
+        }
         self.column = end;
         if self.title { 0 } else { filled }
     }
 
     /// How many empty cells end the row, below cells of earlier rows.
     pub(super) fn close_row(&mut self) -> usize {
+        if !self.single {
+            self.widest = self.widest.max(self.column);
+        }
         let mut empty = 0;
         for (column, rows) in self.covered.iter_mut().enumerate().skip(self.column) {
             if *rows > 0 {
@@ -84,6 +96,19 @@ mod tests {
         assert_eq!((grid.open_cell(), grid.close_cell(1, 1), grid.close_row()), (2, 0, 0));
         grid.open_row(2);
         assert_eq!((grid.open_cell(), grid.close_cell(1, 1)), (0, 0));
+    }
+
+    #[test]
+    fn a_cell_above_all_columns_makes_no_more_of_them() {
+        let mut grid = Grid::default();
+        grid.open_row(3);
+        for _ in 0..3 {
+            grid.open_cell();
+            grid.close_cell(1, 1);
+        }
+        grid.close_row();
+        grid.open_row(1);
+        assert_eq!((grid.open_cell(), grid.close_cell(100, 1), grid.close_row()), (0, 2, 0));
     }
 
     #[test]

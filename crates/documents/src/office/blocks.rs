@@ -237,6 +237,23 @@ impl Writer<'_> {
                 _ => String::new(),
             };
             let told = self.markers.next(&text);
+            if let (Some(level), Some(Element::Paragraph(heading))) =
+                (self.markers.heading(), content.first())
+            {
+                self.flow.close();
+                if let Some(marker) = told.filter(|told| !told.is_empty() && told != BULLET) {
+                    self.flow.text(&format!("{marker} "));
+                }
+                self.inline(&heading.content);
+                self.flow.close_heading(level);
+                for element in content.iter().skip(1) {
+                    self.element(element, depth + 1);
+                }
+                if let Some(nested) = nested {
+                    self.list(nested, depth + 1);
+                }
+                continue;
+            }
             let marker = told.unwrap_or_else(|| self.marker(list));
             self.flow.open_marked((!marker.is_empty()).then_some(marker));
             for element in content {

@@ -19,8 +19,17 @@ const LEFT_OUT_MAX: usize = 400;
 /// The paragraphs of a file: what each says, as a hash, and its marker.
 #[derive(Debug, Default)]
 pub(super) struct Markers {
-    told: Vec<(u64, Option<String>)>,
+    told: Vec<(u64, Told)>,
     at: usize,
+    heading: Option<u8>,
+}
+
+/// What is known of a paragraph.
+#[derive(Debug, Default)]
+struct Told {
+    marker: Option<String>,
+    /// Of a heading with a number: its level, from 1.
+    heading: Option<u8>,
 }
 
 impl Markers {
@@ -30,17 +39,26 @@ impl Markers {
         let styles = document.styles.as_ref();
         let mut walk = Walk { styles, counter, by_style: HashMap::new(), told: Vec::new() };
         walk.blocks(&document.body.elements, 0);
-        Self { told: walk.told, at: 0 }
+        Self { told: walk.told, at: 0, heading: None }
     }
 
     /// The marker of the next paragraph that says `text`: empty where it shows none, nothing
     /// where it is not known.
     pub(super) fn next(&mut self, text: &str) -> Option<String> {
+        self.heading = None;
         let wanted = hash(text.chars())?;
         let ahead = self.told.iter().enumerate().skip(self.at).take(LEFT_OUT_MAX);
         let found = ahead.map(|(at, (hash, _))| (at, *hash)).find(|&(_, hash)| hash == wanted)?.0;
         self.at = found + 1;
-        self.told.get_mut(found)?.1.take()
+        let (_, told) = self.told.get_mut(found)?;
+        self.heading = told.heading;
+        told.marker.take()
+    }
+
+    /// The level of the paragraph that [`Markers::next`] told of last, if it is a heading with a
+    /// number: the tree has those as items of the list that numbers them and the text below.
+    pub(super) fn heading(&self) -> Option<u8> {
+        self.heading
     }
 }
 
@@ -59,7 +77,7 @@ struct Walk<'d> {
     counter: Counter,
     /// The list and the level that number the paragraphs of a style.
     by_style: HashMap<&'d str, Option<(u32, usize)>>,
-    told: Vec<(u64, Option<String>)>,
+    told: Vec<(u64, Told)>,
 }
 
 impl<'d> Walk<'d> {
@@ -84,12 +102,23 @@ impl<'d> Walk<'d> {
         let numbered = paragraph.properties.as_ref().and_then(|of| self.numbered(of));
         let marker = numbered.and_then(|(list, level)| self.counter.next(list, level));
         let said = runs(paragraph).flat_map(text).flat_map(str::chars);
-        self.told.extend(hash(said).map(|said| (said, marker)));
+        let of = paragraph.properties.as_ref();
+        let heading = of.filter(|_| marker.is_some()).and_then(|of| self.heading(of));
+        self.told.extend(hash(said).map(|said| (said, Told { marker, heading })));
         for content in runs(paragraph).flat_map(|run| &run.content) {
             if let RunContent::TextBox(blocks) = content {
                 self.blocks(blocks, depth + 1);
             }
         }
+    }
+
+    /// The level of a heading, from 1: its own outline level, or that of its style.
+    fn heading(&self, properties: &ParagraphProperties) -> Option<u8> {
+        let own = properties.outline_level;
+        let of_style =
+            || self.styles?.effective_paragraph_properties(Some(properties)).outline_level;
+        // 9 is text.
+        own.or_else(of_style).filter(|level| *level < 9).map(|level| level + 1)
     }
 
     /// The list and the level that number a paragraph: its own, or those of its style.

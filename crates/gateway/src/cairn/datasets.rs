@@ -1,7 +1,7 @@
 //! Tables.
 
 use axum::extract::{Multipart, Path, Query, State};
-use cairn_kernel::Error;
+use cairn_kernel::{Error, Role};
 use cairn_services::datasets::Dataset as Held;
 use cairn_services::room::Room;
 use cairn_services::{QueryLimits, Services};
@@ -41,6 +41,8 @@ pub(crate) async fn create(
     Announced(announced): Announced,
     form: Multipart,
 ) -> ApiResult<axum::Json<Dataset>> {
+    // Before memory is taken for it.
+    scope.require(Role::Editor)?;
     let limit = services.limits.upload_bytes;
     let upload = upload::read(form, Reading { room: &room, announced, limit }).await?;
     if upload.base.is_some() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use cairn_kernel::{Error, Kind, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Kind, Result, ResultExt, Role, Scope};
 use cairn_services::Services;
 use cairn_services::models::{ModelInfo, ModelKind, NewVersion, Target};
 use cairn_services::records::{ModelVersionRow, UsageEntry};
@@ -141,6 +141,8 @@ pub(crate) async fn register(
     Path(name): Path<String>,
     request: Request,
 ) -> ApiResult<axum::Json<CairnModelVersion>> {
+    // Before memory is taken for it.
+    scope.require(Role::Editor)?;
     let (new, place) = new_version(request, &room, services.limits.upload_bytes).await?;
     let row = services.models.register(&scope, &name, new).await?;
     drop(place);

@@ -9,6 +9,7 @@
 //! the active one, if every completed file is whole in it; else it begins again with those.
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -31,6 +32,8 @@ use crate::room::Lanes;
 
 /// Files looked up at once.
 const PAGE: i64 = 64;
+/// After how long a large file looks whether the one before it has been read.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Files worked on at once, so that small ones fill the embedding model's batches.
 const AT_ONCE: usize = 4;
 /// Builds at once.
@@ -238,7 +241,12 @@ impl Build {
             Err(gone) if gone.kind() == Kind::NotFound => return Ok(()),
             held => held?.bytes.unsigned_abs(),
         };
-        let _place = self.room.take(bytes).await?;
+        let _place = loop {
+            match self.room.enter(bytes).await? {
+                Some(place) => break place,
+                None => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        };
         let read = match self.read(scope, &file, (generation, row)).await {
             Err(gone) if gone.kind() == Kind::NotFound => return Ok(()),
             read => read?,
@@ -246,13 +254,20 @@ impl Build {
         let strategy = chunking::in_generation(generation, row)?;
         let model = EmbeddingModel::of(generation);
         let mut cut = self.cutter.cut(scope, &read.document, strategy, &model).await?;
-        cut.rows.text_version = read.kept.unwrap_or(cut.rows.text_version);
         let of = (&store, &file, row.revision);
         let number = generation.generation;
         let mut tx = self.records.begin().await?;
+        let kept = match read.kept {
+            // Meanwhile another store may have had the file read again, and this text dropped.
+            Some(version) if self.records.holds_text(&mut tx, &file, version).await? => {
+                Some(version)
+            }
+            _ => None,
+        };
+        cut.rows.text_version = kept.unwrap_or(cut.rows.text_version);
         let stored = self.records.replace_chunks(&mut tx, scope, of, number, &cut.rows).await?;
         let Some(replaced) = stored else { return Ok(()) };
-        if read.kept.is_none() {
+        if kept.is_none() {
             let text = text_row(&read.document);
             self.records.put_text_beside(&mut tx, scope, &file, &text).await?;
         }

@@ -172,12 +172,17 @@ impl Run {
         let mut tx = parts.records.begin().await?;
         parts.records.insert_file_within(&mut tx, scope, file).await?;
         let attributes = self.take_over(&mut tx, held, &id, attributes).await?;
+        // It may have come to answer since the item was looked up.
+        let pending = match held {
+            Some(held) => parts.records.pending_of_item(&mut tx, scope, &held.id).await?,
+            None => None,
+        };
         let attachment =
             NewAttachment { file: id.clone(), attributes, chunking: Chunking::default() };
         parts.stores.attach_within(&mut tx, scope, &store, None, &attachment).await?;
         let of = (file.sha256.as_str(), &id);
         parts.records.take_item(&mut tx, scope, &self.source, facts, of).await?;
-        if let Some(older) = held.and_then(|held| held.pending_id.clone()) {
+        if let Some(older) = pending {
             match parts.erase.file_within(&mut tx, scope, &Id::from_raw(older), "replaced").await {
                 Err(gone) if gone.kind() == Kind::NotFound => {}
                 erased => erased.map(|_| ())?,

@@ -77,10 +77,18 @@ impl Records {
         self.checkpoint().await?;
         let mut connection = self.write.acquire().await.or_kind(Kind::Unavailable, BUSY)?;
         self.compaction.begin();
+        let began = self.clock.now();
         let written = sqlx::query("VACUUM").execute(&mut *connection).await;
+        // Nobody could renew a lease meanwhile.
+        let prolonged =
+            sqlx::query("UPDATE jobs SET lease_until = lease_until + $1 WHERE status = 'running'")
+                .bind(self.clock.now() - began)
+                .execute(&mut *connection)
+                .await;
         self.compaction.end();
         drop(connection);
         written.or_internal("writing the record store anew")?;
+        prolonged.or_internal("prolonging leases")?;
         self.checkpoint().await
     }
 }

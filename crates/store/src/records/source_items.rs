@@ -423,6 +423,27 @@ impl Records {
         Ok(found.into_iter().flat_map(|(file, pending)| file.into_iter().chain(pending)).collect())
     }
 
+    /// The newer file of an item, which is being read.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn pending_of_item(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Option<String>> {
+        let pending: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT pending_id FROM source_items WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id)
+        .fetch_optional(&mut **tx)
+        .await
+        .or_internal("reading the newer file of an item")?;
+        Ok(pending.flatten())
+    }
+
     /// The versions that are being read and are to take the place of a file.
     ///
     /// # Errors

@@ -252,6 +252,16 @@ impl Records {
                 .or_internal("listing indexes for removal")?
                 .rows_affected();
         }
+        // What only this store's chunks are cut from goes with them.
+        let files: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT c.file_id FROM chunks c JOIN files f ON f.id = c.file_id \
+             WHERE c.tenant_id = $1 AND c.store_id = $2 AND c.text_version <> f.text_version",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .or_internal("looking for older texts")?;
         let mut gone = Vec::new();
         for (what, statement) in [
             ("chunks with vectors", "DELETE FROM chunks WHERE tenant_id = $1 AND store_id = $2"),
@@ -274,6 +284,9 @@ impl Records {
         }
         if gone.last().is_none_or(|(_, stores)| *stores == 0) {
             return Err(Error::not_found(format!("vector store '{id}'")));
+        }
+        for file in &files {
+            drop_unused_texts(tx, file).await?;
         }
         gone.push(("indexes", indexes));
         Ok(gone)

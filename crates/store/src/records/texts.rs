@@ -136,6 +136,22 @@ impl Records {
             .or_internal("reading a document's structure")
     }
 
+    /// Whether this version of a file's text is kept, as a transaction sees it.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn holds_text(&self, tx: &mut Tx, id: &Id, version: i64) -> Result<bool> {
+        sqlx::query_scalar(
+            "SELECT CASE WHEN $2 = 0 THEN EXISTS (SELECT 1 FROM file_texts WHERE file_id = $1) \
+             ELSE EXISTS (SELECT 1 FROM document_texts WHERE file_id = $1 AND version = $2) END",
+        )
+        .bind(id.as_str())
+        .bind(version)
+        .fetch_one(&mut **tx)
+        .await
+        .or_internal("looking for a document's text")
+    }
+
     /// Keeps a file's text within a transaction, as the one that is shown. What neither is shown
     /// nor has chunks goes.
     ///
