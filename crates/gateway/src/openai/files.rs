@@ -28,8 +28,8 @@ pub(crate) async fn upload(
     Caller(scope): Caller,
     request: Request,
 ) -> ApiResult<Json<FileObject>> {
-    let begin = || services.files.begin(&scope);
-    let (wish, came) = form::file(request, services.limits.upload_bytes, begin).await?;
+    let begun = services.files.begin(&scope);
+    let (wish, came) = form::file(request, services.limits.upload_bytes, begun).await?;
     let row = services.files.keep(&scope, wish, came).await?;
     Ok(Json(object(row)))
 }

@@ -69,17 +69,17 @@ impl Wanted {
     }
 }
 
-/// Reads a file of up to `limit` bytes into what `begin` makes, and what it shall be.
+/// Reads a file of up to `limit` bytes into what was `begun`, and what it shall be.
 ///
 /// # Errors
 /// `TooLarge` over the limit, `Invalid` for anything else than a `file`, a `purpose` and an
-/// `expires_after`; those of `begin`.
+/// `expires_after`; why none could be begun, when the form has been read.
 pub(super) async fn file<S: Sink>(
     request: Request,
     limit: u64,
-    begin: impl Fn() -> Result<S>,
+    begun: Result<S>,
 ) -> Result<(FileWish, S)> {
-    let form = read(request, limit, Wanted::File, begin).await?;
+    let form = read(request, limit, Wanted::File, begun).await?;
     let (filename, came) = form.file.ok_or_else(|| missing("file", Wanted::File))?;
     let purpose = form.purpose.ok_or_else(|| missing("purpose", Wanted::File))?;
     let expires_after = match (form.anchor, form.seconds) {
@@ -99,16 +99,13 @@ pub(super) async fn file<S: Sink>(
     Ok((FileWish { filename, purpose, expires_after }, came))
 }
 
-/// Reads a part of an upload, of up to `limit` bytes, into what `begin` makes.
+/// Reads a part of an upload, of up to `limit` bytes, into what was `begun`.
 ///
 /// # Errors
-/// `TooLarge` over the limit, `Invalid` for anything else than `data`; those of `begin`.
-pub(super) async fn part<S: Sink>(
-    request: Request,
-    limit: u64,
-    begin: impl Fn() -> Result<S>,
-) -> Result<S> {
-    let form = read(request, limit, Wanted::Part, begin).await?;
+/// `TooLarge` over the limit, `Invalid` for anything else than `data`; why none could be begun, when the form has
+/// been read.
+pub(super) async fn part<S: Sink>(request: Request, limit: u64, begun: Result<S>) -> Result<S> {
+    let form = read(request, limit, Wanted::Part, begun).await?;
     form.data.ok_or_else(|| missing("data", Wanted::Part))
 }
 
@@ -116,7 +113,7 @@ async fn read<S: Sink>(
     request: Request,
     limit: u64,
     wanted: Wanted,
-    begin: impl Fn() -> Result<S>,
+    begun: Result<S>,
 ) -> Result<Form<S>> {
     if asks_too_much(request.headers(), limit) {
         return Err(too_large("the file", limit));
@@ -129,7 +126,7 @@ async fn read<S: Sink>(
         ))
     })?;
     let mut form = Form { file: None, purpose: None, anchor: None, seconds: None, data: None };
-    if let Err(fault) = fill(&mut form, &mut parts, limit, wanted, begin).await {
+    if let Err(fault) = fill(&mut form, &mut parts, limit, wanted, begun).await {
         drain(&mut parts).await;
         return Err(fault);
     }
@@ -148,15 +145,17 @@ async fn fill<S: Sink>(
     parts: &mut Multipart,
     limit: u64,
     wanted: Wanted,
-    begin: impl Fn() -> Result<S>,
+    begun: Result<S>,
 ) -> Result<()> {
+    let mut begun = Some(begun);
     while let Some(field) = parts.next_field().await.map_err(unreadable)? {
         let name = field.name().unwrap_or_default().to_owned();
         match (wanted, name.as_str()) {
             (Wanted::File, "file") => {
+                let sink = begun.take().ok_or_else(|| twice("file"))??;
                 let name = field.file_name().unwrap_or_default().to_owned();
                 let over = || too_large(if name.is_empty() { "the file" } else { &name }, limit);
-                let came = collect(field, limit, begin()?, over).await?;
+                let came = collect(field, limit, sink, over).await?;
                 form.file = Some((name, came));
             }
             (Wanted::File, "purpose") => form.purpose = Some(text(field, "purpose").await?),
@@ -167,8 +166,9 @@ async fn fill<S: Sink>(
                 form.seconds = Some(text(field, &name).await?);
             }
             (Wanted::Part, "data") => {
+                let sink = begun.take().ok_or_else(|| twice("data"))??;
                 let over = || too_large("the part", limit).with_param("data");
-                form.data = Some(collect(field, limit, begin()?, over).await?);
+                form.data = Some(collect(field, limit, sink, over).await?);
             }
             (_, other) => return Err(unsupported(other)),
         }
@@ -216,6 +216,10 @@ async fn drain(parts: &mut Multipart) {
     let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
 }
 
+fn twice(name: &str) -> Error {
+    Error::invalid(format!("the form has more than one part '{name}'; send one")).with_param(name)
+}
+
 fn missing(name: &str, wanted: Wanted) -> Error {
     Error::invalid(format!("the form has no part '{name}'; send {}", wanted.parts()))
         .with_param(name)
@@ -240,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    fn begin() -> Result<Vec<u8>> {
+    fn begun() -> Result<Vec<u8>> {
         Ok(Vec::new())
     }
 
@@ -259,7 +263,7 @@ mod tests {
         let file = part("file", Some("a.txt"), "hello");
         let purpose = part("purpose", None, "assistants");
         for body in [format!("{file}{purpose}--XX--\r\n"), format!("{purpose}{file}--XX--\r\n")] {
-            let (wish, bytes) = super::file(request(Body::from(body)), 5, begin).await?;
+            let (wish, bytes) = super::file(request(Body::from(body)), 5, begun()).await?;
             assert_eq!((wish.filename.as_str(), wish.purpose.as_str()), ("a.txt", "assistants"));
             assert_eq!((bytes.as_slice(), wish.expires_after), (b"hello".as_slice(), None));
         }
@@ -273,12 +277,12 @@ mod tests {
         let anchor = part("expires_after[anchor]", None, "created_at");
         let seconds = part("expires_after[seconds]", None, "3600");
         let whole = format!("{file}{purpose}{anchor}{seconds}--XX--\r\n");
-        let (wish, _) = super::file(request(Body::from(whole)), 5, begin).await?;
+        let (wish, _) = super::file(request(Body::from(whole)), 5, begun()).await?;
         assert_eq!(wish.expires_after, Some(3600));
         let half = format!("{file}{purpose}{seconds}--XX--\r\n");
-        assert!(super::file(request(Body::from(half)), 5, begin).await.is_err());
+        assert!(super::file(request(Body::from(half)), 5, begun()).await.is_err());
         let data = format!("{}--XX--\r\n", part("data", Some("upload"), "hello"));
-        assert_eq!(super::part(request(Body::from(data)), 5, begin).await?, b"hello");
+        assert_eq!(super::part(request(Body::from(data)), 5, begun()).await?, b"hello");
         Ok(())
     }
 
@@ -298,7 +302,7 @@ mod tests {
                 Ok::<_, std::io::Error>(piece)
             }
         });
-        let refused = super::file(request(Body::from_stream(body)), 2000, begin).await.err();
+        let refused = super::file(request(Body::from_stream(body)), 2000, begun()).await.err();
         assert_eq!(refused.as_ref().map(Error::kind), Some(Kind::TooLarge));
         assert!(refused.is_some_and(|error| error.message().contains("big.bin")));
         assert_eq!(sent.load(Ordering::SeqCst), 102);
@@ -310,7 +314,7 @@ mod tests {
         let headers = asking.headers_mut();
         headers.insert("expect", "100-continue".parse().expect("a value"));
         headers.insert("content-length", "99999999".parse().expect("a value"));
-        let refused = super::file(asking, 1000, begin).await.err();
+        let refused = super::file(asking, 1000, begun()).await.err();
         assert_eq!(refused.map(|error| error.kind()), Some(Kind::TooLarge));
     }
 
@@ -322,9 +326,10 @@ mod tests {
             (format!("{file}--XX--\r\n"), "purpose"),
             (format!("{}--XX--\r\n", part("purpose", None, "assistants")), "file"),
             (format!("{other}{file}--XX--\r\n"), "color"),
+            (format!("{file}{file}--XX--\r\n"), "file"),
         ];
         for (body, name) in cases {
-            let refused = super::file(request(Body::from(body)), 100, begin).await.err();
+            let refused = super::file(request(Body::from(body)), 100, begun()).await.err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name));
         }
     }

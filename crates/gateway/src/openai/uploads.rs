@@ -1,7 +1,5 @@
 //! `/v1/uploads`: files that come in parts.
 
-use std::sync::{Mutex, PoisonError};
-
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use cairn_kernel::{Id, Result};
@@ -57,13 +55,9 @@ pub(crate) async fn add_part(
 ) -> ApiResult<Json<UploadPart>> {
     let limit = PART_BYTES.min(services.limits.upload_bytes);
     let upload = Id::from_raw(id.as_str());
-    // An upload that takes no parts is told once the form has been read.
-    let expected = Mutex::new(services.uploads.expect_part(&scope, &upload).await.err());
-    let begin = || {
-        let refused = expected.lock().unwrap_or_else(PoisonError::into_inner).take();
-        refused.map_or_else(|| services.uploads.begin_part(&scope, &upload), Err)
-    };
-    let came = form::part(request, limit, begin).await?;
+    let expected = services.uploads.expect_part(&scope, &upload).await;
+    let begun = expected.and_then(|()| services.uploads.begin_part(&scope, &upload));
+    let came = form::part(request, limit, begun).await?;
     let part = services.uploads.add_part(&scope, &upload, came).await?;
     Ok(Json(UploadPart {
         id: part.id,
