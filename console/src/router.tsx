@@ -12,13 +12,25 @@ import { Problem } from "./components/Problem";
 
 const text = (value: unknown) => (typeof value === "string" ? value : undefined);
 
+/** A position in a text: a whole number from 0. */
+const place = (value: unknown) => (Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : undefined);
+
 function oneOf<T extends string>(value: unknown, choices: readonly T[]): T | undefined {
   return choices.find((choice) => choice === value);
 }
 
+export const DOCUMENTS_TABS = ["stores", "sources", "evaluations"] as const;
 export const STORE_TABS = ["files", "search", "settings"] as const;
 export const TABLES_TABS = ["tables", "sql", "runs"] as const;
 export const TABLE_TABS = ["columns", "rows", "train"] as const;
+
+interface StoreSearch {
+  tab?: (typeof STORE_TABS)[number];
+  q?: string;
+  file?: string;
+  from?: number;
+  to?: number;
+}
 
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: Broken });
 
@@ -40,17 +52,34 @@ const ask = createRoute({
 const documents = createRoute({
   getParentRoute: () => root,
   path: "/documents",
+  validateSearch: (search): { tab?: (typeof DOCUMENTS_TABS)[number] } => ({ tab: oneOf(search.tab, DOCUMENTS_TABS) }),
   component: lazyRouteComponent(() => import("./pages/documents/DocumentsPage"), "DocumentsPage"),
 });
 
 const store = createRoute({
   getParentRoute: () => root,
   path: "/documents/$storeId",
-  validateSearch: (search): { tab?: (typeof STORE_TABS)[number]; q?: string } => ({
+  // A file with a range of its text opens there: citations are linked so.
+  validateSearch: (search): StoreSearch => ({
     tab: oneOf(search.tab, STORE_TABS),
     q: text(search.q),
+    file: text(search.file),
+    from: place(search.from),
+    to: place(search.to),
   }),
   component: lazyRouteComponent(() => import("./pages/documents/StorePage"), "StorePage"),
+});
+
+const source = createRoute({
+  getParentRoute: () => root,
+  path: "/documents/sources/$sourceId",
+  component: lazyRouteComponent(() => import("./pages/sources/SourcePage"), "SourcePage"),
+});
+
+const evaluation = createRoute({
+  getParentRoute: () => root,
+  path: "/documents/evaluations/$runId",
+  component: lazyRouteComponent(() => import("./pages/evaluations/EvaluationPage"), "EvaluationPage"),
 });
 
 const tables = createRoute({
@@ -96,7 +125,20 @@ const operate = createRoute({
 
 export const router = createRouter({
   basepath: "/console",
-  routeTree: root.addChildren([index, ask, documents, store, tables, table, training, models, model, operate]),
+  routeTree: root.addChildren([
+    index,
+    ask,
+    documents,
+    store,
+    source,
+    evaluation,
+    tables,
+    table,
+    training,
+    models,
+    model,
+    operate,
+  ]),
   defaultPreload: "intent",
   scrollRestoration: true,
 });

@@ -239,9 +239,16 @@ def responses(client) -> None:
         model="cairn", input="Count from one to five hundred in words.", background=True, max_output_tokens=1500
     )
     assert client.responses.cancel(long.id).status == "cancelled"
-    # What is compacted lives with the client, where a delete does not reach it.
-    with refused(code="unsupported_endpoint"):
-        client.responses.compact(model="cairn", previous_response_id=made.id)
+    compacted = client.responses.compact(model="cairn", previous_response_id=made.id)
+    assert compacted.object == "response.compaction"
+    assert [item.type for item in compacted.output] == ["message", "compaction"]
+    asked = [*(item.model_dump() for item in compacted.output), {"role": "user", "content": "And now?"}]
+    assert client.responses.create(model="cairn", input=asked, max_output_tokens=8).status in ENDED
+    followed = {**HELLO, "previous_response_id": compacted.id}
+    assert client.responses.create(**followed).status in ENDED
+    client.responses.delete(compacted.id)
+    with refused(openai.NotFoundError):
+        client.responses.create(model="cairn", input=asked)
     client.responses.delete(made.id)
     with refused(openai.NotFoundError):
         client.responses.retrieve(made.id)

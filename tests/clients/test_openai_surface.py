@@ -149,6 +149,9 @@ def test_a_vector_store_is_made_changed_listed_and_deleted(client):
     assert made.expires_after.days == 7 and made.expires_at == made.last_active_at + 7 * 86_400
     changed = client.vector_stores.update(made.id, name="second", metadata={"b": "2"})
     assert (changed.name, changed.metadata) == ("second", {"b": "2"})
+    cleared = client.vector_stores.update(made.id, expires_after=None, metadata=None)
+    assert (cleared.expires_after, cleared.expires_at, cleared.metadata) == (None, None, {})
+    assert cleared.name == "second"
     others = [client.vector_stores.create(name=f"page {n}").id for n in range(3)]
     newest = client.vector_stores.list(limit=2)
     assert [store.id for store in newest.data] == others[::-1][:2] and newest.has_more
@@ -179,6 +182,8 @@ def test_files_of_a_store_are_attached_read_changed_and_detached(client):
         attached.id, vector_store_id=store.id, attributes={"year": 1974, "electric": True}
     )
     assert changed.attributes == {"year": 1974, "electric": True}
+    again = client.vector_stores.files.create(attached.id, vector_store_id=store.id, attributes={"year": 1975})
+    assert (again.status, again.attributes) == ("completed", {"year": 1975})
     assert [file.id for file in client.vector_stores.files.list(store.id, filter="completed")] == [attached.id]
     assert client.vector_stores.files.list(store.id, filter="failed").data == []
     assert client.vector_stores.files.delete(attached.id, vector_store_id=store.id).deleted
@@ -211,6 +216,8 @@ def test_a_batch_is_made_polled_listed_and_cancelled(client):
     assert client.vector_stores.file_batches.retrieve(batch.id, vector_store_id=store.id).id == batch.id
     listed = client.vector_stores.file_batches.list_files(batch.id, vector_store_id=store.id, order="asc")
     assert [file.id for file in listed] == files[:2]
+    again = client.vector_stores.file_batches.create(store.id, file_ids=files[:2])
+    assert (again.status, again.file_counts.total) == ("completed", 2)
     other = client.vector_stores.file_batches.create(store.id, file_ids=files[2:])
     ended = client.vector_stores.file_batches.cancel(other.id, vector_store_id=store.id)
     assert ended.file_counts.in_progress == 0
@@ -237,6 +244,8 @@ def test_a_response_has_all_that_the_client_reads(client, library):
     )
     read = client.responses.retrieve(made.id)
     assert read.to_dict() == made.to_dict()
+    assert client.responses.retrieve(made.id, include=["file_search_call.results"]).output[0].results
+    refusal(lambda: client.responses.retrieve(made.id, include=["bogus"]), param="include")
     assert (read.status, read.metadata, read.background) == ("completed", {"k": "v"}, False)
     listed = list(client.responses.input_items.list(made.id))
     assert [(item.role, item.content[0].text) for item in listed] == [("user", QUESTION)]

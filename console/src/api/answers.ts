@@ -18,6 +18,8 @@ export interface Exchange {
   id: string;
   question: string;
   store: { id: string; name: string };
+  /** The question whose answer it goes on from; null where it stands on its own. */
+  follows: string | null;
   askedAt: number;
   state: "running" | "done" | "stopped" | "failed";
   steps: Partial<Record<Step, Span>>;
@@ -29,11 +31,18 @@ export interface Exchange {
   problem: { message: string; status: number; requestId: string | null } | null;
 }
 
-export function begin(id: string, question: string, store: Exchange["store"], now: number): Exchange {
+export function begin(
+  id: string,
+  question: string,
+  store: Exchange["store"],
+  now: number,
+  follows: string | null = null,
+): Exchange {
   return {
     id,
     question,
     store,
+    follows,
     askedAt: now,
     state: "running",
     steps: { searching: { from: now, to: null } },

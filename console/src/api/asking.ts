@@ -14,13 +14,16 @@ export const asked = createStore<Exchange[]>(remembered());
 
 const running = new Map<string, AbortController>();
 
-/** Asks a question of one store; answers the exchange's id at once. */
-export function ask(question: string, store: Exchange["store"]): string {
+/**
+ * Asks a question of one store; answers the exchange's id at once. With `before` it goes on from
+ * that answer, and what was said until then is read with it.
+ */
+export function ask(question: string, store: Exchange["store"], before: Exchange | null = null): string {
   const id = crypto.randomUUID();
-  asked.set((now) => [begin(id, question, store, Date.now()), ...now].slice(0, KEPT));
+  asked.set((now) => [begin(id, question, store, Date.now(), before?.question ?? null), ...now].slice(0, KEPT));
   const abort = new AbortController();
   running.set(id, abort);
-  void follow(id, question, store.id, abort.signal).finally(() => {
+  void follow(id, question, store.id, before?.response?.id, abort.signal).finally(() => {
     running.delete(id);
     remember();
   });
@@ -40,7 +43,13 @@ session.subscribe(() => {
   asked.set([]);
 });
 
-async function follow(id: string, question: string, storeId: string, signal: AbortSignal): Promise<void> {
+async function follow(
+  id: string,
+  question: string,
+  storeId: string,
+  previous: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     const body = {
       model: "cairn",
@@ -48,6 +57,7 @@ async function follow(id: string, question: string, storeId: string, signal: Abo
       stream: true,
       tools: [{ type: "file_search", vector_store_ids: [storeId] }],
       include: ["file_search_call.results"],
+      previous_response_id: previous,
     };
     const reply = await call("/v1/responses", { method: "POST", body, signal });
     const requestId = reply.headers.get("x-request-id");

@@ -1,13 +1,21 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { listAll, request, segment } from "./client";
+import { isUnderWay } from "../lib/evaluation";
+import { dataAddress } from "../lib/picture";
+import { isBusy } from "../lib/sources";
+import { call, listAll, request, segment } from "./client";
 import type {
   ApiKey,
   Dataset,
+  Evaluation,
+  EvaluationResult,
   FileText,
   List,
   Model,
+  QuestionSet,
   Reindex,
   Rows,
+  Source,
+  SourceItem,
   Status,
   StoreRanking,
   TrainingRun,
@@ -19,6 +27,8 @@ import type {
 /** Everything the console reads, in one table: the cache key, the call, how often it is renewed. */
 
 const POLL_MS = 1500;
+/** What nobody waits for at the page, such as the next run of a source. */
+const SLOW_POLL_MS = 15_000;
 
 export const whoami = queryOptions({
   queryKey: ["whoami"],
@@ -78,6 +88,24 @@ export const fileText = (id: string, start: number, end: number) =>
     staleTime: Infinity,
   });
 
+/** Larger pictures are not read to be shown. */
+const PICTURE_BYTES = 16_000_000;
+
+/** A file that is one picture, as an address to show; null where it is too large for that. */
+export const filePicture = (id: string, type: string) =>
+  queryOptions({
+    queryKey: ["files", id, "picture"],
+    queryFn: async ({ signal }) => {
+      const reply = await call(`/v1/files/${segment(id)}/content`, { signal });
+      if (Number(reply.headers.get("content-length")) > PICTURE_BYTES) {
+        await reply.body?.cancel();
+        return null;
+      }
+      return dataAddress(new Blob([await reply.arrayBuffer()], { type }));
+    },
+    staleTime: Infinity,
+  });
+
 export const datasets = queryOptions({
   queryKey: ["datasets"],
   queryFn: async ({ signal }) => (await request<List<Dataset>>("/cairn/v1/datasets", { signal })).data,
@@ -122,6 +150,62 @@ export const model = (name: string) =>
     queryKey: ["models", name],
     queryFn: ({ signal }) => request<Model>(`/cairn/v1/models/${segment(name)}`, { signal }),
     refetchInterval: ({ state }) => (state.data?.state === "loading" ? POLL_MS : false),
+  });
+
+export const sources = queryOptions({
+  queryKey: ["sources"],
+  queryFn: ({ signal }) => listAll<Source>("/cairn/v1/sources", { signal }),
+  refetchInterval: ({ state }) => (state.data?.items.some(isBusy) ? POLL_MS : SLOW_POLL_MS),
+});
+
+export const source = (id: string) =>
+  queryOptions({
+    queryKey: ["sources", id],
+    queryFn: ({ signal }) => request<Source>(`/cairn/v1/sources/${segment(id)}`, { signal }),
+    refetchInterval: ({ state }) => (state.data && isBusy(state.data) ? POLL_MS : SLOW_POLL_MS),
+  });
+
+/** What is held of each thing at a source; `state` empty for all. */
+export const sourceItems = (id: string, state: SourceItem["state"] | "") =>
+  queryOptions({
+    queryKey: ["sources", id, "items", state],
+    queryFn: ({ signal }) =>
+      listAll<SourceItem>(`/cairn/v1/sources/${segment(id)}/items${state && `?state=${state}`}`, {
+        limit: 1000,
+        signal,
+      }),
+  });
+
+export const questionSets = queryOptions({
+  queryKey: ["question_sets"],
+  queryFn: ({ signal }) => listAll<QuestionSet>("/cairn/v1/question_sets", { signal }),
+  refetchInterval: ({ state }) =>
+    state.data?.items.some(({ status }) => status === "generating") ? POLL_MS : false,
+});
+
+export const evaluations = queryOptions({
+  queryKey: ["evaluations"],
+  queryFn: ({ signal }) => listAll<Evaluation>("/cairn/v1/evaluations", { signal, atMost: 500 }),
+  refetchInterval: ({ state }) => (state.data?.items.some(isUnderWay) ? POLL_MS : false),
+});
+
+export const evaluation = (id: string) =>
+  queryOptions({
+    queryKey: ["evaluations", id],
+    queryFn: ({ signal }) => request<Evaluation>(`/cairn/v1/evaluations/${segment(id)}`, { signal }),
+    refetchInterval: ({ state }) => (state.data && isUnderWay(state.data) ? POLL_MS : false),
+  });
+
+/** What each configuration made of each question. */
+export const evaluationResults = (id: string) =>
+  queryOptions({
+    queryKey: ["evaluations", id, "results"],
+    queryFn: ({ signal }) =>
+      listAll<EvaluationResult>(`/cairn/v1/evaluations/${segment(id)}/results`, {
+        limit: 1000,
+        atMost: 10_000,
+        signal,
+      }),
   });
 
 export const keys = queryOptions({

@@ -3,6 +3,9 @@
  * `/cairn/v1`. Mirrors the server's OpenAPI document; nothing else in the console declares them.
  */
 
+export type * from "./types/evaluation";
+export type * from "./types/tables";
+
 /** Unix time in seconds. */
 export type Seconds = number;
 
@@ -113,7 +116,7 @@ export interface VectorStoreFile {
   vector_store_id: string;
   status: "in_progress" | "completed" | "failed" | "cancelled";
   last_error: { code: string; message: string } | null;
-  cairn: { filename: string };
+  cairn: { filename: string; notes?: string[] };
 }
 
 export interface SearchHit {
@@ -282,6 +285,84 @@ export interface FileText {
   total: number;
   pages: { page: number; start: number; end: number }[];
   headings: { level: number; title: string; start: number }[];
+  notes?: string[];
+}
+
+// Sources --------------------------------------------------------------------------------------
+
+/** Documents kept in step with the place they come from. */
+export interface Source {
+  id: string;
+  object: "source";
+  name: string;
+  /** `folder`, `website` and so on. */
+  type: string;
+  vector_store_id: string;
+  /** Secrets redacted. */
+  config: Record<string, unknown>;
+  /** Seconds between runs; 0 for runs on request only. */
+  every_seconds: number;
+  status: "idle" | "queued" | "syncing" | "paused" | "on_hold" | "removing";
+  /** Why it is on hold, and what to do. */
+  hold_reason: string | null;
+  items: { total: number; ready: number; pending: number; failed: number; removed: number; bytes: number };
+  /** While a run is under way. */
+  progress: SourceProgress | null;
+  last_run: SourceRun | null;
+  next_run_at: Seconds | null;
+  created_at: Seconds;
+}
+
+export interface SourceProgress {
+  phase: "listing" | "reading" | "deleting" | "finishing";
+  /** New and changed items; grows while it is listing. */
+  items_total: number;
+  items_done: number;
+  bytes_total: number;
+  bytes_done: number;
+  eta_seconds: number | null;
+  counts: SourceCounts;
+}
+
+/** What a run did, in items; bytes of what was taken. */
+export interface SourceCounts {
+  seen: number;
+  added: number;
+  updated: number;
+  unchanged: number;
+  deleted: number;
+  failed: number;
+  bytes: number;
+}
+
+export interface SourceRun {
+  started_at: Seconds | null;
+  finished_at: Seconds;
+  outcome: "completed" | "failed" | "held" | "paused";
+  error: string | null;
+  counts: SourceCounts;
+}
+
+/** What is held of a thing at a source. */
+export interface SourceItem {
+  id: string;
+  object: "source.item";
+  /** What names it at the source: a path, an address, a message's id. */
+  key: string;
+  name: string;
+  state: "ready" | "pending" | "failed" | "removed";
+  /** The file that answers, perhaps of an older version. */
+  file_id: string | null;
+  /** The newer version that is being read. */
+  pending_file_id: string | null;
+  error: string | null;
+  /** Failures in a row. */
+  attempts: number;
+  /** When it is tried again by itself. */
+  retry_at: Seconds | null;
+  bytes: number | null;
+  modified_at: Seconds | null;
+  updated_at: Seconds;
 }
 
 // Answers --------------------------------------------------------------------------------------
@@ -412,156 +493,3 @@ export type ResponseEvent =
       response: ResponseObject;
     }
   | { type: "error"; message?: string; code?: string | null; error?: ErrorBody["error"] };
-
-// Tables ---------------------------------------------------------------------------------------
-
-export type ColumnType = "integer" | "number" | "boolean" | "string" | "timestamp";
-export type Cell = string | number | boolean | null;
-
-export interface Column {
-  name: string;
-  type: ColumnType;
-  nulls: number;
-  distinct: number;
-  /** False where `distinct` is an estimate. */
-  distinct_exact?: boolean;
-  min: Cell;
-  max: Cell;
-  mean: number | null;
-  top: { value: Cell; count: number }[];
-}
-
-export interface Dataset {
-  id: string;
-  object: "dataset";
-  name: string;
-  version: number;
-  rows: number;
-  columns: Column[];
-  /** What was decided while reading the file. */
-  notes?: string[];
-  sha256: string;
-  bytes: number;
-  created_at: Seconds;
-  source: string | null;
-}
-
-export interface Rows {
-  columns: string[];
-  rows: Cell[][];
-  total: number;
-}
-
-export interface QueryResult {
-  columns: { name: string; type: string }[];
-  rows: Cell[][];
-  truncated: boolean;
-  milliseconds: number;
-}
-
-// Training -------------------------------------------------------------------------------------
-
-export type Metrics = Record<string, number | null>;
-export type Task = "binary" | "multiclass" | "regression";
-export type RunStatus = "queued" | "running" | "succeeded" | "failed" | "cancelled";
-
-export interface Candidate {
-  candidate: string;
-  validation: Metrics;
-  validation_std?: Metrics;
-  test: Metrics;
-  fit_seconds: number;
-  predict_micros_per_row: number;
-  chosen: boolean;
-}
-
-export interface TrainingResult {
-  model: string;
-  version: number;
-  task: Task;
-  target: string;
-  classes: string[] | null;
-  metric: string;
-  leaderboard: Candidate[];
-  test_metrics: Metrics;
-  train_rows: number;
-  test_rows: number;
-  features: {
-    name: string;
-    kind: "numeric" | "categorical" | "boolean" | "timestamp" | "text" | "dropped";
-    reason?: string | null;
-  }[];
-  onnx: { sha256: string; bytes: number; path: string };
-  parity_max_abs_diff: number;
-  notes: string[];
-}
-
-export interface TrainingRun {
-  id: string;
-  object: "training_run";
-  status: RunStatus;
-  dataset: string;
-  dataset_version: number;
-  target: string;
-  name: string;
-  task: Task | null;
-  progress: { stage: string; fraction: number };
-  error: string | null;
-  created_at: Seconds;
-  finished_at: Seconds | null;
-  result: TrainingResult | null;
-}
-
-export interface TrainingRequest {
-  dataset: string;
-  target: string;
-  name?: string;
-  budget_seconds?: number;
-  seed?: number;
-}
-
-// Models ---------------------------------------------------------------------------------------
-
-export interface ModelVersion {
-  version: number;
-  sha256: string;
-  created_at: Seconds;
-  training_run: string | null;
-  task?: Task | null;
-  target?: string | null;
-  metrics?: Metrics | null;
-  dataset?: string | null;
-  dataset_version?: number | null;
-}
-
-export interface Tensor {
-  name: string;
-  datatype: string;
-  shape: number[];
-  /** For inputs: what the column holds. */
-  kind?: "numeric" | "boolean" | "timestamp" | "categorical" | null;
-}
-
-export interface Model {
-  name: string;
-  object: "model";
-  kind: Engine["kind"];
-  runtime: string;
-  state: EngineState;
-  reason: string | null;
-  deployed_version: number | null;
-  versions: ModelVersion[];
-  inputs: Tensor[];
-  outputs: Tensor[];
-}
-
-export interface Prediction {
-  prediction: Cell;
-  probabilities: Record<string, number> | null;
-}
-
-export interface Predictions {
-  model: string;
-  version: number;
-  predictions: Prediction[];
-}

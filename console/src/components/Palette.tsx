@@ -93,6 +93,8 @@ function useEntries(): Entry[] {
     return [
       entry("Ask", "Page", () => navigate({ to: "/ask" })),
       entry("Documents", "Page", () => navigate({ to: "/documents" })),
+      entry("Sources", "Page", () => navigate({ to: "/documents", search: { tab: "sources" } })),
+      entry("Evaluations", "Page", () => navigate({ to: "/documents", search: { tab: "evaluations" } })),
       entry("Tables", "Page", () => navigate({ to: "/tables" })),
       entry("SQL", "Page", () => navigate({ to: "/tables", search: { tab: "sql" } })),
       entry("Training runs", "Page", () => navigate({ to: "/tables", search: { tab: "runs" } })),

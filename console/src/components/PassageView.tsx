@@ -1,4 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { call, segment } from "../api/client";
 import { fileText } from "../api/queries";
@@ -7,14 +8,21 @@ import { count } from "../lib/format";
 import { locate, place, type Located, type PassageTarget } from "../lib/passage";
 import { Loading } from "./parts";
 import { Problem } from "./Problem";
+import { QuotePlace } from "./QuotePlace";
 
 /** How much text is read around the words, and by each "more", in characters. */
 const AROUND = 4000;
 /** How much of a document is read when no words are asked for. */
 const OPENING = 12_000;
 
+interface PassageViewProps {
+  target: PassageTarget;
+  /** The store it was found in, for the link to its place there. */
+  storeId?: string;
+}
+
 /** A document's extracted text, opened at the quoted words, which are marked. */
-export function PassageView({ target }: { target: PassageTarget }) {
+export function PassageView({ target, storeId }: PassageViewProps) {
   const [more, setMore] = useState({ before: 0, after: 0 });
   const from = Math.max(0, (target.start ?? 0) - AROUND * (1 + more.before));
   const to = (target.end ?? OPENING - AROUND) + AROUND * (1 + more.after);
@@ -37,7 +45,7 @@ export function PassageView({ target }: { target: PassageTarget }) {
   const { start, end, total } = query.data;
   return (
     <div className="passage">
-      <PassageFacts target={target} found={located.found} />
+      <PassageFacts target={target} storeId={storeId} found={located.found} />
       <div ref={frame} className="passage-text" tabIndex={0} role="region" aria-label={`Text of ${target.filename}`}>
         {start > 0 && (
           <button type="button" className="link-button" onClick={() => setMore({ ...more, before: more.before + 1 })}>
@@ -69,7 +77,7 @@ const NOTES: Record<Located["found"], string | null> = {
   "not found": "The cited words are no longer in this part of the text: the document may have changed since.",
 };
 
-function PassageFacts({ target, found }: { target: PassageTarget; found: Located["found"] }) {
+function PassageFacts({ target, storeId, found }: PassageViewProps & { found: Located["found"] }) {
   const where = place(target.page, target.heading);
   const [error, setError] = useState<Error | null>(null);
   const save = () =>
@@ -80,9 +88,21 @@ function PassageFacts({ target, found }: { target: PassageTarget; found: Located
   return (
     <div className="passage-facts">
       <span className="muted">{where}</span>
-      <button type="button" className="link-button" onClick={save}>
-        Download original
-      </button>
+      <span className="row">
+        {storeId !== undefined && target.start !== null && target.end !== null && (
+          <Link
+            to="/documents/$storeId"
+            params={{ storeId }}
+            search={{ file: target.fileId, from: target.start, to: target.end }}
+          >
+            Link to this place
+          </Link>
+        )}
+        <button type="button" className="link-button" onClick={save}>
+          Download original
+        </button>
+      </span>
+      <QuotePlace target={target} />
       {NOTES[found] && <p className="notice">{NOTES[found]}</p>}
       {error && <Problem what="The original could not be downloaded." error={error} />}
     </div>

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { ago, moment } from "../lib/format";
+import { ago, ahead, moment } from "../lib/format";
 import { useNow } from "../lib/hooks";
 import { Command } from "./Copy";
 
@@ -36,10 +36,22 @@ const TONES: Record<string, string> = {
   running: "busy",
   queued: "busy",
   in_progress: "busy",
+  syncing: "busy",
+  pending: "busy",
+  generating: "busy",
+  removing: "busy",
+  idle: "good",
   failed: "bad",
+  on_hold: "bad",
 };
 
-const WORDS: Record<string, string> = { in_progress: "processing", completed: "ready" };
+const WORDS: Record<string, string> = {
+  in_progress: "processing",
+  completed: "ready",
+  pending: "being read",
+  idle: "in step",
+  on_hold: "on hold",
+};
 
 /** A state in a word, with a dot whose colour only repeats the word. */
 export function State({ value }: { value: string }) {
@@ -76,6 +88,16 @@ export function When({ seconds }: { seconds: number }) {
   return (
     <time dateTime={new Date(seconds * 1000).toISOString()} title={moment(seconds)}>
       {ago(seconds, now)}
+    </time>
+  );
+}
+
+/** When something will happen, from now on, with the full time in the title. */
+export function Until({ seconds }: { seconds: number }) {
+  const now = useNow(15_000);
+  return (
+    <time dateTime={new Date(seconds * 1000).toISOString()} title={moment(seconds)}>
+      {ahead(seconds, now)}
     </time>
   );
 }

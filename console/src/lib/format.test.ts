@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, bytes, count, counted, csv, duration, figure, percent, remaining, sqlName } from "./format";
+import { ago, ahead, bytes, count, counted, csv, duration, figure, percent, remaining, sqlName } from "./format";
 
 test("counts are grouped and agree in number", () => {
   expect(count(1234567)).toBe("1,234,567");
@@ -51,4 +51,12 @@ test("an estimate appears only once it means something", () => {
 test("csv quotes what must be quoted", () => {
   expect(csv(["a", "b"], [["x,y", 'say "hi"'], [null, 2]])).toBe('a,b\r\n"x,y","say ""hi"""\r\n,2\r\n');
   expect(sqlName('odd"name')).toBe('"odd""name"');
+});
+
+test("times to come are told from now on", () => {
+  expect(ahead(100, 100_000)).toBe("now");
+  expect(ahead(50, 100_000)).toBe("now");
+  expect(ahead(400, 100_000)).toBe("in 5 min");
+  expect(ahead(100 + 7200, 100_000)).toBe("in 2 h");
+  expect(ahead(100 + 86_400, 100_000)).toBe("in 1 day");
 });

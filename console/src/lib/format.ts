@@ -69,6 +69,15 @@ export function ago(seconds: number, nowMs: number): string {
   return new Intl.DateTimeFormat("en", { dateStyle: "medium" }).format(seconds * 1000);
 }
 
+/** Unix seconds that are to come: "now", "in 5 min", "in 3 h", "in 2 days". */
+export function ahead(seconds: number, nowMs: number): string {
+  const left = seconds - nowMs / 1000;
+  if (left < 45) return "now";
+  if (left < 3600) return `in ${Math.max(1, Math.round(left / 60))} min`;
+  if (left < 86_400) return `in ${Math.round(left / 3600)} h`;
+  return `in ${counted(Math.round(left / 86_400), "day")}`;
+}
+
 /** What is left of a work that has run `elapsedMs` and done `fraction`; null while unknowable. */
 export function remaining(elapsedMs: number, fraction: number): string | null {
   if (fraction < 0.02 || fraction >= 1 || elapsedMs < 500) return null;

@@ -118,8 +118,9 @@ test("every language has a name, and a code that is none is shown as it is", () 
 });
 
 test("a re-index is asked only for what shall change", () => {
-  expect(reindexWish({ model: " ", chunking: null, language: "" })).toEqual({});
-  expect(reindexWish({ model: " mine@2 ", chunking: { type: "auto" }, language: "auto" })).toEqual({
+  expect(reindexWish({ model: " ", chunking: null, language: "", reparse: false })).toEqual({});
+  expect(reindexWish({ model: "", chunking: null, language: "", reparse: true })).toEqual({ reparse: true });
+  expect(reindexWish({ model: " mine@2 ", chunking: { type: "auto" }, language: "auto", reparse: false })).toEqual({
     embedding_model: "mine@2",
     chunking: { type: "auto" },
     language: "auto",
@@ -135,5 +136,13 @@ test("a re-index says how far it is and how it compares", () => {
   expect(reportWords(report)).toBe(
     "1 file, 20 chunks before and 1,500 now. Of the first ten hits of 20 sampled searches, 93 % are found again.",
   );
-  expect(reportWords({ ...report, recall_at_10: null })).toBe("1 file, 20 chunks before and 1,500 now.");
+  const unsearched = { ...report, recall_at_10: null };
+  expect(reportWords(unsearched)).toBe("1 file, 20 chunks before and 1,500 now.");
+  expect(reportWords({ ...unsearched, texts_changed: 1, files_unread: 0 })).toBe(
+    "1 file, 20 chunks before and 1,500 now. Read again: 1 text changed.",
+  );
+  expect(reportWords({ ...unsearched, texts_changed: 0, files_unread: 2 })).toBe(
+    "1 file, 20 chunks before and 1,500 now. Read again: 0 texts changed. " +
+      "2 files could not be read any more and kept the text there was.",
+  );
 });

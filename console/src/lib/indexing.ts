@@ -145,7 +145,7 @@ export function chunkingWords(chunking: Chunking): string {
 
 /** The languages that the server counts words in, by ISO 639-1 code; `other` takes words as they are. */
 export const LANGUAGES = [
-  ...["ar", "da", "nl", "en", "fi", "fr", "de", "el", "hu", "it"],
+  ...["ar", "zh", "da", "nl", "en", "fi", "fr", "de", "el", "hu", "it", "ja", "ko"],
   ...["no", "pt", "ro", "ru", "es", "sv", "ta", "tr", "other"],
 ];
 
@@ -179,14 +179,17 @@ export interface ReindexFields {
   chunking: Chunking | null;
   /** Empty: as now. */
   language: string;
+  /** Whether the files' bytes are read anew, and not only their kept texts. */
+  reparse: boolean;
 }
 
 /** What a re-index is asked to change; what stays is left out. */
-export function reindexWish({ model, chunking, language }: ReindexFields): StartReindex {
+export function reindexWish({ model, chunking, language, reparse }: ReindexFields): StartReindex {
   const wish: StartReindex = {};
   if (model.trim() !== "") wish.embedding_model = model.trim();
   if (chunking !== null) wish.chunking = chunking;
   if (language !== "") wish.language = language;
+  if (reparse) wish.reparse = true;
   return wish;
 }
 
@@ -202,9 +205,18 @@ export function reindexLeft({ seconds_left }: ReindexRun): string | null {
 }
 
 /** How a finished re-index compares with what it took the place of. */
-export function reportWords({ files, chunks_before, chunks_after, searches, recall_at_10 }: ReindexReport): string {
-  const cut = `${counted(files, "file")}, ${counted(chunks_before, "chunk")} before and ${count(chunks_after)} now.`;
-  if (recall_at_10 === null) return cut;
-  const tried = counted(searches, "sampled search", "sampled searches");
-  return `${cut} Of the first ten hits of ${tried}, ${percent(recall_at_10)} are found again.`;
+export function reportWords(report: ReindexReport): string {
+  const { files, chunks_before, chunks_after, searches, recall_at_10 } = report;
+  const words = [`${counted(files, "file")}, ${counted(chunks_before, "chunk")} before and ${count(chunks_after)} now.`];
+  if (recall_at_10 !== null) {
+    const tried = counted(searches, "sampled search", "sampled searches");
+    words.push(`Of the first ten hits of ${tried}, ${percent(recall_at_10)} are found again.`);
+  }
+  if (report.texts_changed !== undefined) {
+    words.push(`Read again: ${counted(report.texts_changed, "text")} changed.`);
+  }
+  if (report.files_unread) {
+    words.push(`${counted(report.files_unread, "file")} could not be read any more and kept the text there was.`);
+  }
+  return words.join(" ");
 }

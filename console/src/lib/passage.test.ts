@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { FileText } from "../api/types";
-import { locate, passageTarget, place, type PassageTarget } from "./passage";
+import { boxesByPage, boxWords, locate, passageTarget, pictureType, place, type PassageTarget } from "./passage";
 
 const body = "# Über\nStones 🪨 mark the way.\nThey are stacked by hand.";
 
@@ -19,7 +19,7 @@ function opened(text: string, start = 0): FileText {
 
 function target(quote: string, start: number | null): PassageTarget {
   const end = start === null ? null : start + Array.from(quote).length;
-  return { fileId: "file_1", filename: "a.md", quote, start, end, page: null, heading: null };
+  return { fileId: "file_1", filename: "a.md", quote, start, end, page: null, heading: null, boxes: [] };
 }
 
 const marked = (located: ReturnType<typeof locate>) =>
@@ -69,4 +69,22 @@ test("a passage opens where the search says it stands", () => {
   expect(found).toMatchObject({ start: 10, end: 15, quote: "words", page: 4 });
   expect(place(4, "Terms")).toBe("p. 4 · Terms");
   expect(place(null, null)).toBe("");
+});
+
+test("lines on a page are told by page and in shares of it", () => {
+  const box = (page: number, y0: number) => ({ page, x0: 0.1176, y0, x1: 0.8824, y1: y0 + 0.0152 });
+  const boxes = [box(3, 0.3402), box(3, 0.36), box(4, 0.1)];
+  expect(boxesByPage(boxes)).toEqual([
+    [3, boxes.slice(0, 2)],
+    [4, boxes.slice(2)],
+  ]);
+  expect(boxWords(box(3, 0.3402))).toBe("11.8–88.2 % from the left, 34–35.5 % from the top");
+  expect(boxesByPage([])).toEqual([]);
+});
+
+test("only files that are one picture are shown as one", () => {
+  expect(pictureType("Scan 1.JPG")).toBe("image/jpeg");
+  expect(pictureType("a.png")).toBe("image/png");
+  expect(pictureType("a.png.pdf")).toBeNull();
+  expect(pictureType("a.tiff")).toBeNull();
 });

@@ -1,4 +1,4 @@
-import type { FileText, Passage } from "../api/types";
+import type { FileText, PageBox, Passage } from "../api/types";
 
 /** What to open: a document, and the words in it to mark. */
 export interface PassageTarget {
@@ -10,6 +10,8 @@ export interface PassageTarget {
   end: number | null;
   page: number | null;
   heading: string | null;
+  /** Where its lines stand on their pages; none where that is not known. */
+  boxes: PageBox[];
 }
 
 /** A stretch of shown text. `pageBefore` names a page that begins right before it. */
@@ -36,7 +38,13 @@ export function passageTarget(passage: Passage): PassageTarget {
     end: place.char_end ?? null,
     page: place.page ?? null,
     heading: place.heading ?? null,
+    boxes: [],
   };
+}
+
+/** A stretch of a document, known by its place alone: what an address can name. */
+export function placeTarget(fileId: string, filename: string, start: number | null, end: number | null): PassageTarget {
+  return { fileId, filename, quote: null, start, end, page: null, heading: null, boxes: [] };
 }
 
 export function passageText(passage: Passage): string {
@@ -49,6 +57,26 @@ export function place(page: number | null | undefined, heading: string | null | 
   if (page !== null && page !== undefined) parts.push(`p. ${page}`);
   if (heading) parts.push(heading);
   return parts.join(" · ");
+}
+
+/** Lines by the page they stand on, in the order of the text. */
+export function boxesByPage(boxes: PageBox[]): [number, PageBox[]][] {
+  const pages = new Map<number, PageBox[]>();
+  for (const box of boxes) pages.set(box.page, [...(pages.get(box.page) ?? []), box]);
+  return [...pages];
+}
+
+/** Where a line stands: "12–88 % from the left, 34–35.5 % from the top". */
+export function boxWords({ x0, y0, x1, y1 }: PageBox): string {
+  const share = (fraction: number) => String(Number((fraction * 100).toFixed(1)));
+  return `${share(x0)}–${share(x1)} % from the left, ${share(y0)}–${share(y1)} % from the top`;
+}
+
+/** The type of a file that is one picture which browsers show; null for all others. */
+export function pictureType(filename: string): string | null {
+  const ending = /\.(png|jpe?g|webp|bmp)$/i.exec(filename)?.[1]?.toLowerCase();
+  if (ending === undefined) return null;
+  return `image/${ending === "jpg" ? "jpeg" : ending}`;
 }
 
 /**

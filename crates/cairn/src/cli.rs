@@ -431,6 +431,9 @@ pub(crate) struct AddSource {
 pub(crate) struct Erase {
     #[command(flatten)]
     pub(crate) subject: Subject,
+    /// With --store, delete the files too that its sources brought and that no other store has
+    #[arg(long, requires = "store")]
+    pub(crate) source_files: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

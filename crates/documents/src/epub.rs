@@ -56,12 +56,7 @@ pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Doc
     let path = package_path(&container).ok_or_else(|| damaged("no package is named"))?;
     let package = book.text(&path).ok_or_else(|| damaged("its package document is missing"))?;
     let package = package_of(&package, &path);
-    let labels = package
-        .items
-        .values()
-        .find(|item| item.media == "application/x-dtbncx+xml")
-        .and_then(|item| book.text(&item.path).map(|contents| labels(&contents, &item.path)))
-        .unwrap_or_default();
+    let labels = book.labels(&package);
     let mut builder = Builder::new(Format::Epub.media_type());
     if let Some(title) = &package.title {
         builder.title(title.as_str());
@@ -98,6 +93,25 @@ impl Book<'_> {
         archive::member(&mut self.archive, path, self.context).map(|bytes| text(&bytes))
     }
 
+    /// The labels of chapters by path: from the table of contents of EPUB 2, and where it has
+    /// none, from that of EPUB 3.
+    fn labels(&mut self, package: &Package) -> HashMap<String, String> {
+        let ncx = package.items.values().find(|item| item.media == "application/x-dtbncx+xml");
+        let ncx = ncx.and_then(|item| Some((item, self.text(&item.path)?)));
+        let mut found = ncx.map_or_else(HashMap::new, |(item, text)| labels(&text, &item.path));
+        let nav = package.items.values().find(|item| item.contents);
+        let Some((nav, page)) = nav.and_then(|item| Some((item, self.text(&item.path)?))) else {
+            return found;
+        };
+        for (target, label) in html::contents(&page) {
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !label.is_empty() {
+                found.entry(resolve(&nav.path, file)).or_insert(label);
+            }
+        }
+        found
+    }
+
     /// Writes a chapter, under its label in the table of contents where it has no heading.
     fn chapter(
         &mut self,
@@ -120,7 +134,8 @@ impl Book<'_> {
             let holds = if pictures > 0 { "holds only pictures" } else { "holds no text" };
             unread.add(format!("the chapter '{path}' {holds}"));
         }
-        if let Some(label) = label.filter(|_| own.headings.is_empty()) {
+        let blank = item.contents && own.text.trim().is_empty();
+        if let Some(label) = label.filter(|_| own.headings.is_empty() && !blank) {
             builder.block(BlockKind::Heading(1), label);
         }
         builder.append(&own, 0);
@@ -192,15 +207,21 @@ fn labels(contents: &str, path: &str) -> HashMap<String, String> {
                 inside = true;
             }
             "content" => {
-                if let Some(target) = attributes.find("src") {
+                let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
+                if let Some(target) = attributes.find("src").filter(|_| !label.is_empty()) {
                     let target = target.split('#').next().unwrap_or_default();
-                    found.entry(resolve(path, target)).or_insert_with(|| label.clone());
+                    found.entry(resolve(path, target)).or_insert(label);
                 }
             }
+            "br" => label.push(' '),
             _ => {}
         },
-        Token::Close(name) => inside &= xml::local(name) != "navLabel",
-        Token::Text(text) if inside => label.push_str(text.trim()),
+        Token::Close(name) => match xml::local(name) {
+            "navLabel" => inside = false,
+            "text" => label.push(' '),
+            _ => {}
+        },
+        Token::Text(text) if inside => label.push_str(text),
         Token::Text(_) => {}
     });
     found
@@ -302,6 +323,40 @@ mod tests {
                 "not read: the chapter with the id 'x', which names no file",
             ]
         );
+    }
+
+    #[test]
+    fn labels_keep_their_spaces() {
+        let point = |text: &str, path: &str| {
+            format!(
+                "<navPoint><navLabel><text>{text}</text></navLabel><content src='{path}'/></navPoint>"
+            )
+        };
+        let ncx = point("Salt &amp;\n  Pepper", "a.xhtml")
+            + &point("Part <b>One</b> of two", "b.xhtml#x")
+            + &point(" ", "c.xhtml")
+            + &point("Again", "a.xhtml#y");
+        let found = labels(&format!("<ncx><navMap>{ncx}</navMap></ncx>"), "OPS/toc.ncx");
+        assert_eq!(found.get("OPS/a.xhtml").map(String::as_str), Some("Salt & Pepper"));
+        assert_eq!(found.get("OPS/b.xhtml").map(String::as_str), Some("Part One of two"));
+        assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn chapters_without_headings_have_the_labels_of_the_contents() {
+        let contents = "<html xmlns:epub='http://www.idpf.org/2007/ops'><head><title/></head><body>\
+            <nav epub:type='toc'><ol><li><a href='nav.xhtml'>Contents</a></li>\
+            <li><a href='one.xhtml#top'>Salt &amp; <i>Pepper</i></a></li>\
+            <li><a href='two.xhtml'>Second</a></li></ol></nav></body></html>";
+        let file = book(&[
+            ("nav.xhtml", contents),
+            ("one.xhtml", "<html><body><p>One.</p></body></html>"),
+            ("two.xhtml", "<html><body><h2>Its own</h2><p>Two.</p></body></html>"),
+        ]);
+        let document = parse("book.epub", &file).unwrap();
+        assert_eq!(document.text, "Salt & Pepper\n\nOne.\n\nIts own\n\nTwo.");
+        let titles: Vec<&str> = document.headings.iter().map(|one| one.title.as_str()).collect();
+        assert_eq!(titles, ["Salt & Pepper", "Its own"]);
     }
 
     #[test]

@@ -243,6 +243,9 @@ impl Format {
         }
         let office = CONTAINED.contains(&extension.as_str()) || extension == "pdf";
         if !is_text(bytes) {
+            if is_letter(&extension, bytes) {
+                return Ok(Self::Eml);
+            }
             return Err(match office {
                 true => mislabelled(name, &extension, "bytes of another kind"),
                 false if bytes.get(4..8) == Some(b"ftyp") => {
@@ -449,6 +452,17 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
+/// Whether the bytes are a message, one of whose parts is no text: its head is.
+fn is_letter(extension: &str, bytes: &[u8]) -> bool {
+    let most = bytes.get(..bytes.len().min(64 << 10)).unwrap_or_default();
+    let ends = [find(most, b"\n\n"), find(most, b"\n\r\n")];
+    let Some(end) = ends.into_iter().flatten().min() else { return false };
+    let head = most.get(..end).unwrap_or_default();
+    let named = matches!(extension, "eml" | "mht" | "mhtml");
+    let begins = || MAIL.iter().any(|start| head.starts_with(start.as_bytes()));
+    head.contains(&b':') && is_text(head) && (named || begins())
+}
+
 /// Whether the bytes can be text in some encoding: no zeros (but for UTF-16)
 /// and hardly any control characters in the first 64 KiB.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
@@ -485,6 +499,8 @@ mod tests {
         assert_eq!(detect("x.rs", b"fn main() {}"), Format::Code);
         assert_eq!(detect("x.eml", b"Subject: hi\n\nyou"), Format::Eml);
         assert_eq!(detect("letter", b"Return-Path: <a@b>\n\nyou"), Format::Eml);
+        assert_eq!(detect("x.eml", b"Subject: hi\r\n\r\nyou\0\0"), Format::Eml);
+        assert_eq!(detect("letter", b"MIME-Version: 1.0\n\nyou\0"), Format::Eml);
         assert_eq!(detect("x.xml", b"<?xml version='1.0'?><rss></rss>"), Format::Feed);
         assert_eq!(detect("x.xml", b"<a/>"), Format::Code);
         assert_eq!(detect("x", b"\x89PNG\r\n\x1a\n"), Format::Png);
@@ -496,6 +512,13 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_named_with_what_is() {
+        for (name, bytes) in [
+            ("x.eml", b"Subject: h\0\n\nyou".as_slice()),
+            ("x.eml", b"\x01\0\x02\n\nyou all"),
+            ("letter", b"Subject: hi\n\nyou\0"),
+        ] {
+            assert_eq!(refused(name, bytes).0, Kind::Unsupported, "{name}");
+        }
         let (kind, message) = refused("cat.txt", b"GIF89a\0\0");
         assert_eq!(kind, Kind::Unsupported);
         assert!(

@@ -11,10 +11,17 @@ use markup5ever_rcdom::{Node, NodeData, RcDom};
 use crate::builder::Builder;
 use crate::document::Document;
 use crate::flow::Flow;
+pub(crate) use contents::contents;
 use left_out::Reason;
+use numbers::List;
+use opened::Opened;
 use table::Grid;
 
+mod contents;
+mod layout;
 mod left_out;
+mod numbers;
+mod opened;
 mod table;
 mod xhtml;
 
@@ -22,6 +29,8 @@ mod xhtml;
 const DEPTH_MAX: usize = 600;
 /// Empty cells that the spans of a page's tables may ask for.
 const EMPTY_CELLS_MAX: usize = 200_000;
+/// More text than this that a page does not show is spoken of in the notes, in letters and digits.
+const HIDDEN_CHARS_MAX: usize = 100;
 
 /// Class names of boxes beside the text, whose headings name the box and open no section.
 const ASIDE: [&str; 8] =
@@ -199,18 +208,12 @@ fn has_mark(node: &Node, wanted: impl Fn(&str) -> bool) -> bool {
     left_out::marks(node).iter().any(|mark| wanted(mark))
 }
 
-/// The ids of the elements that the page's controls open, without recursion.
-fn controlled(root: &Rc<Node>) -> Vec<String> {
-    let mut ids = Vec::new();
-    let mut open = vec![Rc::clone(root)];
-    while let Some(node) = open.pop() {
-        let named = attribute(&node, "aria-controls").unwrap_or_default();
-        ids.extend(named.split_whitespace().map(str::to_owned));
-        open.extend(node.children.borrow().iter().cloned());
-    }
-    ids.sort();
-    ids.dedup();
-    ids
+/// The value of a property in the style of `node` itself, in lower case.
+fn styled(node: &Node, property: &str) -> Option<String> {
+    let style = attribute(node, "style")?.to_ascii_lowercase();
+    let mut set = style.split(';').filter_map(|one| one.split_once(':'));
+    let (_, value) = set.rfind(|(name, _)| name.trim() == property)?;
+    Some(value.trim().trim_end_matches("!important").trim_end().to_owned())
 }
 
 struct Walk<'a> {
@@ -222,10 +225,16 @@ struct Walk<'a> {
     labels: usize,
     /// How many table rows enclose it.
     rows: usize,
-    /// Where the cells of the outermost table stand.
+    /// Where the cells of the outermost table with data stand.
     grid: Grid,
     empty_cells: usize,
-    controlled: Vec<String>,
+    /// Whether the innermost table outside of such a row only places things.
+    layout: bool,
+    /// The lists around the present element.
+    lists: Vec<List>,
+    opened: Opened,
+    /// Letters and digits of the text that styles hide and that was left out.
+    hidden: usize,
     /// Names of lists of links that were left out.
     links: Vec<String>,
     pictures: Option<Pictures<'a>>,
@@ -241,7 +250,10 @@ impl<'a> Walk<'a> {
             rows: 0,
             grid: Grid::default(),
             empty_cells: 0,
-            controlled: controlled(&dom.document),
+            layout: false,
+            lists: Vec::new(),
+            opened: Opened::of(&dom.document),
+            hidden: 0,
             links: Vec::new(),
             pictures,
         }
@@ -256,6 +268,9 @@ impl<'a> Walk<'a> {
         }
         if self.empty_cells > EMPTY_CELLS_MAX {
             builder.note("cells of tables span so much that not all stand under their columns");
+        }
+        if self.hidden > HIDDEN_CHARS_MAX {
+            builder.note("text that the page does not show was left out");
         }
         if !self.links.is_empty() {
             let names = self.links.join("', '");
@@ -287,14 +302,16 @@ impl<'a> Walk<'a> {
     fn leaves_out(&mut self, node: &Rc<Node>) -> bool {
         let name = name_of(node);
         if name == "button" {
-            return self.labels == 0 && !left_out::opens_content(node);
+            let opens = left_out::opens_content(node) || self.opened.is_control(node);
+            return self.labels == 0 && !opens;
         }
         if name == "svg" && self.pictures.is_some() {
             self.drawing(node);
         }
-        let reason = left_out::reason(node, &self.controlled);
+        let reason = left_out::reason(node, &self.opened);
         match reason {
             Some(Reason::Links(mark)) if !self.links.contains(&mark) => self.links.push(mark),
+            Some(Reason::Hidden(chars)) => self.hidden += chars,
             Some(_) => {}
             None => return false,
         }
@@ -315,13 +332,8 @@ impl<'a> Walk<'a> {
             "img" => self.picture(node),
             "button" if self.labels > 0 => self.children(node, depth),
             "button" => self.block(node, depth),
-            "ul" | "menu" => self.list(node, None, depth),
-            "ol" => self.list(node, Some(first_number(node)), depth),
-            "li" => {
-                self.flow.open_item();
-                self.children(node, depth);
-                self.flow.close();
-            }
+            "ul" | "menu" | "ol" => self.list(node, depth),
+            "li" => self.item(node, depth),
             "table" => self.table(node, depth),
             "thead" | "tbody" | "tfoot" => {
                 if self.rows == 0 {
@@ -329,7 +341,9 @@ impl<'a> Walk<'a> {
                 }
                 self.block(node, depth);
             }
+            "tr" if self.rows == 0 && self.stands_apart(node) => self.block(node, depth),
             "tr" => self.row(node, depth),
+            "td" | "th" if self.rows == 0 => self.block(node, depth),
             "td" | "th" => self.cell(node, depth),
             "q" => {
                 self.flow.text("\u{201c}");
@@ -365,19 +379,38 @@ impl<'a> Walk<'a> {
         self.labels -= bare;
     }
 
-    fn list(&mut self, node: &Rc<Node>, first: Option<u64>, depth: usize) {
-        self.flow.open_list(first);
+    fn list(&mut self, node: &Rc<Node>, depth: usize) {
+        self.lists.push(List::of(node));
+        self.flow.open_list(None);
         self.children(node, depth);
         self.flow.close_list();
+        self.lists.pop();
+    }
+
+    fn item(&mut self, node: &Rc<Node>, depth: usize) {
+        let marker = self.lists.last_mut().map_or_else(numbers::bullet, |list| list.marker(node));
+        self.flow.open_marked(Some(marker));
+        self.children(node, depth);
+        self.flow.close();
     }
 
     fn table(&mut self, node: &Rc<Node>, depth: usize) {
         if self.rows > 0 {
             return self.block(node, depth);
         }
-        let around = std::mem::take(&mut self.grid);
+        let grid = std::mem::take(&mut self.grid);
+        let layout = std::mem::replace(&mut self.layout, layout::is_layout(node, &self.opened));
         self.block(node, depth);
-        self.grid = around;
+        self.grid = grid;
+        self.layout = layout;
+    }
+
+    /// Whether the cells of a row are blocks of their own and no row of a table.
+    fn stands_apart(&self, row: &Rc<Node>) -> bool {
+        if self.layout {
+            return !layout::is_row(row, &self.opened);
+        }
+        layout::is_apart(row, !self.grid.has_columns(), &self.opened)
     }
 
     fn row(&mut self, node: &Rc<Node>, depth: usize) {
@@ -423,6 +456,9 @@ impl<'a> Walk<'a> {
 
     /// A picture's description, and the words in it where they are read.
     fn picture(&mut self, node: &Node) {
+        if ["width", "height"].iter().all(|side| number(node, side).is_some_and(|side| side < 2)) {
+            return;
+        }
         self.flow.text(&attribute(node, "alt").unwrap_or_default());
         let source = attribute(node, "src").or_else(|| attribute(node, "href"));
         let (Some(source), Some(pictures)) = (source, &mut self.pictures) else { return };
@@ -451,10 +487,6 @@ impl<'a> Walk<'a> {
 /// An attribute that is a number.
 fn number(node: &Node, name: &str) -> Option<usize> {
     attribute(node, name)?.trim().parse().ok()
-}
-
-fn first_number(node: &Node) -> u64 {
-    attribute(node, "start").and_then(|start| start.parse().ok()).unwrap_or(1)
 }
 
 fn is_block(name: &str) -> bool {

@@ -13,6 +13,7 @@
 //! * [`Document::structure`] is what is kept beside a document's text, and
 //!   [`Document::from_kept`] makes the document of both again; [`kept_boxes`] reads only
 //!   where lines stand on their pages.
+//! * [`label`] is what a document is called, where that says what it is about.
 //! * [`sentences`] finds sentence borders, for citations and extracts; [`cells`] and
 //!   [`header_row`] read rows of tables in a text.
 //!
@@ -33,6 +34,7 @@ mod format;
 mod html;
 mod json;
 mod kept;
+mod label;
 mod mail;
 mod markdown;
 mod notebook;
@@ -61,6 +63,7 @@ pub use chunk::{
 pub use document::{Block, BlockKind, Document, Heading, Page};
 pub use format::Format;
 pub use kept::kept_boxes;
+pub use label::{label, label_is_told};
 pub use ocr::OcrModels;
 pub use offsets::CharIndex;
 pub use parse::{ParseOptions, Turn, parse, parse_with};

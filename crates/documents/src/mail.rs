@@ -42,10 +42,12 @@ impl Letter {
 
 /// Reads a message.
 pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Document> {
-    let bytes = content::readable(bytes);
-    let message = MessageParser::default().parse(&bytes).ok_or_else(|| {
+    let parser = MessageParser::default();
+    let written = parser.parse(bytes).ok_or_else(|| {
         invalid_file(format!("'{name}' is no e-mail message, or a damaged one; export it again"))
     })?;
+    let mended = content::mended(&written);
+    let message = mended.as_ref().and_then(|bytes| parser.parse(bytes)).unwrap_or(written);
     let mut builder = Builder::new(Format::Eml.media_type());
     Letter {
         subject: message.subject().unwrap_or_default().to_owned(),

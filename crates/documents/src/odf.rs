@@ -18,10 +18,15 @@ use crate::{archive, encoding, invalid_file, picture};
 
 use self::lists::Lists;
 
-/// Equal cells in a row are written out up to this number; more are filler.
-const REPEATED_CELLS_MAX: usize = 64;
-/// Equal rows are written out up to this number.
-const REPEATED_ROWS_MAX: usize = 64;
+/// Empty cells in a row are written out up to this number; more are filler.
+const EMPTY_CELLS_MAX: usize = 64;
+/// Columns of a table; no program makes sheets of more.
+const COLUMNS_MAX: usize = 16_384;
+/// Bytes of text that the tables of a file may have; a repeated cell or row counts each time.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+/// What a cell and a row cost beside their text, in bytes.
+const CELL_BYTES: usize = 3;
+const ROW_BYTES: usize = 32;
 /// Rows are filled up with empty cells to the width of their table, up to this one.
 const PADDED_MAX: usize = 64;
 /// Spaces that one mark may stand for.
@@ -143,8 +148,42 @@ fn furniture(styles: &str) -> (Vec<String>, Vec<String>) {
 /// One row of a table in the making.
 #[derive(Debug, Default)]
 struct Row {
-    cells: Vec<String>,
+    /// Texts of cells, each with the number of equal cells.
+    cells: Vec<(String, usize)>,
+    /// How many cells these are.
+    width: usize,
     repeated: usize,
+}
+
+impl Row {
+    /// Adds `count` equal cells; false when their text does not fit into a table's columns.
+    fn add(&mut self, text: String, count: usize) -> bool {
+        let most = if text.is_empty() { EMPTY_CELLS_MAX } else { COLUMNS_MAX };
+        let count = count.min(most);
+        let fitting = count.min(COLUMNS_MAX.saturating_sub(self.width));
+        let whole = text.is_empty() || fitting == count;
+        if fitting > 0 {
+            self.cells.push((text, fitting));
+            self.width += fitting;
+        }
+        whole
+    }
+
+    /// Takes away the empty cells at its end; false when no other is left.
+    fn trim(&mut self) -> bool {
+        while let Some((_, count)) = self.cells.pop_if(|(text, _)| text.is_empty()) {
+            self.width -= count;
+        }
+        !self.cells.is_empty()
+    }
+
+    /// What it costs to write it once, in bytes.
+    fn cost(&self) -> usize {
+        let cost = |(text, count): &(String, usize)| {
+            text.len().saturating_add(CELL_BYTES).saturating_mul(*count)
+        };
+        self.cells.iter().map(cost).fold(ROW_BYTES, usize::saturating_add)
+    }
 }
 
 /// A comment in the making.
@@ -210,6 +249,12 @@ struct Body<'a> {
     cell: Option<(String, usize)>,
     /// Cells of the widest row of the present table so far.
     width: usize,
+    /// The name of the present table, its rows so far, and whether some were left out.
+    table: String,
+    row: usize,
+    cut: bool,
+    /// Bytes of text that further rows of tables may have.
+    left: usize,
     /// Footnotes, comments and the lines of pictures in the present paragraph or table, written
     /// after it.
     beside: Vec<String>,
@@ -237,6 +282,10 @@ impl<'a> Body<'a> {
             rows: Vec::new(),
             cell: None,
             width: 0,
+            table: String::new(),
+            row: 0,
+            cut: false,
+            left: TEXT_BYTES_MAX,
             beside: Vec::new(),
             note: None,
             comment: None,
@@ -328,12 +377,12 @@ impl<'a> Body<'a> {
             "text:note" => self.note = Some(String::new()),
             "table:table" => self.table(attributes),
             "table:table-row" => {
-                let repeated = attributes.count("table:number-rows-repeated", REPEATED_ROWS_MAX);
-                self.rows.push(Row { cells: Vec::new(), repeated });
+                let repeated = attributes.count("table:number-rows-repeated", usize::MAX);
+                self.rows.push(Row { repeated, ..Row::default() });
             }
             "table:table-cell" | "table:covered-table-cell" if self.rows.len() == 1 => {
                 let columns = "table:number-columns-repeated";
-                self.cell = Some((String::new(), attributes.count(columns, REPEATED_CELLS_MAX)));
+                self.cell = Some((String::new(), attributes.count(columns, COLUMNS_MAX)));
             }
             "draw:frame" => self.drawn = false,
             "draw:image" => self.image(attributes),
@@ -392,7 +441,8 @@ impl<'a> Body<'a> {
     fn table(&mut self, attributes: &Attributes) {
         let outermost = self.rows.is_empty();
         if outermost {
-            self.width = 0;
+            (self.width, self.row, self.cut) = (0, 0, false);
+            self.table = attributes.find("table:name").unwrap_or("a table").to_owned();
         }
         if self.format != Format::Ods {
             return;
@@ -421,7 +471,12 @@ impl<'a> Body<'a> {
             "table:table-cell" | "table:covered-table-cell" if self.rows.len() == 1 => {
                 if let (Some((text, count)), Some(row)) = (self.cell.take(), self.rows.last_mut()) {
                     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                    row.cells.extend(std::iter::repeat_n(text, count));
+                    if !row.add(text, count) {
+                        self.flow.builder.note(format!(
+                            "'{}': cells beyond {COLUMNS_MAX} columns were not read",
+                            self.table
+                        ));
+                    }
                 }
             }
             "table:table-cell" | "table:covered-table-cell" => self.text(" "),
@@ -463,22 +518,41 @@ impl<'a> Body<'a> {
         if !self.rows.is_empty() {
             return;
         }
-        while row.cells.last().is_some_and(String::is_empty) {
-            row.cells.pop();
-        }
-        if row.cells.iter().all(String::is_empty) {
+        let first = self.row.saturating_add(1);
+        self.row = self.row.saturating_add(row.repeated);
+        if !row.trim() {
             return;
         }
         // All rows are as wide as the widest before them.
-        self.width = self.width.max(row.cells.len());
-        row.cells.resize(row.cells.len().max(self.width.min(PADDED_MAX)), String::new());
-        for _ in 0..row.repeated {
+        self.width = self.width.max(row.width);
+        let missing = self.width.min(PADDED_MAX).saturating_sub(row.width);
+        row.add(String::new(), missing);
+        let cost = row.cost();
+        for number in first..=self.row {
+            let Some(left) = self.left.checked_sub(cost) else { return self.spent(number) };
+            self.left = left;
             self.flow.open_row();
-            for cell in &row.cells {
-                self.flow.text(cell);
-                self.flow.close_cell();
+            for (cell, count) in &row.cells {
+                for _ in 0..*count {
+                    self.flow.text(cell);
+                    self.flow.close_cell();
+                }
             }
             self.flow.close_row();
         }
+    }
+
+    /// Says, once of a table, that rows from this one on were not read.
+    fn spent(&mut self, row: usize) {
+        self.left = 0;
+        if std::mem::replace(&mut self.cut, true) {
+            return;
+        }
+        self.flow.builder.note(format!(
+            "'{}': its rows from row {row} on were not read, as the tables of the file hold more \
+             than {} MiB of text; split it into smaller files",
+            self.table,
+            TEXT_BYTES_MAX >> 20
+        ));
     }
 }

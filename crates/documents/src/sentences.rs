@@ -1,24 +1,15 @@
 //! Where sentences begin and end.
 
+mod abbreviations;
+mod ordinals;
+
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
-/// Words that end in a period without ending a sentence.
-const ABBREVIATIONS: [&str; 92] = [
-    "e.g", "i.e", "cf", "vs", "viz", "ca", "approx", "resp", "incl", "excl", "esp", "dr", "mr",
-    "mrs", "ms", "prof", "st", "mt", "rev", "hon", "gen", "col", "capt", "lt", "sgt", "sr", "jr",
-    "messrs", "fig", "figs", "eq", "eqs", "sec", "secs", "ch", "chap", "vol", "vols", "pp", "art",
-    "no", "nos", "ref", "refs", "ed", "eds", "trans", "dept", "univ", "assn", "est", "min", "max",
-    "avg", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
-    "u.s", "u.k", "a.m", "p.m", "ph.d", "z.b", "d.h", "u.a", "bzw", "vgl", "nr", "abs", "ggf",
-    "evtl", "bspw", "sog", "inkl", "exkl", "hrsg", "jh", "str", "tel", "op", "ibid", "al", "def",
-];
-
-/// Abbreviations that may well end a sentence: they do before a capital.
-const CLOSING: [&str; 8] = ["etc", "inc", "ltd", "co", "corp", "usw", "bros", "a.m"];
-
-/// Abbreviations that stand before a number only.
-const BEFORE_NUMBERS: [&str; 10] =
-    ["no", "nos", "fig", "figs", "art", "op", "min", "max", "sec", "mar"];
+/// What ends a sentence where white space follows.
+const TERMINATORS: [char; 4] = ['.', '!', '?', '\u{2026}'];
 
 /// The sentences of `text` in order, as **byte** ranges without surrounding
 /// white space. Every other character lies in exactly one sentence.
@@ -30,11 +21,18 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let after = at + c.len_utf8();
+        // How far the text is looked through.
+        let mut passed = after;
         let end = match c {
             '\n' if breaks_at(text, start, after) => Some(at),
-            '.' | '!' | '?' | '\u{2026}' => {
+            _ if TERMINATORS.contains(&c) => {
+                // All terminators of a run have the same end, so none is looked at twice.
                 let end = closers(text, after);
-                ends_sentence(text, start, at, c, end).then_some(end)
+                passed = end;
+                let ends = ends_sentence(text, start, at, c, end)
+                    || last_terminator(text, after..end)
+                        .is_some_and(|(at, c)| ends_sentence(text, start, at, c, end));
+                ends.then_some(end)
             }
             '\u{3002}' | '\u{ff01}' | '\u{ff1f}' => Some(closers(text, after)),
             _ => None,
@@ -42,8 +40,9 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
         if let Some(end) = end {
             push(text, start..end, &mut found);
             start = end;
-            while chars.next_if(|&(at, _)| at < end).is_some() {}
+            passed = passed.max(end);
         }
+        while chars.next_if(|&(at, _)| at < passed).is_some() {}
     }
     push(text, start..text.len(), &mut found);
     found
@@ -66,6 +65,13 @@ fn closers(text: &str, from: usize) -> usize {
     from + rest.find(|c| !closing(c)).unwrap_or(rest.len())
 }
 
+/// The last terminator in `run`, with its place: in `(et al.).` that behind the bracket.
+fn last_terminator(text: &str, run: Range<usize>) -> Option<(usize, char)> {
+    let mut chars = text.get(run.clone())?.char_indices();
+    let (at, c) = chars.rfind(|(_, c)| TERMINATORS.contains(c))?;
+    Some((run.start + at, c))
+}
+
 /// Whether the line break before `after` parts two sentences by itself.
 fn breaks_at(text: &str, start: usize, after: usize) -> bool {
     let rest = text.get(after..).unwrap_or_default();
@@ -77,7 +83,8 @@ fn breaks_at(text: &str, start: usize, after: usize) -> bool {
     let last_line = before.rsplit('\n').next().unwrap_or_default();
     let row = |line: &str| line.starts_with("| ");
     let bullet = ["- ", "* ", "\u{2022}", "+ "].iter().any(|mark| line.starts_with(mark));
-    row(line) || row(last_line) || bullet || (is_numbered(line) && !before.ends_with(','))
+    let numbered = is_numbered(line) && !before.ends_with(',') && !ordinals::goes_on(before, line);
+    row(line) || row(last_line) || bullet || numbered
 }
 
 /// Whether a line starts like `1. `, `12) `, `4.2 The`, `(b) ` or `iv. `.
@@ -134,122 +141,23 @@ fn ends_sentence(text: &str, start: usize, at: usize, c: char, end: usize) -> bo
     {
         return true;
     }
-    !is_abbreviation(text.get(start..at).unwrap_or_default(), first)
+    !is_part_of_word(text.get(start..at).unwrap_or_default(), following)
 }
 
-/// Whether the period after `before` belongs to the word it follows.
-fn is_abbreviation(before: &str, next: char) -> bool {
+/// Whether the period after `before` belongs to the word that it follows and not to the sentence.
+fn is_part_of_word(before: &str, following: &str) -> bool {
     let word = before
-        .rsplit(|c: char| c.is_whitespace() || "([\"'\u{201c}".contains(c))
+        .rsplit(|c: char| c.is_whitespace() || "([\"'\u{201c}\u{201e}\u{ab}".contains(c))
         .next()
         .unwrap_or_default();
-    let lower = word.to_lowercase();
-    if CLOSING.contains(&lower.as_str()) {
-        return !next.is_uppercase();
-    }
-    if BEFORE_NUMBERS.contains(&lower.as_str()) {
-        return next.is_ascii_digit();
-    }
+    let rest = before.strip_suffix(word).unwrap_or_default();
     let mut letters = word.chars();
     let initial = matches!((letters.next(), letters.next()), (Some(c), None) if c.is_uppercase());
     let number = !word.is_empty() && word.chars().all(|c| c.is_ascii_digit() || c == '.');
     // What opens its line and counts is a list marker; a number in the running text is not.
-    let marker = (number || is_enumerator(word)) && before.trim_start().len() == word.len();
-    initial || marker || ABBREVIATIONS.contains(&lower.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn split(text: &str) -> Vec<&str> {
-        sentences(text).into_iter().map(|range| &text[range]).collect()
-    }
-
-    #[test]
-    fn abbreviations_and_numbers_do_not_end_a_sentence() {
-        let text = "Dr. Smith uses v1.2, e.g. 3.14 cm vs. Prof. Lee's 2.0. It works! \u{201c}Really?\u{201d} he \
-                    asked. See Fig. 3 and No. 7. J. Doe agreed, etc. Then they left at 5 p.m. in May. The end";
-        assert_eq!(
-            split(text),
-            [
-                "Dr. Smith uses v1.2, e.g. 3.14 cm vs. Prof. Lee's 2.0.",
-                "It works!",
-                "\u{201c}Really?\u{201d} he asked.",
-                "See Fig. 3 and No. 7.",
-                "J. Doe agreed, etc.",
-                "Then they left at 5 p.m. in May.",
-                "The end",
-            ]
-        );
-        assert_eq!(split("He said no. She left."), ["He said no.", "She left."]);
-        assert_eq!(
-            split("Use foo.bar() now. Done (really.) Yes."),
-            ["Use foo.bar() now.", "Done (really.)", "Yes."]
-        );
-    }
-
-    #[test]
-    fn structure_ends_sentences_and_soft_breaks_do_not() {
-        let text = "A title\n\nOne line\nand the next. Two\n\n- first item\n- second\n1. third\n| a | b |\n| c | d |";
-        assert_eq!(
-            split(text),
-            [
-                "A title",
-                "One line\nand the next.",
-                "Two",
-                "- first item",
-                "- second",
-                "1. third",
-                "| a | b |",
-                "| c | d |"
-            ]
-        );
-    }
-
-    #[test]
-    fn clauses_of_a_list_are_sentences_with_their_markers() {
-        let text =
-            "4.1 The first\n4.2 The second\n(a) red\n(b) green\niv. Done here. Yes.\nb) last";
-        assert_eq!(
-            split(text),
-            [
-                "4.1 The first",
-                "4.2 The second",
-                "(a) red",
-                "(b) green",
-                "iv. Done here.",
-                "Yes.",
-                "b) last"
-            ]
-        );
-        assert_eq!(
-            split("It rose by\n4.2 percent in\n(all) years"),
-            ["It rose by\n4.2 percent in\n(all) years"]
-        );
-    }
-
-    #[test]
-    fn other_scripts_end_without_a_space() {
-        assert_eq!(split("これは文です。次の文！終わり"), ["これは文です。", "次の文！", "終わり"]);
-        assert_eq!(
-            split("Das gilt z.B. bzw. d.h. immer. Ende."),
-            ["Das gilt z.B. bzw. d.h. immer.", "Ende."]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn every_visible_char_is_in_exactly_one_sentence(text in "([a-zA-Z0-9.!? \n\"'é。-]|\\PC){0,200}") {
-            let mut at = 0;
-            for range in sentences(&text) {
-                prop_assert!(range.start >= at && range.end > range.start);
-                prop_assert!(text[at..range.start].trim().is_empty());
-                prop_assert_eq!(text[range.clone()].trim(), &text[range.clone()]);
-                at = range.end;
-            }
-            prop_assert!(text[at..].trim().is_empty());
-        }
-    }
+    let marker = (number || is_enumerator(word)) && rest.trim_start().is_empty();
+    initial
+        || marker
+        || abbreviations::is_abbreviation(rest, word, following)
+        || ordinals::is_ordinal(rest, word, following)
 }

@@ -11,6 +11,7 @@ pub(crate) mod question_sets;
 pub(crate) mod rankings;
 pub(crate) mod reindex;
 pub(crate) mod rollouts;
+pub(crate) mod schedules;
 pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod text;
@@ -86,6 +87,14 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/evaluations/{id}/cancel", post(evaluations::cancel))
         .route("/cairn/v1/evaluations/{id}/results", get(evaluations::results))
         .route("/cairn/v1/evaluations/{id}/report", get(evaluations::report))
+        .route("/cairn/v1/evaluation_schedules", get(schedules::list).post(schedules::create))
+        .route(
+            "/cairn/v1/evaluation_schedules/{id}",
+            get(schedules::show).patch(schedules::update).delete(schedules::delete),
+        )
+        .route("/cairn/v1/evaluation_schedules/{id}/pause", post(schedules::pause))
+        .route("/cairn/v1/evaluation_schedules/{id}/resume", post(schedules::resume))
+        .route("/cairn/v1/evaluation_schedules/{id}/run", post(schedules::run))
         .route("/cairn/v1/files/{id}/text", get(text::text))
         .route("/cairn/v1/files/{id}/access", get(access::show).put(access::set))
         .route("/cairn/v1/responses/{id}/provenance", get(provenance::show))

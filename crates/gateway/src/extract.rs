@@ -108,6 +108,65 @@ where
 /// Parses a JSON body, naming the field at fault.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes)
-        .map_err(|fault| Error::invalid(format!("the JSON body does not fit: {fault}")))
+    serde_json::from_slice(bytes).map_err(|fault| {
+        let text = fault.to_string();
+        let field = fault.is_data().then(|| field_at_fault::<T>(bytes, &text));
+        match field.flatten() {
+            None => Error::invalid(format!("the JSON body does not fit: {text}")),
+            Some(field) => Error::invalid(format!("the JSON body does not fit at {field}: {text}"))
+                .with_param(field),
+        }
+    })
+}
+
+/// The path of the field at which `bytes` do not fit, as `tools[0].type`; `fault` says why they do
+/// not. None where it is no field's. What fits is read once only, without looking for paths.
+fn field_at_fault<T: DeserializeOwned>(bytes: &[u8], fault: &str) -> Option<String> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let place = serde_path_to_error::deserialize::<_, T>(&mut reader).err()?.path().to_string();
+    // The crate's word for a key that it could not tell.
+    let place = place.strip_suffix('?').map_or(place.as_str(), |above| above.trim_end_matches('.'));
+    let missing = fault.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (place, missing) {
+        ("" | ".", missing) => missing.map(str::to_owned),
+        (_, Some(missing)) => Some(format!("{place}.{missing}")),
+        _ => Some(place.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cairn_wire::openai::{AttachFile, CreateFileBatch, CreateVectorStore, ResponseRequest};
+
+    use super::*;
+
+    fn param<T: DeserializeOwned>(body: &str) -> Option<String> {
+        let refused = parse::<T>(body.as_bytes()).err()?;
+        if let Some(param) = refused.param() {
+            assert!(refused.message().contains(param), "{refused}");
+        }
+        refused.param().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_field_that_does_not_fit_is_named() {
+        let metadata = param::<CreateVectorStore>(r#"{"metadata": {"k": 5}}"#);
+        assert_eq!(metadata.as_deref(), Some("metadata.k"));
+        let file = param::<CreateFileBatch>(r#"{"files": [{"file_id": "a"}, {"file_id": 5}]}"#);
+        assert_eq!(file.as_deref(), Some("files[1].file_id"));
+        let missing = param::<CreateFileBatch>(r#"{"files": [{"attributes": {}}]}"#);
+        assert_eq!(missing.as_deref(), Some("files[0].file_id"));
+        assert_eq!(param::<AttachFile>("").as_deref(), Some("file_id"));
+        let stream = param::<ResponseRequest>(r#"{"input": "Who?", "stream": "yes"}"#);
+        assert_eq!(stream.as_deref(), Some("stream"));
+    }
+
+    #[test]
+    fn what_is_no_json_names_no_field() {
+        for body in ["[", "{} x", "5"] {
+            let refused = parse::<CreateVectorStore>(body.as_bytes()).err();
+            assert!(refused.is_some_and(|refused| refused.param().is_none()), "{body}");
+        }
+        assert!(parse::<CreateVectorStore>(b"").is_ok());
+    }
 }

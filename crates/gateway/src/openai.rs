@@ -65,7 +65,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/responses", post(responses::create))
         .route("/v1/responses/{id}", get(responses::retrieve).delete(responses::delete))
         .route("/v1/responses/input_tokens", post(responses::input_tokens))
-        .route("/v1/responses/compact", post(responses::compact))
+        .route("/v1/responses/compact", post(responses::compaction::compact))
         .route("/v1/responses/{id}/cancel", post(responses::cancel))
         .route("/v1/responses/{id}/input_items", get(responses::input_items))
         .route("/v1/conversations", post(conversations::create))

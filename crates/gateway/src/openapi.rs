@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::cairn::{
     access, datasets, erasures, evaluations, keys, models, provenance, question_sets, rankings,
-    reindex, rollouts, sources, status, text, training,
+    reindex, rollouts, schedules, sources, status, text, training,
 };
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
@@ -26,7 +26,7 @@ use crate::openai::{
         chat::create, embeddings::create, openai_models::list, openai_models::retrieve,
         rerank::v1, rerank::v2,
         responses::create, responses::retrieve, responses::delete, responses::input_items,
-        responses::input_tokens, responses::compact, responses::cancel,
+        responses::input_tokens, responses::compaction::compact, responses::cancel,
         conversations::create, conversations::retrieve, conversations::update,
         conversations::delete, conversations::add_items, conversations::list_items,
         conversations::retrieve_item, conversations::delete_item,
@@ -53,6 +53,8 @@ use crate::openai::{
         question_sets::questions,
         evaluations::create, evaluations::list, evaluations::show, evaluations::cancel,
         evaluations::delete, evaluations::results, evaluations::report,
+        schedules::create, schedules::list, schedules::show, schedules::update, schedules::delete,
+        schedules::pause, schedules::resume, schedules::run,
     ),
     modifiers(&Security)
 )]

@@ -104,6 +104,10 @@ fn data() {
     describe_counter!("cairn_training_runs_total", "Training runs, by outcome");
     describe_counter!("cairn_evaluations_total", "Evaluations, by outcome");
     describe_counter!("cairn_eval_worse_total", "Evaluations worse than the one before them");
+    describe_counter!(
+        "cairn_eval_scheduled_failures_total",
+        "Scheduled evaluations that failed or could not begin"
+    );
     describe_gauge!(
         "cairn_eval_quality",
         "Figures of the newest evaluation's first configuration, by metric"

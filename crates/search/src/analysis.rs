@@ -17,6 +17,7 @@
 
 mod language;
 mod runs;
+mod script;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cairn_guard::ApiKey;
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Secret};
 use cairn_store::Records;
-use cairn_store::records::{KeyRow, NewKeyRow, RolloutRow, SourceRow};
+use cairn_store::records::{KeyRow, NewKeyRow, RolloutRow, ScheduleRow, SourceRow};
 use sha2::{Digest, Sha256};
 
 use crate::access;
@@ -281,6 +281,20 @@ pub(crate) fn scope_of_rollout(row: &RolloutRow) -> Result<Scope> {
         Error::internal(format!("rollout {} has an unknown role '{}'", row.id, row.role))
     })?;
     Ok(Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role))
+}
+
+/// The scope in which a scheduled evaluation runs: that of the caller who set the schedule up.
+///
+/// # Errors
+/// `Internal` when its row cannot be read.
+#[expect(clippy::disallowed_methods, reason = "a schedule acts for an authenticated caller")]
+pub(crate) fn scope_of_schedule(row: &ScheduleRow) -> Result<Scope> {
+    let role = row.role.parse().map_err(|_| {
+        Error::internal(format!("schedule {} has an unknown role '{}'", row.id, row.role))
+    })?;
+    let principals = serde_json::from_str(&row.principals).or_internal("reading a schedule")?;
+    let scope = Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role);
+    Ok(scope.with_principals(principals))
 }
 
 /// The scope in which a source is kept in step: that of the caller who made it.

@@ -120,6 +120,15 @@ impl Inference {
         turns::fit(&*model, &mut request.messages, request.max_tokens).await
     }
 
+    /// Where each token of the program's own embedding model lies in `text`: byte offsets, start
+    /// and end, in order.
+    ///
+    /// # Errors
+    /// `Unavailable` when the tokenizer's file is absent.
+    pub(crate) fn own_tokens(&self, text: &str) -> Result<Vec<(usize, usize)>> {
+        self.embedder.token_offsets(text)
+    }
+
     /// How many tokens the model of that name reads for these turns, its template
     /// included. A local model tells when it begins, so it is asked and stopped; another
     /// is asked for one token.

@@ -1,4 +1,8 @@
 //! Conversations: items that answers begin from and are added to.
+//!
+//! A conversation belongs to who made it, as stored answers do: the users that the maker's key
+//! speaks for, or the key itself. Editors and admins manage those of their tenant. To others it
+//! is not there, unless it is shared: then the whole tenant may read it and go on with it.
 
 use std::collections::BTreeMap;
 
@@ -21,20 +25,21 @@ impl Conversations {
         Self { records }
     }
 
-    /// Makes a conversation with its first items.
+    /// Makes a conversation with its first items, shared or not.
     ///
     /// # Errors
     /// `Invalid` for metadata or a number of items out of bounds.
     pub async fn create(
         &self,
         scope: &Scope,
-        metadata: &BTreeMap<String, String>,
+        (metadata, shared): (&BTreeMap<String, String>, bool),
         items: Vec<NewItem>,
     ) -> Result<ConversationRow> {
         let row = ConversationRow {
             id: Id::generate("conv_").to_string(),
             metadata: metadata_text(metadata)?,
             created_at: self.records.clock().now(),
+            shared: i64::from(shared),
         };
         let items = self.checked(scope, items).await?;
         self.records.insert_conversation(scope, &row, &items).await?;
@@ -49,24 +54,27 @@ impl Conversations {
         self.records.conversation(scope, id).await
     }
 
-    /// Replaces a conversation's metadata.
+    /// Replaces a conversation's metadata, and says anew whether it is shared; what is not given
+    /// stays.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` for metadata out of bounds.
+    /// `NotFound`, `Forbidden` for one that is another's and shared, `Invalid` for metadata out of
+    /// bounds.
     pub async fn update(
         &self,
         scope: &Scope,
         id: &Id,
-        metadata: &BTreeMap<String, String>,
+        (metadata, shared): (Option<&BTreeMap<String, String>>, Option<bool>),
     ) -> Result<ConversationRow> {
-        self.records.update_conversation(scope, id, &metadata_text(metadata)?).await?;
+        let metadata = metadata.map(metadata_text).transpose()?;
+        self.records.update_conversation(scope, id, (metadata.as_deref(), shared)).await?;
         self.records.conversation(scope, id).await
     }
 
     /// Deletes a conversation with its items.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, `Forbidden` for one that is another's and shared.
     pub async fn delete(&self, scope: &Scope, id: &Id) -> Result<()> {
         self.records.delete_conversation(scope, id).await
     }
@@ -102,7 +110,7 @@ impl Conversations {
     /// Deletes one item.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, `Forbidden` in a conversation that is another's and shared.
     pub async fn delete_item(&self, scope: &Scope, id: &Id, item: &Id) -> Result<()> {
         self.records.delete_item(scope, id, item).await
     }

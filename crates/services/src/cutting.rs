@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cairn_documents::{Chunk, Document, Pieces, Strategy};
+use cairn_documents::{Chunk, Document, Piece, Pieces, Strategy, label, label_is_told};
 use cairn_kernel::{Error, Result, ResultExt, Scope};
 use cairn_serving::embed::Priority;
 use cairn_store::records::{NewChunk, NewCut, NewParent, TextRow};
@@ -29,37 +29,42 @@ impl Cutter {
     }
 
     /// The chunks of a document with their vectors, as cut from the text that [`text_row`] keeps
-    /// of it.
+    /// of it. What the document is called, by itself or as a file of this name, stands in front of
+    /// those that do not tell it.
     ///
     /// # Errors
     /// `Unavailable` when the embedding model cannot be used now.
     pub(crate) async fn cut(
         &self,
         scope: &Scope,
-        document: &Arc<Document>,
+        (document, filename): (&Arc<Document>, &str),
         strategy: Strategy,
         model: &EmbeddingModel,
     ) -> Result<Cut> {
         let (encoders, to_cut) = (self.encoders.clone(), Arc::clone(document));
+        let label = label(document.title.as_deref(), filename).unwrap_or_default();
         let cut = tokio::task::spawn_blocking(move || {
             let tokens = encoders.token_offsets(&to_cut.text)?;
             let counted = |_: &str| tokens.clone();
             let pieces = cairn_documents::cut(&to_cut, &strategy, &counted);
-            Ok::<_, Error>((pieces, text_row(&to_cut).version()))
+            let labels: Vec<String> =
+                pieces.pieces.iter().map(|piece| label_of(&label, piece)).collect();
+            Ok::<_, Error>((pieces, labels, text_row(&to_cut).version()))
         });
-        let (Pieces { pieces, parents }, text_version) =
+        let (Pieces { pieces, parents }, labels, text_version) =
             cut.await.or_internal("cutting a document")??;
         let plain = matches!(strategy, Strategy::Static { .. });
         let texts = pieces
             .iter()
-            .map(|piece| {
+            .zip(&labels)
+            .map(|(piece, label)| {
                 let heading = if plain { piece.chunk.heading.as_slice() } else { &[] };
-                embedded_text(heading, &piece.context, &piece.chunk.text)
+                embedded_text((label, heading), &piece.context, &piece.chunk.text)
             })
             .collect();
         let vectors = self.encoders.embed(scope, model, texts, Priority::Bulk).await?;
         let (mut rows, mut bytes) = (NewCut { text_version, ..NewCut::default() }, 0);
-        for (piece, vector) in pieces.into_iter().zip(vectors) {
+        for ((piece, label), vector) in pieces.into_iter().zip(labels).zip(vectors) {
             bytes += piece.chunk.text.len() + vector.len() * 4;
             let (heading, chunk) = (headings(&piece.chunk)?, piece.chunk);
             rows.chunks.push(NewChunk {
@@ -71,6 +76,7 @@ impl Cutter {
                 char_end: number(chunk.char_end),
                 tokens: number(chunk.tokens),
                 context: piece.context,
+                label,
                 parent: piece.parent.map(number),
                 vector,
             });
@@ -91,15 +97,28 @@ impl Cutter {
     }
 }
 
-/// What a model reads of a chunk: its context, or the last heading above it, in front of its
-/// text. That gives its sentences what they stand in.
-pub(crate) fn embedded_text(heading: &[String], context: &str, text: &str) -> String {
+/// The document's label where a chunk goes without it: neither its text nor its context says it,
+/// which are what the index reads.
+fn label_of(label: &str, piece: &Piece) -> String {
+    let told = label_is_told(label, &[&piece.context, &piece.chunk.text]);
+    if told { String::new() } else { label.to_owned() }
+}
+
+/// What a model reads of a chunk: its document's label, and its context, or the last heading above
+/// it, in front of its text. That gives its sentences what they stand in. A label that the heading
+/// tells is not read twice.
+pub(crate) fn embedded_text(
+    (label, heading): (&str, &[String]),
+    context: &str,
+    text: &str,
+) -> String {
     let title =
         if context.is_empty() { heading.last().map_or("", String::as_str) } else { context };
-    if title.is_empty() || text.starts_with(title) {
-        return text.to_owned();
-    }
-    format!("{title}\n{text}")
+    let title = if text.starts_with(title) { "" } else { title };
+    let label = if label_is_told(label, &[title, text]) { "" } else { label };
+    let lines = [label, title, text];
+    let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+    lines.join("\n")
 }
 
 fn headings(chunk: &Chunk) -> Result<String> {
@@ -129,11 +148,52 @@ mod tests {
     #[test]
     fn a_chunk_is_embedded_below_what_stands_above_it() {
         let heading = ["Top".to_owned(), "Below".to_owned()];
-        assert_eq!(embedded_text(&heading, "", "Its text."), "Below\nIts text.");
-        assert_eq!(embedded_text(&[], "Top › Below", "Its text."), "Top › Below\nIts text.");
-        assert_eq!(embedded_text(&[], "", "Its text."), "Its text.");
-        let table = embedded_text(&heading, "Below\n| name | value |", "| bolt | 3 |");
+        let embedded = |heading: &[String], context: &str, text: &str| {
+            embedded_text(("", heading), context, text)
+        };
+        assert_eq!(embedded(&heading, "", "Its text."), "Below\nIts text.");
+        assert_eq!(embedded(&[], "Top › Below", "Its text."), "Top › Below\nIts text.");
+        assert_eq!(embedded(&[], "", "Its text."), "Its text.");
+        let table = embedded(&heading, "Below\n| name | value |", "| bolt | 3 |");
         assert_eq!(table, "Below\n| name | value |\n| bolt | 3 |");
-        assert_eq!(embedded_text(&heading, "", "Below\n\nIts text."), "Below\n\nIts text.");
+        assert_eq!(embedded(&heading, "", "Below\n\nIts text."), "Below\n\nIts text.");
+    }
+
+    #[test]
+    fn a_label_is_read_first_and_once() {
+        let label = "Acme Supply Contract";
+        let below = ["Termination".to_owned()];
+        let read = |heading: &[String], context: &str, text: &str| {
+            embedded_text((label, heading), context, text)
+        };
+        assert_eq!(read(&below, "", "It ends."), "Acme Supply Contract\nTermination\nIt ends.");
+        assert_eq!(read(&[], "A › B", "It ends."), "Acme Supply Contract\nA › B\nIt ends.");
+        let above = ["The ACME supply contract".to_owned()];
+        assert_eq!(read(&above, "", "It ends."), "The ACME supply contract\nIt ends.");
+        let text = "This contract binds Acme. It ends the supply.";
+        assert_eq!(read(&[], "", text), text);
+    }
+
+    #[test]
+    fn what_a_chunk_tells_has_no_label_in_front() {
+        let piece = |context: &str, text: &str| Piece {
+            chunk: Chunk {
+                ordinal: 0,
+                text: text.to_owned(),
+                char_start: 0,
+                char_end: text.chars().count(),
+                page: None,
+                heading: vec!["Acme Supply Contract".to_owned()],
+                tokens: 1,
+            },
+            context: context.to_owned(),
+            parent: None,
+        };
+        let label = "Acme Supply Contract";
+        // The index does not read the headings, but those in the context.
+        assert_eq!(label_of(label, &piece("", "The Supplier may end it.")), label);
+        assert_eq!(label_of(label, &piece("Acme supply contract", "The Supplier.")), "");
+        assert_eq!(label_of(label, &piece("", "A contract of supply with Acme.")), "");
+        assert_eq!(label_of("", &piece("", "x")), "");
     }
 }

@@ -35,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 pub(crate) const REMEMBERED_MS: i64 = 86_400_000;
 /// Expired things deleted in one round.
 const EXPIRED_BATCH: i64 = 100;
+/// How long the delete of a store deletes the files of its sources, before the upkeep goes on.
+const FILES_WAIT: Duration = Duration::from_secs(20);
 
 /// What a purge removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,17 @@ pub struct Purged {
     pub indexes: usize,
     /// Certificates that were signed.
     pub certificates: usize,
+}
+
+/// A vector store that was deleted.
+#[derive(Clone, Debug)]
+pub struct StoreErased {
+    /// The delete.
+    pub erasure: ErasureRow,
+    /// Files that its sources had brought and that are deleted with it.
+    pub files_deleted: usize,
+    /// Files that its sources had brought and that remain.
+    pub files_left: usize,
 }
 
 /// What [`Erase`] works on.
@@ -124,29 +137,62 @@ impl Erase {
         self.parts.projection.wake();
     }
 
-    /// Deletes a vector store. Its files remain; what was quoted of them through it goes from
-    /// stored responses and conversations, unless another store that was asked with it still
-    /// has the file.
+    /// Deletes a vector store with its sources. Its files remain; what was quoted of them through
+    /// it goes from stored responses and conversations, unless another store that was asked with
+    /// it still has the file. With `source_files` those files are deleted too that its sources
+    /// had brought and that no other store has: nobody sees them once this returns, each gets a
+    /// certificate of its own, and of very many the last ones are deleted afterwards. So are those
+    /// of a source that is being removed with its files.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
-    pub async fn store(&self, scope: &Scope, id: &Id) -> Result<ErasureRow> {
+    pub async fn store(&self, scope: &Scope, id: &Id, source_files: bool) -> Result<StoreErased> {
         scope.require(Role::Editor)?;
         let records = &self.parts.records;
         let mut tx = records.begin().await?;
+        let brought = records.files_brought_into(&mut tx, scope, id).await?;
+        let files: Vec<Id> = brought
+            .iter()
+            .filter(|(_, elsewhere, removing)| (source_files && *elsewhere == 0) || *removing != 0)
+            .map(|(file, ..)| Id::from_raw(file.as_str()))
+            .collect();
         let gone = records.delete_store(&mut tx, scope, id).await?;
         let (responses, items) = self.scrub_found_through(&mut tx, scope, id).await?;
+        for file in &files {
+            records.expire_file(&mut tx, scope, file.as_str()).await?;
+        }
         records.forget_naming(&mut tx, scope, id).await?;
         let destroyed = json!({
             "removed": counts(&gone),
             "scrubbed": {"responses": responses, "conversation_items": items},
         });
-        let erased =
+        let erasure =
             self.note(&mut tx, scope, "vector_store", id, ("requested", &destroyed)).await?;
         tx.commit().await.or_internal("deleting a vector store")?;
-        tracing::info!(store = %id, erasure = erased.id, "vector store deleted");
+        tracing::info!(store = %id, erasure = erasure.id, files = files.len(), "vector store deleted");
         self.parts.projection.wake();
+        let files_left = brought.len() - files.len();
+        let erased = StoreErased { erasure, files_deleted: files.len(), files_left };
+        self.finish_files(scope, files).await;
         Ok(erased)
+    }
+
+    /// Deletes files whose time is over, for a while; the upkeep deletes the others.
+    async fn finish_files(&self, scope: &Scope, files: Vec<Id>) {
+        let deadline = Instant::now() + FILES_WAIT;
+        for file in files {
+            if Instant::now() >= deadline {
+                return;
+            }
+            match self.erase_file(scope, &file, "removed").await {
+                Err(error) if error.kind() != Kind::NotFound => {
+                    // The store is gone, and so are its files for everybody.
+                    tracing::warn!(%file, error = %error.detail(), "the upkeep deletes this file");
+                    return;
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Deletes a tenant with everything that is its own, keys included.
@@ -396,12 +442,17 @@ impl Erase {
     /// Ends files, uploads, stores and remembered answers whose time is over.
     async fn expire(&self) -> Result<()> {
         let records = &self.parts.records;
-        for (tenant, file) in records.expired_files(EXPIRED_BATCH).await? {
+        let files = records.expired_files(EXPIRED_BATCH).await?;
+        let more = i64::try_from(files.len()).is_ok_and(|count| count == EXPIRED_BATCH);
+        for (tenant, file) in files {
             let scope = scope_of_program(&tenant);
             match self.erase_file(&scope, &Id::from_raw(file), "expired").await {
                 Err(gone) if gone.kind() == Kind::NotFound => {}
                 erased => erased.map(|_| ())?,
             }
+        }
+        if more {
+            self.wake();
         }
         for (tenant, store, file) in records.files_of_expired_stores(EXPIRED_BATCH).await? {
             let scope = scope_of_program(&tenant);

@@ -4,7 +4,7 @@
 //! configuration, keeps each outcome as it comes, so that a run that is broken off goes on
 //! where it was, and ends with a report: figures with 95 % intervals, differences to the first
 //! configuration on the same questions, what was learned, and whether the run is worse than the
-//! one before it.
+//! one before it. Schedules begin runs by themselves.
 
 pub mod bootstrap;
 mod change;
@@ -12,20 +12,28 @@ mod job;
 pub mod judge;
 mod learned;
 pub mod metrics;
+mod notes;
 pub mod outcome;
 pub mod plan;
 mod plots;
 pub mod report;
+pub mod schedules;
 pub mod summary;
 pub mod threshold;
+mod timetable;
 mod trial;
 mod tune;
+pub(crate) mod words;
+
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope};
 use cairn_pipelines::Queue;
-use cairn_store::records::{EvaluationEnd, EvaluationResultRow, EvaluationRow};
-use cairn_store::{Order, Page, Records};
+use cairn_store::records::{EvaluationEnd, EvaluationResultRow, EvaluationRow, QuestionSetRow};
+use cairn_store::{Order, Page, Records, Tx};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 pub use job::{EvaluateJob, KIND};
 use outcome::Outcome;
@@ -33,7 +41,7 @@ use plan::Plan;
 use report::{Asked, History};
 use summary::Report;
 
-use crate::question_sets::{require_ready, resolve};
+use crate::question_sets::{all, require_ready, resolve};
 
 /// How often a run is taken up again.
 const ATTEMPTS: i64 = 3;
@@ -67,12 +75,14 @@ struct Work {
 pub struct Evaluations {
     records: Records,
     queue: Queue,
+    /// Tells that a schedule is to be looked at.
+    wake: Arc<Notify>,
 }
 
 impl Evaluations {
     /// Runs in `records`, done by jobs in `queue`.
     pub fn new(records: Records, queue: Queue) -> Self {
-        Self { records, queue }
+        Self { records, queue, wake: Arc::default() }
     }
 
     /// Records and enqueues a run.
@@ -84,8 +94,21 @@ impl Evaluations {
     pub async fn start(&self, scope: &Scope, new: NewEvaluation) -> Result<EvaluationRow> {
         scope.require(Role::Editor)?;
         let plan = new.plan.checked()?;
-        let set = self.records.question_set(scope, &new.question_set).await?;
-        if let Some(store) = &new.store
+        let set = self.set(scope, &new.question_set, new.store.as_deref()).await?;
+        require_ready(&set)?;
+        let plan = serde_json::to_string(&plan).or_internal("writing a plan")?;
+        let row = self.queued((&set.store_id, &set.id), plan);
+        let mut tx = self.records.begin().await?;
+        self.enqueue(&mut tx, scope, &row).await?;
+        tx.commit().await.or_internal("starting an evaluation")?;
+        self.queue.wake();
+        Ok(row)
+    }
+
+    /// A question set, which must be of this store if one is named.
+    async fn set(&self, scope: &Scope, id: &Id, store: Option<&str>) -> Result<QuestionSetRow> {
+        let set = self.records.question_set(scope, id).await?;
+        if let Some(store) = store
             && resolve(&self.records, scope, store).await?.as_str() != set.store_id
         {
             return Err(Error::invalid(format!(
@@ -94,32 +117,39 @@ impl Evaluations {
             ))
             .with_param("store"));
         }
-        require_ready(&set)?;
-        let row = EvaluationRow {
+        Ok(set)
+    }
+
+    /// A run of a store over a question set that waits.
+    fn queued(&self, (store, set): (&str, &str), plan: String) -> EvaluationRow {
+        EvaluationRow {
             id: Id::generate("eval_").to_string(),
-            store_id: set.store_id,
-            set_id: set.id,
-            plan: serde_json::to_string(&plan).or_internal("writing a plan")?,
+            store_id: store.to_owned(),
+            set_id: set.to_owned(),
+            plan,
             status: "queued".to_owned(),
             stage: "queued".to_owned(),
             fraction: 0.0,
             error: None,
             result: None,
             worse: None,
+            schedule_id: None,
+            occasion: None,
             created_at: self.records.clock().now(),
             finished_at: None,
-        };
+        }
+    }
+
+    /// Records a run and enqueues its job.
+    async fn enqueue(&self, tx: &mut Tx, scope: &Scope, row: &EvaluationRow) -> Result<()> {
         let work = Work {
             evaluation: Id::from_raw(row.id.as_str()),
             principals: scope.principals().to_vec(),
         };
         let payload = serde_json::to_string(&work).or_internal("writing a job")?;
-        let mut tx = self.records.begin().await?;
-        self.records.insert_evaluation(&mut tx, scope, &row).await?;
-        self.queue.enqueue(&mut tx, scope, KIND, &payload, ATTEMPTS).await?;
-        tx.commit().await.or_internal("starting an evaluation")?;
-        self.queue.wake();
-        Ok(row)
+        self.records.insert_evaluation(tx, scope, row).await?;
+        self.queue.enqueue(tx, scope, KIND, &payload, ATTEMPTS).await?;
+        Ok(())
     }
 
     /// One run.
@@ -131,7 +161,8 @@ impl Evaluations {
         self.records.evaluation(scope, id).await
     }
 
-    /// The tenant's runs, of one store (by id or name) and of one question set if given.
+    /// The tenant's runs, of one store (by id or name), of one question set and of one schedule if
+    /// given.
     ///
     /// # Errors
     /// `NotFound` for the store, `Forbidden` for viewers.
@@ -139,7 +170,7 @@ impl Evaluations {
         &self,
         scope: &Scope,
         store: Option<&str>,
-        set: Option<&Id>,
+        of: (Option<&Id>, Option<&Id>),
         page: &Page,
     ) -> Result<Vec<EvaluationRow>> {
         scope.require(Role::Editor)?;
@@ -147,7 +178,7 @@ impl Evaluations {
             Some(store) => Some(resolve(&self.records, scope, store).await?),
             None => None,
         };
-        self.records.list_evaluations(scope, store.as_ref(), set, page).await
+        self.records.list_evaluations(scope, store.as_ref(), of, page).await
     }
 
     /// Cancels a run that has not ended; it stops at its next question.
@@ -227,7 +258,8 @@ impl Evaluations {
         let set = self.records.question_set(scope, &set_id).await?;
         let store = self.records.store(scope, &Id::from_raw(row.store_id.as_str())).await?;
         let mut history = Vec::new();
-        let mut earlier = self.records.evaluations_before(scope, &set_id, id, HISTORY).await?;
+        let mut earlier =
+            self.records.evaluations_before(scope, (&set_id, None), id, HISTORY).await?;
         earlier.reverse();
         for before in earlier.iter().chain([&row]) {
             if let Some(report) = report_of(before)? {
@@ -235,6 +267,7 @@ impl Evaluations {
             }
         }
         let worst = self.worst(scope, id).await?;
+        let lost = self.lost(scope, &set_id, &report).await?;
         let page = report::Page {
             id: &row.id,
             store: if store.name.is_empty() { store.id.as_str() } else { store.name.as_str() },
@@ -243,8 +276,20 @@ impl Evaluations {
             report: &report,
             history: &history,
             worst: &worst,
+            lost: &lost,
         };
         Ok(page.html())
+    }
+
+    /// The questions of a set whose judgements a run found lost.
+    async fn lost(&self, scope: &Scope, set: &Id, report: &Report) -> Result<Vec<String>> {
+        let lost: HashSet<&str> = report.lost.iter().map(|one| one.question_id.as_str()).collect();
+        if lost.is_empty() {
+            return Ok(Vec::new());
+        }
+        let questions = all(&self.records, scope, set).await?;
+        let named = questions.into_iter().filter(|one| lost.contains(one.id.as_str()));
+        Ok(named.map(|one| one.text).take(SHOWN).collect())
     }
 
     /// The answerable questions that the first configuration found worst.

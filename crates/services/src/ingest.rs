@@ -280,7 +280,8 @@ impl Ingest {
     ) -> Result<Option<i64>> {
         let strategy = chunking::in_generation(generation, attached)?;
         let model = EmbeddingModel::of(generation);
-        let cut = self.cutter.cut(scope, document, strategy, &model).await?;
+        let named = (document, attached.filename.as_str());
+        let cut = self.cutter.cut(scope, named, strategy, &model).await?;
         let of = (&work.store, &work.file, work.revision);
         let mut tx = self.records.begin().await?;
         let number = generation.generation;

@@ -30,6 +30,7 @@ mod refresh;
 pub mod reindex;
 pub mod rerank;
 pub mod responses;
+mod retold;
 pub mod retrieve;
 pub mod rollouts;
 pub mod room;
@@ -363,6 +364,7 @@ impl Services {
     fn evaluate_job(&self, build: &Arc<reindex::Build>) -> evaluations::EvaluateJob {
         // An alert on its growth needs it to be there before it grows for the first time.
         metrics::counter!("cairn_eval_worse_total").increment(0);
+        metrics::counter!("cairn_eval_scheduled_failures_total").increment(0);
         evaluations::EvaluateJob {
             records: self.records.clone(),
             retrieve: self.retrieve.clone(),
@@ -371,6 +373,7 @@ impl Services {
             rankings: self.rankings.clone(),
             build: Arc::clone(build),
             usage: self.usage.clone(),
+            providers: self.providers.clone(),
         }
     }
 
@@ -407,6 +410,8 @@ impl Services {
         });
         let (sources, until) = (self.sources.clone(), tasks.shutdown());
         tasks.spawn("sources", async move { sources.keep(until).await });
+        let (evaluations, until) = (self.evaluations.clone(), tasks.shutdown());
+        tasks.spawn("evaluation schedules", async move { evaluations.keep(until).await });
         let erase = self.erase.clone();
         tasks.spawn("removals", async move { erase.upkeep(shutdown).await });
         let (llms, shutdown) = (self.inference.llms().clone(), tasks.shutdown());

@@ -91,9 +91,9 @@ impl Projection {
             let rows = self.records.chunks_with_vectors(scope, of, generation.generation).await?;
             let seqs: Vec<i64> = rows.iter().map(|row| row.0).collect();
             let mut points = Vec::with_capacity(rows.len());
-            for (seq, context, text, vector) in rows {
+            for (seq, above, text, vector) in rows {
                 let of = Of { file: file.as_str(), attributes, list, made_at };
-                points.push(point(seq, &of, indexed_text(&context, text), &vector)?);
+                points.push(point(seq, &of, indexed_text(&above, text), &vector)?);
             }
             self.ensure(index, (generation.language.as_deref(), generation.dimensions)).await?;
             self.index.upsert(index, points).await?;
@@ -139,16 +139,22 @@ impl Projection {
             }
             let rows = self.records.texts_of_index(index, SETTLE_POINTS).await?;
             let all = i64::try_from(rows.len()).is_ok_and(|count| count < SETTLE_POINTS);
-            let texts: Vec<(u64, String)> = rows
+            // What a file is called need not be in its language.
+            let (labels, texts): (Vec<String>, Vec<(u64, String)>) = rows
                 .into_iter()
-                .map(|(seq, context, text)| (seq.unsigned_abs(), indexed_text(&context, text)))
-                .collect();
+                .map(|(seq, label, context, text)| {
+                    (label, (seq.unsigned_abs(), indexed_text(&context, text)))
+                })
+                .unzip();
             let told = match all {
                 true => Language::told(texts.iter().map(|(_, text)| text.as_str())),
                 // So many that say so little: it stays what it is.
                 false => Told { language: None, enough: true },
             };
-            if self.index.analyse(index, told, texts.into_iter().collect()).await? {
+            let labelled =
+                |(label, (id, text)): (String, (u64, String))| (id, indexed_text(&label, text));
+            let texts = labels.into_iter().zip(texts).map(labelled).collect();
+            if self.index.analyse(index, told, texts).await? {
                 return Ok(());
             }
         }
@@ -345,7 +351,7 @@ impl Projection {
             let Some(last) = rows.last() else { break };
             after = last.0;
             let (mut points, mut seqs) = (Vec::new(), Vec::new());
-            for (seq, file, attributes, context, text, vector) in rows {
+            for (seq, file, attributes, above, text, vector) in rows {
                 if missing.contains(&seq.unsigned_abs()) {
                     seqs.push(seq);
                     let of = Of {
@@ -354,7 +360,7 @@ impl Projection {
                         list: lists.get(&file).map(Vec::as_slice),
                         made_at: made_at.get(&file).copied(),
                     };
-                    points.push(point(seq, &of, indexed_text(&context, text), &vector)?);
+                    points.push(point(seq, &of, indexed_text(&above, text), &vector)?);
                 }
             }
             self.index.upsert(name, points).await?;

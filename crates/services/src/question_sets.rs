@@ -10,13 +10,14 @@
 
 mod generate;
 mod own;
+mod pins;
 mod probes;
 mod withheld;
 mod written;
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_pipelines::Queue;
-use cairn_store::records::{QuestionCount, QuestionRow, QuestionSetRow};
+use cairn_store::records::{JudgedWordsRow, QuestionCount, QuestionRow, QuestionSetRow};
 use cairn_store::{Page, Records};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -115,6 +116,16 @@ pub struct Relevant {
     pub char_start: Option<i64>,
     /// One past the last.
     pub char_end: Option<i64>,
+    /// The text of the file that they are counted in, where the question was made of it.
+    #[serde(skip)]
+    pub text_version: Option<i64>,
+}
+
+impl Relevant {
+    /// The characters, if it is about some.
+    pub(crate) fn range(&self) -> Option<(i64, i64)> {
+        self.char_start.zip(self.char_end)
+    }
 }
 
 /// A question with what is known about its answer.
@@ -267,11 +278,11 @@ impl QuestionSets {
             ))
             .with_param("name"));
         }
-        match &content {
+        let words = match &content {
             Content::Own(questions) => self.check_files(scope, &store, questions).await?,
-            Content::Generated(wish) => check_wish(wish)?,
-        }
-        let row = set_row(&store, name, &content, self.records.clock().now())?;
+            Content::Generated(wish) => check_wish(wish).map(|()| Vec::new())?,
+        };
+        let row = set_row(&store, name, (&content, &words), self.records.clock().now())?;
         let id = Id::from_raw(row.id.as_str());
         let mut tx = self.records.begin().await?;
         let held = self.records.find_question_set(&mut tx, scope, &store, &row.fingerprint).await?;
@@ -288,6 +299,7 @@ impl QuestionSets {
             Content::Own(questions) => {
                 let rows = questions.iter().map(Question::row).collect::<Result<Vec<_>>>()?;
                 self.records.insert_questions(&mut tx, scope, &id, &rows).await?;
+                self.records.insert_judged_words(&mut tx, scope, &words).await?;
             }
             Content::Generated(_) => {
                 let work = Work { set: id.clone(), principals: scope.principals().to_vec() };
@@ -301,8 +313,13 @@ impl QuestionSets {
     }
 
     /// Every file that a question names must be in the store, or a typing error would look
-    /// like a failure of the search.
-    async fn check_files(&self, scope: &Scope, store: &Id, questions: &[Question]) -> Result<()> {
+    /// like a failure of the search. Returns the words where they count characters.
+    async fn check_files(
+        &self,
+        scope: &Scope,
+        store: &Id,
+        questions: &[Question],
+    ) -> Result<Vec<JudgedWordsRow>> {
         let names = self.records.names_in_store(scope, store).await?;
         let known: std::collections::HashSet<&str> =
             names.iter().flat_map(|(id, name)| [id.as_str(), name.as_str()]).collect();
@@ -319,7 +336,7 @@ impl QuestionSets {
                 }
             }
         }
-        Ok(())
+        pins::of_own(&self.records, scope, &names, questions).await
     }
 
     /// One set.
@@ -456,7 +473,12 @@ fn check_wish(wish: &Wish) -> Result<()> {
     Ok(())
 }
 
-fn set_row(store: &Id, name: &str, content: &Content, now: Timestamp) -> Result<QuestionSetRow> {
+fn set_row(
+    store: &Id,
+    name: &str,
+    (content, words): (&Content, &[JudgedWordsRow]),
+    now: Timestamp,
+) -> Result<QuestionSetRow> {
     let (wish, status) = match content {
         Content::Own(_) => (None, "ready"),
         Content::Generated(wish) => {
@@ -469,7 +491,7 @@ fn set_row(store: &Id, name: &str, content: &Content, now: Timestamp) -> Result<
         id: Id::generate("qset_").to_string(),
         store_id: store.to_string(),
         name: name.to_owned(),
-        fingerprint: fingerprint(name, content)?,
+        fingerprint: fingerprint(name, content, words)?,
         wish,
         status: status.to_owned(),
         fraction,
@@ -478,10 +500,17 @@ fn set_row(store: &Id, name: &str, content: &Content, now: Timestamp) -> Result<
     })
 }
 
-/// Of everything that makes a set but the ids given here.
-fn fingerprint(name: &str, content: &Content) -> Result<String> {
+/// Of everything that makes a set but the ids given here. The same characters with other words are
+/// another judgement.
+fn fingerprint(name: &str, content: &Content, words: &[JudgedWordsRow]) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(name.as_bytes());
+    for row in words {
+        let what = (&row.file_id, &row.words, &row.words_end, row.nth, row.occurrences);
+        let line = serde_json::to_string(&what).or_internal("writing a judgement")?;
+        hash.update(line.as_bytes());
+        hash.update(b"\n");
+    }
     match content {
         Content::Own(questions) => {
             for question in questions {
@@ -507,7 +536,7 @@ mod tests {
     fn the_same_questions_are_the_same_set() -> Result<()> {
         let own = |text: &str| parse_lines(text.as_bytes()).map(Content::Own);
         let line = r#"{"question": "Who keeps it?", "relevant": ["a.md"]}"#;
-        let print = |name: &str, content: Result<Content>| fingerprint(name, &content?);
+        let print = |name: &str, content: Result<Content>| fingerprint(name, &content?, &[]);
         let one = print("s", own(line))?;
         assert_eq!(one, print("s", own(&format!("\n{line}\n\n")))?);
         assert_ne!(one, print("other", own(line))?);

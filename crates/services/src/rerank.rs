@@ -72,6 +72,17 @@ impl Rerank {
         self.reranker.name()
     }
 
+    /// Whether documents can be ordered by a model of that name.
+    ///
+    /// # Errors
+    /// `NotFound` naming it.
+    pub async fn known(&self, scope: &Scope, model: &str) -> Result<()> {
+        if model == ALIAS || model.eq_ignore_ascii_case(self.model()) {
+            return Ok(());
+        }
+        self.models.get(scope, model).await.map(|_| ())
+    }
+
     /// Orders the documents of `request`.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
-//! Stored answers.
+//! Stored answers. They belong to who asked, as conversations do ([`crate::conversations`]).
+
+mod condense;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use cairn_store::Records;
@@ -6,6 +8,8 @@ use cairn_store::records::{Append, Keeping, Origin, ResponseRow};
 use serde_json::{Value, json};
 
 use crate::answer::Provenance;
+
+pub use condense::condense;
 
 /// Keeps answers for later turns. A delete scrubs them of what rested on the file.
 #[derive(Clone, Debug)]
@@ -60,7 +64,7 @@ impl Responses {
         self.records.update_response(scope, id, status, body).await
     }
 
-    /// A kept answer whose sources the caller may read.
+    /// A kept answer of the caller's whose sources the caller may read.
     ///
     /// # Errors
     /// `NotFound`.

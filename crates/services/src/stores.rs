@@ -1,10 +1,12 @@
 //! Vector stores: making them, attaching files, following their state.
 
+mod attach;
+
 use std::collections::BTreeMap;
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Timestamp};
 use cairn_pipelines::Queue;
-use cairn_store::records::{Attachment, FileCounts, NewGeneration, StoreFileRow, StoreRow};
+use cairn_store::records::{FileCounts, NewGeneration, StoreFileRow, StoreRow};
 use cairn_store::{Page, Records, Tx};
 use serde_json::Value;
 
@@ -13,7 +15,6 @@ use crate::chunking;
 pub use crate::chunking::{Chunking, Strategy};
 use crate::conversations::metadata_text;
 use crate::embedding::Encoders;
-use crate::ingest;
 use crate::languages::Wanted;
 use crate::projection::{CREATED_AT, Projection};
 use crate::refresh;
@@ -30,10 +31,10 @@ pub type Attributes = BTreeMap<String, Value>;
 pub struct NewAttachment {
     /// The file.
     pub file: Id,
-    /// Its attributes in this store.
-    pub attributes: Attributes,
-    /// How to cut it.
-    pub chunking: Chunking,
+    /// Its attributes in this store: none when absent, or those it has there already.
+    pub attributes: Option<Attributes>,
+    /// How to cut it: as the store does when absent, or as it is cut there already.
+    pub chunking: Option<Chunking>,
 }
 
 /// What a client may set on a store.
@@ -56,6 +57,26 @@ pub struct StoreSettings {
     pub language: Option<Wanted>,
 }
 
+/// What to change of a store; what is absent stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct StoreChanges {
+    /// Its name, possibly empty.
+    pub name: Option<String>,
+    /// All its metadata.
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// When it expires.
+    pub expiry: Option<Expiry>,
+}
+
+/// When a store expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Not by itself.
+    Never,
+    /// After so many days without use.
+    Days(i64),
+}
+
 /// A batch of files attached together.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -63,7 +84,7 @@ pub struct Batch {
     pub id: Id,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Its files by state.
+    /// The files it was given by state; their bytes are not counted.
     pub counts: FileCounts,
 }
 
@@ -143,7 +164,7 @@ impl VectorStores {
     /// `NotFound`.
     pub async fn get(&self, scope: &Scope, id: &Id) -> Result<(StoreRow, FileCounts)> {
         let row = self.records.store(scope, id).await?;
-        let counts = self.records.file_counts(scope, id, None).await?;
+        let counts = self.records.file_counts(scope, id).await?;
         Ok((row, counts))
     }
 
@@ -166,8 +187,7 @@ impl VectorStores {
     pub async fn list(&self, scope: &Scope, page: &Page) -> Result<Vec<(StoreRow, FileCounts)>> {
         let mut found = Vec::new();
         for row in self.records.list_stores(scope, page).await? {
-            let counts =
-                self.records.file_counts(scope, &Id::from_raw(row.id.as_str()), None).await?;
+            let counts = self.records.file_counts(scope, &Id::from_raw(row.id.as_str())).await?;
             found.push((row, counts));
         }
         Ok(found)
@@ -189,140 +209,24 @@ impl VectorStores {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`.
-    pub async fn update(
-        &self,
-        scope: &Scope,
-        id: &Id,
-        settings: StoreSettings,
-    ) -> Result<StoreRow> {
+    pub async fn update(&self, scope: &Scope, id: &Id, changes: StoreChanges) -> Result<StoreRow> {
         scope.require(Role::Editor)?;
-        check_days(settings.expires_after_days)?;
         let mut row = self.records.store(scope, id).await?;
-        if let Some(name) = settings.name {
+        if let Some(name) = changes.name {
             row.name = name;
         }
-        if let Some(metadata) = settings.metadata {
+        if let Some(metadata) = changes.metadata {
             row.metadata = metadata_text(&metadata)?;
         }
-        if settings.expires_after_days.is_some() {
-            row.expires_after_days = settings.expires_after_days;
+        if let Some(expiry) = changes.expiry {
+            row.expires_after_days = match expiry {
+                Expiry::Never => None,
+                Expiry::Days(days) => Some(days),
+            };
+            check_days(row.expires_after_days)?;
         }
         self.records.update_store(scope, &row).await?;
         Ok(row)
-    }
-
-    /// Attaches a file and enqueues its reading, in one transaction. Attaching the
-    /// same file again changes nothing unless it had failed.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`.
-    pub async fn attach(
-        &self,
-        scope: &Scope,
-        store: &Id,
-        file: &NewAttachment,
-    ) -> Result<StoreFileRow> {
-        scope.require(Role::Editor)?;
-        self.attach_all(scope, store, None, std::slice::from_ref(file)).await?;
-        self.records.store_file(scope, store, &file.file).await
-    }
-
-    /// Attaches many files as one batch.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`.
-    pub async fn create_batch(
-        &self,
-        scope: &Scope,
-        store: &Id,
-        files: &[NewAttachment],
-    ) -> Result<Batch> {
-        scope.require(Role::Editor)?;
-        let id = Id::generate("vsfb_");
-        self.attach_all(scope, store, Some(&id), files).await?;
-        self.batch(scope, store, &id).await
-    }
-
-    async fn attach_all(
-        &self,
-        scope: &Scope,
-        store: &Id,
-        batch: Option<&Id>,
-        files: &[NewAttachment],
-    ) -> Result<()> {
-        require_alive(&self.records.store(scope, store).await?, self.records.clock().now())?;
-        let mut tx = self.records.begin().await?;
-        if let Some(batch) = batch {
-            self.records.insert_batch(&mut tx, scope, store, batch).await?;
-        }
-        let mut opened = Vec::new();
-        for file in files {
-            if self.attach_within(&mut tx, scope, store, batch, file).await? {
-                opened.push(&file.file);
-            }
-        }
-        tx.commit().await.or_internal("attaching files")?;
-        self.queue.wake();
-        for file in opened {
-            self.access.project(scope, file).await?;
-        }
-        self.touch(scope, store).await
-    }
-
-    /// Attaches a file and enqueues its reading, within a transaction; says whether it got an
-    /// access list. Wake the queue after the commit.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`.
-    pub(crate) async fn attach_within(
-        &self,
-        tx: &mut Tx,
-        scope: &Scope,
-        store: &Id,
-        batch: Option<&Id>,
-        file: &NewAttachment,
-    ) -> Result<bool> {
-        // No generation becomes another one while this transaction writes.
-        let default = self.records.active_generation(scope, store).await?.chunking;
-        let cut = chunking::row_of(&file.chunking.in_store(default.as_deref())?)?;
-        let (attributes, access) = split(&file.attributes)?;
-        if let Some(access) = &access {
-            self.access.set_within(tx, scope, &file.file, access).await?;
-        }
-        let wanted = Attachment {
-            file: file.file.clone(),
-            batch: batch.cloned(),
-            attributes: attributes_text(&attributes)?,
-            chunk_tokens: cut.chunk_tokens,
-            overlap_tokens: cut.overlap_tokens,
-            chunking: cut.chunking,
-        };
-        if let Some(revision) = self.records.attach_file(tx, scope, store, &wanted).await? {
-            let work = ingest::Work { store: store.clone(), file: file.file.clone(), revision };
-            ingest::enqueue(&self.queue, tx, scope, &work).await?;
-        }
-        Ok(access.is_some())
-    }
-
-    /// A batch with its files by state.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<Batch> {
-        let created_at = self.records.batch_created_at(scope, store, id).await?;
-        let counts = self.records.file_counts(scope, store, Some(id)).await?;
-        Ok(Batch { id: id.clone(), created_at, counts })
-    }
-
-    /// Cancels what a batch has not read yet.
-    ///
-    /// # Errors
-    /// `NotFound`, `Forbidden`.
-    pub async fn cancel_batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<Batch> {
-        scope.require(Role::Editor)?;
-        self.records.batch_created_at(scope, store, id).await?;
-        self.records.cancel_batch(scope, store, id).await?;
-        self.batch(scope, store, id).await
     }
 
     /// An attached file.

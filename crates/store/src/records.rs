@@ -12,8 +12,10 @@ mod erasures;
 mod evaluations;
 mod files;
 mod generations;
+mod judgements;
 mod models;
 mod origins;
+mod owners;
 mod provenance;
 mod questions;
 mod rankings;
@@ -22,6 +24,7 @@ mod responses;
 mod revision;
 mod rollouts;
 mod runs;
+mod schedules;
 mod source_items;
 mod sources;
 mod stores;
@@ -41,7 +44,10 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use accounts::{KeyRow, NewKeyRow, TenantRow};
-pub use chunks::{ChunkRow, NewChunk, NewCut, NewParent, PointPlace, decode_vector, indexed_text};
+pub use attachments::HeldAttachment;
+pub use chunks::{
+    ChunkRow, NewChunk, NewCut, NewParent, PointPlace, above, decode_vector, indexed_text,
+};
 pub use conversations::{ConversationRow, ItemRow, NewItem};
 pub use datasets::DatasetRow;
 pub use erasures::{ErasureRow, NewErasure};
@@ -50,6 +56,7 @@ pub use files::FileRow;
 pub use generations::{
     BuildProgress, Flip, GenerationRow, LiveIndex, NewGeneration, Recut, Reread, RereadCounts,
 };
+pub use judgements::JudgedWordsRow;
 pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
 pub use origins::{Origin, SOURCE_DELETED};
 pub use provenance::PassageFate;
@@ -59,6 +66,7 @@ pub use remembered::RememberedRow;
 pub use responses::{Append, Keeping, ResponseRow};
 pub use rollouts::{NewRolloutEvent, RolloutChange, RolloutEventRow, RolloutRow};
 pub use runs::RunRow;
+pub use schedules::{DocumentsSince, ScheduleRow, StoreState};
 pub use source_items::{
     HeldItem, NewerVersion, PendingItem, SourceItemCount, SourceItemFacts, SourceItemRow,
 };
@@ -103,10 +111,13 @@ impl Records {
             .busy_timeout(Duration::from_secs(10))
             .pragma("secure_delete", "on");
         let opening = format!("opening the record store {}", file.display());
+        // A connection is a thread of this process. Asking it before each query whether it is still
+        // there costs a change of threads there and back, as long as a short query.
+        let pool = || SqlitePoolOptions::new().test_before_acquire(false);
         // SQLite has one writer at a time; one connection makes the others wait in line.
         let revision = Arc::new(Revisions::default());
         let write = revision
-            .watch(SqlitePoolOptions::new())
+            .watch(pool())
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
             .connect_with(options.clone())
@@ -116,7 +127,7 @@ impl Records {
             .run(&write)
             .await
             .or_internal("migrating the records")?;
-        let read = SqlitePoolOptions::new()
+        let read = pool()
             .min_connections(1)
             .max_connections(8)
             .connect_with(options.read_only(true))

@@ -7,6 +7,7 @@ mod provenance;
 mod rankings;
 mod reindex;
 mod rollouts;
+mod schedules;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ pub use rollouts::{
     Feedback, FeedbackTaken, PromoteRollout, RollBack, Rollout, RolloutArm, RolloutChange,
     RolloutGate, RolloutGates, RolloutPlan, RolloutRewards, RolloutShadow, RolloutStep,
     RolloutWeight, SetRollout,
+};
+pub use schedules::{
+    CreateEvaluationSchedule, EvaluationSchedule, ScheduledRun, UpdateEvaluationSchedule,
 };
 pub use sources::{
     CreateSource, RemoveSource, RemovedSource, Source, SourceCounts, SourceItem, SourceItemCounts,
@@ -303,6 +307,8 @@ pub struct DocumentText {
     /// Headings with their places.
     #[schema(value_type = Object)]
     pub headings: Value,
+    /// What was guessed or left out when the file was read.
+    pub notes: Vec<String>,
 }
 
 /// Which part of a text.

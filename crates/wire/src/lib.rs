@@ -8,5 +8,8 @@
 //! one key `cairn`.
 
 pub mod cairn;
+mod given;
 pub mod oip;
 pub mod openai;
+
+pub use given::Given;

@@ -227,6 +227,7 @@ fn chunks_of(number: u64, texts: &[String], vectors: &[Vec<f32>]) -> Vec<NewChun
             char_end: i64::try_from(text.chars().count()).unwrap_or(i64::MAX),
             tokens: 160,
             context: String::new(),
+            label: String::new(),
             parent: None,
             vector: vectors[id as usize].clone(),
             text,

@@ -114,6 +114,9 @@ export function AnswerFacts({ exchange, response }: { exchange: Exchange; respon
         {detail?.confidence !== undefined && (
           <Fact name="Confidence">
             <span title="How well the passages cover the question">{percent(detail.confidence)}</span>
+            {detail.threshold !== undefined && (
+              <span className="muted"> · {percent(detail.threshold)} needed</span>
+            )}
           </Fact>
         )}
         {detail?.assent !== undefined && (

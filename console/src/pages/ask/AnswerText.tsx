@@ -48,6 +48,7 @@ export function citationTarget({ file_id, filename, cairn }: Annotation): Passag
     end: cairn?.char_end ?? null,
     page: cairn?.page ?? null,
     heading: cairn?.heading ?? null,
+    boxes: cairn?.boxes ?? [],
   };
 }
 

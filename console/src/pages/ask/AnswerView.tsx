@@ -1,8 +1,9 @@
 import { useMemo } from "react";
 import type { Exchange } from "../../api/answers";
 import { stop } from "../../api/asking";
+import type { AnswerDetail } from "../../api/types";
 import { Problem } from "../../components/Problem";
-import { sentence } from "../../lib/format";
+import { counted, percent, sentence } from "../../lib/format";
 import { layout, sources } from "../../lib/citations";
 import type { PassageTarget } from "../../lib/passage";
 import { AnswerText } from "./AnswerText";
@@ -28,6 +29,7 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
   return (
     <article className="answer" aria-label={`Answer to: ${exchange.question}`}>
       <h2 className="answer-question">{exchange.question}</h2>
+      {exchange.follows && <p className="muted">Goes on from “{exchange.follows}”</p>}
       <div className="answer-bar">
         <Steps exchange={exchange} />
         {state === "running" && (
@@ -44,11 +46,13 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
           <p className="refused-title">Not answered</p>
           {text !== "" && <p>{text}</p>}
           <p className="muted">{sentence(response?.cairn?.reason ?? "The documents do not answer this.")}</p>
+          <TooUnsure detail={response?.cairn} />
         </div>
       )}
       {text !== "" && !refused && (
         <AnswerText pieces={pieces} opened={opened} onOpen={onOpen} writing={state === "running"} />
       )}
+      <LeftOut turns={response?.cairn?.turns_left_out ?? 0} />
       {state === "stopped" && <p className="notice">Stopped. What was written until then was not checked.</p>}
       {response?.status === "incomplete" && (
         <p className="notice">
@@ -67,6 +71,28 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
       {!refused && <Found exchange={exchange} onOpen={onOpen} />}
       {response && <AnswerFacts exchange={exchange} response={response} />}
     </article>
+  );
+}
+
+/** How far a question stayed below the confidence that the store needs, if that is why. */
+function TooUnsure({ detail }: { detail: AnswerDetail | undefined }) {
+  const { confidence, threshold } = detail ?? {};
+  if (confidence === undefined || threshold === undefined || confidence >= threshold) return null;
+  return (
+    <p className="muted">
+      Confidence {percent(confidence, 1)}; {percent(threshold, 1)} is needed to answer.
+    </p>
+  );
+}
+
+/** What of a conversation the model did not see. */
+function LeftOut({ turns }: { turns: number }) {
+  if (turns === 0) return null;
+  return (
+    <p className="notice">
+      The model had no room for the first {turns === 1 ? "turn" : counted(turns, "turn")} of this conversation and
+      answered without {turns === 1 ? "it" : "them"}.
+    </p>
   );
 }
 

@@ -1,4 +1,5 @@
 import { useRef, useState } from "react";
+import type { Exchange } from "../../api/answers";
 import type { VectorStore } from "../../api/types";
 import { counted } from "../../lib/format";
 
@@ -6,16 +7,22 @@ interface AskFormProps {
   stores: VectorStore[];
   selected: VectorStore | undefined;
   onStore: (id: string) => void;
-  onAsk: (question: string, store: VectorStore) => void;
+  /** The answer that is shown: a question may go on from it. */
+  shown: Exchange | undefined;
+  onAsk: (question: string, store: VectorStore, before: Exchange | null) => void;
 }
 
-export function AskForm({ stores, selected, onStore, onAsk }: AskFormProps) {
+export function AskForm({ stores, selected, onStore, shown, onAsk }: AskFormProps) {
   const [question, setQuestion] = useState("");
+  const [goesOn, setGoesOn] = useState(false);
+  const before = goesOn && shown?.response ? shown : null;
   const field = useRef<HTMLTextAreaElement>(null);
-  const ready = question.trim() !== "" && selected !== undefined;
+  // What goes on from an answer waits for it.
+  const waits = goesOn && shown?.state === "running";
+  const ready = question.trim() !== "" && selected !== undefined && !waits;
   const send = () => {
     if (!ready) return;
-    onAsk(question.trim(), selected);
+    onAsk(question.trim(), selected, before);
     setQuestion("");
     // On a touch screen the keyboard would hide the answer.
     if (window.matchMedia("(hover: hover)").matches) field.current?.focus();
@@ -33,7 +40,9 @@ export function AskForm({ stores, selected, onStore, onAsk }: AskFormProps) {
         ref={field}
         rows={2}
         aria-label="Question"
-        placeholder="Ask your documents. Each question stands on its own."
+        placeholder={
+          before ? "Ask on: what was said before is read with it." : "Ask your documents. Each question stands on its own."
+        }
         value={question}
         autoFocus
         onChange={(event) => setQuestion(event.target.value)}
@@ -59,6 +68,12 @@ export function AskForm({ stores, selected, onStore, onAsk }: AskFormProps) {
             ))}
           </select>
         </label>
+        {(shown?.response || waits) && (
+          <label className="check">
+            <input type="checkbox" checked={goesOn} onChange={(event) => setGoesOn(event.target.checked)} />
+            Go on from the answer below
+          </label>
+        )}
         <button type="submit" className="button primary" disabled={!ready}>
           Ask
         </button>

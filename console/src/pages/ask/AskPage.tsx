@@ -14,6 +14,7 @@ import { useStore } from "../../lib/store";
 import { AnswerView } from "./AnswerView";
 import { AskForm } from "./AskForm";
 import { Earlier } from "./Earlier";
+import { Threshold } from "./Threshold";
 
 const route = getRouteApi("/ask");
 
@@ -57,26 +58,34 @@ export function AskPage() {
           stores={options}
           selected={selected}
           onStore={(id) => void navigate({ search: { store: id }, replace: true })}
-          onAsk={(question, { id, name }) => choose(ask(question, { id, name }))}
+          shown={current}
+          onAsk={(question, { id, name }, before) => choose(ask(question, { id, name }, before))}
         />
+        {selected && <Threshold key={selected.id} storeId={selected.id} />}
         {current && <AnswerView key={current.id} exchange={current} opened={passage} onOpen={setPassage} />}
         {!wide && <Earlier exchanges={exchanges} current={current?.id} onChoose={choose} />}
       </div>
       {wide && (
         <aside className="ask-side" aria-label={passage ? "Cited passage" : "Asked before"}>
           {passage ? (
-            <Beside target={passage} onClose={() => setPassage(null)} />
+            <Beside target={passage} storeId={current?.store.id} onClose={() => setPassage(null)} />
           ) : (
             <Earlier exchanges={exchanges} current={current?.id} onChoose={choose} />
           )}
         </aside>
       )}
-      {!wide && <PassageSheet target={passage} onClose={() => setPassage(null)} />}
+      {!wide && <PassageSheet target={passage} storeId={current?.store.id} onClose={() => setPassage(null)} />}
     </div>
   );
 }
 
-function Beside({ target, onClose }: { target: PassageTarget; onClose: () => void }) {
+interface BesideProps {
+  target: PassageTarget;
+  storeId: string | undefined;
+  onClose: () => void;
+}
+
+function Beside({ target, storeId, onClose }: BesideProps) {
   const panel = useRef<HTMLElement>(null);
   const opener = useRef<HTMLElement | null>(null);
   // The focus follows to the passage, and returns to the citation when the passage is closed.
@@ -103,7 +112,7 @@ function Beside({ target, onClose }: { target: PassageTarget; onClose: () => voi
           <CloseIcon />
         </button>
       </div>
-      <PassageView key={JSON.stringify(target)} target={target} />
+      <PassageView key={JSON.stringify(target)} target={target} storeId={storeId} />
     </section>
   );
 }

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { request, segment } from "../../api/client";
 import { stores } from "../../api/queries";
@@ -9,17 +9,42 @@ import { DataTable, type Col } from "../../components/DataTable";
 import { Confirm } from "../../components/Dialog";
 import { AsOf, Empty, Loading, PageHead, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
+import { Tabs } from "../../components/Tabs";
 import { bytes, count, counted } from "../../lib/format";
 import { useTitle } from "../../lib/hooks";
+import { EvaluationsTab } from "../evaluations/EvaluationsTab";
+import { SourceList } from "../sources/SourceList";
 
-/** The stores of the tenant: make one, open one, delete one. */
+const route = getRouteApi("/documents");
+
+/** Stores of documents, the sources they are kept in step with, and how well they answer. */
 export function DocumentsPage() {
   useTitle("Documents");
-  const query = useQuery(stores);
+  const { tab = "stores" } = route.useSearch();
+  const navigate = route.useNavigate();
   const mayEdit = useMayEdit();
   return (
     <div className="page">
       <PageHead title="Documents">{mayEdit && <NewStore />}</PageHead>
+      <Tabs
+        label="Documents"
+        value={tab}
+        onChange={(next) => void navigate({ search: { tab: next }, replace: true })}
+        tabs={[
+          { value: "stores", title: "Stores", content: <StoreList /> },
+          { value: "sources", title: "Sources", content: <SourceList /> },
+          { value: "evaluations", title: "Evaluations", content: <EvaluationsTab /> },
+        ]}
+      />
+    </div>
+  );
+}
+
+/** The stores of the tenant: open one, delete one. */
+function StoreList() {
+  const query = useQuery(stores);
+  return (
+    <>
       {query.error && (
         <Problem what="The stores could not be read." error={query.error} retry={() => void query.refetch()} />
       )}
@@ -44,7 +69,7 @@ export function DocumentsPage() {
           <AsOf ms={query.dataUpdatedAt} />
         </>
       )}
-    </div>
+    </>
   );
 }
 

@@ -10,7 +10,7 @@ import { Confirm } from "../../components/Dialog";
 import { AsOf, Empty, Loading, State, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
 import { bytes, count } from "../../lib/format";
-import type { PassageTarget } from "../../lib/passage";
+import { placeTarget, type PassageTarget } from "../../lib/passage";
 
 interface FileListProps {
   store: VectorStore;
@@ -67,7 +67,7 @@ function columns(store: VectorStore, onOpen: (target: PassageTarget) => void): C
       value: (file) => file.cairn.filename,
       show: (file) =>
         file.status === "completed" ? (
-          <button type="button" className="row-name" onClick={() => onOpen(opening(file))}>
+          <button type="button" className="row-name" onClick={() => onOpen(placeTarget(file.id, file.cairn.filename, null, null))}>
             {file.cairn.filename}
           </button>
         ) : (
@@ -105,10 +105,6 @@ function columns(store: VectorStore, onOpen: (target: PassageTarget) => void): C
       ),
     },
   ];
-}
-
-function opening(file: VectorStoreFile): PassageTarget {
-  return { fileId: file.id, filename: file.cairn.filename, quote: null, start: null, end: null, page: null, heading: null };
 }
 
 /** Takes the file out of the store, and on request deletes it everywhere. */

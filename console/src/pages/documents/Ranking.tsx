@@ -1,7 +1,7 @@
-import { useMutation, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { request, segment } from "../../api/client";
 import { storeRanking } from "../../api/queries";
+import { keepRanking, resetRanking, setRanking } from "../../api/ranking";
 import { useMayEdit } from "../../api/role";
 import type { SetRanking, StoreRanking, ThresholdQuality } from "../../api/types";
 import { Confirm } from "../../components/Dialog";
@@ -9,14 +9,6 @@ import { Fact, Field, Loading, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
 import { counted, figure, percent } from "../../lib/format";
 import { rankingChange, rankingOrigin, thresholdOrigin, type Edits, type Setting } from "../../lib/indexing";
-
-const path = (storeId: string) => `/cairn/v1/vector_stores/${segment(storeId)}/ranking`;
-
-/** What was set, for the fields and for searches to come. */
-function keep(queries: QueryClient, now: StoreRanking): void {
-  queries.setQueryData(storeRanking(now.vector_store_id).queryKey, now);
-  void queries.invalidateQueries({ queryKey: ["store", now.vector_store_id, "search"] });
-}
 
 /** How a store puts hits in order, and how sure it must be to answer. */
 export function Ranking({ storeId }: { storeId: string }) {
@@ -77,15 +69,14 @@ function RankingForm({ held }: { held: StoreRanking }) {
   const [edits, setEdits] = useState<Edits>({});
   const change = rankingChange(held, edits);
   const save = useMutation({
-    mutationFn: (body: SetRanking) =>
-      request<StoreRanking>(path(held.vector_store_id), { method: "PUT", body }),
+    mutationFn: (body: SetRanking) => setRanking(held.vector_store_id, body),
     onSuccess: (now) => {
-      keep(queries, now);
+      keepRanking(queries, now);
       setEdits({});
     },
   });
   const reset = async () => {
-    keep(queries, await request<StoreRanking>(path(held.vector_store_id), { method: "DELETE" }));
+    keepRanking(queries, await resetRanking(held.vector_store_id));
     setEdits({});
     save.reset();
   };

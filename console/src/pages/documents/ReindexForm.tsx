@@ -24,7 +24,7 @@ interface ReindexFormProps {
   then: () => void;
 }
 
-const UNCHANGED: ReindexFields = { model: "", chunking: null, language: "" };
+const UNCHANGED: ReindexFields = { model: "", chunking: null, language: "", reparse: false };
 
 /** Asks for a new index of a store, cut or embedded in another way. */
 export function ReindexForm({ storeId, active, then }: ReindexFormProps) {
@@ -58,6 +58,7 @@ export function ReindexForm({ storeId, active, then }: ReindexFormProps) {
         <Cutting active={active} value={fields.chunking} onChange={(chunking) => change({ chunking })} />
         <EmbeddingModel active={active} value={fields.model} onChange={(model) => change({ model })} />
         <Language active={active} value={fields.language} onChange={(language) => change({ language })} />
+        <Reparse value={fields.reparse} onChange={(reparse) => change({ reparse })} />
         <div className="row">
           <button type="submit" className="button primary" disabled={start.isPending}>
             {start.isPending ? "Starting…" : "Re-index"}
@@ -159,5 +160,27 @@ function Language({ active, value, onChange }: PartProps<string>) {
         ))}
       </select>
     </Field>
+  );
+}
+
+/** Whether the texts themselves are made anew, or those that are kept are cut. */
+function Reparse({ value, onChange }: { value: boolean; onChange: (value: boolean) => void }) {
+  const hint = useId();
+  return (
+    <div className="field wide">
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={value}
+          aria-describedby={hint}
+          onChange={(event) => onChange(event.target.checked)}
+        />
+        Read the files again with the current reader
+      </label>
+      <span id={hint} className="hint">
+        Takes every text from its file anew, as after an update or when models for scans were added. Takes as long as
+        adding all files again; a file that cannot be read any more keeps its text.
+      </span>
+    </div>
   );
 }

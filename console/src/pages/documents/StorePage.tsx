@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { store as storeQuery } from "../../api/queries";
+import { store as storeQuery, storeFiles } from "../../api/queries";
 import { Id } from "../../components/Copy";
 import { Fact, Loading, PageHead } from "../../components/parts";
 import { PassageSheet } from "../../components/PassageSheet";
@@ -9,7 +9,7 @@ import { PageProblem } from "../../components/PageProblem";
 import { Tabs } from "../../components/Tabs";
 import { bytes, count } from "../../lib/format";
 import { useTitle } from "../../lib/hooks";
-import type { PassageTarget } from "../../lib/passage";
+import { placeTarget, type PassageTarget } from "../../lib/passage";
 import { DeleteStore } from "./DocumentsPage";
 import { DropZone } from "./DropZone";
 import { FileList } from "./FileList";
@@ -22,11 +22,19 @@ const route = getRouteApi("/documents/$storeId");
 /** One store: its documents, what is on its way in, a search over it, and how that is done. */
 export function StorePage() {
   const { storeId } = route.useParams();
-  const { tab = "files", q } = route.useSearch();
+  const { tab = "files", q, file, from, to } = route.useSearch();
   const navigate = route.useNavigate();
   const [opened, setOpened] = useState<PassageTarget | null>(null);
   const query = useQuery(storeQuery(storeId));
+  const files = useQuery({ ...storeFiles(storeId), enabled: file !== undefined });
   const store = query.data;
+  const named = files.data?.items.find(({ id }) => id === file)?.cairn.filename ?? "Document";
+  const linked = file === undefined ? null : placeTarget(file, named, from ?? null, to ?? null);
+  const close = () => {
+    setOpened(null);
+    if (!linked) return;
+    void navigate({ search: (now) => ({ ...now, file: undefined, from: undefined, to: undefined }), replace: true });
+  };
   useTitle(store?.name ?? "Store");
 
   if (query.error) {
@@ -83,7 +91,7 @@ export function StorePage() {
           { value: "settings", title: "Settings", content: <StoreSettings store={store} /> },
         ]}
       />
-      <PassageSheet target={opened} onClose={() => setOpened(null)} />
+      <PassageSheet target={opened ?? linked} storeId={store.id} onClose={close} />
     </div>
   );
 }

@@ -241,6 +241,7 @@ fn render(run: &Value, report: Option<&Path>) -> String {
             ));
         }
     }
+    lines.extend(all.iter().filter_map(cost));
     lines.extend(changed(&result["change"]));
     lines.extend(learned(&result["tuning"]));
     lines.extend(threshold(&result["tuning"]["threshold"]));
@@ -252,6 +253,20 @@ fn render(run: &Value, report: Option<&Path>) -> String {
     }
     lines.extend(worse(&result["regression"]));
     lines.join("\n")
+}
+
+/// What the answers of a configuration cost, where there were some.
+fn cost(one: &Value) -> Option<String> {
+    let answers = one.get("answers").filter(|answers| answers.is_object())?;
+    // Another version of the server says nothing of it.
+    let unpriced = answers.get("unpriced")?;
+    let cost = match answers["cost"].as_f64() {
+        Some(cost) => format!("cost {cost:.4}"),
+        None => format!("cost is not known ({unpriced} without a price)"),
+    };
+    let (name, asked) = (text(one, "/name"), &answers["asked"]);
+    let seconds = number(&answers["compute_seconds"]);
+    Some(format!("{name}: {asked} answers, {cost}, {seconds:.1} s of the server's own compute"))
 }
 
 /// What was learned, where that was asked for.
@@ -404,9 +419,11 @@ mod tests {
                 "questions": {"answerable": 30, "unanswerable": 4},
                 "configurations": [
                     {"name": "default", "figures": {"mrr": {"value": 0.91234}},
-                     "search_ms": {"p50": 2.5, "p99": 9.0}},
+                     "search_ms": {"p50": 2.5, "p99": 9.0},
+                     "answers": {"asked": 34, "cost": 0.25, "unpriced": 0, "compute_seconds": 0.0}},
                     {"name": "words", "figures": {"mrr": {"value": 0.5}},
                      "search_ms": {"p50": 1.0, "p99": 2.0},
+                     "answers": {"asked": 34, "cost": null, "unpriced": 30, "compute_seconds": 2.0},
                      "differences": {"mrr": {"value": -0.4, "low": -0.5, "high": -0.3},
                                      "hit_rate": {"value": -0.1, "low": -0.2, "high": 0.1}}},
                 ],
@@ -427,6 +444,8 @@ mod tests {
         assert!(text.contains("eval_2: 30 questions with an answer, 4 without"));
         assert!(text.contains("words: mrr -0.4000 to 'default' [-0.5000, -0.3000]"));
         assert!(!text.contains("hit_rate"), "{text}");
+        assert!(text.contains("default: 34 answers, cost 0.2500, 0.0 s of"), "{text}");
+        assert!(text.contains("words: 34 answers, cost is not known (30 without a price), 2.0 s"));
         assert!(text.contains("the store was not changed to 'tried': no gain"), "{text}");
         let learned = "threshold 0.5000 (learned) from 30 questions with an answer and 25 without: \
                        refusal F1 0.9000, by default 0.7000 [+0.1000, +0.3000]";

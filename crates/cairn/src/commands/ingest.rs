@@ -12,7 +12,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use super::walk::{Found, walk};
-use super::{Outcome, text};
+use super::{Outcome, items, text};
 use crate::cli::Ingest;
 use crate::client::Client;
 use crate::output;
@@ -23,6 +23,8 @@ const UPLOADS: usize = 4;
 const BATCH: usize = 100;
 /// How often a refusal for lack of room is waited out.
 const RETRIES: u32 = 6;
+/// Notes on files that are printed, at most.
+const NOTES_SHOWN: usize = 20;
 const POLL: Duration = Duration::from_millis(300);
 
 /// A file that is not in the store, and why.
@@ -30,6 +32,20 @@ const POLL: Duration = Duration::from_millis(300);
 struct Failure {
     path: String,
     error: String,
+}
+
+/// What was guessed or left out when a file was read.
+#[derive(Debug)]
+struct Noted {
+    path: String,
+    notes: Vec<String>,
+}
+
+/// Files of which something is to be said.
+#[derive(Debug, Default)]
+struct Told {
+    failures: Vec<Failure>,
+    noted: Vec<Noted>,
 }
 
 /// Brings the files in and waits until they are searchable.
@@ -49,7 +65,8 @@ pub(super) async fn run(client: &Client, asked: &Ingest) -> Result<Outcome> {
         present::sort(client, &store, &found.files).await?
     };
     let (attached, mut failures) = upload_all(client, &store, &fresh.fresh).await?;
-    failures.extend(wait(client, &store, &attached).await?);
+    let told = wait(client, &store, &attached).await?;
+    failures.extend(told.failures);
     let report = Report {
         store: &store,
         name: &asked.store,
@@ -57,6 +74,7 @@ pub(super) async fn run(client: &Client, asked: &Ingest) -> Result<Outcome> {
         unchanged: &fresh.unchanged,
         found: &found,
         failures: &failures,
+        noted: &told.noted,
         seconds: started.elapsed().as_secs_f64(),
     };
     if asked.json.json {
@@ -85,6 +103,14 @@ async fn open_store(client: &Client, name: &str) -> Result<(String, bool)> {
 struct Attached {
     batches: Vec<String>,
     paths: BTreeMap<String, PathBuf>,
+}
+
+impl Attached {
+    /// The path that an attached file had on this machine, or its name.
+    fn name(&self, file: &Value) -> String {
+        let path = self.paths.get(text(file, "/id")).map(|path| path.display().to_string());
+        path.unwrap_or_else(|| text(file, "/cairn/filename").to_owned())
+    }
 }
 
 async fn upload_all(
@@ -146,10 +172,10 @@ async fn upload(client: &Client, path: &Path) -> Result<String> {
     }
 }
 
-/// Waits until every batch is read; returns the files that could not be.
-async fn wait(client: &Client, store: &str, attached: &Attached) -> Result<Vec<Failure>> {
+/// Waits until every batch is read; returns the files that could not be, and those with notes.
+async fn wait(client: &Client, store: &str, attached: &Attached) -> Result<Told> {
     let bar = output::bar(attached.paths.len() as u64, "reading");
-    let (mut done_before, mut failures) = (0, Vec::new());
+    let (mut done_before, mut told) = (0, Told::default());
     for batch in &attached.batches {
         let path = ["v1", "vector_stores", store, "file_batches", batch];
         loop {
@@ -161,15 +187,36 @@ async fn wait(client: &Client, store: &str, attached: &Attached) -> Result<Vec<F
             if text(&state, "/status") != "in_progress" {
                 done_before += count("total");
                 if count("failed") + count("cancelled") > 0 {
-                    failures.extend(failed(client, store, batch, attached).await?);
+                    told.failures.extend(failed(client, store, batch, attached).await?);
                 }
+                told.noted.extend(noted(client, store, batch, attached).await?);
                 break;
             }
             tokio::time::sleep(POLL).await;
         }
     }
     bar.finish_and_clear();
-    Ok(failures)
+    Ok(told)
+}
+
+async fn noted(
+    client: &Client,
+    store: &str,
+    batch: &str,
+    attached: &Attached,
+) -> Result<Vec<Noted>> {
+    let path = ["v1", "vector_stores", store, "file_batches", batch, "files"];
+    let read = client.list(&path, &[("filter", "completed"), ("limit", "100")]).await?;
+    let of = |file: &Value| {
+        let notes: Vec<String> = items(file, "/cairn/notes")
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        let path = attached.name(file);
+        (!notes.is_empty()).then_some(Noted { path, notes })
+    };
+    Ok(read.iter().filter_map(of).collect())
 }
 
 async fn failed(
@@ -182,11 +229,9 @@ async fn failed(
     let mut failures = Vec::new();
     for state in ["failed", "cancelled"] {
         for file in client.list(&path, &[("filter", state), ("limit", "100")]).await? {
-            let id = text(&file, "/id");
-            let path = attached.paths.get(id).map(|path| path.display().to_string());
             let error = file.pointer("/last_error/message").and_then(Value::as_str);
             failures.push(Failure {
-                path: path.unwrap_or_else(|| text(&file, "/cairn/filename").to_owned()),
+                path: attached.name(&file),
                 error: error.unwrap_or(state).to_owned(),
             });
         }
@@ -201,6 +246,7 @@ struct Report<'a> {
     unchanged: &'a [PathBuf],
     found: &'a Found,
     failures: &'a [Failure],
+    noted: &'a [Noted],
     seconds: f64,
 }
 
@@ -211,12 +257,18 @@ impl Report<'_> {
             .iter()
             .map(|failure| json!({"path": failure.path, "error": failure.error}))
             .collect();
+        let noted: Vec<Value> = self
+            .noted
+            .iter()
+            .map(|noted| json!({"path": noted.path, "notes": noted.notes}))
+            .collect();
         json!({
             "store": {"id": self.store, "name": self.name},
             "added": self.added,
             "unchanged": self.unchanged,
             "skipped": self.found.skipped,
             "failed": failed,
+            "notes": noted,
             "seconds": self.seconds,
         })
     }
@@ -227,6 +279,15 @@ impl Report<'_> {
             .iter()
             .map(|failure| format!("failed  {}: {}", failure.path, failure.error))
             .collect();
+        let notes = self.noted.iter().flat_map(|noted| {
+            noted.notes.iter().map(|note| format!("note    {}: {note}", noted.path))
+        });
+        let notes: Vec<String> = notes.collect();
+        let more = notes.len().saturating_sub(NOTES_SHOWN);
+        lines.extend(notes.into_iter().take(NOTES_SHOWN));
+        if more > 0 {
+            lines.push(format!("note    {more} more; --json has them all"));
+        }
         let mut counts = vec![format!("{} added", self.added)];
         for (count, word) in [
             (self.unchanged.len(), "already there"),
@@ -250,6 +311,8 @@ mod tests {
     fn the_report_names_what_failed() {
         let failures = [Failure { path: "a/bad.pdf".into(), error: "it is damaged".into() }];
         let unchanged = [PathBuf::from("b.md")];
+        let notes = vec!["pages without a text layer: 2".to_owned()];
+        let noted = [Noted { path: "a/scan.pdf".into(), notes }];
         let found = Found::default();
         let report = Report {
             store: "vs_1",
@@ -258,15 +321,22 @@ mod tests {
             unchanged: &unchanged,
             found: &found,
             failures: &failures,
+            noted: &noted,
             seconds: 1.5,
         };
         let text = report.text();
         assert_eq!(
             text,
-            "failed  a/bad.pdf: it is damaged\ndocs: 3 added, 1 already there, 1 failed in 1.5 s"
+            "failed  a/bad.pdf: it is damaged\nnote    a/scan.pdf: pages without a text layer: 2\n\
+             docs: 3 added, 1 already there, 1 failed in 1.5 s"
         );
         let json = report.json();
         assert_eq!(json["failed"][0]["path"], "a/bad.pdf");
         assert_eq!(json["unchanged"][0], "b.md");
+        assert_eq!(json["notes"][0]["notes"][0], "pages without a text layer: 2");
+        let many = [Noted { path: "a.pdf".into(), notes: vec!["guessed".to_owned(); 23] }];
+        let text = Report { noted: &many, ..report }.text();
+        assert_eq!(text.matches("a.pdf: guessed").count(), NOTES_SHOWN);
+        assert!(text.contains("note    3 more"), "{text}");
     }
 }

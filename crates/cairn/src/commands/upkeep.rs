@@ -49,7 +49,10 @@ pub(super) async fn erase(client: &Client, asked: &Erase) -> Result<Outcome> {
     let subject = &asked.subject;
     let deleted = match (&subject.file, &subject.store, &subject.tenant) {
         (Some(file), _, _) => client.delete(&["v1", "files", file]).await?,
-        (_, Some(store), _) => client.delete(&["v1", "vector_stores", store]).await?,
+        (_, Some(store), _) => {
+            let files = if asked.source_files { "delete" } else { "keep" };
+            client.delete_with(&["v1", "vector_stores", store], &[("files", files)]).await?
+        }
         (_, _, Some(tenant)) => client.delete(&["cairn", "v1", "tenants", tenant]).await?,
         (None, None, None) => return Ok(Outcome::Failed),
     };

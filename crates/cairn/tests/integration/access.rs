@@ -45,11 +45,13 @@ async fn a_document_answers_only_to_those_on_its_list() -> Result<()> {
     let refused = bob.ask(&store, QUESTION).await?;
     ensure!(!refused.to_string().contains("eleventh"), "{refused}");
 
-    // What was answered before or to others is hidden with the document.
-    for answer in [&before, &answered] {
-        let id = answer["id"].as_str().unwrap_or_default();
-        ensure!(bob.get(&format!("/v1/responses/{id}")).await?.0 == StatusCode::NOT_FOUND);
-        ensure!(ada.get(&format!("/v1/responses/{id}")).await?.0 == StatusCode::OK);
+    // What was answered before is hidden with the document; another's answer is there for nobody.
+    for (answer, own) in [(&before, false), (&answered, true)] {
+        let path = format!("/v1/responses/{}", answer["id"].as_str().unwrap_or_default());
+        let to_ada = if own { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        ensure!(bob.get(&path).await?.0 == StatusCode::NOT_FOUND);
+        ensure!(ada.get(&path).await?.0 == to_ada);
+        ensure!(editor.get(&path).await?.0 == StatusCode::OK, "editors manage all");
     }
     for path in [
         format!("/v1/files/{secret}"),

@@ -275,3 +275,83 @@ async fn rows_are_found_and_shown_under_their_column_names() -> Result<()> {
     ensure!(below.count() > 0, "{found}");
     scene.stop().await
 }
+
+const CLAUSES: &str = "The Supplier must give 90 days of written notice before it ends this agreement.\n\n\
+     The Customer may withhold payment for goods that are damaged, until they are replaced.\n";
+
+#[tokio::test]
+async fn a_text_is_found_by_the_name_of_its_file_and_quoted_without_it() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("law", "editor").await?;
+    let store = caller.store("contracts").await?;
+    let mut files = Vec::new();
+    for company in ["Acme", "Globex"] {
+        let name = format!("{company}_Supply_Contract.txt");
+        let (file, state) = caller.ingest(&store, &name, CLAUSES.as_bytes()).await?;
+        ensure!(state["status"] == "completed", "{state}");
+        files.push((company, file));
+    }
+    // One of a series has no name that tells.
+    caller.ingest(&store, "contract-17.txt", CLAUSES.as_bytes()).await?;
+    let search = format!("/v1/vector_stores/{store}/search");
+    let check = async || -> Result<()> {
+        for (company, file) in &files {
+            let query = json!({"query": format!("termination in the {company} supply contract")});
+            let found = caller.json(Method::POST, &search, &query).await?;
+            let hits = found["data"].as_array().context("hits")?;
+            let first = hits.first().context("a hit")?;
+            ensure!(hits.len() == 3 && first["file_id"] == file.as_str(), "{company}: {found}");
+            for hit in hits {
+                let place = &hit["cairn"];
+                match hit["filename"].as_str() {
+                    Some("contract-17.txt") => ensure!(place["context"].is_null(), "{hit}"),
+                    name => {
+                        let called = place["context"].as_str().map(|name| name.replace(' ', "_"));
+                        ensure!(called.map(|name| name + ".txt").as_deref() == name, "{hit}");
+                    }
+                }
+                ensure!(hit["content"][0]["text"] == CLAUSES.trim_end(), "{hit}");
+                let end = CLAUSES.trim_end().chars().count();
+                ensure!(place["char_start"] == 0 && place["char_end"] == end, "{hit}");
+            }
+        }
+        Ok(())
+    };
+    check().await?;
+    // An index that is built anew from the records knows the names too.
+    scene.services().projection.index().drop_store(&store).await?;
+    scene.services().projection.verify(true).await?;
+    check().await?;
+
+    let answer =
+        caller.ask(&store, "How many days of written notice must the Supplier give?").await?;
+    let cited = &quoting(&answer, "90 days")?["cairn"];
+    let (start, end) = (&cited["char_start"], &cited["char_end"]);
+    let path = format!("/cairn/v1/files/{}/text?start={start}&end={end}", files[0].1);
+    let (status, part) = caller.get(&path).await?;
+    ensure!(status == StatusCode::OK && part["text"] == cited["quote"], "{part} is not {cited}");
+    scene.stop().await
+}
+
+/// What was left out of a file is told to whoever may read it.
+#[tokio::test]
+async fn notes_of_a_file_are_seen_in_its_store_and_with_its_text() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("noted", "editor").await?;
+    let store = caller.store("notes").await?;
+    let matter = "---\ntitle: Boats\n---\n\n# Boats\n\nThe boats are tarred in spring.\n";
+    let (noted, state) = caller.ingest(&store, "boats.md", matter.as_bytes()).await?;
+    ensure!(state["status"] == "completed", "{state}");
+    let told = "the front matter is not part of the text";
+    ensure!(state["cairn"]["notes"] == json!([told]), "{state}");
+    let (_, state) = caller.ingest(&store, "bridge.md", BRIDGE.as_bytes()).await?;
+    ensure!(state["cairn"]["notes"] == json!([]), "{state}");
+    let (_, listed) = caller.get(&format!("/v1/vector_stores/{store}/files")).await?;
+    let files = listed["data"].as_array().context("files")?;
+    let of =
+        |id: &str| files.iter().find(|file| file["id"] == id).map(|file| &file["cairn"]["notes"]);
+    ensure!(of(&noted) == Some(&json!([told])), "{listed}");
+    let (_, text) = caller.get(&format!("/cairn/v1/files/{noted}/text")).await?;
+    ensure!(text["notes"] == json!([told]), "{text}");
+    scene.stop().await
+}

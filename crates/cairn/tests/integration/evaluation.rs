@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use cairn_kernel::Id;
+use cairn_services::evaluations::NewEvaluation;
+use cairn_services::evaluations::plan::{Configuration, Plan};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -294,11 +297,26 @@ async fn what_is_asked_wrongly_is_refused_and_nothing_is_made_twice() -> Result<
         ensure!(status == StatusCode::BAD_REQUEST, "{body}: {refused}");
         ensure!(refused["error"]["param"] == param, "{refused}");
     }
-    // An unknown reranker fails the run, and the run says so.
-    let body =
-        json!({"question_set": one, "configurations": [{"name": "a", "reranker": "nobody"}]});
-    let begun = caller.json(post.clone(), RUNS, &body).await?;
-    let path = format!("{RUNS}/{}", id(&begun)?);
+    // Models that are not there are told before anything is measured.
+    for (configuration, param) in [
+        (json!({"name": "a", "reranker": "nobody"}), "configurations[0].reranker"),
+        (json!({"name": "a", "answers": true, "model": "nobody"}), "configurations[0].model"),
+    ] {
+        let body = json!({"question_set": one, "configurations": [configuration]});
+        let (status, refused) = caller.try_json(post.clone(), RUNS, &body).await?;
+        ensure!(status == StatusCode::NOT_FOUND && refused["error"]["param"] == param, "{refused}");
+    }
+    // One that went meanwhile fails the run, and the run says so.
+    let services = scene.services();
+    let scope = services.accounts.authenticate(&caller.key).await?;
+    let gone = Configuration { reranker: Some("nobody".to_owned()), ..Configuration::default() };
+    let new = NewEvaluation {
+        store: None,
+        question_set: Id::from_raw(one.as_str()),
+        plan: Plan { configurations: vec![gone], tune: false, tune_reranker: false, seed: 0 },
+    };
+    let begun = services.evaluations.start(&scope, new).await?;
+    let path = format!("{RUNS}/{}", begun.id);
     let failed = settled(&caller, &path).await?;
     ensure!(
         failed["status"] == "failed" && failed["error"].to_string().contains("nobody"),

@@ -92,3 +92,58 @@ async fn a_short_conversation_is_read_whole() -> Result<()> {
     ensure!(read[1]["content"] == "Hello." && read[2]["content"] == "Yes?", "{read:?}");
     scene.stop().await
 }
+
+#[tokio::test]
+async fn a_compacted_conversation_goes_on_and_forgets_what_is_deleted() -> Result<()> {
+    let (scene, behind, caller, store) = scripted(|_| {
+        "Here it is. The last keeper of the Orrin tower was Ida Thorvald [1]. Ask again.".to_owned()
+    })
+    .await?;
+    let (file, _) = caller.ingest(&store, "tower.md", TOWER.as_bytes()).await?;
+    let tools = json!([{"type": "file_search", "vector_store_ids": [store]}]);
+    let body = json!({"model": "writer", "input": QUESTION, "tools": tools});
+    let answer = caller.json(Method::POST, "/v1/responses", &body).await?;
+    let body = json!({"model": "writer", "instructions": "Be brief.",
+        "previous_response_id": answer["id"]});
+    let compacted = caller.json(Method::POST, "/v1/responses/compact", &body).await?;
+    let output = compacted["output"].as_array().context("an output")?;
+    ensure!(output.len() == 2 && output[0]["content"][0]["text"] == QUESTION, "{compacted}");
+    ensure!(output[1]["type"] == "compaction", "{compacted}");
+    ensure!(!compacted.to_string().contains("Thorvald"), "no words with the client: {compacted}");
+
+    // The writer reads the sentence that the document supports, and no other.
+    let next = json!({"model": "writer", "input": [output[0], output[1],
+        {"role": "user", "content": "And when did she leave the tower?"}]});
+    let told = caller.json(Method::POST, "/v1/responses", &next).await?;
+    let read = messages(&behind.asked().pop().context("a prompt")?);
+    let roles: Vec<&str> = read.iter().filter_map(|turn| turn["role"].as_str()).collect();
+    ensure!(roles == ["system", "user", "assistant", "user"], "{roles:?}");
+    ensure!(read[0]["content"].as_str().is_some_and(|text| text.contains("Be brief.")));
+    let kept = read[2]["content"].as_str().context("what was answered")?;
+    ensure!(kept.contains("Ida Thorvald") && !kept.contains("Ask again"), "{kept}");
+
+    // By its id it is followed, read, and deleted like an answer.
+    let id = compacted["id"].as_str().context("an id")?;
+    let (_, shown) = caller.get(&format!("/v1/responses/{id}")).await?;
+    ensure!(shown["object"] == "response.compaction", "{shown}");
+    ensure!(shown.to_string().contains("Thorvald"), "{shown}");
+    let body = json!({"model": "writer", "input": "Who?", "previous_response_id": id});
+    caller.json(Method::POST, "/v1/responses", &body).await?;
+    let read = messages(&behind.asked().pop().context("a prompt")?);
+    ensure!(read.iter().any(|turn| turn["content"] == kept), "{read:?}");
+
+    // What is deleted is gone from it, and from what was answered after it.
+    caller.delete(&format!("/v1/files/{file}")).await?;
+    let told = told["id"].as_str().context("an id")?;
+    for id in [id, told] {
+        let (_, shown) = caller.get(&format!("/v1/responses/{id}")).await?;
+        ensure!(!shown.to_string().contains("Thorvald"), "{shown}");
+    }
+    caller.json(Method::POST, "/v1/responses", &next).await?;
+    let asked = behind.asked().pop().context("a prompt")?;
+    ensure!(!asked.to_string().contains("Thorvald"), "{asked}");
+    caller.delete(&format!("/v1/responses/{id}")).await?;
+    let (status, gone) = caller.try_json(Method::POST, "/v1/responses", &next).await?;
+    ensure!(status == 404 && gone.to_string().contains("compaction"), "{status} {gone}");
+    scene.stop().await
+}

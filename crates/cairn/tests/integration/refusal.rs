@@ -100,6 +100,36 @@ async fn what_the_documents_do_not_say_is_refused_in_every_language() -> Result<
     scene.stop().await
 }
 
+/// Machines that differ in their code and their weight.
+fn machines() -> String {
+    let line = |n: u32| format!("\n\nMachine Q{n} weighs {} kilograms when empty.", 100 + n * 13);
+    (1..9).map(line).fold("# Machines".to_owned(), |text, line| text + &line)
+}
+
+#[tokio::test]
+async fn a_code_decides_what_is_said_and_a_short_sentence_is_said() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("works", "editor").await?;
+    let store = caller.store("works").await?;
+    caller.ingest(&store, "machines.md", machines().as_bytes()).await?;
+    let answer = caller.ask(&store, "How much does machine Q3 weigh?").await?;
+    let text = message(&answer)["text"].as_str().unwrap_or_default();
+    ensure!(text.contains("139") && !text.contains("Q1") && !text.contains("Q4"), "{answer}");
+    let silent = caller.ask(&store, "How much does machine Q99 weigh?").await?;
+    ensure!(silent["cairn"]["refused"] == true, "{silent}");
+    let reason = silent["cairn"]["reason"].as_str();
+    ensure!(reason.is_some_and(|reason| reason.contains("'Q99'")), "{silent}");
+
+    let pool = caller.store("pool").await?;
+    let rules = "# Pool\n\nThe pool opens at nine. The entrance fee is five euros. Dogs are \
+                 forbidden in the pool area.\n";
+    caller.ingest(&pool, "pool.md", rules.as_bytes()).await?;
+    let answer = caller.ask(&pool, "When does the pool open?").await?;
+    let text = message(&answer)["text"].as_str().unwrap_or_default();
+    ensure!(text.contains("The pool opens at nine."), "{answer}");
+    scene.stop().await
+}
+
 async fn refused(caller: &Caller, store: &str, question: &str) -> Result<()> {
     let answer = caller.ask(store, question).await?;
     ensure!(answer["cairn"]["refused"] == true, "{question}: {answer}");

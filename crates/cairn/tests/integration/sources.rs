@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::scene::{Caller, Scene};
+use crate::scene::{Caller, Scene, read};
 
 const FILES: usize = 20;
 
@@ -97,6 +97,7 @@ async fn a_store_follows_its_folder_and_nothing_is_there_twice() -> Result<()> {
     let shown = settled(&caller, &source).await?;
     ensure!(shown["last_run"]["outcome"] == "completed", "{shown}");
     ensure!(shown["items"]["ready"] == FILES && shown["items"]["failed"] == 1, "{shown}");
+    ensure!(shown["last_run"]["counts"]["failed"] == 1, "{shown}");
     for n in 0..FILES {
         ensure!(found(&caller, &store, &word(n, 1)).await? == 1, "file {n}");
     }
@@ -479,5 +480,69 @@ async fn a_list_set_by_hand_is_not_widened_by_that_of_the_source() -> Result<()>
     ensure!(found(&ada, &store, &word(1, 2)).await? == 1);
     ensure!(found(&staff, &store, &word(2, 2)).await? == 1, "the source's own list holds");
     ensure!(found(&ada, &store, &word(2, 2)).await? == 0);
+    scene.stop().await
+}
+
+#[tokio::test]
+async fn a_deleted_store_leaves_the_files_of_its_sources_or_takes_them_along() -> Result<()> {
+    let scene = Scene::start().await?;
+    let caller = scene.tenant("station", "editor").await?;
+    let folder = folder(&scene, "station")?;
+    for n in 0..3 {
+        std::fs::write(folder.join(format!("locker-{n:02}.md")), body(n, 1))?;
+    }
+    let (store, other) = (caller.store("lockers").await?, caller.store("chosen").await?);
+    let source = add(&caller, &store, &folder).await?;
+    settled(&caller, &source).await?;
+    let held = items(&caller, &source).await?;
+    let file = |n: usize| held[&format!("locker-{n:02}.md")]["file_id"].as_str().context("a file");
+    let (own, _) = caller.ingest(&store, "own.md", b"What the station master wrote.").await?;
+    // The first one is in another store too.
+    let files = format!("/v1/vector_stores/{other}/files");
+    caller.json(Method::POST, &files, &json!({"file_id": file(0)?})).await?;
+
+    let delete = async |query: &str| -> Result<(StatusCode, Value)> {
+        let path = format!("/v1/vector_stores/{store}{query}");
+        read(caller.request(Method::DELETE, &path).send().await?).await
+    };
+    let (status, refused) = delete("?files=all").await?;
+    ensure!(status == StatusCode::BAD_REQUEST && refused["error"]["param"] == "files", "{refused}");
+    let (status, gone) = delete("?files=delete").await?;
+    ensure!(status == StatusCode::OK, "{gone}");
+    ensure!(gone["cairn"]["source_files"] == json!({"deleted": 2, "left": 1}), "{gone}");
+    let (status, shown) = caller.get(&format!("/cairn/v1/sources/{source}")).await?;
+    ensure!(status == StatusCode::NOT_FOUND, "{shown}");
+    for (file, expected) in [
+        (file(0)?, StatusCode::OK),
+        (file(1)?, StatusCode::NOT_FOUND),
+        (file(2)?, StatusCode::NOT_FOUND),
+        (own.as_str(), StatusCode::OK),
+    ] {
+        ensure!(caller.get(&format!("/v1/files/{file}")).await?.0 == expected, "{file}");
+    }
+    // Each has its certificate.
+    let (_, erasures) = caller.get("/cairn/v1/erasures").await?;
+    for n in 1..3 {
+        let mut listed = erasures["data"].as_array().into_iter().flatten();
+        let noted = file(n)?;
+        ensure!(listed.any(|erasure| erasure["subject"] == noted), "{noted} in {erasures}");
+    }
+
+    // Unless it is asked for they remain, and that is said.
+    let source = add(&caller, &other, &folder).await?;
+    settled(&caller, &source).await?;
+    let held = items(&caller, &source).await?;
+    let path = format!("/v1/vector_stores/{other}");
+    let (status, gone) = read(caller.request(Method::DELETE, &path).send().await?).await?;
+    ensure!(status == StatusCode::OK, "{gone}");
+    ensure!(gone["cairn"]["source_files"] == json!({"deleted": 0, "left": 3}), "{gone}");
+    for (key, item) in &held {
+        let file = item["file_id"].as_str().with_context(|| format!("{key}: {item}"))?;
+        ensure!(caller.get(&format!("/v1/files/{file}")).await?.0 == StatusCode::OK, "{key}");
+    }
+    let without = caller.store("by hand").await?;
+    let path = format!("/v1/vector_stores/{without}");
+    let (_, gone) = read(caller.request(Method::DELETE, &path).send().await?).await?;
+    ensure!(gone["cairn"].get("source_files").is_none(), "{gone}");
     scene.stop().await
 }

@@ -29,6 +29,11 @@ impl Grid {
         self.single = cells == 1;
     }
 
+    /// Whether a row of several cells was seen.
+    pub(super) fn has_columns(&self) -> bool {
+        self.columns_seen
+    }
+
     /// How many empty cells stand before the next cell of the row.
     pub(super) fn open_cell(&mut self) -> usize {
         let from = self.column;

@@ -3,6 +3,8 @@
 use super::*;
 use crate::document::BlockKind;
 
+mod mails;
+
 fn document(source: &str) -> Document {
     read(source, Builder::new("text/html"))
 }
@@ -133,4 +135,86 @@ fn pictures_are_read_where_they_stand() {
         "Before a map\n\nwords in a.png\n\nmore\n\nafter.\n\nwords in b.jpg\n\nmore"
     );
     assert_eq!(seen, ["a.png", "b.jpg"]);
+}
+
+#[test]
+fn list_items_have_the_numbers_that_a_page_shows() {
+    let page = "<ol type=a><li>one<li>two<ol type=I start=3><li>x</ol></ol>\
+        <ol reversed><li>c<li>b<li>a</ol><ol><li value=5>five<li>six</ol>\
+        <ol style='list-style-type: lower-roman'><li>r</ol>\
+        <table><tr><th>k<td><ol><li>p<li>q</ol></table>";
+    assert_eq!(
+        document(page).text,
+        "a. one\nb. two\n  III. x\n3. c\n2. b\n1. a\n5. five\n6. six\ni. r\n\n| k | 1. p 2. q |"
+    );
+}
+
+#[test]
+fn what_a_reader_can_open_is_text_and_what_stays_hidden_is_not() {
+    let page = "<h3><button aria-expanded=false>Why?</button></h3><div hidden>Because.</div>\
+        <a data-bs-toggle=tab href='#t2'>Second</a><div id=t2 style='display: none'>Two.</div>\
+        <button data-bs-toggle=collapse data-bs-target='#c3'>Third</button><p>between</p><div id=c3 hidden>Three.</div>\
+        <dl><dt onclick='toggle(this)'>Q</dt><dd style='display:none'>A</dd></dl>\
+        <button onclick=\"show('x5')\">Show</button><p hidden id=x5>Five.</p>\
+        <div style='Display:None !important'>preheader</div><p hidden>gone</p>\
+        <div style='max-height:0;opacity:0'>preheader</div>\
+        <button type=submit>Send</button><div style='display:none'>thanks</div>\
+        <button data-bs-toggle=modal data-bs-target='#m'>Open</button><div id=m style='display:none'>window</div>";
+    let document = document(page);
+    assert_eq!(
+        document.text,
+        "Why?\n\nBecause.\n\nSecond\n\nTwo.\n\nThird\n\nbetween\n\nThree.\n\nQ\n\nA\n\nShow\n\nFive."
+    );
+    assert!(document.notes.is_empty(), "{:?}", document.notes);
+}
+
+#[test]
+fn what_a_script_may_show_is_read_and_a_long_preview_is_noted() {
+    let words = "word ".repeat(300);
+    let loading = format!("<p>Loading</p><main style='display:none'><p>{words}</p></main>");
+    assert_eq!(document(&loading).text, format!("Loading\n\n{}", words.trim()));
+    let more = "more ".repeat(200);
+    let part = document(&format!("<p>{words}</p><div style='display:none'>{more}</div>"));
+    assert_eq!(part.text, format!("{}\n\n{}", words.trim(), more.trim()));
+    assert!(part.notes.is_empty(), "{:?}", part.notes);
+    let news = "news ".repeat(30);
+    let mail =
+        document(&format!("<title>Mail</title><div style='display:none'>{news}</div><p>Hi.</p>"));
+    assert_eq!(mail.text, "Hi.");
+    assert_eq!(mail.notes, ["text that the page does not show was left out"]);
+}
+
+#[test]
+fn what_a_style_hides_beside_its_opener_is_text() {
+    for (page, expected) in [
+        (
+            r#"<h3 class="q">Can I cancel?</h3><div style="display:none">Within 14 days.</div>"#,
+            "Can I cancel?\n\nWithin 14 days.",
+        ),
+        (
+            r#"<p>The fee is 5 euros. <span id="more" style="display:none">Children pay nothing.</span></p><button onclick="myFunction()">Read more</button>"#,
+            "The fee is 5 euros. Children pay nothing.",
+        ),
+        (
+            "<p>Ask.</p><button class=q>How?</button><div style='display:none'>So.</div>",
+            "Ask.\n\nHow?\n\nSo.",
+        ),
+        (
+            "<p>Rates.</p><table><tr><th>a<th>b<tr style='display:none'><td>1<td>2</table>",
+            "Rates.\n\n| a | b |\n| 1 | 2 |",
+        ),
+        ("<div style='display:none'>All there is.</div>", "All there is."),
+        ("<p>Seen.</p><p>12 km<span style='display:none'>0012</span></p>", "Seen.\n\n12 km"),
+    ] {
+        assert_eq!(document(page).text, expected);
+    }
+}
+
+#[test]
+fn the_preview_of_a_mail_stays_out() {
+    let page = r#"<html><head><title>Your invoice</title></head><body>
+        <div style="display:none;font-size:1px;max-height:0;opacity:0">Your invoice for May is ready to be looked at &zwnj;&nbsp;&zwnj;</div>
+        <a href="https://acme.example"><img src="logo.png" width="90" height="30"></a>
+        <p>Dear Ann, please find it here.</p></body></html>"#;
+    assert_eq!(document(page).text, "Dear Ann, please find it here.");
 }

@@ -82,14 +82,64 @@ fn labelled(bytes: &[u8], charset: &'static Charset) -> Decoded {
     Decoded { note, ..decoded }
 }
 
-/// The message with the lines of its head in UTF-8, where they are in something else.
-pub(super) fn readable(message: &[u8]) -> Cow<'_, [u8]> {
-    let ends =
-        message.windows(3).position(|three| three.starts_with(b"\n\n") || three == b"\n\r\n");
-    let (head, rest) = message.split_at(ends.unwrap_or(message.len()));
-    if std::str::from_utf8(head).is_ok() {
-        return message.into();
+/// The message with the lines of its parts' heads in UTF-8, if some are in something else.
+/// Messages within are left as they are.
+pub(super) fn mended(message: &Message<'_>) -> Option<Vec<u8>> {
+    let raw: &[u8] = &message.raw_message;
+    let of_message = message.parts.iter().find_map(old_charset);
+    let mut mended = Vec::new();
+    let mut written = 0;
+    for part in &message.parts {
+        let (start, end) = (part.offset_header as usize, part.offset_body as usize);
+        let Some(head) = raw.get(start..end).filter(|_| start >= written) else { continue };
+        if std::str::from_utf8(head).is_ok() {
+            continue;
+        }
+        mended.extend_from_slice(raw.get(written..start).unwrap_or_default());
+        mended.extend(in_utf8(head, old_charset(part).or(of_message)));
+        written = end;
     }
-    let head = encoding::decode(head.strip_suffix(b"\r").unwrap_or(head), None).text;
-    [head.as_bytes(), rest].concat().into()
+    if written == 0 {
+        return None;
+    }
+    mended.extend_from_slice(raw.get(written..).unwrap_or_default());
+    Some(mended)
+}
+
+/// The encoding that a part names for its text, if that could be its head's as well.
+fn old_charset(part: &MessagePart<'_>) -> Option<&'static Charset> {
+    let label = label(part).filter(|label| !label.to_ascii_lowercase().contains("ascii"))?;
+    let charset = Charset::for_label(label.as_bytes())?;
+    let old = charset.is_ascii_compatible() && charset != UTF_8;
+    old.then_some(charset)
+}
+
+/// A head with its lines in UTF-8: those that are none are in `charset`, if they can be, or else
+/// in what all of them together look like.
+fn in_utf8(head: &[u8], charset: Option<&'static Charset>) -> Vec<u8> {
+    let lines: Vec<&[u8]> = head.split(|&byte| byte == b'\n').collect();
+    let is_old = |line: &[u8]| std::str::from_utf8(line).is_err();
+    let old: Vec<Vec<u8>> =
+        lines.iter().filter(|line| is_old(line)).map(|line| printable(line)).collect();
+    let together = old.join(&b'\n');
+    let named = charset
+        .map(|charset| encoding::decode(&together, Some(charset.name())).text)
+        .filter(|text| !text.contains('\u{fffd}'));
+    let text = named.unwrap_or_else(|| encoding::decode(&together, None).text);
+    let read: Vec<&str> = text.split('\n').collect();
+    if read.len() != old.len() {
+        return String::from_utf8_lossy(head).into_owned().into_bytes();
+    }
+    let mut read = read.into_iter().map(str::as_bytes);
+    let mended: Vec<&[u8]> = lines
+        .iter()
+        .map(|line| if is_old(line) { read.next().unwrap_or_default() } else { *line })
+        .collect();
+    mended.join(&b'\n')
+}
+
+/// A line without its end, and without what decoding would take for other ends.
+fn printable(line: &[u8]) -> Vec<u8> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect()
 }

@@ -42,6 +42,60 @@ fn sheets_and_slides_are_told_apart_and_filler_goes() {
     assert_eq!((document.pages.len(), document.page_at(5)), (2, Some(2)));
 }
 
+/// A sheet of these rows, each a row's attributes and cells, whose text may have `left` bytes.
+fn sheet(rows: &[(&str, &str)], left: usize) -> Document {
+    let row =
+        |(more, cells): &(&str, &str)| format!("<table:table-row{more}>{cells}</table:table-row>");
+    let rows: String = rows.iter().map(row).collect();
+    let mut words = |_: &str| Vec::<String>::new();
+    let mut body = Body::new(Builder::new("x"), Format::Ods, &mut words);
+    body.left = left;
+    let source = format!("<a><table:table table:name='S'>{rows}</table:table></a>");
+    assert!(xml::walk(&source, |token| body.token(token)));
+    body.flow.finish().finish()
+}
+
+fn cell(text: &str, repeated: usize) -> String {
+    format!(
+        "<table:table-cell table:number-columns-repeated='{repeated}'><text:p>{text}</text:p></table:table-cell>"
+    )
+}
+
+#[test]
+fn equal_rows_and_cells_with_text_are_all_written() {
+    let wide = cell("x", 200);
+    let pair = cell("a", 1) + &cell("b", 1);
+    let many = " table:number-rows-repeated='500'";
+    let last = cell("c", 1);
+    let rows: [(&str, &str); 3] = [("", &wide), (many, &pair), ("", &last)];
+    let document = sheet(&rows, TEXT_BYTES_MAX);
+    let rows: Vec<&str> = document.text.lines().skip(2).collect();
+    assert_eq!(rows.len(), 502);
+    assert_eq!(rows[0].matches("| x ").count(), 200);
+    assert_eq!(rows.iter().filter(|row| row.starts_with("| a | b |  |")).count(), 500);
+    assert!(rows[501].starts_with("| c |  |") && document.notes.is_empty());
+}
+
+#[test]
+fn what_is_repeated_too_often_is_cut_with_a_note() {
+    let row = cell("abc", 1) + &cell("x", 1);
+    let many = " table:number-rows-repeated='1000000'";
+    // A row costs 32 + 3 + 3 + 1 + 3 bytes.
+    let row = row.as_str();
+    let document = sheet(&[("", row), (many, row), ("", row)], 42 * 10 + 41);
+    assert_eq!(document.text, format!("S\n\n{}", ["| abc | x |"; 10].join("\n")));
+    assert_eq!(document.notes.len(), 1);
+    assert!(
+        document.notes[0].starts_with("'S': its rows from row 11 on were not read"),
+        "{:?}",
+        document.notes
+    );
+    let wide = cell("x", 16_000) + &cell("y", 1_000);
+    let beyond = sheet(&[("", wide.as_str())], TEXT_BYTES_MAX);
+    assert_eq!(beyond.text.matches("| y ").count(), 384);
+    assert_eq!(beyond.notes, ["'S': cells beyond 16384 columns were not read"]);
+}
+
 const COMMENT: &str = "<office:annotation><dc:creator>Ann</dc:creator><dc:date>2024-01-02</dc:date>\
     <text:p>Is this</text:p><text:p>so?</text:p></office:annotation>";
 

@@ -129,7 +129,7 @@ pub(super) fn from_type(pages: &mut [Vec<Line>]) {
 }
 
 /// The size most characters are set in.
-fn body_size(pages: &[Vec<Line>]) -> Option<f32> {
+pub(super) fn body_size(pages: &[Vec<Line>]) -> Option<f32> {
     let mut chars: HashMap<i32, usize> = HashMap::new();
     for line in pages.iter().flatten() {
         *chars.entry(half_points(line.size)).or_default() += line.text.len();

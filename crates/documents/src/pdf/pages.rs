@@ -2,7 +2,7 @@
 
 use cairn_kernel::Result;
 use pdf_oxide::PdfDocument;
-use pdf_oxide::extractors::text::ArtifactType;
+use pdf_oxide::extractors::text::{ArtifactType, PaginationSubtype};
 use pdf_oxide::layout::TextSpan;
 
 use super::furniture::Furniture;
@@ -137,7 +137,7 @@ fn text_layer(
     };
     let turned = |spans: &[&TextSpan]| turned::lines(spans, &run);
     for line in lines(&running).iter().chain(&turned(&running)) {
-        furniture.keep(page, &line.text);
+        furniture.name(page, &line.text);
     }
     (PageText::Lines(lines(&body)), turned(&body))
 }
@@ -156,8 +156,11 @@ fn is_right_to_left(c: char) -> bool {
     matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
 }
 
+/// Whether the file calls a span a running one. The extractor's own guesses, which have other
+/// subtypes, take lines that differ in digits for the same.
 fn is_furniture(span: &TextSpan) -> bool {
-    matches!(span.artifact_type, Some(ArtifactType::Pagination(_)))
+    use PaginationSubtype::{Footer, Header, Watermark};
+    matches!(span.artifact_type, Some(ArtifactType::Pagination(Header | Footer | Watermark)))
 }
 
 fn run(span: &TextSpan, sheet: Option<&Sheet>) -> Option<Run> {

@@ -204,6 +204,34 @@ fn running_heads_go_and_sentences_cross_pages() {
 }
 
 #[test]
+fn what_differs_from_page_to_page_is_no_running_head() {
+    let facts = |page: u32| {
+        [
+            format!("Invoice {}", 1_000 + page),
+            format!("Customer number: {}", 7_000 + page * 13),
+            format!("Date of delivery: {} May 2024", page + 3),
+            format!("Total amount due: {} euros", 250 + page * 37),
+        ]
+    };
+    let pages: Vec<String> = (1..=6)
+        .map(|page| {
+            let [title, customer, date, total] = facts(page);
+            line(72, 760, 16, &title)
+                + &line(72, 736, 11, &customer)
+                + &line(72, 719, 11, &date)
+                + &line(72, 702, 11, &total)
+                + &column(72, 685)
+        })
+        .collect();
+    let document = read(&pages);
+    for fact in (1..=6).flat_map(facts) {
+        assert!(document.text.contains(&fact), "{fact}: {}", document.text);
+    }
+    assert_eq!(document.headings.len(), 6, "{:?}", document.headings);
+    assert!(!document.notes.iter().any(|note| note.contains("running heads")));
+}
+
+#[test]
 fn pages_without_text_are_named_and_a_scan_is_refused() {
     let text = line(72, 700, 11, "Only this page has text.");
     let image = "q 100 0 0 100 72 600 cm 0.5 g 0 0 1 1 re f Q".to_owned();

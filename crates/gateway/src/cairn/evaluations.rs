@@ -5,11 +5,12 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_O
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
-use cairn_kernel::{Error, Id, Result, ResultExt as _};
+use cairn_kernel::{Error, Id, Result, ResultExt as _, Role, Scope};
 use cairn_services::Services;
 use cairn_services::chunking::Chunking;
 use cairn_services::evaluations::NewEvaluation;
 use cairn_services::evaluations::plan::{Configuration, Plan, Ranking};
+use cairn_services::models::Target;
 use cairn_services::records::{EvaluationResultRow, EvaluationRow};
 use cairn_wire::cairn::{
     CreateEvaluation, Evaluation, EvaluationConfiguration, EvaluationQuery, EvaluationResult,
@@ -47,6 +48,31 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     Ok(query)
 }
 
+/// Fails where a configuration names a model that is not there, before anything is measured.
+///
+/// # Errors
+/// `NotFound` naming the configuration's field, `Forbidden` for viewers.
+pub(super) async fn known(
+    services: &Services,
+    scope: &Scope,
+    configurations: &[Configuration],
+) -> Result<()> {
+    scope.require(Role::Editor)?;
+    for (number, wanted) in configurations.iter().enumerate() {
+        let at = |name: &str| format!("configurations[{number}].{name}");
+        if let Some(reranker) = wanted.reranker.as_ref().filter(|_| !wanted.answers) {
+            let known = services.rerank.known(scope, reranker).await;
+            known.map_err(|error| error.with_param(at("reranker")))?;
+        }
+        if wanted.answers {
+            let target = Target { name: wanted.model.clone(), ..Target::default() };
+            let writer = services.inference.writer(scope, &target).await;
+            writer.map_err(|error| error.with_param(at("model")))?;
+        }
+    }
+    Ok(())
+}
+
 /// Starts a run; it goes on in the background.
 #[utoipa::path(post, path = "/cairn/v1/evaluations", tag = "evaluation", request_body = CreateEvaluation, responses((status = 202, body = Evaluation)))]
 pub(crate) async fn create(
@@ -54,12 +80,8 @@ pub(crate) async fn create(
     Caller(scope): Caller,
     Json(wanted): Json<CreateEvaluation>,
 ) -> ApiResult<(StatusCode, axum::Json<Evaluation>)> {
-    let configurations = match wanted.configurations {
-        Some(sent) => {
-            sent.into_iter().enumerate().map(configuration).collect::<Result<Vec<_>>>()?
-        }
-        None => vec![Configuration::default()],
-    };
+    let configurations = configurations(wanted.configurations)?;
+    known(&services, &scope, &configurations).await?;
     let new = NewEvaluation {
         store: wanted.store,
         question_set: Id::from_raw(wanted.question_set),
@@ -84,7 +106,9 @@ pub(crate) async fn list(
 ) -> ApiResult<axum::Json<List<Evaluation>>> {
     let paging = paging(&query)?;
     let (store, set) = (query.store.as_deref(), query.question_set.map(Id::from_raw));
-    let rows = services.evaluations.list(&scope, store, set.as_ref(), &paging.page).await?;
+    let schedule = query.schedule.map(Id::from_raw);
+    let of = (set.as_ref(), schedule.as_ref());
+    let rows = services.evaluations.list(&scope, store, of, &paging.page).await?;
     let runs = rows.into_iter().map(wire).collect::<Result<Vec<_>>>()?;
     Ok(axum::Json(paging.list(runs, |run| run.id.clone())))
 }
@@ -152,6 +176,16 @@ pub(crate) async fn report(
     Ok((headers, html))
 }
 
+/// The configurations sent; without any, the store as it is.
+pub(super) fn configurations(
+    sent: Option<Vec<EvaluationConfiguration>>,
+) -> Result<Vec<Configuration>> {
+    match sent {
+        Some(sent) => sent.into_iter().enumerate().map(configuration).collect(),
+        None => Ok(vec![Configuration::default()]),
+    }
+}
+
 fn configuration((number, sent): (usize, EvaluationConfiguration)) -> Result<Configuration> {
     let plain = Configuration::default();
     let chunking = match sent.chunking.map(super::reindex::chunking).transpose() {
@@ -179,7 +213,8 @@ fn configuration((number, sent): (usize, EvaluationConfiguration)) -> Result<Con
     })
 }
 
-fn wire(row: EvaluationRow) -> Result<Evaluation> {
+/// A run as it is sent.
+pub(super) fn wire(row: EvaluationRow) -> Result<Evaluation> {
     let result = row.result.as_deref().map(serde_json::from_str).transpose();
     Ok(Evaluation {
         id: row.id,
@@ -191,6 +226,8 @@ fn wire(row: EvaluationRow) -> Result<Evaluation> {
         progress: Progress { stage: row.stage, fraction: row.fraction },
         error: row.error,
         worse: row.worse.map(|worse| worse != 0),
+        schedule: row.schedule_id,
+        occasion: row.occasion,
         created_at: seconds(row.created_at),
         finished_at: row.finished_at.map(seconds),
         result: result.or_internal("reading a report")?,

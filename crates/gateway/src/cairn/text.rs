@@ -32,6 +32,7 @@ pub(crate) async fn text(
         total,
         pages: pages(&structure),
         headings: structure["headings"].clone(),
+        notes: notes(&structure),
     }))
 }
 
@@ -45,6 +46,12 @@ fn pages(structure: &Value) -> Value {
     let page =
         |page: &Value| json!({"page": page["number"], "start": page["start"], "end": page["end"]});
     structure["pages"].as_array().map_or_else(|| json!([]), |all| all.iter().map(page).collect())
+}
+
+/// What was guessed or left out when a file was read.
+fn notes(structure: &Value) -> Vec<String> {
+    let notes = structure["notes"].as_array().into_iter().flatten();
+    notes.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// A store's name.
@@ -74,5 +81,12 @@ mod tests {
         assert_eq!(range(None, None), (0, 10));
         assert_eq!(range(Some(4), Some(2)), (4, 4));
         assert_eq!(range(Some(99), Some(100)), (10, 10));
+    }
+
+    #[test]
+    fn notes_are_told_where_there_are_any() {
+        let told = notes(&json!({"notes": ["page 2 has no text", "a part was not read"]}));
+        assert_eq!(told, ["page 2 has no text", "a part was not read"]);
+        assert!(notes(&json!({"notes": []})).is_empty() && notes(&json!({})).is_empty());
     }
 }

@@ -11,6 +11,7 @@ use cairn_wire::openai::{List, ListQuery};
 
 use crate::error::ApiResult;
 use crate::extract::{Caller, Json};
+use crate::openai::convert::cursor;
 
 const BUDGET_SECONDS: i64 = 60;
 
@@ -59,7 +60,7 @@ pub(crate) async fn list(
     Query(query): Query<ListQuery>,
 ) -> ApiResult<axum::Json<List<TrainingRun>>> {
     let limit = query.limit.unwrap_or(100).clamp(1, 1000);
-    let page = Page { after: query.after.map(Id::from_raw), ..Page::first(limit + 1) };
+    let page = Page { after: cursor("after", query.after.as_deref())?, ..Page::first(limit + 1) };
     let mut rows = services.training.list(&scope, &page).await?;
     let has_more = rows.len() as i64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(1000));

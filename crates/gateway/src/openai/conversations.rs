@@ -1,12 +1,15 @@
 //! `/v1/conversations`: what was said, to be gone on from.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
-use cairn_kernel::{Id, Result, ResultExt};
+use cairn_kernel::{Error, Id, Result, ResultExt};
 use cairn_services::Services;
 use cairn_services::records::{ConversationRow, ItemRow, NewItem, Origin};
 use cairn_wire::openai::{
-    Conversation, CreateConversation, CreateItems, Deleted, List, ListQuery, UpdateConversation,
+    Conversation, ConversationExtra, CreateConversation, CreateItems, Deleted, List, ListQuery,
+    UpdateConversation,
 };
 use serde_json::Value;
 
@@ -30,7 +33,9 @@ pub(crate) async fn create(
 ) -> ApiResult<Json<Conversation>> {
     let items = new_items(&request.items.unwrap_or_default())?;
     let metadata = request.metadata.unwrap_or_default();
-    Ok(Json(object(services.conversations.create(&scope, &metadata, items).await?)?))
+    let shared = request.cairn.and_then(|wish| wish.shared).unwrap_or(false);
+    let made = services.conversations.create(&scope, (&metadata, shared), items).await?;
+    Ok(Json(object(made)?))
 }
 
 /// One conversation.
@@ -49,7 +54,7 @@ pub(crate) async fn retrieve(
     Ok(Json(object(services.conversations.get(&scope, &Id::from_raw(id)).await?)?))
 }
 
-/// Changes a conversation's metadata.
+/// Changes a conversation's metadata, or whether it is shared.
 #[utoipa::path(
     post,
     path = "/v1/conversations/{id}",
@@ -64,9 +69,19 @@ pub(crate) async fn update(
     Path(id): Path<String>,
     Body(request): Body<UpdateConversation>,
 ) -> ApiResult<Json<Conversation>> {
-    let metadata = request.metadata.unwrap_or_default();
+    let metadata = request.metadata.or_cleared(BTreeMap::new());
+    let shared = request.cairn.and_then(|wish| wish.shared);
+    if metadata.is_none() && shared.is_none() {
+        return Err(missing().into());
+    }
     let id = Id::from_raw(id);
-    Ok(Json(object(services.conversations.update(&scope, &id, &metadata).await?)?))
+    let changed = services.conversations.update(&scope, &id, (metadata.as_ref(), shared)).await?;
+    Ok(Json(object(changed)?))
+}
+
+fn missing() -> Error {
+    let message = "metadata is missing; send the new one, or null for none (or cairn.shared alone)";
+    Error::invalid(message).with_param("metadata")
 }
 
 /// Deletes a conversation with its items.
@@ -180,14 +195,25 @@ fn object(row: ConversationRow) -> Result<Conversation> {
         created_at: seconds(row.created_at),
         metadata: serde_json::from_str(&row.metadata)
             .or_internal("reading a conversation's metadata")?,
+        cairn: ConversationExtra { shared: row.shared != 0 },
     })
 }
 
-/// Items that a client brings, as they are kept, each with the files it names.
+/// Items that a client brings, as they are kept, each with the files it names. A compaction is no
+/// item of a conversation, which others may go on with: what it holds belongs to who made it.
+///
+/// # Errors
+/// `Invalid` naming the place of what is not supported.
 fn new_items(given: &[Value]) -> Result<Vec<NewItem>> {
     let mut items = Vec::new();
     for (number, item) in given.iter().enumerate() {
-        let body = input::keep(item, &format!("items[{number}]"))?;
+        let place = format!("items[{number}]");
+        if item.get("type").and_then(Value::as_str) == Some("compaction") {
+            let remedy = "send it as input of a response instead";
+            let message = format!("{place} is a compaction, which no conversation takes; {remedy}");
+            return Err(Error::invalid(message).with_param(format!("{place}.type")));
+        }
+        let body = input::keep(item, &place)?;
         let mut named = Vec::new();
         history::collect_files(&body, &mut named);
         let sources = named.into_iter().map(Origin::of).collect();
@@ -199,9 +225,7 @@ fn new_items(given: &[Value]) -> Result<Vec<NewItem>> {
 /// An item as it is shown: results of a search only to those who ask for them.
 fn shown(body: &str, included: &Included) -> Result<Value> {
     let mut item: Value = serde_json::from_str(body).or_internal("reading an item")?;
-    if item["type"] == "file_search_call" && !included.results {
-        item["results"] = Value::Null;
-    }
+    included.show(&mut item);
     Ok(item)
 }
 
@@ -243,6 +267,7 @@ mod tests {
     fn what_is_no_item_is_refused_by_its_place() {
         for (item, place) in [
             (json!({"type": "computer_call"}), "items[0].type"),
+            (json!({"type": "compaction", "encrypted_content": "resp_1"}), "items[0].type"),
             (json!({"role": "king", "content": "x"}), "items[0].role"),
             (json!({"role": "user", "content": 5}), "items[0].content"),
         ] {

@@ -57,9 +57,19 @@ pub(crate) struct Included {
 }
 
 /// What `include` names for the results of searches.
-pub(super) const RESULTS: &str = "file_search_call.results";
+const RESULTS: &str = "file_search_call.results";
 /// What `include` names for how an answer came about.
-pub(super) const PROVENANCE: &str = "cairn.provenance";
+const PROVENANCE: &str = "cairn.provenance";
+/// What else OpenAI's `include` names. Nothing here has any of it, so who reads it misses nothing.
+const ABSENT: [&str; 7] = [
+    "reasoning.encrypted_content",
+    "message.output_text.logprobs",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+    "web_search_call.action.sources",
+    "web_search_call.results",
+];
 
 impl<S: Send + Sync> FromRequestParts<S> for Included {
     type Rejection = ApiError;
@@ -70,8 +80,47 @@ impl<S: Send + Sync> FromRequestParts<S> for Included {
                 Error::invalid(format!("the query string does not fit: {}", rejection.body_text()))
             })?;
         let named = |name: &str| matches!(name, "include" | "include[]");
-        let asked = |what: &str| pairs.iter().any(|(name, value)| named(name) && value == what);
-        Ok(Self { results: asked(RESULTS), provenance: asked(PROVENANCE) })
+        let asked = pairs.iter().filter(|(name, _)| named(name)).map(|(_, value)| value.as_str());
+        Ok(Self::read_of_kept(asked)?)
+    }
+}
+
+impl Included {
+    /// Reads the names of what is to be seen besides of something kept. What OpenAI names and
+    /// nothing here has is passed over.
+    ///
+    /// # Errors
+    /// `Invalid` naming what cannot be included.
+    fn read_of_kept<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self> {
+        Self::read(names.into_iter().filter(|name| !ABSENT.contains(name)))
+    }
+
+    /// Reads the names of what is to be seen besides.
+    ///
+    /// # Errors
+    /// `Invalid` naming what cannot be included.
+    pub(super) fn read<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self> {
+        let mut included = Self::default();
+        for name in names {
+            match name {
+                RESULTS => included.results = true,
+                PROVENANCE => included.provenance = true,
+                other => {
+                    return Err(Error::invalid(format!(
+                        "'{other}' cannot be included here; {RESULTS} and {PROVENANCE} can"
+                    ))
+                    .with_param("include"));
+                }
+            }
+        }
+        Ok(included)
+    }
+
+    /// Takes the results of a search out of a kept item, unless they are to be seen.
+    pub(super) fn show(self, item: &mut Value) {
+        if item["type"] == "file_search_call" && !self.results {
+            item["results"] = Value::Null;
+        }
     }
 }
 
@@ -104,13 +153,23 @@ impl Paging {
                     .with_param("order"));
             }
         };
-        let after = query.after.as_deref().map(Id::from_raw);
-        let before = query.before.as_deref().map(Id::from_raw);
+        let after = cursor("after", query.after.as_deref())?;
+        let before = cursor("before", query.before.as_deref())?;
         let limit_and_one = limit + 1;
         Ok(Self {
             page: Page { limit: limit_and_one, order, after, before },
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
         })
+    }
+
+    /// Checks that its cursor is an id that begins with `prefix`.
+    pub(crate) fn over(self, prefix: &str) -> Result<Self> {
+        for (name, cursor) in [("after", &self.page.after), ("before", &self.page.before)] {
+            if let Some(cursor) = cursor.as_ref().filter(|id| !id.as_str().starts_with(prefix)) {
+                return Err(no_cursor(name, cursor.as_str()));
+            }
+        }
+        Ok(self)
     }
 
     /// The page out of up to one item more than it holds.
@@ -129,6 +188,26 @@ impl Paging {
             has_more,
         }
     }
+}
+
+/// The cursor of a list. The item of that id need not be there any more: lists are read while they
+/// are deleted from.
+pub(crate) fn cursor(name: &str, given: Option<&str>) -> Result<Option<Id>> {
+    let Some(given) = given.filter(|given| !given.is_empty()) else { return Ok(None) };
+    let number = given.rsplit(['_', '-']).next().unwrap_or_default();
+    let made = number.len() == 32 && number.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    match made && number.len() < given.len() {
+        true => Ok(Some(Id::from_raw(given))),
+        false => Err(no_cursor(name, given)),
+    }
+}
+
+fn no_cursor(name: &str, given: &str) -> Error {
+    Error::invalid(format!(
+        "{name} is '{given}', which is no id of this list; send the id of an item of it, or leave \
+         {name} out"
+    ))
+    .with_param(name)
 }
 
 /// Refuses every field of `rest` but the `harmless` ones and those that ask for nothing.
@@ -290,6 +369,7 @@ pub(super) fn results(asked: Option<usize>) -> Result<usize> {
 /// A passage as a search result; with `explain` it says how it came to its score.
 pub(super) fn hit(passage: Passage, explain: bool) -> SearchResult {
     let explain = explain.then(|| search::explained(&passage));
+    let context = passage.chunk.above();
     let Passage { chunk, headings, attributes, score, dense, bm25, hits, .. } = passage;
     let within = |hit: HitPlace| SectionHit {
         chunk_id: hit.chunk_id,
@@ -310,7 +390,7 @@ pub(super) fn hit(passage: Passage, explain: bool) -> SearchResult {
             heading: (!headings.is_empty()).then(|| headings.join(" › ")),
             char_start: chunk.char_start,
             char_end: chunk.char_end,
-            context: chunk.context,
+            context,
             match_start: chunk.match_start,
             match_end: chunk.match_end,
             dense,
@@ -369,6 +449,26 @@ mod tests {
     }
 
     #[test]
+    fn only_what_can_be_included_is() -> Result<()> {
+        let both = Included::read([RESULTS, PROVENANCE])?;
+        assert!(both.results && both.provenance);
+        assert!(Included::read_of_kept(ABSENT.into_iter().chain([RESULTS]))?.results);
+        for refused in [
+            Included::read(["bogus"]),
+            Included::read_of_kept(["bogus"]),
+            Included::read(["reasoning.encrypted_content"]),
+        ] {
+            assert_eq!(refused.err().as_ref().and_then(Error::param), Some("include"));
+        }
+        let mut call = json!({"type": "file_search_call", "results": [{"text": "t"}]});
+        both.show(&mut call);
+        assert_eq!(call["results"][0]["text"], "t");
+        Included::default().show(&mut call);
+        assert_eq!(call["results"], Value::Null);
+        Ok(())
+    }
+
+    #[test]
     fn one_item_more_than_the_limit_means_a_next_page() -> Result<()> {
         let paging = Paging::of(&query(2), 100, 20)?;
         assert_eq!(paging.page.limit, 3);
@@ -379,10 +479,28 @@ mod tests {
         assert_eq!((last.data.len(), last.has_more), (2, false));
         let none = paging.list(Vec::<&str>::new(), |id| (*id).to_owned());
         assert_eq!((none.first_id, none.has_more), (None, false));
-        let before = ListQuery { before: Some("d".into()), ..query(2) };
+        let cursor = Id::generate("file-").to_string();
+        let before = ListQuery { before: Some(cursor), ..query(2) };
         let back = Paging::of(&before, 100, 20)?;
         let page = back.list(vec!["a", "b", "c"], |id| (*id).to_owned());
         assert_eq!((page.data, page.has_more), (vec!["b", "c"], true));
+        Ok(())
+    }
+
+    #[test]
+    fn a_cursor_that_is_no_id_is_refused() -> Result<()> {
+        let after = |id: &str| {
+            let query = ListQuery { after: Some(id.to_owned()), ..query(2) };
+            Paging::of(&query, 100, 20)?.over("file-")
+        };
+        after(Id::generate("file-").as_str())?;
+        let store = Id::generate("vs_").to_string();
+        let upper = Id::generate("file-").to_string().to_uppercase();
+        assert!(after("")?.page.after.is_none());
+        for id in ["file-none", "file-", &store, &upper, &"0".repeat(32)] {
+            let refused = after(id).err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some("after"), "{id}");
+        }
         Ok(())
     }
 

@@ -47,7 +47,7 @@ pub(crate) async fn list(
     Caller(scope): Caller,
     Listing(query): Listing,
 ) -> ApiResult<Json<List<FileObject>>> {
-    let paging = Paging::of(&query, 10_000, 10_000)?;
+    let paging = Paging::of(&query, 10_000, 10_000)?.over("file-")?;
     let rows = services.files.list(&scope, query.purpose.as_deref(), &paging.page).await?;
     Ok(Json(
         paging.list(rows.into_iter().map(object).collect(), |file: &FileObject| file.id.clone()),
@@ -84,7 +84,7 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
 ) -> ApiResult<Json<Erased>> {
     let erased = services.erase.file(&scope, &Id::from_raw(id.as_str())).await?;
-    let cairn = ErasedExtra { erasure: erased.id };
+    let cairn = ErasedExtra { erasure: erased.id, source_files: None };
     Ok(Json(Erased { id, object: "file", deleted: true, cairn }))
 }
 

@@ -1,6 +1,7 @@
 //! `/v1/responses`: answers over files with citations, or plain ones.
 
 mod background;
+pub(crate) mod compaction;
 mod format;
 pub(super) mod history;
 pub(super) mod input;
@@ -34,6 +35,7 @@ use super::convert::{Included, Listing, Paging};
 use super::sse;
 use crate::error::{self, ApiResult};
 use crate::extract::{Caller, Json as Body, RequestId, Sticky};
+use compaction::Missing;
 use keeper::Keeper;
 pub(crate) use live::Live;
 use live::Running;
@@ -97,12 +99,21 @@ pub(crate) async fn create(
 /// Puts what was said before in front of the question, and lets the search look for what
 /// the question means there. Returns what all of it rests on.
 async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Result<Vec<Origin>> {
-    let earlier = match (&asked.previous, &asked.conversation) {
+    let mut earlier = match (&asked.previous, &asked.conversation) {
         (Some(previous), _) => history::load(services, scope, previous, asked.truncate).await?,
         (None, Some(id)) => history::of_conversation(services, scope, id, asked.truncate).await?,
         (None, None) => history::Earlier::default(),
     };
-    asked.input.precede(earlier.turns);
+    let mut sources = earlier.sources.clone();
+    let own = std::mem::take(&mut earlier.items);
+    earlier.items =
+        compaction::open(services, scope, own, Missing::PassedOver, &mut sources).await?;
+    let given = asked.input.items.clone();
+    if given.iter().any(|item| input::compaction(item).is_some()) {
+        let opened = compaction::open(services, scope, given, Missing::Refused, &mut sources);
+        asked.input.hear(&opened.await?)?;
+    }
+    asked.input.precede(earlier.turns()?);
     if let Some(search) = &mut asked.search {
         let input = &asked.input;
         search.queries = services.answers.wordings(&input.question, &input.history);
@@ -113,7 +124,6 @@ async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Resu
     }
     // A client may name what is not there, or is another's.
     let named = services.responses.files_among(scope, &named).await?;
-    let mut sources = earlier.sources;
     for file in named {
         Origin::add(&mut sources, Origin::of(file));
     }
@@ -225,20 +235,6 @@ pub(crate) async fn input_tokens(
     Ok(Json(InputTokens { object: "response.input_tokens", input_tokens }))
 }
 
-/// Always refused. What is compacted would be kept by the client, out of reach of a delete;
-/// `previous_response_id` and conversations keep what was said here.
-#[utoipa::path(
-    post,
-    path = "/v1/responses/compact",
-    tag = "responses",
-    responses((status = 400, description = "answers are not compacted"))
-)]
-pub(crate) async fn compact(Caller(_): Caller) -> ApiResult<()> {
-    let text = "conversations are not compacted here, for what a client keeps of them a delete \
-                could not reach; go on with previous_response_id or conversation";
-    Err(Error::invalid(text).with_code("unsupported_endpoint").into())
-}
-
 /// A kept answer, or with `stream` its events.
 #[utoipa::path(
     get,
@@ -246,7 +242,11 @@ pub(crate) async fn compact(Caller(_): Caller) -> ApiResult<()> {
     tag = "responses",
     params(
         ("id" = String, Path),
-        ("include[]" = Option<Vec<String>>, Query, description = "cairn.provenance"),
+        (
+            "include[]" = Option<Vec<String>>,
+            Query,
+            description = "file_search_call.results, cairn.provenance"
+        ),
         ("stream" = Option<bool>, Query, description = "the events instead of the object"),
         ("starting_after" = Option<u64>, Query, description = "number of the last event seen")
     ),
@@ -264,7 +264,7 @@ pub(crate) async fn retrieve(
     let streamed = query.get("stream").is_some_and(|value| value != "false");
     let next = starting_after(query.get("starting_after").map(String::as_str))?;
     if !streamed {
-        let mut body = body(&row)?;
+        let mut body = shown(&row, included)?;
         if included.provenance && body["cairn"].is_object() {
             let id = Id::from_raw(id);
             body["cairn"]["provenance"] = match services.responses.provenance(&scope, &id).await {
@@ -273,6 +273,10 @@ pub(crate) async fn retrieve(
             };
         }
         return Ok(Json(body).into_response());
+    }
+    if body(&row)?["object"] == compaction::OBJECT {
+        let message = "a compaction has no events; leave out stream to read it";
+        return Err(refused("stream", message).into());
     }
     let standing = Standing::new(&services, &scope);
     if let Some(running) = live.find(&scope, &id) {
@@ -283,7 +287,7 @@ pub(crate) async fn retrieve(
     // It may have ended since it was read.
     let row = services.responses.get(&scope, &id).await?;
     let pieces: Vec<usize> = serde_json::from_str(&row.pieces).or_internal("reading a response")?;
-    let events = replay::events(&body(&row)?, &pieces).into_iter().skip(next);
+    let events = replay::events(&shown(&row, included)?, &pieces).into_iter().skip(next);
     let events: Vec<Value> = events.collect();
     let events = guarded(standing, move || quoted.clone(), futures::stream::iter(events));
     Ok(sse::respond(events.map(|event| sse::named(&event))))
@@ -302,6 +306,15 @@ fn body(row: &ResponseRow) -> Result<Value> {
     serde_json::from_str(&row.body).or_internal("reading a kept response")
 }
 
+/// A kept answer as it is shown: results of a search only to those who ask for them.
+fn shown(row: &ResponseRow, included: Included) -> Result<Value> {
+    let mut body = body(row)?;
+    for item in body["output"].as_array_mut().into_iter().flatten() {
+        included.show(item);
+    }
+    Ok(body)
+}
+
 /// Stops an answer that nobody waits for.
 #[utoipa::path(
     post,
@@ -318,7 +331,7 @@ pub(crate) async fn cancel(
 ) -> ApiResult<Json<Value>> {
     let id = Id::from_raw(id);
     let row = services.responses.get(&scope, &id).await?;
-    let mut cancelled = body(&row)?;
+    let mut cancelled = shown(&row, Included::default())?;
     if cancelled["background"] != true {
         return Err(refused("id", "only a background response can be cancelled").into());
     }
@@ -331,7 +344,8 @@ pub(crate) async fn cancel(
         return Ok(Json(cancelled));
     }
     // It ended before; asking again changes nothing.
-    Ok(Json(body(&services.responses.get(&scope, &id).await?)?))
+    let row = services.responses.get(&scope, &id).await?;
+    Ok(Json(shown(&row, Included::default())?))
 }
 
 /// Deletes a kept answer; one under way stops.
@@ -360,18 +374,25 @@ pub(crate) async fn delete(
     get,
     path = "/v1/responses/{id}/input_items",
     tag = "responses",
-    params(("id" = String, Path), ListQuery),
+    params(
+        ("id" = String, Path),
+        ("include[]" = Option<Vec<String>>, Query, description = "file_search_call.results"),
+        ListQuery
+    ),
     responses((status = 200, body = List<Object>))
 )]
 pub(crate) async fn input_items(
     State(services): State<Services>,
     Caller(scope): Caller,
     Path(id): Path<String>,
+    included: Included,
     Listing(query): Listing,
 ) -> ApiResult<Json<List<Value>>> {
     let paging = Paging::of(&query, 100, 20)?;
     let row = services.responses.get(&scope, &Id::from_raw(id)).await?;
-    let items: Vec<Value> = serde_json::from_str(&row.input).or_internal("reading input items")?;
+    let mut items: Vec<Value> =
+        serde_json::from_str(&row.input).or_internal("reading input items")?;
+    items.iter_mut().for_each(|item| included.show(item));
     Ok(Json(paging.list(input::page(items, &paging.page)?, input::id)))
 }
 

@@ -3,13 +3,13 @@
 mod objects;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use cairn_kernel::{Id, Scope};
+use axum::extract::{Path, Query, State};
+use cairn_kernel::{Error, Id, Result, Scope};
 use cairn_services::Services;
 use cairn_wire::openai::{
-    AttachFile, CreateFileBatch, CreateVectorStore, Deleted, Erased, ErasedExtra, FileBatch,
-    FileContentPage, List, ListQuery, TextContent, UpdateAttributes, UpdateVectorStore,
-    VectorStore, VectorStoreFile,
+    AttachFile, CreateFileBatch, CreateVectorStore, DeleteStore, Deleted, Erased, ErasedExtra,
+    FileBatch, FileContentPage, List, ListQuery, SourceFiles, TextContent, UpdateAttributes,
+    UpdateVectorStore, VectorStore, VectorStoreFile,
 };
 
 use super::convert::{Listing, POLL_AFTER, Paging};
@@ -60,7 +60,7 @@ pub(crate) async fn list(
     Caller(scope): Caller,
     Listing(query): Listing,
 ) -> ApiResult<Json<List<VectorStore>>> {
-    let paging = Paging::of(&query, 100, 20)?;
+    let paging = Paging::of(&query, 100, 20)?.over("vs_")?;
     let found = services.stores.list(&scope, &paging.page).await?;
     let now = services.now_seconds();
     let mut data = Vec::with_capacity(found.len());
@@ -107,22 +107,39 @@ pub(crate) async fn update(
     store(&services, &scope, &id).await
 }
 
-/// Deletes a vector store; its files remain.
+/// Deletes a vector store and its sources; its files remain, unless those that its sources
+/// brought are to be deleted too.
 #[utoipa::path(
     delete,
     path = "/v1/vector_stores/{id}",
     tag = "vector stores",
-    params(("id" = String, Path)),
+    params(("id" = String, Path), DeleteStore),
     responses((status = 200, body = Erased))
 )]
 pub(crate) async fn delete(
     State(services): State<Services>,
     Caller(scope): Caller,
     Path(id): Path<String>,
+    Query(wanted): Query<DeleteStore>,
 ) -> ApiResult<Json<Erased>> {
-    let erased = services.erase.store(&scope, &Id::from_raw(id.as_str())).await?;
-    let cairn = ErasedExtra { erasure: erased.id };
+    let with_files = deletes_files(wanted.files.as_deref())?;
+    let erased = services.erase.store(&scope, &Id::from_raw(id.as_str()), with_files).await?;
+    let files = SourceFiles { deleted: erased.files_deleted, left: erased.files_left };
+    let source_files = (files.deleted + files.left > 0).then_some(files);
+    let cairn = ErasedExtra { erasure: erased.erasure.id, source_files };
     Ok(Json(Erased { id, object: "vector_store.deleted", deleted: true, cairn }))
+}
+
+/// Whether the files that sources brought are to be deleted with a store.
+fn deletes_files(files: Option<&str>) -> Result<bool> {
+    match files {
+        None | Some("keep") => Ok(false),
+        Some("delete") => Ok(true),
+        Some(other) => {
+            let message = format!("files is '{other}'; it is keep or delete");
+            Err(Error::invalid(message).with_param("files"))
+        }
+    }
 }
 
 /// Attaches a file; it is read in the background.
@@ -169,7 +186,7 @@ async fn listed(
     batch: Option<&Id>,
     query: &ListQuery,
 ) -> ApiResult<Json<List<VectorStoreFile>>> {
-    let paging = Paging::of(query, 100, 20)?;
+    let paging = Paging::of(query, 100, 20)?.over("file-")?;
     let status = objects::status_filter(query.filter.as_deref())?;
     let rows = services.stores.files(scope, store, batch, status, &paging.page).await?;
     let data: Result<Vec<_>, _> = rows.into_iter().map(objects::file).collect();
@@ -209,7 +226,7 @@ pub(crate) async fn update_file(
     Body(request): Body<UpdateAttributes>,
 ) -> ApiResult<Polled<VectorStoreFile>> {
     let (id, file_id) = (Id::from_raw(id), Id::from_raw(file_id));
-    let attributes = request.attributes.unwrap_or_default();
+    let attributes = objects::attributes(request)?;
     let row = services.stores.set_attributes(&scope, &id, &file_id, &attributes).await?;
     Ok(polled(objects::file(row)?))
 }

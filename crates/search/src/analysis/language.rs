@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use rust_stemmers::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
 
-use super::fold;
+use super::{fold, script};
 
 /// A language with rules of its own, or any other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +18,7 @@ use super::fold;
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Language {
     Arabic,
+    Chinese,
     Danish,
     Dutch,
     #[default]
@@ -28,6 +29,8 @@ pub enum Language {
     Greek,
     Hungarian,
     Italian,
+    Japanese,
+    Korean,
     Norwegian,
     Portuguese,
     Romanian,
@@ -58,8 +61,9 @@ macro_rules! list {
     };
 }
 
-static TABLE: [Row; 19] = [
+static TABLE: [Row; 22] = [
     Row(Language::Arabic, "ar", Some(Algorithm::Arabic), list!("ar")),
+    Row(Language::Chinese, "zh", None, ""),
     Row(Language::Danish, "da", Some(Algorithm::Danish), list!("da")),
     Row(Language::Dutch, "nl", Some(Algorithm::Dutch), list!("nl")),
     Row(Language::English, "en", Some(Algorithm::English), list!("en")),
@@ -69,6 +73,8 @@ static TABLE: [Row; 19] = [
     Row(Language::Greek, "el", Some(Algorithm::Greek), list!("el")),
     Row(Language::Hungarian, "hu", Some(Algorithm::Hungarian), list!("hu")),
     Row(Language::Italian, "it", Some(Algorithm::Italian), list!("it")),
+    Row(Language::Japanese, "ja", None, ""),
+    Row(Language::Korean, "ko", None, ""),
     Row(Language::Norwegian, "no", Some(Algorithm::Norwegian), list!("no")),
     Row(Language::Portuguese, "pt", Some(Algorithm::Portuguese), list!("pt")),
     Row(Language::Romanian, "ro", Some(Algorithm::Romanian), list!("ro")),
@@ -102,8 +108,8 @@ impl Language {
         self.row().1
     }
 
-    /// The language that most of `texts` seems to be in. English where the texts are
-    /// too short or too mixed to tell.
+    /// The language that most of `texts` seems to be in. English where the texts are in Latin
+    /// letters and too short or too mixed to tell.
     pub fn detect<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         Self::told(texts).language.unwrap_or_default()
     }
@@ -136,14 +142,15 @@ impl Language {
     }
 
     /// The language of more than half of the letters in those parts of `sample` whose language
-    /// can be relied on.
+    /// can be relied on, or is told by their script.
     fn of_most(sample: &str, ends: &[usize]) -> Option<Self> {
         let mut counts: Vec<(Self, usize)> = Vec::new();
         let mut start = 0;
         for end in ends {
             let part = sample.get(start..*end).unwrap_or_default();
             start = *end;
-            let Some(language) = Self::clear(part) else { continue };
+            let told = Self::clear(part).or_else(|| script::language(part));
+            let Some(language) = told else { continue };
             match counts.iter_mut().find(|count| count.0 == language) {
                 Some(count) => count.1 += letters(part),
                 None => counts.push((language, letters(part))),
@@ -176,6 +183,7 @@ impl Language {
         use whatlang::Lang;
         match found {
             Lang::Ara => Self::Arabic,
+            Lang::Cmn => Self::Chinese,
             Lang::Dan => Self::Danish,
             Lang::Nld => Self::Dutch,
             Lang::Eng => Self::English,
@@ -185,6 +193,8 @@ impl Language {
             Lang::Ell => Self::Greek,
             Lang::Hun => Self::Hungarian,
             Lang::Ita => Self::Italian,
+            Lang::Jpn => Self::Japanese,
+            Lang::Kor => Self::Korean,
             Lang::Nob => Self::Norwegian,
             Lang::Por => Self::Portuguese,
             Lang::Ron => Self::Romanian,
@@ -200,7 +210,7 @@ impl Language {
     /// Languages whose stemmer reads accents get them folded only afterwards. English
     /// gets them folded before, so that "cafés" and "cafes" meet.
     pub(super) fn is_stemmed_with_accents(self) -> bool {
-        !matches!(self, Self::English | Self::Other)
+        self != Self::English && self.row().2.is_some()
     }
 
     /// Whether articles and the like are tied to the next word by an apostrophe.
@@ -281,6 +291,21 @@ mod tests {
         assert_eq!(Language::detect([]), Language::English);
     }
 
+    #[test]
+    fn a_short_text_is_told_by_its_script() {
+        let russian = "Маяк стоит на скале. Лампу зажигает смотритель.";
+        let told = Told { language: Some(Language::Russian), enough: false };
+        assert_eq!(Language::told([russian]), told);
+        assert_eq!(Language::told([russian, "Lamp 7", "Огонь"]), told);
+        assert_eq!(Language::detect(["灯台は岩の上に立っている。"]), Language::Japanese);
+        assert_eq!(Language::detect(["ประภาคารตั้งอยู่บนโขดหิน"]), Language::Other);
+        let japanese = Analyzer::new(Language::Japanese);
+        assert_eq!(
+            japanese.terms("灯台のLamps"),
+            Analyzer::new(Language::Other).terms("灯台のLamps")
+        );
+    }
+
     const ENGLISH: &str = "The boundary layer on a flat plate was measured in a wind tunnel, \
         and the results agree with the theory of the laminar flow over a wide range of speeds. ";
     const GERMAN: &str = "Die Grenzschicht an der ebenen Platte wurde im Windkanal gemessen, und \
@@ -325,7 +350,7 @@ mod tests {
         }
         assert_eq!(Language::of_words("Lune 1974"), Vec::<Language>::new());
         assert!(
-            Language::codes().starts_with("ar, da, nl, en, ")
+            Language::codes().starts_with("ar, zh, da, nl, en, ")
                 && Language::codes().ends_with("tr, other")
         );
     }

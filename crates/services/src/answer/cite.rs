@@ -1,15 +1,22 @@
 //! Ties the sentences of an answer to the words that support them.
 
+use std::ops::Range;
+
 use cairn_documents::LineBox;
 use cairn_search::Analyzer;
 
-use super::evidence::{Sources, Support};
+use super::clauses::clauses;
+use super::evidence::{Said, Sources, Support};
 use super::markers::Marker;
+use super::reply::{Reply, reply};
 use super::subject::Subject;
 use crate::retrieve::Passage;
 
-/// A sentence of the answer and the quote that supports it.
-#[derive(Clone, Debug, PartialEq)]
+/// Of a clause that is cited by itself the quote must have so much, as its subject is half of it.
+const CLAUSE: f32 = 0.7;
+
+/// A sentence of the answer, or a clause of one, and the quote that supports it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Citation {
     /// The file.
     pub file_id: String,
@@ -33,7 +40,7 @@ pub struct Citation {
     pub char_end: i64,
     /// Where the lines that it touches stand on their pages; known when the answer is complete.
     pub boxes: Vec<LineBox>,
-    /// Characters of the sentence in the answer.
+    /// Characters of the sentence or clause in the answer.
     pub sentence_start: usize,
     /// One past its last character.
     pub sentence_end: usize,
@@ -55,7 +62,8 @@ pub struct Unsupported {
 }
 
 /// Cites every sentence of `text`, an answer about `subject`, that has content words. Of the
-/// passages the writer was given all, or of each those sentences that are named.
+/// passages the writer was given all, or of each those sentences that are named. A sentence that no
+/// passage supports is cited clause by clause where each is supported by itself.
 pub(crate) fn cite(
     analyzer: &Analyzer,
     subject: &Subject,
@@ -65,8 +73,10 @@ pub(crate) fn cite(
 ) -> (Vec<Citation>, Vec<Unsupported>) {
     let sources = Sources::of(analyzer, passages, shown);
     let (mut citations, mut unsupported) = (Vec::new(), Vec::new());
+    let mut replied = Reply::None;
     for range in cairn_documents::sentences(text) {
         let sentence = &text[range.clone()];
+        let said = said(analyzer, sentence, &mut replied);
         if analyzer.terms(sentence).is_empty() {
             continue;
         }
@@ -75,19 +85,62 @@ pub(crate) fn cite(
             .filter(|marker| marker.at > range.start && marker.at <= range.end + 1)
             .flat_map(|marker| marker.sources.iter().map(|source| source - 1))
             .collect();
-        let start = text[..range.start].chars().count();
-        let end = start + sentence.chars().count();
-        let support = sources.support(analyzer, subject, sentence, &named);
-        if !support.as_ref().is_some_and(Support::holds) {
-            unsupported.push(Unsupported { start, end });
+        let chars = |bytes: usize| text[..bytes].chars().count();
+        let support = sources.support(analyzer, subject, said, &named);
+        let holds = support.as_ref().is_some_and(Support::holds);
+        let parts = if holds || said.reply != Reply::None {
+            Vec::new()
+        } else {
+            parts(analyzer, subject, sentence, (&sources, &named))
+        };
+        for (part, support) in &parts {
+            let place = (chars(range.start + part.start), chars(range.start + part.end));
+            citations.extend(cited(passages, support, place));
         }
-        if let Some(support) = support
-            && let Some(passage) = passages.get(support.passage)
-        {
-            citations.push(citation(passage, &support, (start, end)));
+        if !parts.is_empty() {
+            continue;
         }
+        let place = (chars(range.start), chars(range.end));
+        if !holds {
+            unsupported.push(Unsupported { start: place.0, end: place.1 });
+        }
+        citations.extend(support.and_then(|support| cited(passages, &support, place)));
     }
     (citations, unsupported)
+}
+
+/// A sentence without the yes or no that it begins with. Where that is all of it, the next one says
+/// what is so: `replied` holds it so long.
+fn said<'s>(analyzer: &Analyzer, sentence: &'s str, replied: &mut Reply) -> Said<'s> {
+    let before = std::mem::take(replied);
+    match reply(analyzer.language(), sentence) {
+        (Reply::None, text) => Said { text, reply: before },
+        (reply, "") => {
+            *replied = reply;
+            Said { text: sentence, reply: Reply::None }
+        }
+        (reply, text) => Said { text, reply },
+    }
+}
+
+/// The clauses of a sentence as bytes, each with what supports it; nothing unless all are supported.
+fn parts(
+    analyzer: &Analyzer,
+    subject: &Subject,
+    sentence: &str,
+    (sources, named): (&Sources<'_>, &[usize]),
+) -> Vec<(Range<usize>, Support)> {
+    let supported = |range: Range<usize>| {
+        let said = Said { text: sentence.get(range.clone())?, reply: Reply::None };
+        let support = sources.support(analyzer, subject, said, named)?;
+        (support.holds() && support.share >= CLAUSE).then_some((range, support))
+    };
+    let parts: Option<Vec<_>> = clauses(analyzer, sentence).into_iter().map(supported).collect();
+    parts.unwrap_or_default()
+}
+
+fn cited(passages: &[Passage], support: &Support, place: (usize, usize)) -> Option<Citation> {
+    passages.get(support.passage).map(|passage| citation(passage, support, place))
 }
 
 /// A citation of a passage for the characters `sentence` of the answer.
@@ -115,5 +168,58 @@ pub(crate) fn citation(passage: &Passage, support: &Support, sentence: (usize, u
         support: support.share,
         supported: support.holds(),
         doubt: support.doubt.as_ref().filter(|_| support.is_near()).map(ToString::to_string),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::statements::tests::passage;
+
+    const LEASE: &str = "The monthly rent is 4,200 euros, payable by the third working day.";
+    const HOUSE: &str = "Replacing a lost key costs 85 euros and takes about two weeks.";
+    const ASKED: &str = "What does a lost key cost, and what is the monthly rent?";
+
+    /// What is cited for an answer: the words of each citation's place, its quote, and whether it
+    /// supports them; and how many sentences are unsupported.
+    fn cited(asked: &str, answer: &str) -> (Vec<(String, String, bool)>, usize) {
+        let analyzer = Analyzer::default();
+        let passages = [passage(LEASE), passage(HOUSE)];
+        let subject = Subject::plain(&analyzer, asked);
+        let (found, unsupported) = cite(&analyzer, &subject, answer, &[], (&passages, None));
+        let told = |cited: Citation| {
+            let place = answer.chars().skip(cited.sentence_start);
+            let words = place.take(cited.sentence_end - cited.sentence_start).collect();
+            (words, cited.quote, cited.supported)
+        };
+        (found.into_iter().map(told).collect(), unsupported.len())
+    }
+
+    #[test]
+    fn a_sentence_that_two_documents_support_is_cited_clause_by_clause() {
+        let both = "A lost key costs 85 euros, and the monthly rent is 4,200 euros.";
+        let (found, unsupported) = cited(ASKED, both);
+        let key = ("A lost key costs 85 euros".to_owned(), HOUSE.to_owned(), true);
+        let rent = ("the monthly rent is 4,200 euros.".to_owned(), LEASE.to_owned(), true);
+        assert_eq!((found, unsupported), (vec![key, rent], 0));
+    }
+
+    #[test]
+    fn a_sentence_with_a_clause_that_nothing_supports_is_not() {
+        let wrong = "A lost key costs 85 euros, and the monthly rent is 4,800 euros.";
+        let (found, unsupported) = cited(ASKED, wrong);
+        assert!(found.iter().all(|(words, _, supported)| words == wrong && !supported));
+        assert_eq!((found.len(), unsupported), (1, 1));
+    }
+
+    #[test]
+    fn a_yes_by_itself_is_about_the_next_sentence() {
+        let asked = "Does a lost key cost 85 euros?";
+        let (found, unsupported) = cited(asked, "Yes. A lost key costs 85 euros.");
+        assert_eq!(found, [("A lost key costs 85 euros.".to_owned(), HOUSE.to_owned(), true)]);
+        assert_eq!(unsupported, 1, "the yes");
+        let (found, unsupported) = cited(asked, "Yes. A lost key costs rent.");
+        assert!(found.iter().all(|(_, _, supported)| !supported), "{found:?}");
+        assert_eq!(unsupported, 2);
     }
 }

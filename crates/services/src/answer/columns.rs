@@ -5,6 +5,9 @@ use std::ops::Range;
 use cairn_documents::{cells, header_row};
 use cairn_store::records::ChunkRow;
 
+/// Rows below one that are looked at to tell whether it names their columns.
+const LOOKED_AT: usize = 3;
+
 /// A row of a table as a sentence: `Part: P-333; Price: 63.` Nothing where the bytes `range` of
 /// the chunk's text are no row, or where it is not sure which row names its columns.
 pub(crate) fn named(chunk: &ChunkRow, range: &Range<usize>) -> Option<String> {
@@ -20,6 +23,42 @@ pub(crate) fn named(chunk: &ChunkRow, range: &Range<usize>) -> Option<String> {
     });
     let said = said.collect::<Vec<_>>().join("; ");
     Some(if said.ends_with(['.', '!', '?']) { said } else { said + "." })
+}
+
+/// Whether the bytes `range` of the chunk's text are the row that names a table's columns, as far as
+/// the next rows tell: all of them that can. Of two columns it takes two rows, for the first one of
+/// a list of keys and values looks the same above a number.
+pub(crate) fn is_header(chunk: &ChunkRow, range: &Range<usize>) -> bool {
+    let Some(below) = chunk.text.get(range.end..) else { return false };
+    let narrow = chunk.text.get(range.clone()).is_some_and(|row| cells(row).len() <= 2);
+    let (mut start, mut named) = (range.end, 0);
+    for (at, line) in below.split_inclusive('\n').enumerate().take(LOOKED_AT + 1) {
+        let row = start..start + line.trim_end().len();
+        start += line.len();
+        if at == 0 {
+            // The end of its own line.
+            continue;
+        }
+        if !line.starts_with("| ") {
+            break;
+        }
+        match header_above(chunk, &row) {
+            Some(header) if header.start != range.start => return false,
+            found => named += usize::from(found.is_some()),
+        }
+    }
+    named > usize::from(narrow)
+}
+
+/// Where in the chunk's text the row stands that names the columns of the one at `range`, where it
+/// is sure which one does.
+pub(crate) fn header_above(chunk: &ChunkRow, range: &Range<usize>) -> Option<Range<usize>> {
+    let values = cells(chunk.text.get(range.clone())?);
+    let header = header(chunk, range)?;
+    // The columns of a table that begins before the chunk are known from elsewhere.
+    let start = header.as_ptr().addr().checked_sub(chunk.text.as_ptr().addr())?;
+    let own = start..start.checked_add(header.trim_end().len())?;
+    (own.end <= range.start && are_names(&cells(header), &values)).then_some(own)
 }
 
 /// The header of the table whose row lies in `range`.
@@ -85,6 +124,7 @@ mod tests {
             char_end: char_start + 1,
             tokens: 1,
             context: context.into(),
+            label: String::new(),
             match_start: None,
             match_end: None,
             text_version: 0,
@@ -108,6 +148,27 @@ mod tests {
         assert_eq!(said(&below, 0).as_deref(), Some("Part: P-1; Price: 5; Maker: Acme Inc."));
         let after = chunk("", "Prices\n\n| Part | 2023 |\n| Bolt 4 | 7 |", 90);
         assert_eq!(said(&after, 3).as_deref(), Some("Part: Bolt 4; 2023: 7."));
+    }
+
+    #[test]
+    fn the_row_that_names_the_columns_is_told_from_those_below_it() {
+        let line = |chunk: &ChunkRow, at: usize| {
+            let start: usize = chunk.text.lines().take(at).map(|line| line.len() + 1).sum();
+            start..start + chunk.text.lines().nth(at).map_or(0, str::len)
+        };
+        let table =
+            chunk("", "Stock\n\n| part | price |\n| fan | 120 |\n| panel | 75 |\n\nEnd.", 0);
+        let found: Vec<bool> = (2..5).map(|at| is_header(&table, &line(&table, at))).collect();
+        assert_eq!(found, [true, false, false]);
+        assert_eq!(header_above(&table, &line(&table, 4)), Some(line(&table, 2)));
+        // Of a table that goes on, the names are not in the chunk.
+        let below = chunk("| part | price |", "| fan | 120 |\n| panel | 75 |", 90);
+        assert!(!is_header(&below, &line(&below, 0)));
+        assert_eq!(header_above(&below, &line(&below, 1)), None);
+        let pairs = chunk("", "| Manager | Ida Thorvald |\n| Phone | 4714 |", 0);
+        assert!(!is_header(&pairs, &line(&pairs, 0)), "keys and values");
+        let alike = chunk("", "| P-1 | 5 |\n| P-2 | 6 |", 0);
+        assert!(!is_header(&alike, &line(&alike, 0)));
     }
 
     #[test]

@@ -151,9 +151,10 @@ fn logistic(sum: f32) -> f32 {
     1.0 / (1.0 + (-sum).exp())
 }
 
-/// The content words of a passage and of the headings above it.
+/// The content words of a passage, of the headings above it and of what its document is called.
 fn said(analyzer: &Analyzer, passage: &Passage) -> HashSet<String> {
     let mut said = terms(analyzer, &passage.chunk.text);
+    said.extend(terms(analyzer, &passage.chunk.label));
     for heading in &passage.headings {
         said.extend(analyzer.terms(heading));
     }

@@ -2,6 +2,7 @@
 
 use cairn_guard::canary::Canary;
 use cairn_guard::links::{Allowed, Stripped};
+use cairn_search::Language;
 
 use super::asked::Kind;
 use super::assent::Assent;
@@ -9,7 +10,7 @@ use super::cite::{Citation, Unsupported};
 use super::guarded::{self, LEAKED, ShownPassage, WITHHELD};
 use super::provenance::{PromptUsed, Provenance};
 use super::reading::Reading;
-use super::{Answer, Confidence, End, Mode, extract, prompt};
+use super::{Answer, Confidence, End, Mode, extract, prompt, spoken};
 use crate::retrieve::{Passage, Took};
 
 /// What the passages themselves say.
@@ -34,11 +35,14 @@ pub(super) fn quotes(
 /// An answer in the making.
 pub(super) struct Draft {
     pub(super) answer: Answer,
+    /// The language it is in.
+    pub(super) language: Language,
 }
 
 impl Draft {
-    pub(super) fn new(confidence: Confidence, took: Took) -> Self {
+    pub(super) fn new(confidence: Confidence, took: Took, language: Language) -> Self {
         Self {
+            language,
             answer: Answer {
                 text: String::new(),
                 citations: Vec::new(),
@@ -63,7 +67,7 @@ impl Draft {
     }
 
     pub(super) fn refuse(&mut self, reason: String) {
-        prompt::SILENT.clone_into(&mut self.answer.text);
+        spoken::silent(self.language).clone_into(&mut self.answer.text);
         self.answer.refused = Some(reason);
     }
 
@@ -153,7 +157,7 @@ impl Draft {
         answer.input_tokens = end.usage.prompt_tokens;
         answer.cached_tokens = end.usage.cached_tokens;
         answer.output_tokens = end.usage.completion_tokens;
-        if prompt::says_silent(&answer.text) {
+        if spoken::says_silent(&answer.text) {
             answer.refused = Some("the model found no answer in the nearest passages".to_owned());
             return;
         }

@@ -7,8 +7,13 @@ use std::ops::Range;
 
 use cairn_search::Analyzer;
 
+use super::asked_for::{Place, Wanted};
+use super::codes::{Code, codes};
 use super::facts::{Around, Doubt, Facts};
-use super::subject::{Subject, terms};
+use super::numbers::Numbers;
+use super::reply::Reply;
+use super::statements::{are_joined, is_row};
+use super::subject::{Subject, is_asking, terms};
 use crate::retrieve::Passage;
 
 /// Share of `wanted` that `present` has; 0 when nothing is wanted. Numbers count twice.
@@ -30,7 +35,9 @@ pub(crate) fn rerank(analyzer: &Analyzer, subject: &Subject, passages: &mut [Pas
     let share = |source: &Source<'_>| {
         source.windows.iter().map(|window| subject.coverage(&window.terms)).fold(0.0, f32::max)
     };
-    let shares: Vec<f32> = Sources::new(analyzer, passages).0.iter().map(share).collect();
+    let neighbours = |_: &str, _: &Range<usize>, _: &Range<usize>| true;
+    let sources = Sources::paired(analyzer, passages, None, neighbours);
+    let shares: Vec<f32> = sources.0.iter().map(share).collect();
     for (passage, share) in passages.iter_mut().zip(shares) {
         passage.score = f32::midpoint(passage.score, share);
         passage.explain.coverage = Some(share);
@@ -77,17 +84,31 @@ const ASKED: f32 = 0.3;
 /// What a doubt costs a quote when quotes are compared.
 const DOUBTED: f32 = 0.2;
 
+/// Sentences in front of a quote that may say what it is about, at most.
+const BEFORE: usize = 3;
+
+/// A sentence of an answer, without the yes or no that it begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'s> {
+    /// The sentence.
+    pub(crate) text: &'s str,
+    /// What that was.
+    pub(crate) reply: Reply,
+}
+
 /// One or two neighbouring sentences of a passage.
 struct Window {
     range: Range<usize>,
     terms: HashSet<String>,
+    /// Whether it is one sentence.
+    single: bool,
     /// What they state, read when a sentence comes near them.
     facts: OnceCell<Facts>,
 }
 
 impl Window {
-    fn new(range: Range<usize>, terms: HashSet<String>) -> Self {
-        Self { range, terms, facts: OnceCell::new() }
+    fn new(range: Range<usize>, terms: HashSet<String>, single: bool) -> Self {
+        Self { range, terms, single, facts: OnceCell::new() }
     }
 }
 
@@ -95,22 +116,67 @@ impl Window {
 struct Source<'a> {
     text: &'a str,
     around: Around<'a>,
+    /// All its sentences, in order.
+    lines: Vec<Range<usize>>,
     windows: Vec<Window>,
+}
+
+impl Source<'_> {
+    /// Whether one of its sentences has the term.
+    fn says(&self, term: &str) -> bool {
+        self.windows.iter().any(|window| window.terms.contains(term))
+    }
+
+    /// A quote with what stands around it.
+    fn place(&self, quote: &Range<usize>) -> Place<'_> {
+        let text = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();
+        let at = self.lines.iter().position(|line| line.start == quote.start).unwrap_or(0);
+        let (front, rest) = self.lines.split_at(at);
+        // A row is about what it says itself.
+        let near = if is_row(text(quote)) { 0 } else { BEFORE };
+        let before = front.iter().rev().map(text).take_while(|line| !is_row(line)).take(near);
+        let joined = |one: &Range<usize>, other: &Range<usize>| are_joined(self.text, one, other);
+        let mut beside = quote.clone();
+        if let (Some(one), Some(other)) = (front.last(), rest.first())
+            && joined(one, other)
+        {
+            beside.start = one.start;
+        }
+        let mut behind = rest.iter().skip_while(|line| line.end < quote.end);
+        if let (Some(one), Some(other)) = (behind.next(), behind.next())
+            && joined(one, other)
+        {
+            beside.end = other.end;
+        }
+        let before = before.collect();
+        Place { quote: text(quote), before, beside: text(&beside), around: &self.around }
+    }
 }
 
 /// Passages prepared for looking sentences up in.
 pub(crate) struct Sources<'a>(Vec<Source<'a>>);
 
 impl<'a> Sources<'a> {
-    pub(crate) fn new(analyzer: &Analyzer, passages: &'a [Passage]) -> Self {
-        Self::of(analyzer, passages, None)
-    }
-
-    /// The same, where only these sentences of each passage count, as no others were shown.
+    /// Of passages of which only these sentences count, as no others were shown. Two sentences
+    /// support a third together where they are neighbours in a paragraph, and each is not about
+    /// something else of the same kind.
     pub(crate) fn of(
         analyzer: &Analyzer,
         passages: &'a [Passage],
         shown: Option<&[Vec<String>]>,
+    ) -> Self {
+        Self::paired(analyzer, passages, shown, |text, one, other| {
+            let codes = |range: &Range<usize>| codes(text.get(range.clone()).unwrap_or_default());
+            are_joined(text, one, other) && !are_apart(&codes(one), &codes(other))
+        })
+    }
+
+    /// The same, with the neighbours that `join` lets be one window.
+    fn paired(
+        analyzer: &Analyzer,
+        passages: &'a [Passage],
+        shown: Option<&[Vec<String>]>,
+        join: impl Fn(&str, &Range<usize>, &Range<usize>) -> bool,
     ) -> Self {
         let counts = |index: usize, sentence: &str| {
             let shown = shown.and_then(|shown| shown.get(index));
@@ -118,46 +184,58 @@ impl<'a> Sources<'a> {
         };
         let source = |(index, passage): (usize, &'a Passage)| {
             let text = passage.chunk.text.as_str();
-            let mut windows: Vec<Window> = cairn_documents::sentences(text)
-                .into_iter()
-                .filter(|range| counts(index, &text[range.clone()]))
-                .map(|range| Window::new(range.clone(), terms(analyzer, &text[range])))
+            let lines = cairn_documents::sentences(text);
+            let mut windows: Vec<Window> = lines
+                .iter()
+                .filter(|range| counts(index, &text[(*range).clone()]))
+                .map(|range| {
+                    Window::new(range.clone(), terms(analyzer, &text[range.clone()]), true)
+                })
                 .collect();
-            let beside =
-                |pair: &&[Window]| text[pair[0].range.end..pair[1].range.start].trim().is_empty();
+            let beside = |pair: &&[Window]| {
+                let (one, other) = (&pair[0].range, &pair[1].range);
+                text[one.end..other.start].trim().is_empty() && join(text, one, other)
+            };
             let pairs = windows.windows(2).filter(beside).map(|pair| {
                 let range = pair[0].range.start..pair[1].range.end;
-                Window::new(range, pair[0].terms.union(&pair[1].terms).cloned().collect())
+                let terms = pair[0].terms.union(&pair[1].terms).cloned().collect();
+                Window::new(range, terms, false)
             });
             let pairs: Vec<_> = pairs.collect();
             windows.extend(pairs);
-            let around = Around::new(text, &passage.headings, &passage.chunk.filename);
-            Source { text, around, windows }
+            Source { text, around: Around::of(passage), lines, windows }
         };
         Self(passages.iter().enumerate().map(source).collect())
     }
 
-    /// The best quote for `sentence` of an answer about `subject`; passages in `named` (by
+    /// The best quote for a sentence of an answer about `subject`; passages in `named` (by
     /// index) are preferred.
     pub(crate) fn support(
         &self,
         analyzer: &Analyzer,
         subject: &Subject,
-        sentence: &str,
+        said: Said<'_>,
         named: &[usize],
     ) -> Option<Support> {
+        let Said { text: sentence, reply } = said;
         let (wanted, stated) = (terms(analyzer, sentence), Facts::of(analyzer, sentence));
+        let names = subject.asked_for().wanted(sentence, reply);
+        let together = together(analyzer, subject, said);
         let mut best: Option<(f32, Support)> = None;
-        for (index, Source { text, around, windows }) in self.0.iter().enumerate() {
+        for (index, source) in self.0.iter().enumerate() {
             let bonus = if named.contains(&index) { NAMED } else { 0.0 };
-            for Window { range, terms: present, facts } in windows {
+            for Window { range, terms: present, single, facts } in &source.windows {
                 let share = coverage(&wanted, present);
-                if share < QUOTABLE {
+                // What is so or not is said by one sentence.
+                if share < QUOTABLE || (reply != Reply::None && !single) {
                     continue;
                 }
-                let quote = || text.get(range.clone()).unwrap_or_default();
+                let quote = || source.text.get(range.clone()).unwrap_or_default();
                 let quoted = facts.get_or_init(|| Facts::of(analyzer, quote()));
-                let doubt = stated.doubt(analyzer, quoted, around);
+                let doubt = stated
+                    .doubt(analyzer, quoted, &source.around)
+                    .or_else(|| other_thing(&names, source, range))
+                    .or_else(|| self.apart(analyzer, &together, source, (present, quote())));
                 let cost = if doubt.is_some() { DOUBTED } else { 0.0 };
                 // Of equal support the shorter quote and the better passage win.
                 let length = (range.end - range.start) as f32 / 100_000.0;
@@ -171,6 +249,75 @@ impl<'a> Sources<'a> {
         }
         best.map(|(_, support)| support)
     }
+
+    /// The first of these words that neither the quote nor the headings above it have, and another
+    /// sentence has (of its own passage, if only the question says it), or the quote turned round
+    /// ("unpaid"). One that stands nowhere may be another word for what is said.
+    fn apart(
+        &self,
+        analyzer: &Analyzer,
+        together: &[Word],
+        source: &Source<'_>,
+        (present, quote): (&HashSet<String>, &str),
+    ) -> Option<Doubt> {
+        let above = source.around.above(analyzer);
+        let missing = |word: &&Word| !present.contains(&word.term) && !above.contains(&word.term);
+        let elsewhere = |word: &&Word| {
+            let others = self.0.iter().filter(|_| word.stated);
+            others.chain([source]).any(|other| other.says(&word.term))
+                || is_turned(&word.written, quote)
+        };
+        let apart = together.iter().filter(missing).find(elsewhere);
+        apart.map(|word| Doubt::Apart(word.written.clone()))
+    }
+}
+
+/// Whether two sentences have codes of one kind, and none in common.
+fn are_apart(one: &[Code], other: &[Code]) -> bool {
+    let pairs = || one.iter().flat_map(|code| other.iter().map(move |next| (code, next)));
+    pairs().any(|(code, next)| code.is_like(next))
+        && !pairs().any(|(code, next)| code.is_same(next))
+}
+
+fn other_thing(names: &Wanted<'_>, source: &Source<'_>, quote: &Range<usize>) -> Option<Doubt> {
+    if names.is_nothing() { None } else { names.doubt(&source.place(quote)) }
+}
+
+/// A word that one sentence must say with others.
+struct Word {
+    term: String,
+    written: String,
+    /// Whether the answer says it, and not only the question.
+    stated: bool,
+}
+
+/// What one sentence must say for a yes or no: what the answer says, and for a yes what was asked.
+/// Numbers are compared by themselves.
+fn together(analyzer: &Analyzer, subject: &Subject, said: Said<'_>) -> Vec<Word> {
+    if said.reply == Reply::None {
+        return Vec::new();
+    }
+    let words = said
+        .text
+        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
+        .filter(|word| !word.is_empty());
+    let stated = words.flat_map(|word| {
+        let terms = analyzer.terms(word).into_iter();
+        terms.map(|term| Word { term, written: word.to_owned(), stated: true }).collect::<Vec<_>>()
+    });
+    let asked = subject.asked_for().words().iter();
+    let asked = asked.map(|term| Word { term: term.clone(), written: term.clone(), stated: false });
+    let asked = asked.filter(|_| said.reply == Reply::Yes);
+    let number =
+        |text: &str| text.contains(|c: char| c.is_ascii_digit()) || !Numbers::of(text).is_empty();
+    stated.chain(asked).filter(|word| !is_asking(&word.term) && !number(&word.written)).collect()
+}
+
+/// Whether `quote` has a word that ends with this one, and says more.
+fn is_turned(word: &str, quote: &str) -> bool {
+    let (word, quote) = (word.to_lowercase(), quote.to_lowercase());
+    let words = quote.split(|c: char| !c.is_alphanumeric());
+    word.chars().count() > 3 && words.into_iter().any(|one| one != word && one.ends_with(&word))
 }
 
 #[cfg(test)]
@@ -188,5 +335,82 @@ mod tests {
         let word = coverage(&set(&["tower", "meter", "tall"]), &present);
         assert!(number < word);
         assert!((coverage(&present, &present) - 1.0).abs() < f32::EPSILON);
+    }
+
+    /// What supports a sentence of an answer to `question` in a text, and what speaks against it.
+    fn support(question: &str, sentence: &str, text: &str) -> (String, Option<Doubt>) {
+        let analyzer = Analyzer::default();
+        let passages = [crate::answer::statements::tests::passage(text)];
+        let subject = Subject::plain(&analyzer, question);
+        let (reply, sentence) = crate::answer::reply::reply(analyzer.language(), sentence);
+        let said = Said { text: sentence, reply };
+        let sources = Sources::of(&analyzer, &passages, None);
+        let found = sources.support(&analyzer, &subject, said, &[]).unwrap();
+        (text[found.quote].to_owned(), found.doubt)
+    }
+
+    const MACHINES: &str = "# Machines\n\nMachine Q3 weighs 139 kilograms and needs 8 bars of air.\n\n\
+         Machine Q4 weighs 152 kilograms and needs 9 bars of air.\n\n\
+         Machine Q9 weighs 217 kilograms and needs 14 bars of air.";
+
+    #[test]
+    fn another_things_number_is_doubted() {
+        let asked = "How much does machine Q3 weigh?";
+        let (quote, doubt) = support(asked, "Machine Q3 weighs 152 kilograms.", MACHINES);
+        assert!(!(quote.contains("Q3") && quote.contains("Q4")), "{quote}");
+        assert!(doubt.is_some(), "{quote}");
+        let (quote, doubt) = support(asked, "Machine Q3 weighs 139 kilograms.", MACHINES);
+        assert!(quote.starts_with("Machine Q3") && doubt.is_none(), "{quote} {doubt:?}");
+        let short = "217 kilograms";
+        let (quote, doubt) = support("How much does machine Q7 weigh?", short, MACHINES);
+        assert_eq!(doubt, Some(Doubt::Asked("Q7".to_owned())), "{quote}");
+        assert_eq!(support("How much does machine Q9 weigh?", short, MACHINES).1, None);
+        // In one paragraph too, each sentence is about its own.
+        let prose = MACHINES.replace("\n\nMachine", " Machine");
+        assert!(support(asked, "Machine Q3 weighs 152 kilograms.", &prose).1.is_some());
+    }
+
+    #[test]
+    fn rows_do_not_support_together() {
+        let rows =
+            "| id | name | phone |\n| P-102 | Carl Dietz | 4714 |\n| P-103 | Dora Eken | 4721 |";
+        let (quote, doubt) = support("Who has the id P-103?", "Carl Dietz has it.", rows);
+        assert_eq!(quote, "| P-102 | Carl Dietz | 4714 |");
+        assert_eq!(doubt, Some(Doubt::Asked("P-103".to_owned())));
+        let (quote, doubt) = support("Who has the id P-103?", "Dora Eken has it.", rows);
+        assert_eq!((quote.as_str(), doubt), ("| P-103 | Dora Eken | 4721 |", None));
+    }
+
+    #[test]
+    fn a_yes_rests_on_one_sentence() {
+        let lease = "The landlord pays for repairs of the roof and the facade. \
+             The tenant pays for minor repairs up to 300 euros each.";
+        let roof = "Does the tenant pay for the roof?";
+        assert!(support(roof, "Yes, the tenant pays for the roof.", lease).1.is_some());
+        assert_eq!(support(roof, "No, the landlord pays for the roof.", lease).1, None);
+        let leave = "The director approves leave of managers. \
+             The team lead approves leave of all other staff. Interns get ten days of unpaid leave.";
+        let lead = "Does the team lead approve the leave of managers?";
+        let yes = "Yes, the team lead approves the leave of managers.";
+        assert!(matches!(support(lead, yes, leave).1, Some(Doubt::Apart(_))));
+        let paid = support(
+            "Do interns get paid leave?",
+            "Yes, interns get ten days of unpaid leave.",
+            leave,
+        );
+        assert_eq!(paid.1, Some(Doubt::Apart("paid".to_owned())));
+        let unpaid = support(
+            "Do interns get unpaid leave?",
+            "Yes, interns get 10 days of unpaid leave.",
+            leave,
+        );
+        assert_eq!(unpaid.1, None, "{}", unpaid.0);
+        // What stands nowhere may be another word for what is said.
+        let pets = support(
+            "Are pets allowed?",
+            "Yes, tenants may keep cats and dogs.",
+            "Tenants may keep cats and dogs. The rent is due on Monday.",
+        );
+        assert_eq!(pets.1, None, "{}", pets.0);
     }
 }

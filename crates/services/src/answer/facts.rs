@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use cairn_search::{Analyzer, Language};
 
 use super::numbers::{Numbers, month};
+use crate::retrieve::Passage;
 
 /// Words that deny what comes after them, in the language of a text.
 fn denying(language: Language) -> &'static [&'static str] {
@@ -78,6 +79,10 @@ pub(crate) enum Doubt {
     Denied(String),
     /// It says a word, and the quote the opposite one.
     Opposite(&'static str, &'static str),
+    /// The quote is not about the code, year or number that is asked for or spoken of.
+    Asked(String),
+    /// A yes or no rests on a word that the one sentence quoted does not have.
+    Apart(String),
 }
 
 impl fmt::Display for Doubt {
@@ -90,6 +95,10 @@ impl fmt::Display for Doubt {
             }
             Self::Opposite(said, quoted) => {
                 write!(f, "the sentence says '{said}' and the quote '{quoted}'")
+            }
+            Self::Asked(name) => write!(f, "the quote is not about {name}"),
+            Self::Apart(word) => {
+                write!(f, "the sentence quoted does not say '{word}', which yes or no is about")
             }
         }
     }
@@ -209,13 +218,41 @@ pub(crate) struct Around<'a> {
     /// Numbers of the headings; those of the passage's other sentences are about other things.
     numbers: Numbers,
     terms: OnceCell<HashSet<String>>,
+    /// Terms of the headings alone.
+    above: OnceCell<HashSet<String>>,
 }
 
 impl<'a> Around<'a> {
     /// What `passage` says, and the headings above it and the name of its file.
     pub(crate) fn new(passage: &'a str, headings: &[String], filename: &str) -> Self {
         let headings = format!("{} {}", headings.join(" "), filename.replace(['_', '-', '.'], " "));
-        Self { passage, numbers: Numbers::of(&headings), headings, terms: OnceCell::new() }
+        let numbers = Numbers::of(&headings);
+        let (terms, above) = (OnceCell::new(), OnceCell::new());
+        Self { passage, headings, numbers, terms, above }
+    }
+
+    /// The same of a passage that was found, with the columns of its table and what its document is
+    /// called.
+    pub(crate) fn of(passage: &'a Passage) -> Self {
+        let chunk = &passage.chunk;
+        let mut above = passage.headings.clone();
+        above.extend([chunk.context.clone(), chunk.label.clone()]);
+        Self::new(&chunk.text, &above, &chunk.filename)
+    }
+
+    /// The headings, and what else is known of the whole passage.
+    pub(crate) fn headings(&self) -> &str {
+        &self.headings
+    }
+
+    /// The terms of those.
+    pub(crate) fn above(&self, analyzer: &Analyzer) -> &HashSet<String> {
+        self.above.get_or_init(|| analyzer.terms(&self.headings).into_iter().collect())
+    }
+
+    /// The numbers of those.
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     fn terms(&self, analyzer: &Analyzer) -> &HashSet<String> {

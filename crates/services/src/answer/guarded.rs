@@ -8,6 +8,7 @@
 use cairn_guard::canary::{Canary, Watch};
 use cairn_guard::injection::{Inspection, inspect};
 use cairn_guard::links::{Allowed, Links, Stripped, strip};
+use cairn_store::records::ChunkRow;
 use serde::{Deserialize, Serialize};
 
 use super::cite::Citation;
@@ -46,7 +47,8 @@ pub struct ShownPassage {
 
 /// Passages as they are put to the writer, and what was noticed in each.
 pub(crate) struct Screened {
-    /// The same passages, without what speaks to the writer.
+    /// The same passages, without what speaks to the writer. What its document is called goes with
+    /// each.
     pub passages: Vec<Passage>,
     /// What is said of them.
     pub shown: Vec<ShownPassage>,
@@ -60,8 +62,8 @@ pub(crate) fn screen(passages: &[Passage]) -> Screened {
         let inspection = inspect(text, &cairn_documents::sentences(text));
         let mut put = passage.clone();
         put.chunk.text = inspection.cleaned(text);
-        let above = &passage.chunk.context;
-        put.chunk.context = inspect(above, &cairn_documents::sentences(above)).cleaned(above);
+        put.chunk.context = cleaned(&passage.chunk.context);
+        put.chunk.label = cleaned(&name(&passage.chunk));
         screened.passages.push(put);
         screened.shown.push(ShownPassage {
             file_id: passage.chunk.file_id.clone(),
@@ -70,6 +72,19 @@ pub(crate) fn screen(passages: &[Passage]) -> Screened {
         });
     }
     screened
+}
+
+fn cleaned(text: &str) -> String {
+    inspect(text, &cairn_documents::sentences(text)).cleaned(text)
+}
+
+/// What a chunk's document is called. A chunk has no label where it tells it, which the part of it
+/// that is shown need not, or where it is from before there were labels.
+fn name(chunk: &ChunkRow) -> String {
+    match chunk.label.as_str() {
+        "" => cairn_documents::label(None, &chunk.filename).unwrap_or_default(),
+        label => label.to_owned(),
+    }
 }
 
 fn suspicion(inspection: &Inspection) -> Suspicion {

@@ -14,8 +14,12 @@
 //! about is told by [`provenance`], and found out again by [`replay`].
 
 mod asked;
+mod asked_for;
+mod asking;
 mod assent;
 mod cite;
+mod clauses;
+mod codes;
 mod columns;
 mod confidence;
 mod draft;
@@ -31,7 +35,11 @@ mod prompt;
 pub mod provenance;
 mod reading;
 mod replay;
+mod reply;
 mod rewrite;
+mod shorten;
+mod spoken;
+mod statements;
 mod subject;
 mod threshold;
 
@@ -52,9 +60,9 @@ use futures::{Stream, StreamExt};
 pub use cite::{Citation, Unsupported};
 pub use confidence::Confidence;
 pub use guarded::{ShownPassage, Suspicion};
-pub(crate) use prompt::SILENT;
 pub use provenance::Provenance;
 pub use replay::{Change, Compared, Place, Replay, Rewritten, State};
+pub(crate) use spoken::is_silent;
 pub(crate) use subject::{is_asking, terms};
 
 use crate::chat::Inference;
@@ -251,6 +259,7 @@ impl Answers {
             search.queries.iter().map(|wording| subject(wording)).collect();
         let clearest = confidence::clearest(analyzer, &wordings, found).cloned();
         let (text, subject) = clearest.unwrap_or_else(|| subject(question));
+        let subject = subject.asking(analyzer, question);
         let kind = Kind::of(analyzer.language(), question);
         Ok(About { text, subject, kind, chunks: held.points })
     }
@@ -282,7 +291,8 @@ impl Answers {
                 threshold: this.threshold(&scope, &question.search.stores).await?,
                 ..Confidence::of(&analyzer, asked, &found, &reading, about.chunks)
             };
-            let mut draft = Draft::new(confidence, took);
+            let language = spoken::language(analyzer.language(), &question.text);
+            let mut draft = Draft::new(confidence, took, language);
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
             let embedding = this.embedding(&scope, &question.search.stores).await?;
@@ -293,19 +303,21 @@ impl Answers {
             yield Step::Found(found.clone());
             let allowed = this.hosts.with_addresses_of(&question.text);
             let writing = Instant::now();
-            if let Some(reason) = refusal(&found, draft.answer.confidence) {
-                yield Step::Text(prompt::SILENT.to_owned());
+            if let Some(reason) = refusal(&question.text, &found, draft.answer.confidence) {
+                yield Step::Text(spoken::silent(draft.language).to_owned());
                 draft.refuse(reason);
             } else if let Some(writer) = writer {
                 let local = writer.is_local();
                 let needed = assent::needed(analyzer.language(), writer.identity());
                 let (sources, evidence) =
                     sources(needed.is_some(), about.kind, &shown, &reading);
-                let extent = evidence.as_deref().map_or(Extent::Much, Extent::Only);
+                let much = Extent::Much { named: !local };
+                let extent = evidence.as_deref().map_or(much, Extent::Only);
                 let screened = guarded::screen(&sources);
                 let instructions = question.instructions.as_deref();
                 let mut prompt = prompt::grounded(
-                    &analyzer, (question.text.as_str(), &about.subject), instructions,
+                    &analyzer, (question.text.as_str(), &about.subject, spoken::name(language)),
+                    instructions,
                     &question.history, (&screened.passages, extent, &canary),
                 );
                 let sampling = provenance::seeded(steady(&question.sampling, local), local);
@@ -330,7 +342,7 @@ impl Answers {
                 if let (Some(needed), Some(assent)) = (needed, assent)
                     && draft.doubts(assent, needed)
                 {
-                    yield Step::Text(prompt::SILENT.to_owned());
+                    yield Step::Text(spoken::silent(draft.language).to_owned());
                 } else {
                     let request = ChatRequest {
                         messages: prompt.messages,
@@ -371,6 +383,7 @@ impl Answers {
             } else {
                 draft.answer.passages = guarded::screen(&shown).shown;
                 draft.extract(quotes(about.kind, &shown, &reading, &allowed));
+                this.keep_short(&mut draft, &question)?;
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);
@@ -380,6 +393,25 @@ impl Answers {
             count(&answer);
             yield Step::Done(Box::new(answer));
         })
+    }
+
+    /// Keeps an answer that no model writes to the tokens it may have, and counts them.
+    fn keep_short(&self, draft: &mut Draft, question: &Question) -> Result<()> {
+        let offsets = self.inference.own_tokens(&draft.answer.text)?;
+        draft.shorten(question.max_tokens, &offsets);
+        let most = question.max_tokens.and_then(|most| usize::try_from(most).ok());
+        let written = match (draft.answer.cut_off, most) {
+            // Half a word at the end may be more tokens than it was.
+            (true, Some(most)) => self.inference.own_tokens(&draft.answer.text)?.len().min(most),
+            _ => offsets.len(),
+        };
+        draft.measure(self.inference.own_tokens(&question.text)?.len(), written);
+        if let Some(most) = question.max_tokens {
+            let sampling = question.sampling.clone();
+            draft.answer.provenance.sampling =
+                Some(SamplingUsed { sampling, max_tokens: Some(most) });
+        }
+        Ok(())
     }
 
     /// The embedding model of the stores: one of the tenant's where a store has it, in its
@@ -453,11 +485,14 @@ fn count(answer: &Answer) {
         .increment(1);
 }
 
-fn refusal(found: &[Passage], confidence: Confidence) -> Option<String> {
+fn refusal(question: &str, found: &[Passage], confidence: Confidence) -> Option<String> {
     if found.is_empty() {
         return Some(
             "no passage was found; the store may be empty or the filter too narrow".to_owned(),
         );
+    }
+    if let Some(code) = codes::missing(question, found) {
+        return Some(format!("none of the passages found says '{code}', nor is any called so"));
     }
     (!confidence.suffices()).then(|| {
         format!(

@@ -116,6 +116,11 @@ impl Numbers {
         self.stated.push(Number { written: run.to_owned(), plain, scaled });
     }
 
+    /// Whether it states none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stated.is_empty()
+    }
+
     /// The first of these numbers that neither `quote` nor `around` has.
     pub(crate) fn missing_in(&self, quote: &Self, around: &Self) -> Option<String> {
         let has = |number: &String| quote.meant.contains(number) || around.meant.contains(number);

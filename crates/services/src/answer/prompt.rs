@@ -10,18 +10,16 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use cairn_documents::label_is_told;
 use cairn_guard::canary::Canary;
 use cairn_guard::fence::{CLOSE, OPEN, quoted};
 use cairn_search::Analyzer;
 use cairn_serving::gguf::ChatMessage;
+use cairn_store::records::ChunkRow;
 use sha2::{Digest, Sha256};
 
 use super::subject::{Subject, terms};
 use crate::retrieve::Passage;
-
-/// What is said when the sources are silent. The model is not told these words: a small
-/// one says them too readily, and whether to ask it at all was decided before.
-pub(crate) const SILENT: &str = "The documents do not say.";
 
 const INSTRUCTIONS: &str = "You answer questions using only the numbered sources below. \
 Answer in one to four short sentences. After each sentence put the number of the source it \
@@ -63,7 +61,7 @@ pub(crate) fn distinct(passages: &[Passage], most: usize) -> Vec<Passage> {
 pub(crate) struct Prompt {
     /// The turns.
     pub messages: Vec<ChatMessage>,
-    /// Where in the last one the words of each passage stand, in bytes.
+    /// Where in the last one the words of each passage stand, and what is above them, in bytes.
     pub sources: Vec<Range<usize>>,
 }
 
@@ -71,7 +69,8 @@ pub(crate) struct Prompt {
 pub(crate) fn template_sha256() -> String {
     let words = format!(
         "{SECRET}\n{INSTRUCTIONS}\n{FEW_INSTRUCTIONS}\nSources:\n[1] {OPEN}{CLOSE}\n\nQuestion:\n\
-         {ASKED}\n{ASKED_BRIEFLY}"
+         {ASKED}\n{ASKED_BRIEFLY}{}",
+        in_language("")
     );
     hex::encode(Sha256::digest(words))
 }
@@ -79,49 +78,55 @@ pub(crate) fn template_sha256() -> String {
 /// What a writer is shown of passages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Extent<'e> {
-    /// The sentences that say most of what is asked, as many as fit.
-    Much,
+    /// The sentences that say most of what is asked, as many as fit; where it is `named`, below
+    /// what their document is called, unless they tell it.
+    Much {
+        /// Not for models that run here: those were measured on prompts without names.
+        named: bool,
+    },
     /// Of each passage these sentences.
     Only(&'e [Vec<String>]),
 }
 
-/// The chat that asks for a grounded answer to a question about `subject`.
+/// The chat that asks for a grounded answer to a question about `subject`, in the language that
+/// is told by its name, and else in that of the prompt.
 pub(crate) fn grounded(
     analyzer: &Analyzer,
-    (question, subject): (&str, &Subject),
+    (question, subject, language): (&str, &Subject, Option<&str>),
     instructions: Option<&str>,
     history: &[ChatMessage],
     (passages, extent, canary): (&[Passage], Extent<'_>, &Canary),
 ) -> Prompt {
     let (instructed, wish) = match extent {
-        Extent::Much => (INSTRUCTIONS, ASKED),
+        Extent::Much { .. } => (INSTRUCTIONS, ASKED),
         Extent::Only(_) => (FEW_INSTRUCTIONS, ASKED_BRIEFLY),
     };
     let (mut asked, mut sources) = ("Sources:\n".to_owned(), Vec::new());
     for (number, passage) in passages.iter().enumerate() {
-        // Headings above it, or the header of the table it is a part of.
-        let context = passage.chunk.context.as_str();
-        let above = if context.is_empty() { String::new() } else { quoted(context) + "\n" };
         let text = &passage.chunk.text;
         let told = match extent {
             Extent::Only(sentences) => sentences.get(number).and_then(|some| only(text, some)),
-            Extent::Much => None,
+            Extent::Much { .. } => None,
         };
         let excerpt = || text.get(excerpt(analyzer, subject, text)).unwrap_or_default();
-        let excerpt = quoted(&told.unwrap_or_else(|| excerpt().to_owned()));
+        let excerpt = told.unwrap_or_else(|| excerpt().to_owned());
+        let above = above(&passage.chunk, &excerpt, extent);
+        let excerpt = quoted(&excerpt);
         if asked.len() + above.len() + excerpt.len() > ALL_CHARS && number > 0 {
             break;
         }
-        asked.push_str(&format!("[{}] {OPEN}{above}", number + 1));
+        asked.push_str(&format!("[{}] {OPEN}", number + 1));
         let start = asked.len();
+        asked.push_str(&above);
         asked.push_str(&excerpt);
         sources.push(start..asked.len());
         asked.push_str(&format!("{CLOSE}\n\n"));
     }
     asked.push_str(&format!("Question: {question}\n{wish}"));
+    asked.push_str(&language.map(in_language).unwrap_or_default());
     let more = instructions.map(|more| format!("\n{more}")).unwrap_or_default();
     let system = match extent {
-        Extent::Much => format!("{instructed}{more}\n{SECRET} {}", canary.text()),
+        Extent::Much { .. } => format!("{instructed}{more}\n{SECRET} {}", canary.text()),
         // Behind short instructions a small model may write it out.
         Extent::Only(_) => format!("{SECRET} {}\n{instructed}{more}", canary.text()),
     };
@@ -129,6 +134,21 @@ pub(crate) fn grounded(
     messages.extend(history.iter().cloned());
     messages.push(ChatMessage::new("user", asked));
     Prompt { messages, sources }
+}
+
+/// Behind what is wished, where an answer shall be in another language than the prompt.
+fn in_language(name: &str) -> String {
+    format!(" Write in {name}.")
+}
+
+/// What stands above an excerpt of a passage: what its document is called where that is to be told,
+/// and headings above it or the header of the table it is a part of. Each on lines of its own.
+fn above(chunk: &ChunkRow, excerpt: &str, extent: Extent<'_>) -> String {
+    let (name, context) = (chunk.label.as_str(), chunk.context.as_str());
+    let named = matches!(extent, Extent::Much { named: true });
+    let name = if named && !label_is_told(name, &[context, excerpt]) { name } else { "" };
+    let lines = [name, context].into_iter().filter(|line| !line.is_empty());
+    lines.map(|line| quoted(line) + "\n").collect()
 }
 
 /// The window of whole sentences that says most of `subject`: bytes of `text`.
@@ -170,7 +190,13 @@ fn only(text: &str, wanted: &[String]) -> Option<String> {
         }
         if !shown.is_empty() {
             let follows = text[end..range.start].trim().is_empty();
-            shown.push_str(if follows { " " } else { " \u{2026} " });
+            // Rows of a table stand below each other.
+            shown.push_str(match (follows, sentence.starts_with("| ")) {
+                (true, false) => " ",
+                (true, true) => "\n",
+                (false, false) => " \u{2026} ",
+                (false, true) => "\n\u{2026}\n",
+            });
         }
         shown.push_str(sentence);
         end = range.end;
@@ -178,34 +204,93 @@ fn only(text: &str, wanted: &[String]) -> Option<String> {
     (!shown.is_empty()).then_some(shown)
 }
 
-/// Whether the model said that the sources are silent, and little else: something of the
-/// sources is denied, or it says that it does not know.
-pub(crate) fn says_silent(text: &str) -> bool {
-    const SOURCES: [&str; 6] =
-        ["source", "document", "context", "passage", "provided text", "information"];
-    const DENIED: [&str; 12] = [
-        "not say",
-        "not mention",
-        "not provide",
-        "not contain",
-        "not specif",
-        "not state",
-        "not give",
-        "not include",
-        "not explicitly",
-        "not answer",
-        "no information",
-        "no mention",
-    ];
-    let lower = text.to_lowercase().replace('\u{2019}', "'").replace("n't", " not");
-    let any = |words: &[&str]| words.iter().any(|words| lower.contains(words));
-    let unknown = any(&["i do not know", "i'm not sure", "cannot be answered"]);
-    text.chars().count() < 200 && (unknown || (any(&SOURCES) && any(&DENIED)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A passage of a document that is called `label`, below `context`.
+    fn passage(label: &str, context: &str, text: &str) -> Passage {
+        let chunk = ChunkRow {
+            seq: 1,
+            id: "chunk_1".into(),
+            file_id: "file-1".into(),
+            filename: "a.txt".into(),
+            attributes: "{}".into(),
+            revision: 1,
+            ordinal: 0,
+            text: text.into(),
+            heading: "[]".into(),
+            page: None,
+            char_start: 0,
+            char_end: 1,
+            tokens: 1,
+            context: context.into(),
+            label: label.into(),
+            match_start: None,
+            match_end: None,
+            text_version: 0,
+        };
+        Passage {
+            chunk,
+            headings: Vec::new(),
+            attributes: serde_json::Value::Null,
+            score: 1.0,
+            dense: None,
+            bm25: None,
+            explain: crate::retrieve::Explain::default(),
+            hits: Vec::new(),
+        }
+    }
+
+    /// What the user's turn says of one passage, and the words that count as its document's.
+    fn told(passage: &Passage, extent: Extent<'_>) -> (String, String) {
+        let (analyzer, canary) = (Analyzer::default(), Canary::generate());
+        let subject =
+            Subject::new(&analyzer, "When does it end?", &cairn_search::Frequencies::default());
+        let asked = ("When does it end?", &subject, None);
+        let passages = std::slice::from_ref(passage);
+        let prompt = grounded(&analyzer, asked, None, &[], (passages, extent, &canary));
+        let turn = prompt.messages[1].content.clone();
+        let words = turn[prompt.sources[0].clone()].to_owned();
+        (turn.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("|"), words)
+    }
+
+    #[test]
+    fn an_answer_in_another_language_is_wished_in_the_last_line() {
+        let (analyzer, canary) = (Analyzer::default(), Canary::generate());
+        let subject = Subject::new(&analyzer, "Wann?", &cairn_search::Frequencies::default());
+        let last = |language| {
+            let asked = ("Wann?", &subject, language);
+            let extent = Extent::Much { named: false };
+            let prompt = grounded(&analyzer, asked, None, &[], (&[], extent, &canary));
+            prompt.messages[1].content.lines().last().unwrap_or_default().to_owned()
+        };
+        assert_eq!(last(None), ASKED);
+        assert_eq!(last(Some("German")), format!("{ASKED} Write in German."));
+    }
+
+    #[test]
+    fn only_a_providers_model_is_told_what_a_document_is_called() {
+        let text = "The Supplier may end it.";
+        let named = passage("Acme \u{ab}Supply\u{bb}", "Terms", text);
+        let (turn, words) = told(&named, Extent::Much { named: true });
+        assert!(
+            turn.starts_with("Sources:|[1] \u{ab}Acme \u{201c}Supply\u{201d}|Terms|The"),
+            "{turn}"
+        );
+        assert!(
+            words.starts_with("Acme ") && words.ends_with(text),
+            "what an erasure takes: {words}"
+        );
+        let plain = passage("", "Terms", text);
+        for extent in [Extent::Much { named: false }, Extent::Only(&[vec![text.to_owned()]])] {
+            assert_eq!(told(&named, extent), told(&plain, extent));
+            assert_eq!(told(&named, extent).0, format!("Sources:|[1] \u{ab}Terms|{text}\u{bb}"));
+        }
+        // What is told already is not told again.
+        let same = passage("Supplier's terms", "Terms", text);
+        assert_eq!(told(&same, Extent::Much { named: true }).1, format!("Terms\n{text}"));
+    }
 
     #[test]
     fn only_the_best_sentences_are_shown_and_what_is_left_out_between_them_is_told() {
@@ -220,24 +305,10 @@ mod tests {
         let apart = shown(&["One stands.", "Four ends.", "Five was taken out."]);
         assert_eq!(apart.as_deref(), Some("One stands. \u{2026} Four ends."));
         assert_eq!(shown(&["Five was taken out."]), None);
-    }
-
-    #[test]
-    fn a_model_that_finds_nothing_is_understood() {
-        for text in [
-            "The documents do not say.",
-            "The sources don\u{2019}t mention who built it.",
-            "There is no information about this in the provided text.",
-            "I don't know.",
-        ] {
-            assert!(says_silent(text), "{text}");
-        }
-        let long =
-            format!("The sources do not say who built it. {}", "But this is known. ".repeat(20));
-        for text in
-            ["He did not say a word.", "The treaty gave no mention of Wales.", long.as_str()]
-        {
-            assert!(!says_silent(text), "{text}");
-        }
+        let table = "| a | b |\n| 1 | 2 |\n| 3 | 4 |";
+        let rows = |wanted: [&str; 2]| only(table, &wanted.map(str::to_owned));
+        assert_eq!(rows(["| a | b |", "| 1 | 2 |"]).as_deref(), Some("| a | b |\n| 1 | 2 |"));
+        let apart = rows(["| a | b |", "| 3 | 4 |"]);
+        assert_eq!(apart.as_deref(), Some("| a | b |\n\u{2026}\n| 3 | 4 |"));
     }
 }

@@ -12,6 +12,7 @@ use cairn_kernel::Result;
 use cairn_search::Analyzer;
 use cairn_serving::embed::DIMENSIONS;
 
+use super::codes::{Naming, naming};
 use super::prompt;
 use super::subject::Subject;
 use crate::retrieve::{Passage, Retrieve, Tokens};
@@ -31,6 +32,10 @@ pub(crate) struct Line {
     pub(crate) range: Range<usize>,
     /// How near it comes to the question, −1 to 1.
     pub(crate) nearness: f32,
+    /// What it has to do with the codes that are asked for.
+    pub(crate) naming: Naming,
+    /// Whether it says the year that is asked for, where it says any.
+    pub(crate) in_time: Option<bool>,
 }
 
 /// What was read.
@@ -76,7 +81,19 @@ impl Reading {
         {
             reading.add(passage, text, part.start, &asked, &tokens);
         }
+        reading.name(subject, passages);
         Ok(reading)
+    }
+
+    /// Notes which sentences name what is asked for, and which something else.
+    pub(crate) fn name(&mut self, subject: &Subject, passages: &[Passage]) {
+        let asked = subject.asked_for();
+        for line in &mut self.lines {
+            let text = passages.get(line.passage).map(|passage| &passage.chunk.text);
+            let text = text.and_then(|text| text.get(line.range.clone())).unwrap_or_default();
+            line.naming = naming(asked.codes(), text);
+            line.in_time = asked.is_in_time(text);
+        }
     }
 
     /// Adds the sentences of `text`, which begins at byte `start` of its passage.
@@ -94,7 +111,8 @@ impl Reading {
                 *held = held.max(*found);
             }
             let range = start + range.start..start + range.end;
-            self.lines.push(Line { passage, range, nearness: mean(&nearest) });
+            let (naming, in_time) = (Naming::None, None);
+            self.lines.push(Line { passage, range, nearness: mean(&nearest), naming, in_time });
         }
         self.nearness = self.nearness.max(mean(&whole));
     }

@@ -452,6 +452,7 @@ mod tests {
                 char_end: number * 10 + 9,
                 tokens: 2,
                 context: String::new(),
+                label: String::new(),
                 match_start: None,
                 match_end: None,
                 text_version: 0,

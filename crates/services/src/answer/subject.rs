@@ -4,6 +4,9 @@ use std::collections::HashSet;
 
 use cairn_search::{Analyzer, Frequencies};
 
+use super::asked_for::AskedFor;
+use super::asking::asking;
+
 /// Words of a question that ask, and say nothing of what is asked about.
 const ASKING: [&str; 24] = [
     "what", "how", "mani", "much", "doe", "do", "did", "when", "where", "who", "whom", "why",
@@ -25,11 +28,33 @@ pub(crate) fn terms(analyzer: &Analyzer, text: &str) -> HashSet<String> {
     analyzer.terms(text).into_iter().collect()
 }
 
+/// The content words of a question without those that ask, each once; all where it has no others.
+pub(crate) fn content(analyzer: &Analyzer, question: &str) -> Vec<String> {
+    let asking = terms(analyzer, &asking(analyzer.language(), question).join(" "));
+    without(distinct(analyzer, question), |term| is_asking(term) || asking.contains(term))
+}
+
+fn distinct(analyzer: &Analyzer, text: &str) -> Vec<String> {
+    let mut seen = HashSet::new();
+    analyzer.terms(text).into_iter().filter(|term| seen.insert(term.clone())).collect()
+}
+
+/// Those that are not `idle`; all where none is left.
+fn without(terms: Vec<String>, idle: impl Fn(&str) -> bool) -> Vec<String> {
+    if terms.iter().all(|term| idle(term)) {
+        return terms;
+    }
+    terms.into_iter().filter(|term| !idle(term)).collect()
+}
+
 /// The content words of a question, each with a weight: what a passage must be about.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Subject {
     weights: Vec<(String, f32)>,
     total: f32,
+    /// Words that do not always ask.
+    words: usize,
+    asked_for: AskedFor,
 }
 
 impl Subject {
@@ -50,24 +75,31 @@ impl Subject {
     }
 
     fn weighed(analyzer: &Analyzer, question: &str, weigh: impl Fn(&str) -> f32) -> Self {
-        let all = analyzer.terms(question);
-        let some = all.iter().any(|term| !is_asking(term));
-        let mut seen = HashSet::new();
         let mut weights = Vec::new();
-        for term in all {
-            if (some && is_asking(&term)) || !seen.insert(term.clone()) {
-                continue;
-            }
+        for term in content(analyzer, question) {
             let weight = weigh(&term);
             weights.push((term, weight));
         }
         let total = weights.iter().map(|(_, weight)| weight).sum();
-        Self { weights, total }
+        let words = without(distinct(analyzer, question), is_asking).len();
+        Self { weights, total, words, asked_for: AskedFor::of(analyzer, question) }
     }
 
-    /// How many words it has.
+    /// The same, where a quote must name what `question` does, as it was asked: a wording may have
+    /// more in front.
+    pub(crate) fn asking(self, analyzer: &Analyzer, question: &str) -> Self {
+        let asked_for = self.asked_for.narrowed(AskedFor::of(analyzer, question));
+        Self { asked_for, ..self }
+    }
+
+    /// What a quote must name.
+    pub(crate) fn asked_for(&self) -> &AskedFor {
+        &self.asked_for
+    }
+
+    /// How many words it has that do not ask wherever they stand.
     pub(crate) fn len(&self) -> usize {
-        self.weights.len()
+        self.words
     }
 
     /// Share of its weight that `present` has; 0 when it has no words.
@@ -113,6 +145,19 @@ mod tests {
         let plain = Subject::plain(&analyzer, QUESTION);
         let some = present(&["height", "tower"]);
         assert!((subject.coverage(&some) - plain.coverage(&some)).abs() < 0.03);
+    }
+
+    #[test]
+    fn what_asks_for_a_measure_or_a_list_is_not_what_is_asked_about() {
+        let english = Analyzer::default();
+        assert_eq!(content(&english, "How thick is the base?"), ["base"]);
+        assert_eq!(content(&english, "List all error codes."), ["error", "code"]);
+        assert_eq!(content(&english, "How long?"), ["long"]);
+        let german = Analyzer::new(cairn_search::Language::German);
+        let held = content(&german, "Wie lange darf ich ein Buch ausleihen?");
+        assert_eq!(held.len(), 2, "{held:?}");
+        // Whether a question leans on what was said is not told by these.
+        assert_eq!(Subject::plain(&english, "How thick is the base?").len(), 2);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use std::ops::Range;
 use cairn_search::{Analyzer, Language};
 use serde_json::{Value, json};
 
-use crate::answer::{Provenance, SILENT, is_asking, terms};
+use crate::answer::{Provenance, is_asking, is_silent, terms};
+use crate::retold::{Retold, sentence_of, touch};
 
 /// Stands where sentences stood.
 pub(crate) const NOTICE: &str = "[Removed: the source was deleted.]";
@@ -52,7 +53,7 @@ pub(super) fn provenance(provenance: &mut Provenance, file: &str, gone: Gone) {
     }
     let Some(prompt) = &mut provenance.prompt else { return };
     for turn in &mut prompt.messages {
-        if turn.role == "assistant" && turn.content != SILENT {
+        if turn.role == "assistant" && !is_silent(&turn.content) {
             NOTICE.clone_into(&mut turn.content);
         }
     }
@@ -91,7 +92,7 @@ pub(super) fn item(item: &mut Value, file: &str) {
         return;
     }
     match item.get_mut("content") {
-        Some(Value::String(text)) if text.as_str() != SILENT => NOTICE.clone_into(text),
+        Some(Value::String(text)) if !is_silent(text) => NOTICE.clone_into(text),
         Some(Value::Array(parts)) => parts.iter_mut().for_each(|text| part(text, file)),
         _ => {}
     }
@@ -109,7 +110,7 @@ fn names(value: &Value, file: &str) -> bool {
 
 fn part(part: &mut Value, file: &str) {
     let Some(text) = part.get("text").and_then(Value::as_str).map(str::to_owned) else { return };
-    if text == SILENT {
+    if is_silent(&text) {
         return;
     }
     let annotations = part.get_mut("annotations").and_then(Value::as_array_mut);
@@ -117,8 +118,7 @@ fn part(part: &mut Value, file: &str) {
     let marks: Vec<Mark<'_>> = annotations.iter().map(|note| Mark::read(note, file)).collect();
     let rewritten = rewrite(&text, &marks);
     let moved = annotations.iter().zip(&marks).filter(|(_, mark)| !mark.gone);
-    let moved: Vec<Value> =
-        moved.filter_map(|(note, mark)| rewritten.moved(note.clone(), mark)).collect();
+    let moved: Vec<Value> = moved.filter_map(|(note, _)| rewritten.moved(note.clone())).collect();
     part["text"] = rewritten.text.into();
     part["annotations"] = moved.into();
 }
@@ -138,13 +138,10 @@ struct Mark<'a> {
 impl<'a> Mark<'a> {
     fn read(annotation: &'a Value, file: &str) -> Self {
         let ours = annotation.get("cairn");
-        let number =
-            |name: &str| ours?.get(name)?.as_u64().and_then(|number| usize::try_from(number).ok());
-        let range = number("sentence_start").zip(number("sentence_end"));
         let supported = ours.and_then(|ours| ours.get("supported")).and_then(Value::as_bool);
         Self {
             gone: names(annotation, file),
-            range: range.map(|(start, end)| start..end),
+            range: sentence_of(annotation),
             supported: supported.unwrap_or(false),
             quote: ours.and_then(|ours| ours.get("quote")).and_then(Value::as_str).unwrap_or(""),
         }
@@ -152,17 +149,8 @@ impl<'a> Mark<'a> {
 
     fn touches(&self, sentence: &Range<usize>) -> bool {
         // One that does not say where it stands may stand anywhere.
-        self.range
-            .as_ref()
-            .map_or(self.gone, |range| range.start < sentence.end && sentence.start < range.end)
+        self.range.as_ref().map_or(self.gone, |range| touch(range, sentence))
     }
-}
-
-/// A text with some sentences replaced.
-struct Rewritten {
-    text: String,
-    /// Where the kept sentences stood, in characters, and where they begin now.
-    kept: Vec<(Range<usize>, usize)>,
 }
 
 /// Whether the deleted file has nothing to do with a sentence that these annotations speak of.
@@ -177,48 +165,19 @@ fn is_of_others(sentence: &str, touching: &[&Mark<'_>]) -> bool {
     terms(&analyzer, sentence).iter().all(|term| quoted.contains(term) || is_asking(term))
 }
 
-fn rewrite(text: &str, marks: &[Mark<'_>]) -> Rewritten {
-    let mut rewritten = Rewritten { text: String::new(), kept: Vec::new() };
-    let mut before: Option<(usize, bool)> = None;
-    for bytes in cairn_documents::sentences(text) {
-        let start = text[..bytes.start].chars().count();
-        let sentence = start..start + text[bytes.clone()].chars().count();
-        let touching: Vec<_> = marks.iter().filter(|mark| mark.touches(&sentence)).collect();
-        let keep = is_of_others(&text[bytes.clone()], &touching);
-        if let Some((end, kept)) = before
-            && (kept || keep)
-        {
-            let gap = &text[end..bytes.start];
-            rewritten.text.push_str(if gap.trim().is_empty() { gap } else { " " });
-        }
-        if keep {
-            rewritten.kept.push((sentence, rewritten.text.chars().count()));
-            rewritten.text.push_str(&text[bytes.clone()]);
-        } else if before.is_none_or(|(_, kept)| kept) {
-            rewritten.text.push_str(NOTICE);
-        }
-        before = Some((bytes.end, keep));
-    }
-    rewritten
-}
-
-impl Rewritten {
-    /// An annotation in its new place; `None` when what it spoke of is gone.
-    fn moved(&self, mut annotation: Value, mark: &Mark<'_>) -> Option<Value> {
-        let range = mark.range.as_ref()?;
-        let (old, new) = self.kept.iter().find(|(old, _)| old.contains(&range.start))?;
-        let start = new + (range.start - old.start);
-        let end = start + (range.end.min(old.end) - range.start);
-        annotation["index"] = end.into();
-        annotation["cairn"]["sentence_start"] = start.into();
-        annotation["cairn"]["sentence_end"] = end.into();
-        Some(annotation)
-    }
+/// The text without what the deleted file has to do with.
+fn rewrite(text: &str, marks: &[Mark<'_>]) -> Retold {
+    Retold::new(text, NOTICE, |sentence, place| {
+        let touching: Vec<_> = marks.iter().filter(|mark| mark.touches(place)).collect();
+        is_of_others(sentence, &touching)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SILENT: &str = "Die Dokumente sagen es nicht.";
 
     fn note(file: &str, range: Range<usize>, supported: bool) -> Value {
         json!({"type": "file_citation", "file_id": file, "index": range.end, "cairn": {

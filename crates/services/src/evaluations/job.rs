@@ -1,6 +1,6 @@
 //! Doing a run: every question to every configuration, then the report.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_pipelines::{Handler, Job};
 use cairn_serving::gguf::Sampling;
+use cairn_serving::remote::Providers;
 use cairn_store::records::{
     EvaluationEnd, EvaluationRow, NewEvaluationResult, SOURCE_DELETED, UsageEntry,
 };
@@ -16,16 +17,17 @@ use futures::StreamExt as _;
 
 use super::change::{decide, deciding};
 use super::judge::{Judged, Judgements, judge};
-use super::outcome::{Outcome, WATCHED, kept};
+use super::notes::{asked, notes, nothing_to_ask, unpriced};
+use super::outcome::{Outcome, Texts, WATCHED, kept};
 use super::plan::{Configuration, Plan};
 use super::summary::{
-    Asked, Outcomes, RESAMPLES, Regression, Report, StoreChange, Tuning, compare, summarise,
+    Outcomes, RESAMPLES, Regression, Report, StoreChange, Tuning, compare, summarise,
 };
 use super::trial::Trials;
 use super::{READ_AT_ONCE, Work, outcome_of, plan_of};
 use crate::accounts::scope_of_speaker;
 use crate::answer::{Answer, Answers, Question as Put, Step};
-use crate::question_sets::{self, Origin};
+use crate::question_sets;
 use crate::rankings::Rankings;
 use crate::reindex::Build;
 use crate::rerank::{Rerank, RerankRequest};
@@ -36,6 +38,8 @@ use crate::usage::Usage;
 pub const KIND: &str = "evaluate";
 /// Passages that a reranker reads.
 const RERANKED: usize = 50;
+/// Lost judgements that a report lists.
+const LOST_SHOWN: usize = 100;
 /// Results are written at least so often, and so many together at most.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 const WRITE_AT_ONCE: usize = 100;
@@ -56,6 +60,8 @@ pub struct EvaluateJob {
     pub build: Arc<Build>,
     /// Where tokens are noted.
     pub usage: Usage,
+    /// Knows what the models of providers cost.
+    pub providers: Providers,
 }
 
 #[async_trait]
@@ -79,6 +85,7 @@ impl Handler for EvaluateJob {
                 id: &id,
                 store: Id::from_raw(row.store_id.as_str()),
                 set: Id::from_raw(row.set_id.as_str()),
+                schedule: row.schedule_id.as_deref(),
                 plan: plan_of(&row)?,
             };
             Some(Box::pin(run.carry_out()).await?)
@@ -92,6 +99,7 @@ impl Handler for EvaluateJob {
             let result = serde_json::to_string(report).or_internal("writing a report")?;
             let end = EvaluationEnd::Succeeded { result: &result, worse };
             done = self.records.finish_evaluation(&mut tx, &scope, &id, end).await?;
+            self.records.prune_scheduled(&mut tx, &scope, &id).await?;
         }
         job.complete(&mut tx).await?;
         tx.commit().await.or_internal("ending an evaluation")?;
@@ -114,14 +122,27 @@ impl Handler for EvaluateJob {
         // One that was cancelled or deleted has ended already.
         let done = self.records.finish_evaluation(&mut tx, &scope, &id, end).await?;
         let dropped = self.records.end_trial(&mut tx, &scope, &id, "the evaluation failed").await?;
+        self.records.prune_scheduled(&mut tx, &scope, &id).await?;
         tx.commit().await.or_internal("recording a failed evaluation")?;
         if dropped {
             self.build.projection.wake();
         }
         if done {
             metrics::counter!("cairn_evaluations_total", "outcome" => "failed").increment(1);
+            self.tell_of_failure(&scope, &id, &message).await;
         }
         Ok(())
+    }
+}
+
+impl EvaluateJob {
+    /// Nobody waits for a scheduled run, so operators are told that it failed.
+    async fn tell_of_failure(&self, scope: &Scope, id: &Id, why: &str) {
+        let row = self.records.evaluation(scope, id).await.ok();
+        if let Some(EvaluationRow { schedule_id: Some(schedule), store_id, .. }) = row {
+            metrics::counter!("cairn_eval_scheduled_failures_total").increment(1);
+            tracing::warn!(evaluation = %id, schedule, store = store_id, why, "a scheduled evaluation failed");
+        }
     }
 }
 
@@ -148,6 +169,7 @@ fn announce(row: &EvaluationRow, report: &Report) {
     for change in &regression.changes {
         tracing::warn!(
             evaluation = row.id,
+            schedule = row.schedule_id,
             against = regression.against,
             store = row.store_id,
             configuration = change.configuration,
@@ -168,6 +190,7 @@ struct Run<'a> {
     id: &'a Id,
     store: Id,
     set: Id,
+    schedule: Option<&'a str>,
     plan: Plan,
 }
 
@@ -177,13 +200,11 @@ impl Run<'_> {
         self.goes_on("looking up the answers", 0.0, &[]).await?;
         let questions = question_sets::all(records, self.scope, &self.set).await?;
         let total = questions.len();
-        let judgements = judge(records, self.scope, &self.store, questions).await?;
+        let trials = self.plan.configurations.iter().any(Configuration::is_trial);
+        let of = (&self.store, &self.set);
+        let judgements = judge(records, self.scope, of, questions, trials).await?;
         if judgements.judged.is_empty() {
-            return Err(Error::new(
-                Kind::Unprocessable,
-                "no question of the set can be judged; none of the files that they name is in the \
-                 vector store",
-            ));
+            return Err(Error::new(Kind::Unprocessable, nothing_to_ask(&judgements)));
         }
         // The first search loads the embedding model, which is no part of what it takes.
         if let Some(first) = judgements.judged.first() {
@@ -333,6 +354,9 @@ impl Run<'_> {
         let begun = Instant::now();
         let passages = self.search(configuration, &request, &one.question.text).await?;
         let search_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        for passage in &passages {
+            known(one, &passage.chunk.file_id, passage.chunk.text_version)?;
+        }
         let mut outcome = Outcome::of_search(one, &passages, search_ms);
         let (mut answer, mut sources) = (None, Vec::new());
         if configuration.answers && one.question.asks() {
@@ -343,11 +367,14 @@ impl Run<'_> {
                 }
                 made => made?,
             };
-            outcome.add_answer(one, &made);
+            let (files, texts) = shown;
+            let model = made.model_sha256.as_deref();
+            let price = model.and_then(|model| self.job.providers.price(model));
+            outcome.add_answer(one, &made, &texts, price);
             if made.refused.is_none() {
-                sources = shown;
+                sources = files;
             }
-            answer = Some(kept(one, &made).to_string());
+            answer = Some(kept(one, &made, &texts).to_string());
         }
         Ok(NewEvaluationResult {
             configuration: i64::try_from(number).unwrap_or(i64::MAX),
@@ -404,13 +431,14 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// The answer, and the files of the passages that it was made from.
+    /// The answer, the files of the passages that it was made from, and which texts these are cut
+    /// from.
     async fn answer(
         &self,
         configuration: &Configuration,
         search: Request,
         one: &Judged,
-    ) -> Result<(Answer, Vec<String>)> {
+    ) -> Result<(Answer, (Vec<String>, Texts))> {
         let put = Put {
             text: one.question.text.clone(),
             history: Vec::new(),
@@ -424,11 +452,15 @@ impl Run<'_> {
             trace: self.id.to_string(),
         };
         let mut steps = self.job.answers.answer(self.scope.clone(), put);
-        let (mut done, mut sources) = (None, HashSet::new());
+        let (mut done, mut sources, mut texts) = (None, HashSet::new(), Texts::new());
         while let Some(step) = steps.next().await {
             match step? {
                 Step::Found(passages) => {
-                    sources.extend(passages.into_iter().map(|passage| passage.chunk.file_id));
+                    for Passage { chunk, .. } in passages {
+                        known(one, &chunk.file_id, chunk.text_version)?;
+                        texts.insert(chunk.id, chunk.text_version);
+                        sources.insert(chunk.file_id);
+                    }
                 }
                 Step::Done(answer) => done = Some(*answer),
                 _ => {}
@@ -443,7 +475,7 @@ impl Run<'_> {
             request_id: self.id.to_string(),
         };
         self.job.usage.record(self.scope, entry).await;
-        Ok((answer, sources.into_iter().collect()))
+        Ok((answer, (sources.into_iter().collect(), texts)))
     }
 
     async fn tune(&self, judged: &[Judged]) -> Result<Tuning> {
@@ -502,6 +534,8 @@ impl Run<'_> {
         });
         let (configurations, regression) =
             worked_out.await.or_internal("working out an evaluation")?;
+        let mut notes = notes(judgements);
+        notes.extend(unpriced(&configurations));
         Ok(Report {
             questions: asked(total, judgements),
             seed,
@@ -510,14 +544,23 @@ impl Run<'_> {
             tuning,
             change,
             regression,
-            notes: notes(judgements),
+            lost: judgements.lost.iter().take(LOST_SHOWN).cloned().collect(),
+            notes,
         })
     }
 
-    /// The newest run over the same questions before this one: its id, and its outcomes by
-    /// configuration.
+    /// The run that this one is compared with: the newest of the same schedule, else the newest
+    /// over the same questions. Its id, and its outcomes by configuration.
     async fn before(&self) -> Result<Option<(String, HashMap<String, Outcomes>)>> {
-        let rows = self.job.records.evaluations_before(self.scope, &self.set, self.id, 1).await?;
+        let records = &self.job.records;
+        let mut rows = Vec::new();
+        if self.schedule.is_some() {
+            let of = (&self.set, self.schedule);
+            rows = records.evaluations_before(self.scope, of, self.id, 1).await?;
+        }
+        if rows.is_empty() {
+            rows = records.evaluations_before(self.scope, (&self.set, None), self.id, 1).await?;
+        }
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
         let mut found = HashMap::new();
         let id = Id::from_raw(row.id.as_str());
@@ -528,50 +571,12 @@ impl Run<'_> {
     }
 }
 
-fn asked(total: usize, judgements: &Judgements) -> Asked {
-    let judged = &judgements.judged;
-    let answerable = judged.iter().filter(|one| one.question.answerable).count();
-    let mut origins = BTreeMap::new();
-    for one in judged {
-        *origins.entry(one.question.origin.name().to_owned()).or_insert(0) += 1;
+/// Fails for a passage of a text that the judgements were not looked up in: the document was read
+/// anew since, and the run, taken up again, looks them up there.
+fn known(judged: &Judged, file: &str, version: i64) -> Result<()> {
+    if judged.is_known_in(file, version) {
+        return Ok(());
     }
-    Asked {
-        total,
-        answerable,
-        unanswerable: judged.len() - answerable,
-        unjudged: judgements.unjudged,
-        origins,
-    }
-}
-
-fn notes(judgements: &Judgements) -> Vec<String> {
-    let mut notes = Vec::new();
-    if judgements.unjudged > 0 {
-        notes.push(format!(
-            "{} questions were left out: none of the files that they name is in the store",
-            judgements.unjudged
-        ));
-    }
-    if judgements.lost_quotes > 0 {
-        notes.push(format!(
-            "{} quotes do not stand in their files (any more); for them the whole file counts",
-            judgements.lost_quotes
-        ));
-    }
-    let probes =
-        judgements.judged.iter().filter(|one| one.question.origin == Origin::Extractive).count();
-    if probes > 0 {
-        notes.push(format!(
-            "{probes} questions are probes made of the documents' own words: they flatter the search \
-             by words, and say little of how real questions fare"
-        ));
-    }
-    let withheld = judgements.judged.iter().filter(|one| one.question.withheld().is_some()).count();
-    if withheld > 0 {
-        notes.push(format!(
-            "{withheld} questions are made of a file that is withheld while they are asked: the rest does \
-             not say the answer in the passages nearest to them, and might elsewhere"
-        ));
-    }
-    notes
+    let text = format!("the file '{file}' was read anew meanwhile; it is judged by its new text");
+    Err(Error::new(Kind::Unavailable, text))
 }

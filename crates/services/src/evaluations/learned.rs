@@ -70,6 +70,22 @@ pub(super) fn change(held: &StoreChange) -> String {
     html
 }
 
+/// The questions that were left out since their judgements are lost.
+pub(super) fn lost(questions: &[String]) -> String {
+    if questions.is_empty() {
+        return String::new();
+    }
+    let mut html =
+        "<h2>Not judged any more</h2><p class=\"soft\">The documents do not have the words \
+                    that these questions' judgements point at.</p><ul>"
+            .to_owned();
+    for question in questions {
+        let _ = write!(html, "<li>{}</li>", escape(question));
+    }
+    html.push_str("</ul>");
+    html
+}
+
 /// How a configuration cuts the documents, in words.
 pub(super) fn cut(settings: &Configuration) -> String {
     match settings.chunking {

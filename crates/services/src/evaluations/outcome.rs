@@ -1,7 +1,8 @@
 //! What one configuration made of one question, and the figures that come of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use cairn_serving::remote::Price;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -45,6 +46,9 @@ pub const REFUSAL_F1: &str = "refusal_f1";
 pub const WATCHED: [&str; 5] =
     ["ndcg_at_10", "faithfulness", "citation_correctness", "token_f1", REFUSAL_F1];
 
+/// Which of its file's texts each passage of an answer is cut from, by chunk.
+pub(crate) type Texts = HashMap<String, i64>;
+
 /// What was measured at one question. It has no word of any document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -87,6 +91,13 @@ pub struct AnswerFacts {
     pub input_tokens: u32,
     /// Tokens written.
     pub output_tokens: u32,
+    /// Whether it was made on this machine.
+    #[serde(default)]
+    pub local: Option<bool>,
+    /// What it cost, in the currency of the configured prices; 0 on this machine, `None` when no
+    /// price is configured.
+    #[serde(default)]
+    pub cost: Option<f64>,
 }
 
 impl Outcome {
@@ -98,7 +109,8 @@ impl Outcome {
                 return false;
             };
             let chunk = &passage.chunk;
-            need.is_met_by(&chunk.file_id, (chunk.char_start, chunk.char_end))
+            let text = (chunk.file_id.as_str(), chunk.text_version);
+            need.is_met_by(text, (chunk.char_start, chunk.char_end))
         };
         let needs = judged.needs.len();
         let newly = newly_met(passages.len(), needs, meets);
@@ -129,15 +141,27 @@ impl Outcome {
         }
     }
 
-    /// Adds what the answer came to.
-    pub(crate) fn add_answer(&mut self, judged: &Judged, answer: &Answer) {
+    /// Adds what the answer came to, whose passages are cut from these `texts`. A provider's model
+    /// has this price.
+    pub(crate) fn add_answer(
+        &mut self,
+        judged: &Judged,
+        answer: &Answer,
+        texts: &Texts,
+        price: Option<Price>,
+    ) {
         let refused = answer.refused.is_some();
+        // A model of a provider is called by both.
+        let local = !answer.model_sha256.as_deref().is_some_and(|model| model.contains('/'));
+        let charged = price.map(|price| price.of(answer.input_tokens, answer.output_tokens));
         self.answer = Some(AnswerFacts {
             refused,
             mode: answer.mode.name().to_owned(),
             seconds: (answer.search_ms + answer.write_ms) / 1000.0,
             input_tokens: answer.input_tokens,
             output_tokens: answer.output_tokens,
+            local: Some(local),
+            cost: if local { Some(0.0) } else { charged },
         });
         let mut note = |name: &str, value: f64| {
             self.figures.insert(name.to_owned(), value);
@@ -158,7 +182,8 @@ impl Outcome {
             note("faithfulness", share);
         }
         if !judged.needs.is_empty() {
-            let right = answer.citations.iter().filter(|cited| is_right(judged, cited)).count();
+            let right =
+                answer.citations.iter().filter(|cited| is_right(judged, cited, texts)).count();
             note("citation_correctness", share(right, answer.citations.len()).unwrap_or(0.0));
         }
     }
@@ -175,9 +200,10 @@ fn within(passages: &[Passage], tokens: i64) -> usize {
 }
 
 /// Whether a citation names a place that answers the question.
-fn is_right(judged: &Judged, citation: &Citation) -> bool {
-    let range = (citation.char_start, citation.char_end);
-    judged.needs.iter().any(|need| need.is_met_by(&citation.file_id, range))
+fn is_right(judged: &Judged, citation: &Citation, texts: &Texts) -> bool {
+    let Some(version) = texts.get(&citation.chunk_id) else { return false };
+    let (text, range) = ((&*citation.file_id, *version), (citation.char_start, citation.char_end));
+    judged.needs.iter().any(|need| need.is_met_by(text, range))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sentences of an answer")]
@@ -186,7 +212,7 @@ fn share(part: usize, whole: usize) -> Option<f64> {
 }
 
 /// An answer as it is kept beside its outcome: with words of documents.
-pub(crate) fn kept(judged: &Judged, answer: &Answer) -> Value {
+pub(crate) fn kept(judged: &Judged, answer: &Answer, texts: &Texts) -> Value {
     let citations = answer.citations.iter().map(|citation| {
         json!({
             "file_id": citation.file_id,
@@ -194,7 +220,7 @@ pub(crate) fn kept(judged: &Judged, answer: &Answer) -> Value {
             "char_start": citation.char_start,
             "char_end": citation.char_end,
             "supported": citation.supported,
-            "relevant": is_right(judged, citation),
+            "relevant": is_right(judged, citation, texts),
         })
     });
     json!({

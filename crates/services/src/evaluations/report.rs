@@ -86,6 +86,9 @@ pub struct Page<'a> {
     pub history: &'a [History],
     /// The questions that the first configuration found worst.
     pub worst: &'a [Asked],
+    /// The questions left out, since the documents do not have the words any more that their
+    /// judgements point at.
+    pub lost: &'a [String],
 }
 
 impl Page<'_> {
@@ -108,6 +111,7 @@ impl Page<'_> {
         html.push_str(&self.report.tuning.as_ref().map_or_else(String::new, learned::tuning));
         html.push_str(&self.runs());
         html.push_str(&self.questions());
+        html.push_str(&learned::lost(self.lost));
         html.push_str(&self.settings());
         html.push_str("</body></html>");
         html
@@ -285,6 +289,18 @@ impl Page<'_> {
             ("Seconds, p99", row(&|cost| format!("{:.2}", cost.seconds.p99))),
             ("Tokens read", row(&|cost| format!("{:.0}", cost.input_tokens))),
             ("Tokens written", row(&|cost| format!("{:.0}", cost.output_tokens))),
+            (
+                "Cost of all",
+                row(&|cost| match cost.cost {
+                    Some(all) => format!("{all:.4}"),
+                    None if cost.unpriced > 0 => {
+                        format!("not known: {} without a price", cost.unpriced)
+                    }
+                    // Of a run from before it was asked what answers cost.
+                    None => String::new(),
+                }),
+            ),
+            ("Seconds of this machine", row(&|cost| format!("{:.1}", cost.compute_seconds))),
         ];
         format!("<h2>What answers took</h2>{}", self.table(&rows))
     }
@@ -418,6 +434,7 @@ fn date(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::judge::LostJudgement;
     use super::super::plan::Configuration;
     use super::super::summary::{
         AnswerCost, Asked as Questions, Change, Regression, Spread, Tuning,
@@ -444,6 +461,9 @@ mod tests {
                 seconds: spread,
                 input_tokens: 0.0,
                 output_tokens: 0.0,
+                cost: None,
+                unpriced: 36,
+                compute_seconds: 2.0,
             }),
             differences: second.then(|| [("ndcg_at_10".to_owned(), worse)].into()),
         }
@@ -469,6 +489,7 @@ mod tests {
                     certain: false,
                 }],
             }),
+            lost: vec![LostJudgement { question_id: "q_1".into(), file: EVIL.into() }],
             notes: vec![EVIL.into()],
         }
     }
@@ -488,6 +509,7 @@ mod tests {
             report: &report,
             history: &history,
             worst: &worst,
+            lost: &["Which <words> were these?".to_owned()],
         };
         let html = page.html();
         assert!(!html.contains("<img") && !html.contains("<script"), "{html}");
@@ -498,6 +520,8 @@ mod tests {
             "nDCG@10 over the runs",
             "Differences to",
             "Found worst",
+            "Which &lt;words&gt; were these?",
+            "not known: 36 without a price",
             "too few",
             "prefers-color-scheme:dark",
             "<svg role=\"img\"",

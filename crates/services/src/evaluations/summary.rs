@@ -6,6 +6,7 @@ use cairn_search::{Choice, Learned, Quality, Ranking};
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Draws, randomisation_test};
+use super::judge::LostJudgement;
 use super::metrics::{Refusals, quantile};
 use super::outcome::{FIGURES, Outcome, REFUSAL_F1, REFUSAL_PRECISION, REFUSAL_RECALL, WATCHED};
 use super::plan::Configuration;
@@ -36,6 +37,9 @@ pub struct Report {
     pub change: Option<StoreChange>,
     /// The comparison with the run before, where there is one.
     pub regression: Option<Regression>,
+    /// Judgements whose words the documents do not have any more, up to 100 of them.
+    #[serde(default)]
+    pub lost: Vec<LostJudgement>,
     /// What the reader should know.
     pub notes: Vec<String>,
 }
@@ -51,6 +55,10 @@ pub struct Asked {
     pub unanswerable: usize,
     /// Those left out, since none of the files they name is in the store.
     pub unjudged: usize,
+    /// Those left out, since the documents do not have the words any more that a judgement of
+    /// theirs points at.
+    #[serde(default)]
+    pub lost: usize,
     /// How many are from whom: `user`, `extractive`, `model`.
     pub origins: BTreeMap<String, usize>,
 }
@@ -126,6 +134,16 @@ pub struct AnswerCost {
     pub input_tokens: f64,
     /// Tokens written for an answer, in the mean.
     pub output_tokens: f64,
+    /// What all of them cost together, in the currency of the configured prices. `None` when some
+    /// were written by a model without a price.
+    #[serde(default)]
+    pub cost: Option<f64>,
+    /// How many were.
+    #[serde(default)]
+    pub unpriced: usize,
+    /// Seconds that this machine spent on those that it made itself, which cost 0.
+    #[serde(default)]
+    pub compute_seconds: f64,
 }
 
 /// What was learned from the questions.
@@ -414,6 +432,8 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 fn cost(outcomes: &Outcomes) -> Option<AnswerCost> {
     let answers: Vec<_> = outcomes.values().filter_map(|outcome| outcome.answer.as_ref()).collect();
+    let unpriced = answers.iter().filter(|answer| answer.cost.is_none()).count();
+    let local = answers.iter().filter(|answer| answer.local == Some(true));
     Some(AnswerCost {
         asked: answers.len(),
         refused: answers.iter().filter(|answer| answer.refused).count(),
@@ -421,6 +441,9 @@ fn cost(outcomes: &Outcomes) -> Option<AnswerCost> {
         seconds: spread(answers.iter().map(|answer| answer.seconds))?,
         input_tokens: mean(answers.iter().map(|answer| f64::from(answer.input_tokens))),
         output_tokens: mean(answers.iter().map(|answer| f64::from(answer.output_tokens))),
+        cost: (unpriced == 0).then(|| answers.iter().filter_map(|answer| answer.cost).sum()),
+        unpriced,
+        compute_seconds: local.map(|answer| answer.seconds).sum(),
     })
 }
 
@@ -477,6 +500,8 @@ mod tests {
                 seconds: 1.0,
                 input_tokens: 10,
                 output_tokens: 2,
+                local: Some(!refused),
+                cost: if refused { None } else { Some(0.5) },
             }),
             ..Outcome::default()
         };
@@ -490,6 +515,7 @@ mod tests {
             assert_eq!(found[0].figures[figure].value, 0.5, "{figure}");
         }
         let answers = found[0].answers.as_ref().unwrap();
+        assert_eq!((answers.cost, answers.unpriced, answers.compute_seconds), (None, 2, 3.0));
         assert_eq!((answers.asked, answers.refused, answers.input_tokens), (5, 2, 10.0));
     }
 

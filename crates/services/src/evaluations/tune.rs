@@ -143,7 +143,8 @@ impl Tuner<'_> {
                 }
             };
             for chunk in chunks.iter() {
-                if place.is_held_by(&place.file, (chunk.char_start, chunk.char_end)) {
+                let text = (place.file.as_str(), chunk.text_version);
+                if place.is_held_by(text, (chunk.char_start, chunk.char_end)) {
                     found.extend(u64::try_from(chunk.seq));
                 }
             }

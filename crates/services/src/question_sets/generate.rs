@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use super::probes::{Probe, Source, clozes, probes};
 use super::withheld::reserved;
 use super::written::{self, Written};
-use super::{Form, Method, Origin, Question, Relevant, Wish, Work};
+use super::{Form, Method, Origin, Question, Relevant, Wish, Work, pins};
 use crate::accounts::scope_of_speaker;
 use crate::chat::Inference;
 use crate::evaluations::bootstrap::Random;
@@ -70,9 +70,11 @@ impl Handler for GenerateJob {
             questions = self.write(&scope, &store, &work.set, &wish).await?;
         }
         let rows = questions.iter().map(Question::row).collect::<Result<Vec<_>>>()?;
+        let words = pins::of_generated(&self.records, &scope, &questions).await?;
         let mut tx = self.records.begin().await?;
         if self.records.finish_question_set(&mut tx, &scope, &work.set, None).await? {
             self.records.insert_questions(&mut tx, &scope, &work.set, &rows).await?;
+            self.records.insert_judged_words(&mut tx, &scope, &words).await?;
         }
         job.complete(&mut tx).await?;
         tx.commit().await.or_internal("keeping generated questions")
@@ -189,12 +191,12 @@ impl GenerateJob {
             .filter(|chunk| chunk.heading != "[]")
             .map(|chunk| chunk.file_id.as_str())
             .collect();
-        let mut sections: HashMap<(String, String), (i64, i64)> = HashMap::new();
+        let mut sections: HashMap<(String, String, i64), (i64, i64)> = HashMap::new();
         for file in files {
             let id = Id::from_raw(file);
             for place in self.records.chunk_places(scope, store, &id).await? {
                 let section = sections
-                    .entry((file.to_owned(), place.heading))
+                    .entry((file.to_owned(), place.heading, place.text_version))
                     .or_insert((place.char_start, place.char_end));
                 section.0 = section.0.min(place.char_start);
                 section.1 = section.1.max(place.char_end);
@@ -205,11 +207,12 @@ impl GenerateJob {
             .map(|chunk| {
                 let headings =
                     serde_json::from_str(&chunk.heading).or_internal("reading headings")?;
-                let place = (chunk.file_id, chunk.heading);
+                let place = (chunk.file_id, chunk.heading, chunk.text_version);
                 let own = (chunk.char_start, chunk.char_end);
                 let section = sections.get(&place).copied().unwrap_or(own);
-                let char_start = chunk.char_start;
-                Ok(Source { file: place.0, text: chunk.text, char_start, headings, section })
+                let (file, _, text_version) = place;
+                let (text, char_start) = (chunk.text, chunk.char_start);
+                Ok(Source { file, text, char_start, text_version, headings, section })
             })
             .collect()
     }
@@ -313,8 +316,8 @@ fn unanswerable(question: Question) -> Question {
 }
 
 fn of_probe(probe: Probe) -> Question {
-    let Probe { form, text, expected, file, range } = probe;
-    question(Origin::Extractive, form, text, expected, (file, range))
+    let Probe { form, text, expected, file, text_version, range } = probe;
+    question(Origin::Extractive, form, text, expected, (file, text_version, range))
 }
 
 fn of_model(chunk: &ChunkRow, written: Written) -> Question {
@@ -324,7 +327,7 @@ fn of_model(chunk: &ChunkRow, written: Written) -> Question {
         chunk.char_start + i64::try_from(part).unwrap_or(0)
     };
     let range = (before(support.start), before(support.end));
-    let place = (chunk.file_id.clone(), range);
+    let place = (chunk.file_id.clone(), chunk.text_version, range);
     question(Origin::Model, Form::Question, text, vec![answer], place)
 }
 
@@ -333,13 +336,14 @@ fn question(
     form: Form,
     text: String,
     expected: Vec<String>,
-    (file, range): (String, (i64, i64)),
+    (file, text_version, range): (String, i64, (i64, i64)),
 ) -> Question {
     let relevant = Relevant {
         file: file.clone(),
         quote: None,
         char_start: Some(range.0),
         char_end: Some(range.1),
+        text_version: Some(text_version),
     };
     Question {
         id: Id::generate("q_").to_string(),

@@ -148,9 +148,11 @@ fn parse(number: usize, value: Value) -> Result<Question> {
 
 fn place(sent: SentPlace) -> Relevant {
     match sent {
-        SentPlace::File(file) => Relevant { file, quote: None, char_start: None, char_end: None },
+        SentPlace::File(file) => {
+            Relevant { file, quote: None, char_start: None, char_end: None, text_version: None }
+        }
         SentPlace::Place(SentRange { file, quote, char_start, char_end }) => {
-            Relevant { file, quote, char_start, char_end }
+            Relevant { file, quote, char_start, char_end, text_version: None }
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Source {
     pub(super) text: String,
     /// First character in the document's text.
     pub(super) char_start: i64,
+    /// Which of its file's texts it is cut from.
+    pub(super) text_version: i64,
     /// The headings above it, outermost first.
     pub(super) headings: Vec<String>,
     /// The characters of the document that stand under the same headings.
@@ -44,6 +46,7 @@ pub(super) struct Probe {
     pub(super) text: String,
     pub(super) expected: Vec<String>,
     pub(super) file: String,
+    pub(super) text_version: i64,
     pub(super) range: (i64, i64),
 }
 
@@ -171,7 +174,8 @@ impl Rarity {
         let before = source.text.get(..range.start)?.chars().count();
         let start = source.char_start + i64::try_from(before).ok()?;
         let end = start + i64::try_from(sentence.chars().count()).ok()?;
-        Some(Probe { form, text, expected, file: source.file.clone(), range: (start, end) })
+        let (file, text_version) = (source.file.clone(), source.text_version);
+        Some(Probe { form, text, expected, file, text_version, range: (start, end) })
     }
 
     /// How much a sentence says that others do not; `None` for what is no sentence to ask
@@ -205,8 +209,9 @@ impl Rarity {
             Some(above) => Some(format!("{above} {last}")).filter(|text| enough(text))?,
             None => return None,
         };
-        let (file, range) = (source.file.clone(), source.section);
-        Some(Probe { form: Form::Heading, text, expected: Vec::new(), file, range })
+        let (file, text_version) = (source.file.clone(), source.text_version);
+        let (form, range) = (Form::Heading, source.section);
+        Some(Probe { form, text, expected: Vec::new(), file, text_version, range })
     }
 }
 
@@ -247,6 +252,7 @@ mod tests {
             file: file.to_owned(),
             text: text.to_owned(),
             char_start: 100,
+            text_version: 3,
             headings,
             section: (90, 400),
         }
@@ -279,7 +285,7 @@ mod tests {
         let end = start + i64::try_from(sentence.len()).unwrap();
         let of = |form: Form| found.iter().find(|probe| probe.file == "a" && probe.form == form);
         let cloze = of(Form::Cloze).unwrap();
-        assert_eq!(cloze.range, (start, end));
+        assert_eq!((cloze.range, cloze.text_version), ((start, end), 3));
         assert_eq!(cloze.text.replace(GAP, &cloze.expected[0]), sentence);
         assert!(!cloze.text.contains(cloze.expected[0].as_str()));
         let item = of(Form::KnownItem).unwrap();

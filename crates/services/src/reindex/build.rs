@@ -253,7 +253,8 @@ impl Build {
         };
         let strategy = chunking::in_generation(generation, row)?;
         let model = EmbeddingModel::of(generation);
-        let mut cut = self.cutter.cut(scope, &read.document, strategy, &model).await?;
+        let named = (&read.document, row.filename.as_str());
+        let mut cut = self.cutter.cut(scope, named, strategy, &model).await?;
         let of = (&store, &file, row.revision);
         let number = generation.generation;
         let mut tx = self.records.begin().await?;

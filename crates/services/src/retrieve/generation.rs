@@ -159,6 +159,7 @@ mod tests {
             char_end: 4,
             tokens: 1,
             context: String::new(),
+            label: String::new(),
             match_start: small,
             match_end: small.map(|start| start + 1),
             text_version: 0,

@@ -182,8 +182,8 @@ pub(super) async fn rerank(
     Ok(())
 }
 
-/// How well the chunks of these points answer `query`, each read with the heading that it
-/// was embedded with.
+/// How well the chunks of these points answer `query`, each read with the label and the heading
+/// that it was embedded with.
 ///
 /// # Errors
 /// `Invalid` for a query that the reranker cannot read.
@@ -197,7 +197,7 @@ pub(super) async fn read(
     for (id, row) in points.iter().filter_map(|id| Some((*id, rows.get(id)?))) {
         let headings: Vec<String> =
             serde_json::from_str(&row.heading).or_internal("reading headings")?;
-        texts.push(embedded_text(&headings, &row.context, &row.text));
+        texts.push(embedded_text((&row.label, &headings), &row.context, &row.text));
         ids.push(id);
     }
     if ids.is_empty() || query.trim().is_empty() {
@@ -250,6 +250,7 @@ mod tests {
             char_end: range.end,
             tokens: 1,
             context: String::new(),
+            label: String::new(),
             match_start: None,
             match_end: None,
             text_version: 0,

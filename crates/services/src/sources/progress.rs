@@ -26,7 +26,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Those that are gone.
     pub deleted: u64,
-    /// Those that could not be taken.
+    /// Those that could not be taken; of a run that is over, also those that it took and that could
+    /// not be read.
     pub failed: u64,
     /// Bytes of what was taken.
     pub bytes: u64,

@@ -50,6 +50,7 @@ impl Swap {
         let Some(item) = self.records.item_of_pending(tx, scope, store, file).await? else {
             return Ok(());
         };
+        self.records.count_unreadable(tx, scope, &item.id).await?;
         // The same bytes are read again only where the fault was ours.
         let again = (code == "server_error")
             .then(|| retry_at(self.records.clock().now(), item.attempts))

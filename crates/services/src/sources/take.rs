@@ -13,7 +13,7 @@ use super::run::{Halt, Run, Step, shown};
 use crate::access::ATTRIBUTE;
 use crate::files::FileWish;
 use crate::incoming::Landed;
-use crate::stores::{Attributes, Chunking, NewAttachment};
+use crate::stores::{Attributes, NewAttachment};
 
 /// How often an item is fetched before it counts as failed.
 const FETCHES: u32 = 3;
@@ -178,7 +178,7 @@ impl Run {
             None => None,
         };
         let attachment =
-            NewAttachment { file: id.clone(), attributes, chunking: Chunking::default() };
+            NewAttachment { file: id.clone(), attributes: Some(attributes), chunking: None };
         parts.stores.attach_within(&mut tx, scope, &store, None, &attachment).await?;
         let of = (file.sha256.as_str(), &id);
         parts.records.take_item(&mut tx, scope, &self.source, facts, of).await?;

@@ -1,5 +1,6 @@
 //! What the operator says of a provider: `[providers.NAME]` of the configuration.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cairn_kernel::{Error, Result, Secret};
@@ -40,8 +41,26 @@ impl ProviderKind {
     }
 }
 
+/// What a provider takes for a model, in the operator's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// For a million tokens read.
+    pub input: f64,
+    /// For a million tokens written.
+    pub output: f64,
+}
+
+impl Price {
+    /// What so many tokens cost.
+    pub fn of(self, input_tokens: u32, output_tokens: u32) -> f64 {
+        let million = 1_000_000.0;
+        (self.input * f64::from(input_tokens) + self.output * f64::from(output_tokens)) / million
+    }
+}
+
 /// A provider as configured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderConfig {
     /// The wire.
@@ -94,6 +113,9 @@ pub struct ProviderConfig {
     /// (`anthropic`).
     #[serde(default = "max_output_tokens")]
     pub max_output_tokens: u32,
+    /// What it takes for its models, by their names there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, Price>,
 }
 
 fn timeout_seconds() -> u64 {
@@ -128,6 +150,7 @@ impl ProviderConfig {
             timeout_seconds: timeout_seconds(),
             max_concurrent: max_concurrent(),
             max_output_tokens: max_output_tokens(),
+            prices: BTreeMap::new(),
         }
     }
 
@@ -193,6 +216,13 @@ impl ProviderConfig {
             return Err(
                 "timeout_seconds, max_concurrent and max_output_tokens must be at least 1".into()
             );
+        }
+        let fits = |amount: f64| amount.is_finite() && amount >= 0.0;
+        let odd = |price: &Price| !fits(price.input) || !fits(price.output);
+        if let Some((model, _)) = self.prices.iter().find(|(_, price)| odd(price)) {
+            return Err(format!(
+                "prices.\"{model}\": input and output are amounts for a million tokens, 0 at least"
+            ));
         }
         match self.kind {
             ProviderKind::Openai => {
@@ -285,6 +315,12 @@ mod tests {
             let refused = ProviderConfig::new(kind).resolve("p", none).unwrap_err();
             assert!(refused.message().contains(word), "{refused}");
         }
+        let mut priced = ProviderConfig::new(ProviderKind::Openai);
+        priced.base_url = Some("http://127.0.0.1:1/v1".into());
+        priced.prices.insert("m".into(), Price { input: 3.0, output: 15.0 });
+        assert!(priced.clone().resolve("p", none).is_ok());
+        priced.prices.insert("n".into(), Price { input: -1.0, output: 0.0 });
+        assert!(priced.resolve("p", none).unwrap_err().message().contains("prices.\"n\""));
         let mut odd = ProviderConfig::new(ProviderKind::Oip);
         odd.base_url = Some("file:///etc/passwd".into());
         assert!(odd.resolve("p", none).unwrap_err().message().contains("http://"));

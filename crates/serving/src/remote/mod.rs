@@ -32,6 +32,6 @@ mod vertex;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ProviderConfig, ProviderKind};
+pub use config::{Price, ProviderConfig, ProviderKind};
 pub use providers::{Embedded, Providers};
 pub use sse::{SseEvent, SseParser};

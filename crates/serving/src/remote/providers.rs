@@ -10,7 +10,7 @@ use super::anthropic::{ANTHROPIC, Anthropic};
 use super::azure::Azure;
 use super::bedrock::{self, Bedrock, Signer};
 use super::chat::{Dialect, RemoteChat};
-use super::config::{ProviderConfig, ProviderKind};
+use super::config::{Price, ProviderConfig, ProviderKind};
 use super::error;
 use super::gemini::{GEMINI, Gemini};
 use super::google::{Account, Source, Tokens};
@@ -37,6 +37,7 @@ struct Provider {
     upstream: Arc<Upstream>,
     /// `None` for tensors.
     dialect: Option<Arc<dyn Dialect>>,
+    prices: BTreeMap<String, Price>,
 }
 
 /// Vectors and what they cost.
@@ -110,6 +111,13 @@ impl Providers {
         read_embeddings(provider, told, texts.len())
     }
 
+    /// What is configured that a model costs, by its [identity](ChatModel::identity): `None` when
+    /// nothing is.
+    pub fn price(&self, identity: &str) -> Option<Price> {
+        let (provider, model) = identity.split_once('/')?;
+        self.providers.get(provider)?.prices.get(model).copied()
+    }
+
     fn get(&self, name: &str) -> Result<&Provider> {
         self.providers.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();
@@ -136,7 +144,8 @@ impl Provider {
         };
         let base = config.base_url.clone().unwrap_or(usual);
         let upstream = Arc::new(Upstream::new(name, config, auth(config)?, &base)?);
-        Ok(Self { kind: config.kind, dialect: dialect(config, &base), base, upstream })
+        let (dialect, prices) = (dialect(config, &base), config.prices.clone());
+        Ok(Self { kind: config.kind, dialect, base, upstream, prices })
     }
 }
 

@@ -3,9 +3,59 @@
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 
-use super::{Records, Tx};
+use super::{Attachment, Records, Tx};
+
+/// What there is of an attachment that is asked for again.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct HeldAttachment {
+    /// `in_progress`, `completed`, `failed` or `cancelled`.
+    pub status: String,
+    /// A JSON object of attributes.
+    pub attributes: String,
+    /// Most tokens of a chunk.
+    pub chunk_tokens: i64,
+    /// Tokens a chunk shares with the one before.
+    pub overlap_tokens: i64,
+    /// How it is cut where the tokens do not say it: a JSON object.
+    pub chunking: Option<String>,
+    /// Which attachment of the file it is.
+    pub revision: i64,
+}
+
+impl HeldAttachment {
+    /// Whether the file is read, or to be read, in just the way that is wanted.
+    pub(super) fn is_as(&self, wanted: &Attachment) -> bool {
+        matches!(self.status.as_str(), "in_progress" | "completed")
+            && self.chunk_tokens == wanted.chunk_tokens
+            && self.overlap_tokens == wanted.overlap_tokens
+            && self.chunking == wanted.chunking
+    }
+}
 
 impl Records {
+    /// What a file is attached as, within a transaction; `None` when it is not.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn attachment(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        file: &Id,
+    ) -> Result<Option<HeldAttachment>> {
+        sqlx::query_as(
+            "SELECT status, attributes, chunk_tokens, overlap_tokens, chunking, revision \
+             FROM store_files WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .fetch_optional(&mut **tx)
+        .await
+        .or_internal("looking up an attachment")
+    }
+
     /// The attributes of an attached file as they are now, a JSON object, for the index;
     /// `None` when it is not attached.
     ///

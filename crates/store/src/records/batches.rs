@@ -2,7 +2,7 @@
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
-use super::{Records, Tx, commit};
+use super::{Attachment, FileCounts, Records, Tx, commit};
 
 impl Records {
     /// Makes a batch within a transaction.
@@ -29,6 +29,53 @@ impl Records {
         Ok(())
     }
 
+    /// Counts a file that is attached to the batch it comes with, if any, within a transaction.
+    pub(super) async fn join_batch(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+        wanted: &Attachment,
+    ) -> Result<()> {
+        let Some(batch) = &wanted.batch else { return Ok(()) };
+        sqlx::query(
+            "INSERT INTO file_batch_files (batch_id, tenant_id, store_id, file_id, status) \
+             SELECT $4, tenant_id, store_id, file_id, status FROM store_files \
+             WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 \
+             ON CONFLICT (batch_id, file_id) DO UPDATE SET status = excluded.status",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(wanted.file.as_str())
+        .bind(batch.as_str())
+        .execute(&mut **tx)
+        .await
+        .or_internal("adding a file to a batch")?;
+        Ok(())
+    }
+
+    /// How many of the files that a batch was given are in which state. Once a file is out of
+    /// progress it stays counted as it was then; its bytes are not counted.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn batch_counts(&self, scope: &Scope, id: &Id) -> Result<FileCounts> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT status, COUNT(*) FROM file_batch_files WHERE tenant_id = $1 AND batch_id = $2 \
+             GROUP BY status",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .fetch_all(&self.read)
+        .await
+        .or_internal("counting the files of a batch")?;
+        let mut counts = FileCounts::default();
+        for (status, files) in rows {
+            counts.add(&status, files);
+        }
+        Ok(counts)
+    }
+
     /// When a batch was made.
     ///
     /// # Errors
@@ -46,7 +93,8 @@ impl Records {
         .ok_or_else(|| Error::not_found(format!("file batch '{id}'")))
     }
 
-    /// Cancels what a batch has not read yet; returns how many files that were.
+    /// Cancels what a batch has not read yet; returns how many files that were. A file that was
+    /// completed before it came to the batch, and is cut anew, is read to the end.
     ///
     /// # Errors
     /// `Internal` when the database refuses.

@@ -39,6 +39,9 @@ pub struct ChunkRow {
     /// What was embedded and indexed in front of the text: headings that are not part of it,
     /// the header row of a table it is from. Often empty.
     pub context: String,
+    /// What the document is called, which was embedded and indexed in front of all that. Empty
+    /// where it is called nothing that tells, or the rest says it.
+    pub label: String,
     /// First character of the small chunk that was found in a large one.
     pub match_start: Option<i64>,
     /// One past its last character.
@@ -57,7 +60,7 @@ macro_rules! chunk_rows {
              CASE WHEN p.ordinal IS NULL THEN c.page ELSE p.page END AS page, \
              COALESCE(p.char_start, c.char_start) AS char_start, \
              COALESCE(p.char_end, c.char_end) AS char_end, COALESCE(p.tokens, c.tokens) AS tokens, \
-             CASE WHEN p.ordinal IS NULL THEN c.context ELSE '' END AS context, \
+             CASE WHEN p.ordinal IS NULL THEN c.context ELSE '' END AS context, c.label, \
              CASE WHEN p.ordinal IS NULL THEN NULL ELSE c.char_start END AS match_start, \
              CASE WHEN p.ordinal IS NULL THEN NULL ELSE c.char_end END AS match_end, \
              c.text_version \
@@ -68,6 +71,17 @@ macro_rules! chunk_rows {
             $rest
         )
     };
+}
+
+impl ChunkRow {
+    /// All that was embedded and indexed in front of the text. Nothing where a large chunk is
+    /// shown, as that was neither.
+    pub fn above(&self) -> String {
+        match self.match_start {
+            Some(_) => String::new(),
+            None => above(&self.label, &self.context),
+        }
+    }
 }
 
 /// Where a chunk lies, and what it says.
@@ -104,6 +118,8 @@ pub struct NewChunk {
     pub tokens: i64,
     /// What was embedded, and is indexed, in front of the text.
     pub context: String,
+    /// What was and is in front of that.
+    pub label: String,
     /// The ordinal of the large chunk it lies in.
     pub parent: Option<i64>,
     /// Its embedding.
@@ -140,10 +156,25 @@ pub struct NewCut {
     pub text_version: i64,
 }
 
-/// What the index reads of a chunk: its context and its text.
-pub fn indexed_text(context: &str, text: String) -> String {
-    if context.is_empty() { text } else { format!("{context}\n{text}") }
+/// What stands in front of a chunk: the label of its document, and its context.
+pub fn above(label: &str, context: &str) -> String {
+    let joint = if label.is_empty() || context.is_empty() { "" } else { "\n" };
+    format!("{label}{joint}{context}")
 }
+
+/// What the index reads of a chunk: what stands [`above`] it, and its text.
+pub fn indexed_text(above: &str, text: String) -> String {
+    if above.is_empty() { text } else { format!("{above}\n{text}") }
+}
+
+/// What stands [`above`] a chunk `c`, in SQL.
+macro_rules! stands_above {
+    () => {
+        "CASE WHEN c.label = '' THEN c.context WHEN c.context = '' THEN c.label \
+         ELSE c.label || char(10) || c.context END"
+    };
+}
+pub(super) use stands_above;
 
 fn encode_vector(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|value| value.to_le_bytes()).collect()
@@ -158,12 +189,13 @@ pub fn decode_vector(bytes: &[u8]) -> Vec<f32> {
 }
 
 /// The condition that a chunk `c` is of the attachment `$1` to `$4` (tenant, store, file,
-/// revision), which is neither read nor to be read.
+/// revision), which is neither read nor to be read; or of an earlier one of the file, where the
+/// file's newest attachment is neither.
 macro_rules! unwanted {
     () => {
-        "c.tenant_id = $1 AND c.store_id = $2 AND c.file_id = $3 AND c.revision = $4 \
+        "c.tenant_id = $1 AND c.store_id = $2 AND c.file_id = $3 \
          AND NOT EXISTS (SELECT 1 FROM store_files sf WHERE sf.store_id = c.store_id \
-         AND sf.file_id = c.file_id AND sf.revision = c.revision \
+         AND sf.file_id = c.file_id AND (sf.revision = c.revision OR c.revision <> $4) \
          AND sf.status IN ('in_progress', 'completed'))"
     };
 }
@@ -246,8 +278,8 @@ impl Records {
         for chunk in &cut.chunks {
             sqlx::query(
                 "INSERT INTO chunks (id, tenant_id, store_id, file_id, revision, ordinal, text, heading, \
-                 page, char_start, char_end, tokens, vector, generation, context, parent, text_version) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                 page, char_start, char_end, tokens, vector, generation, context, parent, text_version, label) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
             )
             .bind(Id::generate("chunk_").as_str())
             .bind(scope.tenant().as_str())
@@ -266,6 +298,7 @@ impl Records {
             .bind(&chunk.context)
             .bind(chunk.parent)
             .bind(cut.text_version)
+            .bind(&chunk.label)
             .execute(&mut **tx)
             .await
             .or_internal("storing a chunk")?;
@@ -274,8 +307,9 @@ impl Records {
     }
 
     /// Removes the chunks of an attachment that is neither read nor to be read any more,
-    /// because it failed or was cancelled after they were stored, within a transaction. Their
-    /// points go on the removal list. Says whether there were any.
+    /// because it failed or was cancelled after they were stored, within a transaction; and those
+    /// that the file had before it was attached in another way. Their points go on the removal
+    /// list. Says whether there were any.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -326,7 +360,8 @@ impl Records {
         Ok(removed > 0)
     }
 
-    /// The chunks of one attachment in one generation, in order: id, context, text, vector.
+    /// The chunks of one attachment in one generation, in order: id, what stands [`above`] it,
+    /// text, vector.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -336,10 +371,12 @@ impl Records {
         (store, file): (&Id, &Id),
         generation: i64,
     ) -> Result<Vec<(i64, String, String, Vec<u8>)>> {
-        sqlx::query_as(
-            "SELECT seq, context, text, vector FROM chunks WHERE tenant_id = $1 AND store_id = $2 \
-             AND file_id = $3 AND generation = $4 ORDER BY ordinal",
-        )
+        sqlx::query_as(concat!(
+            "SELECT c.seq, ",
+            stands_above!(),
+            " AS above, c.text, c.vector FROM chunks c WHERE c.tenant_id = $1 \
+             AND c.store_id = $2 AND c.file_id = $3 AND c.generation = $4 ORDER BY c.ordinal"
+        ))
         .bind(scope.tenant().as_str())
         .bind(store.as_str())
         .bind(file.as_str())

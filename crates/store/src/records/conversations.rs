@@ -1,9 +1,10 @@
 //! Conversations: items in order, each with the files it rests on.
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
 use super::access::{manager, readable};
 use super::origins::require;
+use super::owners::{holder, own_conversation, owned};
 use super::{Order, Origin, Page, Records, Tx, commit};
 
 /// A conversation.
@@ -15,6 +16,8 @@ pub struct ConversationRow {
     pub metadata: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// 1 when the whole tenant may read it and go on with it.
+    pub shared: i64,
 }
 
 /// An item of a conversation.
@@ -39,11 +42,22 @@ pub struct NewItem {
     pub sources: Vec<Origin>,
 }
 
-/// The condition that the caller may read every file that the item `i` rests on.
+/// The condition that the caller may read the conversation `c` and go on with it: it is the
+/// caller's own, as [`owned`] has it, or shared.
+macro_rules! open_conversation {
+    ($holder:literal) => {
+        concat!("(c.shared <> 0 OR ", owned!(conversation "c.id", $holder), ")")
+    };
+}
+
+/// The condition that the caller may read the conversation of the item `i`, and every file that
+/// the item rests on.
 macro_rules! open_item {
-    ($who:literal) => {
+    ($who:literal, $holder:literal) => {
         concat!(
-            "NOT EXISTS (SELECT 1 FROM item_sources s JOIN files f ON f.id = s.file_id \
+            "EXISTS (SELECT 1 FROM conversations c WHERE c.id = i.conversation_id AND ",
+            open_conversation!($holder),
+            ") AND NOT EXISTS (SELECT 1 FROM item_sources s JOIN files f ON f.id = s.file_id \
              WHERE s.item_seq = i.seq AND NOT ",
             readable!("f", $who),
             ")"
@@ -64,78 +78,116 @@ impl Records {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO conversations (id, tenant_id, metadata, created_at) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO conversations (id, tenant_id, metadata, created_at, shared) \
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(&row.id)
         .bind(scope.tenant().as_str())
         .bind(&row.metadata)
         .bind(row.created_at)
+        .bind(row.shared)
         .execute(&mut *tx)
         .await
         .or_internal("making a conversation")?;
+        own_conversation(&mut tx, scope, &row.id).await?;
         self.append_items(&mut tx, scope, &Id::from_raw(row.id.as_str()), items).await?;
         commit(tx).await
     }
 
-    /// One conversation of the caller's tenant.
+    /// One conversation that the caller may read.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has no such conversation.
+    /// `NotFound` when there is none of that id for this caller.
     pub async fn conversation(&self, scope: &Scope, id: &Id) -> Result<ConversationRow> {
-        sqlx::query_as(
-            "SELECT id, metadata, created_at FROM conversations WHERE tenant_id = $1 AND id = $2",
-        )
+        sqlx::query_as(concat!(
+            "SELECT c.id, c.metadata, c.created_at, c.shared FROM conversations c \
+             WHERE c.tenant_id = $1 AND c.id = $2 AND ",
+            open_conversation!("$3")
+        ))
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
+        .bind(holder(scope))
         .fetch_optional(&self.read)
         .await
         .or_internal("reading a conversation")?
         .ok_or_else(|| missing(id))
     }
 
-    /// Replaces a conversation's metadata.
+    /// Replaces the metadata of a conversation of the caller's, and says anew whether it is
+    /// shared; what is not given stays.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has no such conversation.
-    pub async fn update_conversation(&self, scope: &Scope, id: &Id, metadata: &str) -> Result<()> {
+    /// `NotFound` when there is none of that id for this caller, `Forbidden` for one that is
+    /// another's and only shared.
+    pub async fn update_conversation(
+        &self,
+        scope: &Scope,
+        id: &Id,
+        (metadata, shared): (Option<&str>, Option<bool>),
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
-        let done =
-            sqlx::query("UPDATE conversations SET metadata = $3 WHERE tenant_id = $1 AND id = $2")
-                .bind(scope.tenant().as_str())
-                .bind(id.as_str())
-                .bind(metadata)
-                .execute(&mut *tx)
-                .await
-                .or_internal("changing a conversation")?;
+        let done = sqlx::query(concat!(
+            "UPDATE conversations SET metadata = COALESCE($3, metadata), \
+             shared = COALESCE($4, shared) WHERE tenant_id = $1 AND id = $2 AND ",
+            owned!(conversation "conversations.id", "$5")
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .bind(metadata)
+        .bind(shared.map(i64::from))
+        .bind(holder(scope))
+        .execute(&mut *tx)
+        .await
+        .or_internal("changing a conversation")?;
         if done.rows_affected() == 0 {
-            return Err(missing(id));
+            drop(tx);
+            return Err(self.not_own(scope, id).await);
         }
         commit(tx).await
     }
 
-    /// Deletes a conversation with its items.
+    /// Deletes a conversation of the caller's with its items.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has no such conversation.
+    /// As [`Records::update_conversation`].
     pub async fn delete_conversation(&self, scope: &Scope, id: &Id) -> Result<()> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query("DELETE FROM conversations WHERE tenant_id = $1 AND id = $2")
-            .bind(scope.tenant().as_str())
-            .bind(id.as_str())
-            .execute(&mut *tx)
-            .await
-            .or_internal("deleting a conversation")?;
+        let done = sqlx::query(concat!(
+            "DELETE FROM conversations WHERE tenant_id = $1 AND id = $2 AND ",
+            owned!(conversation "conversations.id", "$3")
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .bind(holder(scope))
+        .execute(&mut *tx)
+        .await
+        .or_internal("deleting a conversation")?;
         if done.rows_affected() == 0 {
-            return Err(missing(id));
+            drop(tx);
+            return Err(self.not_own(scope, id).await);
         }
         self.forget_naming(&mut tx, scope, id).await?;
         commit(tx).await
     }
 
+    /// Why a caller cannot change a conversation.
+    async fn not_own(&self, scope: &Scope, id: &Id) -> Error {
+        match self.conversation(scope, id).await {
+            Ok(_) => Error::new(
+                Kind::Forbidden,
+                format!(
+                    "conversation '{id}' is another's and shared with you: you may read it and go \
+                     on with it; who made it, and editors, may change and delete it"
+                ),
+            ),
+            Err(error) => error,
+        }
+    }
+
     /// Appends items within a transaction and notes the files they rest on.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has no such conversation (any more), `Conflict` when a
+    /// `NotFound` when there is no such conversation for this caller (any more), `Conflict` when a
     /// file they rest on was deleted meanwhile, or the store it was found through.
     pub async fn append_items(
         &self,
@@ -144,11 +196,13 @@ impl Records {
         conversation: &Id,
         items: &[NewItem],
     ) -> Result<()> {
-        let known: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM conversations WHERE tenant_id = $1 AND id = $2",
-        )
+        let known: i64 = sqlx::query_scalar(concat!(
+            "SELECT COUNT(*) FROM conversations c WHERE c.tenant_id = $1 AND c.id = $2 AND ",
+            open_conversation!("$3")
+        ))
         .bind(scope.tenant().as_str())
         .bind(conversation.as_str())
+        .bind(holder(scope))
         .fetch_one(&mut **tx)
         .await
         .or_internal("looking up a conversation")?;
@@ -195,7 +249,7 @@ impl Records {
     /// them is passed over.
     ///
     /// # Errors
-    /// `NotFound` when the tenant has no such conversation.
+    /// `NotFound` when there is no such conversation for this caller.
     pub async fn conversation_items(
         &self,
         scope: &Scope,
@@ -208,14 +262,14 @@ impl Records {
                 "SELECT i.seq, i.id, i.body FROM conversation_items i WHERE i.tenant_id = $1 \
                  AND i.conversation_id = $2 AND i.seq > COALESCE((SELECT c.seq FROM conversation_items c \
                  WHERE c.tenant_id = $1 AND c.conversation_id = $2 AND c.id = $3), 0) AND ",
-                open_item!("$4"),
+                open_item!("$4", "$6"),
                 " ORDER BY i.seq ASC LIMIT $5"
             ),
             Order::Descending => concat!(
                 "SELECT i.seq, i.id, i.body FROM conversation_items i WHERE i.tenant_id = $1 \
                  AND i.conversation_id = $2 AND i.seq < COALESCE((SELECT c.seq FROM conversation_items c \
                  WHERE c.tenant_id = $1 AND c.conversation_id = $2 AND c.id = $3), 9223372036854775807) AND ",
-                open_item!("$4"),
+                open_item!("$4", "$6"),
                 " ORDER BY i.seq DESC LIMIT $5"
             ),
         };
@@ -225,6 +279,7 @@ impl Records {
             .bind(page.cursor())
             .bind(manager(scope))
             .bind(page.limit)
+            .bind(holder(scope))
             .fetch_all(&self.read)
             .await
             .or_internal("listing a conversation")?;
@@ -244,25 +299,41 @@ impl Records {
         sqlx::query_as(concat!(
             "SELECT i.seq, i.id, i.body FROM conversation_items i WHERE i.tenant_id = $1 \
              AND i.conversation_id = $2 AND i.id = $3 AND ",
-            open_item!("$4")
+            open_item!("$4", "$5")
         ))
         .bind(scope.tenant().as_str())
         .bind(conversation.as_str())
         .bind(id.as_str())
         .bind(manager(scope))
+        .bind(holder(scope))
         .fetch_optional(&self.read)
         .await
         .or_internal("reading an item")?
         .ok_or_else(|| missing_item(conversation, id))
     }
 
-    /// Deletes one item that the caller may read.
+    /// Deletes one item that the caller may read, of a conversation of the caller's.
     ///
     /// # Errors
-    /// `NotFound` when there is none for this caller.
+    /// `NotFound` when there is none for this caller, `Forbidden` when the conversation is
+    /// another's and only shared.
     pub async fn delete_item(&self, scope: &Scope, conversation: &Id, id: &Id) -> Result<()> {
         self.conversation_item(scope, conversation, id).await?;
         let mut tx = self.begin().await?;
+        let own: i64 = sqlx::query_scalar(concat!(
+            "SELECT COUNT(*) FROM conversations c WHERE c.tenant_id = $1 AND c.id = $2 AND ",
+            owned!(conversation "c.id", "$3")
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(conversation.as_str())
+        .bind(holder(scope))
+        .fetch_one(&mut *tx)
+        .await
+        .or_internal("looking up a conversation")?;
+        if own == 0 {
+            drop(tx);
+            return Err(self.not_own(scope, conversation).await);
+        }
         let done = sqlx::query(
             "DELETE FROM conversation_items WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3",
         )
@@ -294,12 +365,13 @@ impl Records {
              JOIN conversation_items i ON i.seq = r.item_seq LEFT JOIN item_stores t \
              ON t.item_seq = r.item_seq AND t.file_id = r.file_id \
              WHERE i.tenant_id = $1 AND i.conversation_id = $2 AND ",
-            open_item!("$3"),
+            open_item!("$3", "$4"),
             " ORDER BY 1, 2"
         ))
         .bind(scope.tenant().as_str())
         .bind(conversation.as_str())
         .bind(manager(scope))
+        .bind(holder(scope))
         .fetch_all(&self.read)
         .await
         .or_internal("reading what a conversation rests on")?;

@@ -28,6 +28,10 @@ pub struct EvaluationRow {
     pub result: Option<String>,
     /// 1 when it was worse than the run before it, 0 when not, `None` without such a run.
     pub worse: Option<i64>,
+    /// The schedule that began it.
+    pub schedule_id: Option<String>,
+    /// Why that did: `time`, `reindex`, `ranking`, `documents` or `request`.
+    pub occasion: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it ended.
@@ -99,7 +103,7 @@ impl Records {
     ) -> Result<()> {
         sqlx::query(
             "INSERT INTO evaluations (id, tenant_id, store_id, set_id, plan, status, stage, fraction, \
-             created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             created_at, schedule_id, occasion) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(&row.id)
         .bind(scope.tenant().as_str())
@@ -110,6 +114,8 @@ impl Records {
         .bind(&row.stage)
         .bind(row.fraction)
         .bind(row.created_at)
+        .bind(&row.schedule_id)
+        .bind(&row.occasion)
         .execute(&mut **tx)
         .await
         .or_internal("recording an evaluation")?;
@@ -123,7 +129,7 @@ impl Records {
     pub async fn evaluation(&self, scope: &Scope, id: &Id) -> Result<EvaluationRow> {
         sqlx::query_as(
             "SELECT id, store_id, set_id, plan, status, stage, fraction, error, result, worse, \
-             created_at, finished_at FROM evaluations WHERE tenant_id = $1 AND id = $2",
+             schedule_id, occasion, created_at, finished_at FROM evaluations WHERE tenant_id = $1 AND id = $2",
         )
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
@@ -133,7 +139,7 @@ impl Records {
         .ok_or_else(|| missing(id))
     }
 
-    /// The tenant's runs, of one store and of one question set if given.
+    /// The tenant's runs, of one store, of one question set and of one schedule if given.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -141,21 +147,23 @@ impl Records {
         &self,
         scope: &Scope,
         store: Option<&Id>,
-        set: Option<&Id>,
+        (set, schedule): (Option<&Id>, Option<&Id>),
         page: &Page,
     ) -> Result<Vec<EvaluationRow>> {
         let rows = paged!(
             page,
             EvaluationRow,
             "SELECT id, store_id, set_id, plan, status, stage, fraction, error, result, worse, \
-             created_at, finished_at FROM evaluations WHERE tenant_id = $1 \
-             AND ($4 = '' OR store_id = $4) AND ($5 = '' OR set_id = $5)"
+             schedule_id, occasion, created_at, finished_at FROM evaluations WHERE tenant_id = $1 \
+             AND ($4 = '' OR store_id = $4) AND ($5 = '' OR set_id = $5) \
+             AND ($6 = '' OR schedule_id = $6)"
         )
         .bind(scope.tenant().as_str())
         .bind(page.cursor())
         .bind(page.limit)
         .bind(store.map_or("", Id::as_str))
         .bind(set.map_or("", Id::as_str))
+        .bind(schedule.map_or("", Id::as_str))
         .fetch_all(&self.read)
         .await
         .or_internal("listing evaluations")?;
@@ -163,26 +171,28 @@ impl Records {
     }
 
     /// The newest runs of a question set that succeeded, up to the one named and without
-    /// it, newest first.
+    /// it, newest first; of one schedule if given.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn evaluations_before(
         &self,
         scope: &Scope,
-        set: &Id,
+        (set, schedule): (&Id, Option<&str>),
         id: &Id,
         limit: i64,
     ) -> Result<Vec<EvaluationRow>> {
         sqlx::query_as(
             "SELECT id, store_id, set_id, plan, status, stage, fraction, error, result, worse, \
-             created_at, finished_at FROM evaluations WHERE tenant_id = $1 AND set_id = $2 \
-             AND id < $3 AND status = 'succeeded' ORDER BY id DESC LIMIT $4",
+             schedule_id, occasion, created_at, finished_at FROM evaluations WHERE tenant_id = $1 AND set_id = $2 \
+             AND id < $3 AND status = 'succeeded' AND ($5 = '' OR schedule_id = $5) \
+             ORDER BY id DESC LIMIT $4",
         )
         .bind(scope.tenant().as_str())
         .bind(set.as_str())
         .bind(id.as_str())
         .bind(limit)
+        .bind(schedule.unwrap_or(""))
         .fetch_all(&self.read)
         .await
         .or_internal("reading earlier evaluations")

@@ -166,6 +166,22 @@ impl Records {
             .ok_or_else(|| Error::not_found(format!("file '{id}'")))
     }
 
+    /// Has the time of a file be over, within a transaction: nobody sees it from then on, and the
+    /// upkeep deletes it, if nobody does so before.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn expire_file(&self, tx: &mut Tx, scope: &Scope, id: &str) -> Result<()> {
+        sqlx::query("UPDATE files SET expires_at = $3 WHERE tenant_id = $1 AND id = $2")
+            .bind(scope.tenant().as_str())
+            .bind(id)
+            .bind(self.clock.now())
+            .execute(&mut **tx)
+            .await
+            .or_internal("ending a file")?;
+        Ok(())
+    }
+
     /// Deletes a file everywhere within a transaction: its record, text and chunks in
     /// every store. Index entries and the blob follow through the removal lists. What was
     /// answered from it is the caller's to scrub in the same transaction. Returns what
@@ -189,6 +205,10 @@ impl Records {
             ("readings", "DELETE FROM file_readings WHERE tenant_id = $1 AND file_id = $2"),
             ("access entries", "DELETE FROM file_access WHERE tenant_id = $1 AND file_id = $2"),
             ("uploads", "DELETE FROM uploads WHERE tenant_id = $1 AND file_id = $2"),
+            (
+                "words of judgements",
+                "DELETE FROM judged_words WHERE tenant_id = $1 AND file_id = $2",
+            ),
             (
                 "generated questions",
                 "DELETE FROM questions WHERE tenant_id = $1 AND source_file_id = $2",

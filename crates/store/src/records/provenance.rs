@@ -4,6 +4,7 @@ use cairn_kernel::{Id, Result, ResultExt, Scope};
 use sqlx::QueryBuilder;
 
 use super::access::{asker, push_readable, readable};
+use super::owners::{holder, owned};
 use super::{Records, Tx};
 
 /// What became of a passage that an answer was made from, as its own tenant may know.
@@ -20,21 +21,25 @@ pub struct PassageFate {
 }
 
 impl Records {
-    /// The provenance of a stored answer, a JSON object. Whether the caller may read the
-    /// answer is to be asked before ([`Records::response`]).
+    /// The provenance of a stored answer of the caller's, a JSON object. Whether the caller may
+    /// read what the answer rests on is to be asked before ([`Records::response`]).
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn provenance(&self, scope: &Scope, response: &Id) -> Result<Option<String>> {
-        sqlx::query_scalar("SELECT body FROM provenance WHERE tenant_id = $1 AND response_id = $2")
-            .bind(scope.tenant().as_str())
-            .bind(response.as_str())
-            .fetch_optional(&self.read)
-            .await
-            .or_internal("reading a response's provenance")
+        sqlx::query_scalar(concat!(
+            "SELECT p.body FROM provenance p WHERE p.tenant_id = $1 AND p.response_id = $2 AND ",
+            owned!(response "p.response_id", "$3")
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(response.as_str())
+        .bind(holder(scope))
+        .fetch_optional(&self.read)
+        .await
+        .or_internal("reading a response's provenance")
     }
 
-    /// As [`Records::provenance`], within a transaction.
+    /// The provenance of a stored answer, whoever's it is, to be scrubbed within a transaction.
     ///
     /// # Errors
     /// `Internal` when the database refuses.

@@ -72,6 +72,8 @@ pub struct ChunkPlace {
     pub char_start: i64,
     /// One past its last character.
     pub char_end: i64,
+    /// Which of its file's texts it is cut from.
+    pub text_version: i64,
 }
 
 fn missing(id: &Id) -> Error {
@@ -370,7 +372,8 @@ impl Records {
         file: &Id,
     ) -> Result<Vec<ChunkPlace>> {
         sqlx::query_as(
-            "SELECT c.seq, c.heading, c.char_start, c.char_end FROM chunks c JOIN index_generations g \
+            "SELECT c.seq, c.heading, c.char_start, c.char_end, c.text_version FROM chunks c \
+             JOIN index_generations g \
              ON g.tenant_id = c.tenant_id AND g.store_id = c.store_id AND g.generation = c.generation \
              WHERE c.tenant_id = $1 AND c.store_id = $2 AND c.file_id = $3 AND g.state = 'active' \
              ORDER BY c.ordinal",

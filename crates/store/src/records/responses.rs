@@ -4,6 +4,7 @@ use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
 
 use super::access::{manager, readable};
 use super::origins::require;
+use super::owners::{holder, own_response, owned};
 use super::{NewItem, Origin, Records, Tx, commit};
 
 /// An answer as it was sent, and what was asked.
@@ -102,8 +103,8 @@ impl Records {
         commit(tx).await
     }
 
-    /// Notes how an answer under way goes on or ended, unless it was deleted. Says whether
-    /// it is still there and was still under way.
+    /// Notes how an answer of the caller's that is under way goes on or ended, unless it was
+    /// deleted. Says whether it is still there and was still under way.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -115,14 +116,16 @@ impl Records {
         body: &str,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query(
+        let done = sqlx::query(concat!(
             "UPDATE responses SET status = $3, body = $4 WHERE tenant_id = $1 AND id = $2 \
-             AND status IN ('queued', 'in_progress')",
-        )
+             AND status IN ('queued', 'in_progress') AND ",
+            owned!(response "responses.id", "$5")
+        ))
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
         .bind(status)
         .bind(body)
+        .bind(holder(scope))
         .execute(&mut *tx)
         .await
         .or_internal("noting how a response goes on")?;
@@ -130,7 +133,7 @@ impl Records {
         Ok(done.rows_affected() > 0)
     }
 
-    /// A stored answer whose sources the caller may read.
+    /// A stored answer of the caller's whose sources the caller may read.
     ///
     /// # Errors
     /// `NotFound` when there is none of that id for this caller.
@@ -140,49 +143,59 @@ impl Records {
              WHERE r.tenant_id = $1 AND r.id = $2 AND NOT EXISTS (SELECT 1 FROM response_sources s \
              JOIN files f ON f.id = s.file_id WHERE s.response_id = r.id AND NOT ",
             readable!("f", "$3"),
-            ")"
+            ") AND ",
+            owned!(response "r.id", "$4")
         ))
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
         .bind(manager(scope))
+        .bind(holder(scope))
         .fetch_optional(&self.read)
         .await
         .or_internal("reading a response")?
         .ok_or_else(|| missing(id))
     }
 
-    /// The files that a stored answer rests on, with the stores it found them through.
+    /// The files that a stored answer of the caller's rests on, with the stores it found them
+    /// through.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn response_sources(&self, scope: &Scope, id: &Id) -> Result<Vec<Origin>> {
-        let rows = sqlx::query_as(
+        let rows = sqlx::query_as(concat!(
             "SELECT s.file_id, COALESCE(t.store_id, '') FROM response_sources s \
              JOIN responses r ON r.id = s.response_id LEFT JOIN response_stores t \
              ON t.response_id = s.response_id AND t.file_id = s.file_id \
-             WHERE r.tenant_id = $1 AND r.id = $2 ORDER BY s.file_id, t.store_id",
-        )
+             WHERE r.tenant_id = $1 AND r.id = $2 AND ",
+            owned!(response "r.id", "$3"),
+            " ORDER BY s.file_id, t.store_id"
+        ))
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
+        .bind(holder(scope))
         .fetch_all(&self.read)
         .await
         .or_internal("reading what a response rests on")?;
         Ok(Origin::gather(rows))
     }
 
-    /// Deletes a stored answer that the caller may read.
+    /// Deletes a stored answer of the caller's that the caller may read.
     ///
     /// # Errors
     /// `NotFound` when there is none of that id for this caller.
     pub async fn delete_response(&self, scope: &Scope, id: &Id) -> Result<()> {
         self.response(scope, id).await?;
         let mut tx = self.begin().await?;
-        let done = sqlx::query("DELETE FROM responses WHERE tenant_id = $1 AND id = $2")
-            .bind(scope.tenant().as_str())
-            .bind(id.as_str())
-            .execute(&mut *tx)
-            .await
-            .or_internal("deleting a response")?;
+        let done = sqlx::query(concat!(
+            "DELETE FROM responses WHERE tenant_id = $1 AND id = $2 AND ",
+            owned!(response "responses.id", "$3")
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .bind(holder(scope))
+        .execute(&mut *tx)
+        .await
+        .or_internal("deleting a response")?;
         if done.rows_affected() == 0 {
             return Err(missing(id));
         }
@@ -305,19 +318,21 @@ async fn insert(tx: &mut Tx, scope: &Scope, row: &ResponseRow) -> Result<()> {
     .execute(&mut **tx)
     .await
     .or_internal("keeping a response")?;
-    Ok(())
+    own_response(tx, scope, &row.id).await
 }
 
 async fn finish(tx: &mut Tx, scope: &Scope, row: &ResponseRow) -> Result<()> {
-    let done = sqlx::query(
+    let done = sqlx::query(concat!(
         "UPDATE responses SET status = $3, body = $4, pieces = $5 WHERE tenant_id = $1 AND id = $2 \
-         AND status IN ('queued', 'in_progress')",
-    )
+         AND status IN ('queued', 'in_progress') AND ",
+        owned!(response "responses.id", "$6")
+    ))
     .bind(scope.tenant().as_str())
     .bind(&row.id)
     .bind(&row.status)
     .bind(&row.body)
     .bind(&row.pieces)
+    .bind(holder(scope))
     .execute(&mut **tx)
     .await
     .or_internal("keeping a response")?;

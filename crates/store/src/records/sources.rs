@@ -315,6 +315,31 @@ impl Records {
         commit(tx).await
     }
 
+    /// The files that the sources of a store brought, each with 1 where another store has it too,
+    /// and with 1 where its source is being removed with its files.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn files_brought_into(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        store: &Id,
+    ) -> Result<Vec<(String, i64, i64)>> {
+        sqlx::query_as(
+            "SELECT DISTINCT f.id, EXISTS (SELECT 1 FROM store_files sf WHERE sf.file_id = f.id \
+             AND sf.store_id <> $2), CASE WHEN s.state = 'removing' THEN 1 ELSE 0 END \
+             FROM sources s JOIN source_items i ON i.source_id = s.id \
+             JOIN files f ON f.id IN (i.file_id, i.pending_id) \
+             WHERE s.tenant_id = $1 AND s.store_id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .or_internal("looking up what sources brought into a store")
+    }
+
     /// Sources that wait for a run, of every tenant that is allowed one now, those that were asked
     /// for first; for the program's own upkeep.
     ///
@@ -405,7 +430,8 @@ impl Records {
     pub async fn start_source(&self, scope: &Scope, id: &Id) -> Result<Option<SourceRow>> {
         let mut tx = self.begin().await?;
         let row = sqlx::query_as(concat!(
-            "UPDATE sources SET state = 'running', started_at = $3, finished_at = NULL \
+            "UPDATE sources SET state = 'running', started_at = $3, finished_at = NULL, \
+             counts = json_remove(counts, '$.unread') \
              WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'running') RETURNING ",
             columns!()
         ))
@@ -436,7 +462,29 @@ impl Records {
         Ok(paused.map(|paused| paused != 0))
     }
 
-    /// Ends a run, within the transaction that completes its job.
+    /// Counts an item that the last run took, and whose file turned out unreadable, among those
+    /// that failed, within a transaction. A run that is under way adds it at its end.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn count_unreadable(&self, tx: &mut Tx, scope: &Scope, item: &str) -> Result<()> {
+        sqlx::query(
+            "UPDATE sources SET counts = CASE state WHEN 'running' \
+             THEN json_set(counts, '$.unread', COALESCE(json_extract(counts, '$.unread'), 0) + 1) \
+             ELSE json_set(counts, '$.failed', COALESCE(json_extract(counts, '$.failed'), 0) + 1) END \
+             FROM source_items i WHERE i.tenant_id = $1 AND i.id = $2 AND sources.id = i.source_id \
+             AND sources.started_at <= i.updated_at",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(item)
+        .execute(&mut **tx)
+        .await
+        .or_internal("counting an unreadable item")?;
+        Ok(())
+    }
+
+    /// Ends a run, within the transaction that completes its job. What was taken in it and turned
+    /// out unreadable meanwhile is counted as failed too.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -449,7 +497,8 @@ impl Records {
     ) -> Result<()> {
         sqlx::query(
             "UPDATE sources SET state = 'idle', finished_at = $3, outcome = $4, error = $5, \
-             held = $6, counts = $7, next_run_at = $8, failures = $9 \
+             held = $6, counts = json_set($7, '$.failed', COALESCE(json_extract($7, '$.failed'), 0) \
+             + COALESCE(json_extract(counts, '$.unread'), 0)), next_run_at = $8, failures = $9 \
              WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'running')",
         )
         .bind(scope.tenant().as_str())

@@ -60,6 +60,8 @@ pub struct StoreFileRow {
     pub revision: i64,
     /// When it was attached.
     pub created_at: Timestamp,
+    /// What was guessed or left out when it was read, a JSON list.
+    pub notes: String,
 }
 
 /// What a client asks for when it attaches a file.
@@ -99,6 +101,15 @@ impl FileCounts {
     pub fn total(&self) -> i64 {
         self.in_progress + self.completed + self.failed + self.cancelled
     }
+
+    pub(super) fn add(&mut self, status: &str, files: i64) {
+        match status {
+            "in_progress" => self.in_progress += files,
+            "completed" => self.completed += files,
+            "failed" => self.failed += files,
+            _ => self.cancelled += files,
+        }
+    }
 }
 
 impl StoreRow {
@@ -115,7 +126,8 @@ const DAY: i64 = 86_400_000;
 const STORE_FILE: &str = concat!(
     "SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, sf.error_code, \
      sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, sf.chunking, \
-     sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf JOIN files f ON f.id = sf.file_id \
+     sf.usage_bytes, sf.revision, sf.created_at, f.notes FROM store_files sf \
+     JOIN files f ON f.id = sf.file_id \
      WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3 \
      AND (f.expires_at IS NULL OR f.expires_at > $5) AND ",
     readable!("f", "$4")
@@ -271,6 +283,10 @@ impl Records {
             ("rankings", "DELETE FROM store_rankings WHERE tenant_id = $1 AND store_id = $2"),
             ("thresholds", "DELETE FROM store_thresholds WHERE tenant_id = $1 AND store_id = $2"),
             ("evaluations", "DELETE FROM evaluations WHERE tenant_id = $1 AND store_id = $2"),
+            (
+                "evaluation schedules",
+                "DELETE FROM evaluation_schedules WHERE tenant_id = $1 AND store_id = $2",
+            ),
             ("question sets", "DELETE FROM question_sets WHERE tenant_id = $1 AND store_id = $2"),
             ("store records", "DELETE FROM vector_stores WHERE tenant_id = $1 AND id = $2"),
         ] {
@@ -293,8 +309,9 @@ impl Records {
     }
 
     /// Attaches a file, within the caller's transaction, so that the job that reads
-    /// it is enqueued with it or not at all. `None` when the very same attachment is
-    /// already there and alive (a client's retry).
+    /// it is enqueued with it or not at all. `None` when it is there already, read or to be read,
+    /// and cut in the same way; its attributes then stay. Its batch, if it comes with one, counts
+    /// it either way; a cancel of the batch does not reach a file that was completed before.
     ///
     /// # Errors
     /// `NotFound` when the tenant has no such file or store.
@@ -321,19 +338,12 @@ impl Records {
                 wanted.file
             )));
         }
-        let present: Option<(String, i64)> = sqlx::query_as(
-            "SELECT status, revision FROM store_files WHERE store_id = $1 AND file_id = $2",
-        )
-        .bind(store.as_str())
-        .bind(wanted.file.as_str())
-        .fetch_optional(&mut **tx)
-        .await
-        .or_internal("looking up an attachment")?;
-        let revision = match present {
-            Some((status, _)) if status == "in_progress" || status == "completed" => {
+        let revision = match self.attachment(tx, scope, store, &wanted.file).await? {
+            Some(held) if held.is_as(wanted) => {
+                self.join_batch(tx, scope, store, wanted).await?;
                 return Ok(None);
             }
-            Some((_, revision)) => self.clock.now().max(revision + 1),
+            Some(held) => self.clock.now().max(held.revision + 1),
             // The clock also tells it from one that was taken out, whose job may still run.
             None => self.clock.now(),
         };
@@ -342,7 +352,8 @@ impl Records {
              chunk_tokens, overlap_tokens, revision, created_at, chunking) \
              VALUES ($1, $2, $3, $4, 'in_progress', $5, $6, $7, $8, $9, $10) \
              ON CONFLICT (store_id, file_id) DO UPDATE SET status = 'in_progress', error_code = NULL, \
-             error_message = NULL, batch_id = excluded.batch_id, attributes = excluded.attributes, \
+             error_message = NULL, batch_id = CASE WHEN store_files.status = 'completed' THEN NULL \
+             ELSE excluded.batch_id END, attributes = excluded.attributes, \
              chunk_tokens = excluded.chunk_tokens, overlap_tokens = excluded.overlap_tokens, \
              revision = excluded.revision, chunking = excluded.chunking",
         )
@@ -359,6 +370,7 @@ impl Records {
         .execute(&mut **tx)
         .await
         .or_internal("attaching a file")?;
+        self.join_batch(tx, scope, store, wanted).await?;
         Ok(Some(revision))
     }
 
@@ -375,7 +387,7 @@ impl Records {
         file: &Id,
     ) -> Result<Option<i64>> {
         sqlx::query_scalar(
-            "UPDATE store_files SET status = 'in_progress', revision = revision + 1 \
+            "UPDATE store_files SET status = 'in_progress', batch_id = NULL, revision = revision + 1 \
              WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND status = 'completed' \
              RETURNING revision",
         )
@@ -421,9 +433,10 @@ impl Records {
             StoreFileRow,
             "SELECT * FROM (SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, \
              sf.error_code, sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, \
-             sf.chunking, sf.usage_bytes, sf.revision, sf.created_at FROM store_files sf \
+             sf.chunking, sf.usage_bytes, sf.revision, sf.created_at, f.notes FROM store_files sf \
              JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $4 \
-             AND ($5 = '' OR sf.status = $5) AND ($6 = '' OR sf.batch_id = $6) \
+             AND ($5 = '' OR sf.status = $5) AND ($6 = '' OR EXISTS (SELECT 1 \
+             FROM file_batch_files b WHERE b.batch_id = $6 AND b.store_id = $4 AND b.file_id = sf.file_id)) \
              AND (f.expires_at IS NULL OR f.expires_at > $8) AND ",
             readable!("f", "$7"),
             ") AS listed WHERE 1 = 1"
@@ -442,35 +455,36 @@ impl Records {
         Ok(page.arrange(rows))
     }
 
-    /// How many files of the store, or of one batch, are in which state.
+    /// How many files of the store that the caller may read are in which state.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn file_counts(
-        &self,
-        scope: &Scope,
-        store: &Id,
-        batch: Option<&Id>,
-    ) -> Result<FileCounts> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT status, COUNT(*), COALESCE(SUM(usage_bytes), 0) FROM store_files \
-             WHERE tenant_id = $1 AND store_id = $2 AND ($3 = '' OR batch_id = $3) GROUP BY status",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(store.as_str())
-        .bind(batch.map_or("", Id::as_str))
-        .fetch_all(&self.read)
-        .await
-        .or_internal("counting attached files")?;
+    pub async fn file_counts(&self, scope: &Scope, store: &Id) -> Result<FileCounts> {
+        let who = manager(scope);
+        // Who manages all files need not be compared with each of them.
+        let statement = match who.as_str() {
+            "*" => {
+                "SELECT status, COUNT(*), COALESCE(SUM(usage_bytes), 0) FROM store_files \
+                 WHERE tenant_id = $1 AND store_id = $2 AND $3 = '*' GROUP BY status"
+            }
+            _ => concat!(
+                "SELECT sf.status, COUNT(*), COALESCE(SUM(sf.usage_bytes), 0) FROM store_files sf \
+                 JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND ",
+                readable!("f", "$3"),
+                " GROUP BY sf.status"
+            ),
+        };
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(statement)
+            .bind(scope.tenant().as_str())
+            .bind(store.as_str())
+            .bind(who)
+            .fetch_all(&self.read)
+            .await
+            .or_internal("counting attached files")?;
         let mut counts = FileCounts::default();
         for (status, files, bytes) in rows {
             counts.usage_bytes += bytes;
-            match status.as_str() {
-                "in_progress" => counts.in_progress = files,
-                "completed" => counts.completed = files,
-                "failed" => counts.failed = files,
-                _ => counts.cancelled += files,
-            }
+            counts.add(&status, files);
         }
         Ok(counts)
     }

@@ -13,7 +13,7 @@ macro_rules! deletes {
 
 /// Every table with rows of tenants, those first that others do not refer to. What is not
 /// here holds nothing of a tenant, or outlives it on purpose.
-const DELETES: [(&str, &str); 38] = deletes![
+const DELETES: [(&str, &str); 41] = deletes![
     "source_items",
     "sources",
     "remembered",
@@ -24,12 +24,15 @@ const DELETES: [(&str, &str); 38] = deletes![
     "responses",
     "evaluation_results",
     "evaluations",
+    "judged_words",
     "questions",
+    "evaluation_schedules",
     "question_sets",
     "chunks",
     "chunk_parents",
     "generation_files",
     "store_files",
+    "file_batch_files",
     "file_batches",
     "index_generations",
     "store_rankings",

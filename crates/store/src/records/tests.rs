@@ -8,6 +8,7 @@ mod erasures;
 mod evaluations;
 mod generations;
 mod rankings;
+mod schedules;
 mod sources;
 mod surface;
 mod thresholds;
@@ -81,6 +82,7 @@ fn chunk(ordinal: i64) -> NewChunk {
         char_end: 7,
         tokens: 2,
         context: String::new(),
+        label: String::new(),
         parent: None,
         vector: vec![0.5, -1.0],
     }
@@ -161,7 +163,7 @@ async fn attaching_twice_is_once_and_a_late_outcome_does_not_count() -> Result<(
     let stale = records.settle_file(&mut tx, &scope, (&store, &file, 0), Err(("x", "y"))).await?;
     assert!(!stale);
     commit(tx).await?;
-    assert_eq!(records.file_counts(&scope, &store, None).await?.completed, 1);
+    assert_eq!(records.file_counts(&scope, &store).await?.completed, 1);
     Ok(())
 }
 
@@ -196,6 +198,75 @@ async fn a_cancel_after_the_chunks_are_there_leaves_none() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_cancelled_batch_lets_be_what_was_complete() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    ingest(&records, &scope, &store, &file).await?;
+    let batch = Id::generate("vsfb_");
+    let mut tx = records.begin().await?;
+    records.insert_batch(&mut tx, &scope, &store, &batch).await?;
+    let finer = Attachment {
+        batch: Some(batch.clone()),
+        chunk_tokens: 200,
+        overlap_tokens: 0,
+        ..attachment(&file)
+    };
+    let revision = records.attach_file(&mut tx, &scope, &store, &finer).await?.unwrap_or_default();
+    let of = (&store, &file, revision);
+    assert!(!records.drop_unwanted_chunks(&mut tx, &scope, of).await?, "it is being read");
+    commit(tx).await?;
+    assert_eq!(records.cancel_batch(&scope, &store, &batch).await?, 0);
+    assert_eq!(records.batch_counts(&scope, &batch).await?.in_progress, 1);
+    assert!(!records.chunks_with_vectors(&scope, (&store, &file), 1).await?.is_empty());
+    let mut tx = records.begin().await?;
+    assert!(records.settle_file(&mut tx, &scope, of, Err(("x", "y"))).await?);
+    assert!(records.drop_unwanted_chunks(&mut tx, &scope, of).await?);
+    commit(tx).await?;
+    assert_eq!(records.batch_counts(&scope, &batch).await?.failed, 1);
+    assert!(records.chunks_with_vectors(&scope, (&store, &file), 1).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_counts_what_it_was_given_whatever_becomes_of_it() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let store = store(&records, &scope).await?;
+    let (old, new) = (file(&records, &scope, "a").await?, file(&records, &scope, "b").await?);
+    ingest(&records, &scope, &store, &old).await?;
+    let batch = Id::generate("vsfb_");
+    let mut tx = records.begin().await?;
+    records.insert_batch(&mut tx, &scope, &store, &batch).await?;
+    let given = |file: &Id| Attachment { batch: Some(batch.clone()), ..attachment(file) };
+    assert_eq!(records.attach_file(&mut tx, &scope, &store, &given(&old)).await?, None);
+    let revision = records.attach_file(&mut tx, &scope, &store, &given(&new)).await?;
+    let revision = revision.ok_or_else(|| Error::internal("already attached"))?;
+    assert_eq!(records.attach_file(&mut tx, &scope, &store, &given(&new)).await?, None);
+    commit(tx).await?;
+    let counts = records.batch_counts(&scope, &batch).await?;
+    assert_eq!((counts.completed, counts.in_progress, counts.total()), (1, 1, 2));
+    let mut tx = records.begin().await?;
+    records.settle_file(&mut tx, &scope, (&store, &new, revision), Err(("x", "y"))).await?;
+    commit(tx).await?;
+    let over = records.batch_counts(&scope, &batch).await?;
+    assert_eq!((over.completed, over.failed, over.total()), (1, 1, 2));
+    // Cut in another way it is read again, which is nothing to the batch.
+    let mut tx = records.begin().await?;
+    let finer = Attachment { chunk_tokens: 200, overlap_tokens: 0, ..attachment(&old) };
+    assert!(records.attach_file(&mut tx, &scope, &store, &finer).await?.is_some());
+    commit(tx).await?;
+    records.detach_file(&scope, &store, &new).await?;
+    assert_eq!(records.batch_counts(&scope, &batch).await?, over);
+    let page = Page::first(10);
+    let left = records.list_store_files(&scope, &store, Some(&batch), None, &page).await?;
+    assert_eq!(left.iter().map(|row| &row.id).collect::<Vec<_>>(), [old.as_str()]);
+    delete_file(&records, &scope, &old).await?;
+    assert_eq!(records.batch_counts(&scope, &batch).await?, over);
+    delete_store(&records, &scope, &store).await
+}
+
+#[tokio::test]
 async fn an_uncommitted_write_leaves_no_trace() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;
     let scope = tenant(&records, "t").await?;
@@ -203,7 +274,7 @@ async fn an_uncommitted_write_leaves_no_trace() -> Result<()> {
     let mut tx = records.begin().await?;
     records.attach_file(&mut tx, &scope, &store, &attachment(&file)).await?;
     drop(tx);
-    assert_eq!(records.file_counts(&scope, &store, None).await?.total(), 0);
+    assert_eq!(records.file_counts(&scope, &store).await?.total(), 0);
     Ok(())
 }
 

@@ -41,6 +41,15 @@ pub struct ShownText {
     pub row: TextRow,
 }
 
+/// The notes in the structure of the text `t`, as a JSON list.
+macro_rules! notes {
+    () => {
+        "CASE WHEN json_valid(t.structure) \
+         THEN COALESCE(json_extract(t.structure, '$.notes'), '[]') ELSE '[]' END"
+    };
+}
+pub(super) use notes;
+
 impl Records {
     /// The text of a file that was read.
     ///
@@ -159,10 +168,12 @@ impl Records {
     /// `Internal` when the database refuses (also when the file was deleted meanwhile).
     pub async fn put_text(&self, tx: &mut Tx, scope: &Scope, id: &Id, row: &TextRow) -> Result<()> {
         let version = self.put_text_beside(tx, scope, id, row).await?;
-        sqlx::query(
-            "UPDATE files SET text_version = $3 \
-             WHERE tenant_id = $1 AND id = $2 AND text_version <> $3",
-        )
+        sqlx::query(concat!(
+            "UPDATE files SET text_version = t.version, notes = ",
+            notes!(),
+            " FROM document_texts t WHERE t.file_id = $2 AND t.version = $3 \
+             AND files.tenant_id = $1 AND files.id = $2 AND files.text_version <> $3",
+        ))
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
         .bind(version)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cairn_kernel::{Error, Result, ResultExt};
 
+use super::chunks::stands_above;
 use super::{Records, commit};
 use crate::BlobPath;
 
@@ -125,7 +126,8 @@ impl Records {
         .or_internal("listing the points of an index")
     }
 
-    /// What is needed to rebuild points of an index: id, file, attributes, context, text, vector.
+    /// What is needed to rebuild points of an index: id, file, attributes, what stands
+    /// [`above`](super::chunks::above) it, text, vector.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -135,13 +137,15 @@ impl Records {
         after: i64,
         limit: i64,
     ) -> Result<Vec<(i64, String, String, String, String, Vec<u8>)>> {
-        sqlx::query_as(
-            "SELECT c.seq, c.file_id, sf.attributes, c.context, c.text, c.vector \
+        sqlx::query_as(concat!(
+            "SELECT c.seq, c.file_id, sf.attributes, ",
+            stands_above!(),
+            " AS above, c.text, c.vector \
              FROM index_generations g JOIN chunks c ON c.store_id = g.store_id \
              AND c.generation = g.generation JOIN store_files sf ON sf.store_id = c.store_id \
              AND sf.file_id = c.file_id WHERE g.index_name = $1 AND c.seq > $2 \
-             AND sf.status = 'completed' ORDER BY c.seq LIMIT $3",
-        )
+             AND sf.status = 'completed' ORDER BY c.seq LIMIT $3"
+        ))
         .bind(index)
         .bind(after)
         .bind(limit)
@@ -150,8 +154,8 @@ impl Records {
         .or_internal("reading points to rebuild")
     }
 
-    /// The texts of an index's points, up to `limit`: id, context, text; those of files that are
-    /// being read as well.
+    /// The texts of an index's points, up to `limit`: id, label, context, text; those of files that
+    /// are being read as well.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -159,9 +163,9 @@ impl Records {
         &self,
         index: &str,
         limit: i64,
-    ) -> Result<Vec<(i64, String, String)>> {
+    ) -> Result<Vec<(i64, String, String, String)>> {
         sqlx::query_as(
-            "SELECT c.seq, c.context, c.text FROM index_generations g JOIN chunks c \
+            "SELECT c.seq, c.label, c.context, c.text FROM index_generations g JOIN chunks c \
              ON c.store_id = g.store_id AND c.generation = g.generation WHERE g.index_name = $1 \
              ORDER BY c.seq LIMIT $2",
         )

@@ -215,6 +215,10 @@ pub struct Evaluation {
     pub error: Option<String>,
     /// Whether it was worse than the run before it over the same questions; `null` without one.
     pub worse: Option<bool>,
+    /// The schedule that began it.
+    pub schedule: Option<String>,
+    /// Why that did: `time`, `reindex`, `ranking`, `documents` or `request`.
+    pub occasion: Option<String>,
     /// When it was asked for.
     pub created_at: i64,
     /// When it ended.
@@ -245,7 +249,7 @@ pub struct EvaluationResult {
     pub answer: Option<Value>,
 }
 
-/// Which question sets, runs or results.
+/// Which question sets, runs, results or schedules.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct EvaluationQuery {
@@ -257,10 +261,12 @@ pub struct EvaluationQuery {
     pub after: Option<String>,
     /// The id to end in front of; not together with `after`.
     pub before: Option<String>,
-    /// Sets and runs: of this vector store, by id or name.
+    /// Sets, runs and schedules: of this vector store, by id or name.
     pub store: Option<String>,
-    /// Runs: over this question set.
+    /// Runs and schedules: over this question set.
     pub question_set: Option<String>,
+    /// Runs: of this schedule.
+    pub schedule: Option<String>,
     /// Results: of this configuration, by name.
     pub configuration: Option<String>,
 }

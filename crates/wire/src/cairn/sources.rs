@@ -158,7 +158,7 @@ pub struct SourceCounts {
     pub unchanged: u64,
     /// Those that are gone.
     pub deleted: u64,
-    /// Those that could not be taken.
+    /// Those that could not be taken, or not be read after they were.
     pub failed: u64,
     /// Bytes of what was taken.
     pub bytes: u64,

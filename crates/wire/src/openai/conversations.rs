@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::Given;
+
 /// A conversation to make.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -12,14 +14,35 @@ pub struct CreateConversation {
     pub items: Option<Vec<Value>>,
     /// Up to 16 strings.
     pub metadata: Option<BTreeMap<String, String>>,
+    /// Our extra fields.
+    pub cairn: Option<ConversationWish>,
 }
 
-/// What is to change.
+/// What is to change; one of both at least.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateConversation {
-    /// It replaces the old one.
-    pub metadata: Option<BTreeMap<String, String>>,
+    /// It replaces the old one; `null` for none.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    pub metadata: Given<BTreeMap<String, String>>,
+    /// Our extra fields.
+    pub cairn: Option<ConversationWish>,
+}
+
+/// What is wished of a conversation beyond OpenAI's fields.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConversationWish {
+    /// Whether the whole tenant may read it and go on with it.
+    pub shared: Option<bool>,
+}
+
+/// What a conversation has beyond OpenAI's fields.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct ConversationExtra {
+    /// Whether the whole tenant may read it and go on with it.
+    pub shared: bool,
 }
 
 /// A conversation.
@@ -33,6 +56,8 @@ pub struct Conversation {
     pub created_at: i64,
     /// Up to 16 strings.
     pub metadata: BTreeMap<String, String>,
+    /// Our extra fields.
+    pub cairn: ConversationExtra,
 }
 
 /// Items to add at the end.

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// An uploaded file.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -59,6 +59,26 @@ pub struct Erased {
 pub struct ErasedExtra {
     /// The id under `/cairn/v1/erasures`.
     pub erasure: String,
+    /// Of a vector store whose sources had brought files: what becomes of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_files: Option<SourceFiles>,
+}
+
+/// What becomes of the files that the sources of a deleted vector store had brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SourceFiles {
+    /// How many are deleted for good.
+    pub deleted: usize,
+    /// How many remain under `/v1/files`, and are not kept in step any more.
+    pub left: usize,
+}
+
+/// What becomes of the files that the sources of a vector store brought, when it is deleted.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteStore {
+    /// `keep`, which is the default, or `delete`: those that no other store has go too.
+    pub files: Option<String>,
 }
 
 /// The form of an upload.

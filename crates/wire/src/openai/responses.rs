@@ -134,8 +134,44 @@ pub struct Response {
     pub cairn: Option<ResponseExtra>,
 }
 
+/// A conversation to be told in fewer words.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct CompactRequest {
+    /// Of no account here: no model is asked.
+    pub model: Option<String>,
+    /// A text, or items with roles.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub input: Value,
+    /// For the writer, in front of all.
+    pub instructions: Option<String>,
+    /// The last answer of the conversation.
+    pub previous_response_id: Option<String>,
+    /// All other fields: refused by name, unless they change nothing.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub rest: BTreeMap<String, Value>,
+}
+
+/// A conversation in fewer words. It is kept as an answer is: by its id it can be read, followed
+/// (as `previous_response_id`) and deleted.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Compaction {
+    /// `resp_…`
+    pub id: String,
+    /// Always `response.compaction`.
+    pub object: &'static str,
+    /// When it was asked for.
+    pub created_at: i64,
+    /// What users said, and one item of type `compaction` that stands for the answers.
+    #[schema(value_type = Vec<Object>)]
+    pub output: Vec<Value>,
+    /// Nothing: no model is asked.
+    pub usage: ResponseUsage,
+}
+
 /// Tokens of an answer.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct ResponseUsage {
     /// Read.
     pub input_tokens: u32,
@@ -150,7 +186,7 @@ pub struct ResponseUsage {
 }
 
 /// Of the tokens read.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct InputTokensDetails {
     /// From the prompt cache.
     pub cached_tokens: u32,
@@ -159,7 +195,7 @@ pub struct InputTokensDetails {
 }
 
 /// Of the tokens written.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct OutputTokensDetails {
     /// Always 0.
     pub reasoning_tokens: u32,
@@ -214,6 +250,9 @@ pub struct ResponseExtra {
     /// Links to hosts that are not allowed, which were taken out of the text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stripped_links: Vec<StrippedLink>,
+    /// What of the request had no effect on the answer, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 fn is_none_left_out(turns: &usize) -> bool {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::Given;
 use crate::cairn::{AttachExtra, CairnChunking, NewStoreExtra, VectorStoreExtra};
 
 /// Settings of a new vector store.
@@ -27,16 +28,22 @@ pub struct CreateVectorStore {
     pub cairn: Option<NewStoreExtra>,
 }
 
-/// Settings to change.
+/// Settings to change. What is absent stays as it is.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateVectorStore {
-    /// Its name.
-    pub name: Option<String>,
-    /// When it expires.
-    pub expires_after: Option<ExpiresAfter>,
-    /// Up to 16 strings.
-    pub metadata: Option<BTreeMap<String, String>>,
+    /// Its name; `null` for none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub name: Given<String>,
+    /// When it expires; `null` for never.
+    #[serde(default)]
+    #[schema(value_type = Option<ExpiresAfter>)]
+    pub expires_after: Given<ExpiresAfter>,
+    /// Up to 16 strings, in place of those there are; `null` for none.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    pub metadata: Given<BTreeMap<String, String>>,
 }
 
 /// When a store expires.
@@ -122,7 +129,7 @@ pub struct FileCounts {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttachFile {
-    /// The file.
+    /// The file. One that is attached already gets what is sent with it here, and keeps the rest.
     pub file_id: String,
     /// Up to 16 strings, numbers or booleans.
     pub attributes: Option<BTreeMap<String, Value>>,
@@ -152,8 +159,10 @@ pub struct CreateFileBatch {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateAttributes {
-    /// They replace the old ones.
-    pub attributes: Option<BTreeMap<String, Value>>,
+    /// They replace the old ones; `null` for none.
+    #[serde(default)]
+    #[schema(required = true, value_type = Option<BTreeMap<String, Value>>)]
+    pub attributes: Given<BTreeMap<String, Value>>,
 }
 
 /// An attached file.
@@ -188,6 +197,8 @@ pub struct VectorStoreFileExtra {
     pub filename: String,
     /// How it was cut.
     pub chunking: CairnChunking,
+    /// What was guessed or left out when it was read; empty where nothing was, and until it is read.
+    pub notes: Vec<String>,
 }
 
 /// Why a file failed.
@@ -212,7 +223,8 @@ pub struct FileBatch {
     pub vector_store_id: String,
     /// `in_progress`, `completed`, `cancelled` or `failed`.
     pub status: &'static str,
-    /// Its files by state.
+    /// The files it was given by state: once one is out of progress, as it was then, whatever
+    /// becomes of the file later.
     pub file_counts: FileCounts,
 }
 
@@ -326,8 +338,8 @@ pub struct PassagePlace {
     pub char_start: i64,
     /// One past its last character.
     pub char_end: i64,
-    /// What was embedded and indexed in front of the passage: headings above it, the header row
-    /// of a table it is from.
+    /// What was embedded and indexed in front of the passage: what its document is called, headings
+    /// above it, the header row of a table it is from.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub context: String,
     /// Where a small chunk was found in this large one: its first character in the document's

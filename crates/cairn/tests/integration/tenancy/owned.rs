@@ -149,10 +149,13 @@ async fn answers(owner: &Caller, owned: &mut Owned) -> Result<()> {
     let sent = request.json(&asked(owned.of("store"), &conversation)).send().await?;
     let (_, answer) = read(sent).await?;
     ensure!(answer["cairn"]["refused"] == false, "{answer}");
+    let compact = json!({"previous_response_id": id(&answer, "/id")?});
+    let compacted = owner.json(Method::POST, "/v1/responses/compact", &compact).await?;
     let (_, items) = owner.get(&format!("/v1/conversations/{conversation}/items")).await?;
     owned.0.extend([
         ("conversation", conversation),
         ("response", id(&answer, "/id")?),
+        ("compaction", id(&compacted, "/id")?),
         ("item", id(&items, "/data/0/id")?),
     ]);
     Ok(())
@@ -180,7 +183,12 @@ async fn evaluation(owner: &Caller, owned: &mut Owned) -> Result<()> {
     let run = json!({"question_set": set, "configurations": [{"name": SECRET, "answers": true}]});
     let run = id(&owner.json(Method::POST, "/cairn/v1/evaluations", &run).await?, "/id")?;
     ended(owner, &format!("/cairn/v1/evaluations/{run}")).await?;
-    owned.0.extend([("question_set", set), ("evaluation", run)]);
+    let month = json!({"question_set": set, "name": SECRET, "every_seconds": 30 * 86_400});
+    let schedules = "/cairn/v1/evaluation_schedules";
+    let schedule = id(&owner.json(Method::POST, schedules, &month).await?, "/id")?;
+    let begun = owner.request(Method::POST, &format!("{schedules}/{schedule}/run")).send().await?;
+    ended(owner, &format!("/cairn/v1/evaluations/{}", id(&begun.json().await?, "/id")?)).await?;
+    owned.0.extend([("question_set", set), ("evaluation", run), ("schedule", schedule)]);
     Ok(())
 }
 
@@ -250,7 +258,7 @@ async fn models(owner: &Caller, owned: &mut Owned) -> Result<()> {
 }
 
 /// Where the owner sees what is the owner's.
-const SHOWN: [&str; 37] = [
+const SHOWN: [&str; 39] = [
     "/v1/files",
     "/v1/files/{file}",
     "/v1/files/{file}/content",
@@ -278,6 +286,8 @@ const SHOWN: [&str; 37] = [
     "/cairn/v1/question_sets/{question_set}/questions",
     "/cairn/v1/evaluations",
     "/cairn/v1/evaluations/{evaluation}/results",
+    "/cairn/v1/evaluations?schedule={schedule}",
+    "/cairn/v1/evaluation_schedules/{schedule}",
     "/cairn/v1/datasets",
     "/cairn/v1/datasets/{dataset}/rows",
     "/cairn/v1/training_runs",

@@ -48,6 +48,18 @@ fn all_text_of_a_mixed_mail_is_kept_in_order() {
 }
 
 #[test]
+fn a_part_that_is_no_text_leaves_the_others() {
+    let parts = multipart(
+        "mixed",
+        &[
+            b"Content-Type: text/plain\r\n\r\nThe body.",
+            b"Content-Type: application/octet-stream; name=\"raw.bin\"\r\n\r\n\0\x01\0\x02",
+        ],
+    );
+    assert!(read(&letter(&parts)).text.starts_with(&format!("{HEAD}The body.")));
+}
+
+#[test]
 fn of_alternatives_the_richest_is_read_and_files_stay() {
     let page = multipart(
         "related",
@@ -121,6 +133,24 @@ fn attached_text_keeps_its_bytes() {
     );
     let heads = [b"From: a@b.c\r\nSubject: ".as_slice(), GERMAN, b"\r\n\r\nThe body."].concat();
     assert_eq!(read(&heads).title.as_deref(), Some(GERMAN_TEXT));
+}
+
+#[test]
+fn heads_of_parts_are_read_in_the_encoding_of_the_text() {
+    let parts = multipart(
+        "mixed",
+        &[
+            b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\nThe body.",
+            b"Content-Type: text/csv; name=\"M\xfcller.csv\"\r\nContent-Disposition: attachment;\r\n \
+              filename=\"M\xfcller.csv\"\r\n\r\na,b\r\n1,2",
+        ],
+    );
+    let head = b"From: a@b.c\r\nCc: \"Zo\xc3\xab\" <z@b.c>\r\nSubject: Gr\xfc\xdfe\r\n\
+        MIME-Version: 1.0\r\n";
+    assert_eq!(
+        read(&[head.as_slice(), &parts].concat()).text,
+        "Grüße\n\nFrom: a@b.c\nCc: Zoë <z@b.c>\n\nThe body.\n\nMüller.csv\n\n| a | b |\n| 1 | 2 |"
+    );
 }
 
 /// The properties of a message that was sent at 08:23 UTC.

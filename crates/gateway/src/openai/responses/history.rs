@@ -15,10 +15,21 @@ const ITEMS_MAX: i64 = 4000;
 /// What came before a question.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
-    /// Inputs and answers, oldest first.
-    pub(super) turns: Vec<ChatMessage>,
+    /// Items that were asked and answered, oldest first.
+    pub(super) items: Vec<Value>,
     /// What they rest on: when it is deleted, what was said of it goes as well.
     pub(super) sources: Vec<Origin>,
+}
+
+impl Earlier {
+    /// What was said, oldest first.
+    ///
+    /// # Errors
+    /// `Invalid` for an item that is none.
+    pub(super) fn turns(&self) -> Result<Vec<ChatMessage>> {
+        let turns = self.items.iter().map(|item| input::turn(item, "item"));
+        turns.filter_map(Result::transpose).collect()
+    }
 }
 
 /// The answers that end with the answer `previous`; of an endless talk the latest ones, if it
@@ -36,7 +47,7 @@ pub(super) async fn load(
     // Asked before and after, for a delete in between takes from the sources, not from what was
     // read of them; and something may be added.
     let mut sources = services.responses.sources(scope, previous).await?;
-    let mut answers: Vec<Vec<ChatMessage>> = Vec::new();
+    let mut answers: Vec<Vec<Value>> = Vec::new();
     let mut next = Some(previous.clone());
     while let Some(id) = next {
         let row = match services.responses.get(scope, &id).await {
@@ -60,17 +71,22 @@ pub(super) async fn load(
                 &format!("more than {TURNS_MAX} answers follow each other"),
             ));
         }
-        let body: Value = serde_json::from_str(&row.body).or_internal("reading a kept response")?;
-        let asked: Vec<Value> =
+        let mut body: Value =
+            serde_json::from_str(&row.body).or_internal("reading a kept response")?;
+        let mut items: Vec<Value> =
             serde_json::from_str(&row.input).or_internal("reading input items")?;
-        answers.push(turns(&asked, &body)?);
+        if let Value::Array(output) = body["output"].take() {
+            // What was found is neither said nor asked again.
+            items.extend(output.into_iter().filter(|item| !is_search(item)));
+        }
+        answers.push(items);
         next = body.get("previous_response_id").and_then(Value::as_str).map(Id::from_raw);
     }
     // An answer rests on what those before it rested on, and says so.
     for source in services.responses.sources(scope, previous).await? {
         Origin::add(&mut sources, source);
     }
-    Ok(Earlier { turns: answers.into_iter().rev().flatten().collect(), sources })
+    Ok(Earlier { items: answers.into_iter().rev().flatten().collect(), sources })
 }
 
 /// What was said in a conversation so far; in an endless one the latest, if it may be
@@ -93,18 +109,16 @@ pub(super) async fn of_conversation(
         let what = format!("the conversation has more than {ITEMS_MAX} items");
         return Err(endless("conversation", &what));
     }
-    let mut turns = Vec::new();
-    for row in rows.into_iter().rev() {
-        let item: Value = serde_json::from_str(&row.body).or_internal("reading an item")?;
-        turns.extend(input::turn(&item, "item")?);
-    }
+    let items = rows.into_iter().rev().map(|row| serde_json::from_str(&row.body));
+    let mut items: Vec<Value> = items.collect::<Result<_, _>>().or_internal("reading an item")?;
+    items.retain(|item| !is_search(item));
     if endless_talk {
-        turns = from_a_question(turns);
+        items = from_a_question(items);
     }
     for source in services.conversations.sources(scope, id).await? {
         Origin::add(&mut sources, source);
     }
-    Ok(Earlier { turns, sources })
+    Ok(Earlier { items, sources })
 }
 
 fn endless(field: &str, what: &str) -> Error {
@@ -112,19 +126,14 @@ fn endless(field: &str, what: &str) -> Error {
     refused(field, format!("{what}; {remedy}"))
 }
 
-/// What follows half a turn.
-fn from_a_question(turns: Vec<ChatMessage>) -> Vec<ChatMessage> {
-    turns.into_iter().skip_while(|turn| turn.role == "assistant").collect()
+/// Whether an item is the record of a search.
+fn is_search(item: &Value) -> bool {
+    item["type"] == "file_search_call"
 }
 
-/// What was asked and answered in one turn.
-fn turns(asked: &[Value], body: &Value) -> Result<Vec<ChatMessage>> {
-    let output = body.get("output").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut turns = Vec::new();
-    for item in asked.iter().chain(output) {
-        turns.extend(input::turn(item, "item")?);
-    }
-    Ok(turns)
+/// What follows half a turn.
+fn from_a_question(items: Vec<Value>) -> Vec<Value> {
+    items.into_iter().skip_while(|item| item["role"] == "assistant").collect()
 }
 
 /// Adds every file that `value` names to `files`, each once.
@@ -170,9 +179,10 @@ mod tests {
 
     #[test]
     fn an_endless_talk_begins_with_a_question_or_is_told_what_to_do() {
-        let turns = [("assistant", "Ada."), ("assistant", "Yes."), ("user", "Who?")];
-        let turns = turns.map(|(role, text)| ChatMessage::new(role, text));
-        assert_eq!(from_a_question(turns.to_vec()), turns[2..]);
+        let said = |role: &str, text: &str| json!({"role": role, "content": text});
+        let items =
+            vec![said("assistant", "Ada."), said("user", "Who?"), said("assistant", "Ida.")];
+        assert_eq!(from_a_question(items.clone()), items[1..]);
         let error = endless("conversation", "it is long");
         assert_eq!(error.param(), Some("conversation"));
         assert!(error.message().contains("auto"), "{error}");
@@ -180,13 +190,14 @@ mod tests {
 
     #[test]
     fn a_turn_is_its_input_and_its_answer() -> Result<()> {
-        let asked = [json!({"role": "user", "content": [{"type": "input_text", "text": "Who?"}]})];
-        let body = json!({"output": [
-            {"type": "file_search_call", "queries": ["Who?"]},
-            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Ada."}]},
-        ]});
+        let items = vec![
+            json!({"role": "user", "content": [{"type": "input_text", "text": "Who?"}]}),
+            json!({"type": "file_search_call", "queries": ["Who?"]}),
+            json!({"type": "message", "role": "assistant",
+                "content": [{"type": "output_text", "text": "Ada."}]}),
+        ];
         let expected = [ChatMessage::new("user", "Who?"), ChatMessage::new("assistant", "Ada.")];
-        assert_eq!(turns(&asked, &body)?, expected);
+        assert_eq!(Earlier { items, sources: Vec::new() }.turns()?, expected);
         Ok(())
     }
 }

@@ -24,23 +24,8 @@ pub(super) struct Input {
 impl Input {
     /// Reads the `input` of a request.
     pub(super) fn read(input: &Value) -> Result<Self> {
-        let mut items = Vec::new();
-        match input {
-            Value::String(text) => {
-                items.push(keep(&json!({"role": "user", "content": text}), "input")?);
-            }
-            Value::Array(given) => {
-                for (number, item) in given.iter().enumerate() {
-                    items.push(keep(item, &format!("input[{number}]"))?);
-                }
-            }
-            _ => return Err(refused("input", "input must be a text or a list of messages")),
-        }
-        let mut turns = Vec::new();
-        for (number, item) in items.iter().enumerate() {
-            turns.extend(turn(item, &format!("input[{number}]"))?);
-        }
-        let (system, mut spoken) = split(turns);
+        let items = items(input)?;
+        let (system, mut spoken) = split(turns(&items)?);
         let question = spoken.pop().filter(|last| last.role == "user");
         let question = question.map(|last| last.content).filter(|text| !text.trim().is_empty());
         let Some(question) = question else {
@@ -50,6 +35,17 @@ impl Input {
             ));
         };
         Ok(Self { question, history: spoken, system, items })
+    }
+
+    /// Takes what `opened` says before the question, in place of its own items, which are kept
+    /// as they are.
+    pub(super) fn hear(&mut self, opened: &[Value]) -> Result<()> {
+        let (system, mut spoken) = split(turns(opened)?);
+        if let Some(question) = spoken.iter().rposition(|turn| turn.role == "user") {
+            spoken.remove(question);
+        }
+        (self.system, self.history) = (system, spoken);
+        Ok(())
     }
 
     /// Puts earlier turns in front.
@@ -68,6 +64,27 @@ impl Input {
     }
 }
 
+/// The items of an `input`, as they are kept: a text is a user's message.
+///
+/// # Errors
+/// `Invalid` naming the place of what is not supported.
+pub(super) fn items(input: &Value) -> Result<Vec<Value>> {
+    match input {
+        Value::String(text) => Ok(vec![keep(&json!({"role": "user", "content": text}), "input")?]),
+        Value::Array(given) => {
+            let numbered = given.iter().enumerate();
+            numbered.map(|(number, item)| keep(item, &format!("input[{number}]"))).collect()
+        }
+        _ => Err(refused("input", "input must be a text or a list of messages")),
+    }
+}
+
+fn turns(items: &[Value]) -> Result<Vec<ChatMessage>> {
+    let numbered = items.iter().enumerate();
+    let turns = numbered.map(|(number, item)| turn(item, &format!("input[{number}]")));
+    turns.filter_map(Result::transpose).collect()
+}
+
 fn split(turns: Vec<ChatMessage>) -> (Vec<String>, Vec<ChatMessage>) {
     let (system, spoken): (Vec<_>, Vec<_>) =
         turns.into_iter().partition(|turn| turn.role == "system");
@@ -75,9 +92,9 @@ fn split(turns: Vec<ChatMessage>) -> (Vec<String>, Vec<ChatMessage>) {
 }
 
 /// The turn of an input item; `None` for the record of an earlier search, whose
-/// answer follows as a message.
+/// answer follows as a message, and for a compaction, which has to be opened first.
 pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
-    if kind(item, place)? == Kind::Search {
+    if kind(item, place)? != Kind::Message {
         return Ok(None);
     }
     let role = match role(item, place)? {
@@ -96,17 +113,25 @@ const TEXTS: [&str; 3] = ["input_text", "output_text", "text"];
 enum Kind {
     Message,
     Search,
+    Compaction,
 }
 
 fn kind(item: &Value, place: &str) -> Result<Kind> {
     match item.get("type").and_then(Value::as_str) {
         None | Some("message") => Ok(Kind::Message),
         Some("file_search_call") => Ok(Kind::Search),
+        Some("compaction") => Ok(Kind::Compaction),
         Some(other) => {
             let message = format!("{place} is of type '{other}'; only messages are supported");
             Err(Error::invalid(message).with_param(format!("{place}.type")))
         }
     }
+}
+
+/// What an item names that stands for a compaction.
+pub(super) fn compaction(item: &Value) -> Option<&str> {
+    let stands = item.get("type").and_then(Value::as_str) == Some("compaction");
+    item.get("encrypted_content").and_then(Value::as_str).filter(|_| stands)
 }
 
 fn role<'i>(item: &'i Value, place: &str) -> Result<&'i str> {
@@ -126,7 +151,16 @@ fn role<'i>(item: &'i Value, place: &str) -> Result<&'i str> {
 /// # Errors
 /// `Invalid` naming the place of what is not supported.
 pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
-    if kind(item, place)? == Kind::Search {
+    let kind = kind(item, place)?;
+    if kind == Kind::Compaction {
+        let Some(named) = compaction(item) else {
+            let message = format!("{place} has no encrypted_content; send the item as it came");
+            return Err(refused(&format!("{place}.encrypted_content"), message));
+        };
+        let id = Id::generate("cmp_");
+        return Ok(json!({"id": id, "type": "compaction", "encrypted_content": named}));
+    }
+    if kind == Kind::Search {
         let list = |name: &str| item.get(name).filter(|value| value.is_array()).cloned();
         return Ok(json!({
             "id": Id::generate("fs_"),
@@ -226,6 +260,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_compaction_holds_is_heard_before_the_question() -> Result<()> {
+        let compaction =
+            json!({"type": "compaction", "id": "cmp_1", "encrypted_content": "resp_1"});
+        let mut read = Input::read(&json!([
+            {"role": "user", "content": "Who?"},
+            compaction,
+            {"role": "user", "content": "When?"},
+        ]))?;
+        assert_eq!(read.question, "When?");
+        assert_eq!(read.items[1]["encrypted_content"], "resp_1");
+        let mut opened = read.items.clone();
+        opened.splice(
+            1..2,
+            [
+                json!({"role": "system", "content": "Be brief."}),
+                json!({"role": "assistant", "content": "Ada."}),
+            ],
+        );
+        read.hear(&opened)?;
+        let history: Vec<&str> = read.history.iter().map(|turn| turn.content.as_str()).collect();
+        assert_eq!((history, read.system), (vec!["Who?", "Ada."], vec!["Be brief.".to_owned()]));
+        assert_eq!(read.items.len(), 3, "what was sent is kept");
+        Ok(())
+    }
+
+    #[test]
     fn what_is_no_question_is_refused() {
         for (input, name) in [
             (json!(""), "input"),
@@ -234,6 +294,7 @@ mod tests {
             (json!([{"role": "assistant", "content": "Hi."}]), "input"),
             (json!([{"role": "tool", "content": "x"}]), "input[0].role"),
             (json!([{"type": "item_reference", "id": "msg_1"}]), "input[0].type"),
+            (json!([{"type": "compaction"}]), "input[0].encrypted_content"),
             (json!([{"role": "user", "content": [{"type": "input_image"}]}]), "input[0].content"),
         ] {
             let refused = Input::read(&input).err();

@@ -47,13 +47,15 @@ impl Keeper {
         if !self.store && self.conversation.is_none() {
             return self.services.responses.require(&self.scope, &sources).await;
         }
-        let row = self.row(response, script.pieces())?;
+        let mut kept = response.clone();
+        kept.output = script.kept_output();
+        let row = self.row(&kept, script.pieces())?;
         let keeping = match (self.store, self.begun) {
             (false, _) => Keeping::Nothing,
             (true, false) => Keeping::New(&row),
             (true, true) => Keeping::Begun(&row),
         };
-        let append = self.append(response, &sources);
+        let append = self.append(&kept, &sources);
         let responses = &self.services.responses;
         let provenance = script.provenance();
         responses.keep(&self.scope, keeping, &sources, append.as_ref(), provenance).await

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::input::Input;
 use super::{format, refused};
 use crate::openai::convert::{
-    Included, PROVENANCE, RESULTS, neutral, ranking, refuse_rest, results, sampling, seconds,
-    sticky, tokens, unsupported,
+    Included, neutral, ranking, refuse_rest, results, sampling, seconds, sticky, tokens,
+    unsupported,
 };
 use crate::openai::search::options;
 
@@ -91,7 +91,8 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     let truncate = truncation(request.rest.get("truncation"), search.is_some())?;
     let explain = search.is_some() && explains(&request.tools);
     // What is explained is shown.
-    let included = include(request.include.as_deref())?;
+    let names = request.include.as_deref().unwrap_or_default();
+    let included = Included::read(names.iter().map(String::as_str))?;
     let include_results = included.results || explain;
     request.metadata.as_ref().map_or(Ok(()), check_metadata)?;
     let conversation = conversation(request.conversation.as_ref())?;
@@ -263,23 +264,6 @@ fn tool_search(tool: &Value, number: usize, question: &str) -> Result<Request> {
 /// Whether the search shall be explained.
 fn explains(tools: &[Value]) -> bool {
     tools.iter().any(|tool| tool["cairn"]["explain"] == true)
-}
-
-fn include(include: Option<&[String]>) -> Result<Included> {
-    let mut included = Included::default();
-    for name in include.unwrap_or_default() {
-        match name.as_str() {
-            RESULTS => included.results = true,
-            PROVENANCE => included.provenance = true,
-            other => {
-                return Err(refused(
-                    "include",
-                    format!("'{other}' cannot be included here; {RESULTS} and {PROVENANCE} can"),
-                ));
-            }
-        }
-    }
-    Ok(included)
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub(super) struct Script {
     message_id: String,
     speaking: bool,
     nearest: Vec<Passage>,
+    /// The passages that were found as results, which are kept whether they are shown or not.
+    results: Value,
     /// The files of all passages that were found.
     files: Vec<String>,
     /// Characters of each delta.
@@ -79,6 +81,7 @@ impl Script {
             message_id: Id::generate("msg_").to_string(),
             speaking: false,
             nearest: Vec::new(),
+            results: Value::Null,
             files: Vec::new(),
             pieces: Vec::new(),
             provenance: None,
@@ -137,6 +140,15 @@ impl Script {
         &self.response
     }
 
+    /// The items of the response as they are kept: with the results of the search.
+    pub(super) fn kept_output(&self) -> Vec<Value> {
+        let mut output = self.response.output.clone();
+        for item in output.iter_mut().filter(|item| item["type"] == "file_search_call") {
+            item["results"] = self.results.clone();
+        }
+        output
+    }
+
     /// How the answer came about, once it is finished.
     pub(super) fn provenance(&self) -> Option<&Provenance> {
         self.provenance.as_ref()
@@ -161,6 +173,7 @@ impl Script {
         };
         // What was written may be what could not be kept, for its document is gone.
         self.response.output.clear();
+        self.results = Value::Null;
         self.response.cairn = None;
         self.provenance = None;
         self.finished = false;
@@ -233,11 +246,9 @@ impl Script {
     }
 
     fn found(&mut self, passages: Vec<Passage>) -> Vec<Value> {
-        let results = if self.include_results {
-            passages.iter().cloned().map(|passage| result(passage, self.explain)).collect()
-        } else {
-            Value::Null
-        };
+        self.results =
+            passages.iter().cloned().map(|passage| result(passage, self.explain)).collect();
+        let results = if self.include_results { self.results.clone() } else { Value::Null };
         for passage in &passages {
             if !self.files.contains(&passage.chunk.file_id) {
                 self.files.push(passage.chunk.file_id.clone());

@@ -62,8 +62,25 @@ fn searched(
         sticky: asked.sticky,
         trace: trace.to_owned(),
     };
+    let instructed = question.instructions.is_some();
     let steps = services.answers.answer(scope.clone(), question);
-    Box::pin(steps.map_ok(move |step| beat(step, &model, started)))
+    Box::pin(steps.map_ok(move |step| {
+        let mut beat = beat(step, &model, started);
+        if let Beat::End(ending) = &mut beat {
+            ending.extra.notes.extend(note(instructed, &ending.extra));
+        }
+        beat
+    }))
+}
+
+/// What is to be said of instructions, which only a model can follow.
+fn note(instructed: bool, extra: &ResponseExtra) -> Option<String> {
+    let quoted = extra.mode == Mode::Extractive.name() && !extra.refused;
+    (instructed && quoted).then(|| {
+        "instructions were not followed: no language model wrote the answer, it is sentences of \
+         the documents word for word"
+            .to_owned()
+    })
 }
 
 /// A step of an answer over files; `model` is the one that writes.
@@ -124,6 +141,7 @@ fn ending(answer: Answer, model: &str, started: Instant) -> Ending {
                 .into_iter()
                 .map(|gone| StrippedLink { kind: gone.kind, url: gone.url, text: gone.text })
                 .collect(),
+            notes: Vec::new(),
         },
         provenance: answer.provenance,
     }
@@ -278,6 +296,7 @@ fn plain_ending(written: Written, model: &str, identity: &str, started: Instant)
             provenance: None,
             passages: Vec::new(),
             stripped_links: Vec::new(),
+            notes: Vec::new(),
         },
         provenance: written.provenance,
     }

@@ -6,12 +6,15 @@ use cairn_kernel::{Error, Id, Result, ResultExt};
 use cairn_services::chunking::{Chunking, Strategy, of_row};
 use cairn_services::languages::Wanted;
 use cairn_services::records::{FileCounts as Counts, StoreFileRow, StoreRow};
-use cairn_services::stores::{Attributes, Batch, NewAttachment, StoreSettings};
+use cairn_services::stores::{
+    Attributes, Batch, Expiry, NewAttachment, StoreChanges, StoreSettings,
+};
+use cairn_wire::Given;
 use cairn_wire::cairn::{CairnChunking, VectorStoreExtra};
 use cairn_wire::openai::{
     AttachFile, ChunkingStrategy, CreateFileBatch, CreateVectorStore, ExpiresAfter, FileBatch,
-    FileCounts, LastError, StaticChunking, UpdateVectorStore, VectorStore, VectorStoreFile,
-    VectorStoreFileExtra,
+    FileCounts, LastError, StaticChunking, UpdateAttributes, UpdateVectorStore, VectorStore,
+    VectorStoreFile, VectorStoreFileExtra,
 };
 use serde_json::Value;
 
@@ -31,7 +34,7 @@ pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Ve
     if request.file_ids.len() > FILES_MAX {
         return Err(too_many("file_ids"));
     }
-    let files = shared(request.file_ids, &Attributes::new(), chunking);
+    let files = shared(request.file_ids, None, chunking);
     let settings = StoreSettings {
         name: request.name,
         description: request.description,
@@ -45,12 +48,24 @@ pub(super) fn new_store(request: CreateVectorStore) -> Result<(StoreSettings, Ve
 }
 
 /// What shall change.
-pub(super) fn changes(request: UpdateVectorStore) -> Result<StoreSettings> {
-    Ok(StoreSettings {
-        expires_after_days: expiry(request.expires_after.as_ref())?,
-        name: request.name,
-        metadata: request.metadata,
-        ..StoreSettings::default()
+pub(super) fn changes(request: UpdateVectorStore) -> Result<StoreChanges> {
+    let expiry = match request.expires_after {
+        Given::Absent => None,
+        Given::Null => Some(Expiry::Never),
+        Given::Value(after) => expiry(Some(&after))?.map(Expiry::Days),
+    };
+    Ok(StoreChanges {
+        name: request.name.or_cleared(String::new()),
+        metadata: request.metadata.or_cleared(BTreeMap::new()),
+        expiry,
+    })
+}
+
+/// The attributes that an attached file shall have instead of those it has.
+pub(super) fn attributes(request: UpdateAttributes) -> Result<Attributes> {
+    request.attributes.or_cleared(Attributes::new()).ok_or_else(|| {
+        Error::invalid("attributes is missing; send the new ones, or null for none")
+            .with_param("attributes")
     })
 }
 
@@ -67,16 +82,20 @@ fn expiry(expires_after: Option<&ExpiresAfter>) -> Result<Option<i64>> {
     }
 }
 
-/// How to cut, as OpenAI says it or as we do. What stock clients call `auto` is as the store
-/// does.
-fn chunking(strategy: Option<&ChunkingStrategy>, own: Option<CairnChunking>) -> Result<Chunking> {
-    match (strategy, own) {
+/// How to cut, as OpenAI says it or as we do, if a word is said. What stock clients call `auto` is
+/// as the store does.
+fn chunking(
+    strategy: Option<&ChunkingStrategy>,
+    own: Option<CairnChunking>,
+) -> Result<Option<Chunking>> {
+    let asked = match (strategy, own) {
+        (None, None) => return Ok(None),
         (None, Some(own)) => reindex::chunking(own),
         (Some(_), Some(_)) => {
             Err(Error::invalid("send either chunking_strategy or cairn.chunking, not both")
                 .with_param("cairn.chunking"))
         }
-        (None | Some(ChunkingStrategy::Auto), None) => Ok(Chunking::Store),
+        (Some(ChunkingStrategy::Auto), None) => Ok(Chunking::Store),
         (Some(ChunkingStrategy::Static { r#static }), None) => {
             Chunking::fixed(r#static.max_chunk_size_tokens, r#static.chunk_overlap_tokens)
         }
@@ -85,7 +104,8 @@ fn chunking(strategy: Option<&ChunkingStrategy>, own: Option<CairnChunking>) -> 
              cairn.chunking",
         )
         .with_param("chunking_strategy")),
-    }
+    };
+    asked.map(Some)
 }
 
 /// A file to attach.
@@ -96,15 +116,19 @@ pub(super) fn attachment(request: AttachFile) -> Result<NewAttachment> {
             request.cairn.and_then(|extra| extra.chunking),
         )?,
         file: Id::from_raw(request.file_id),
-        attributes: request.attributes.unwrap_or_default(),
+        attributes: request.attributes,
     })
 }
 
-fn shared(ids: Vec<String>, attributes: &Attributes, chunking: Chunking) -> Vec<NewAttachment> {
+fn shared(
+    ids: Vec<String>,
+    attributes: Option<&Attributes>,
+    chunking: Option<Chunking>,
+) -> Vec<NewAttachment> {
     ids.into_iter()
         .map(|id| NewAttachment {
             file: Id::from_raw(id),
-            attributes: attributes.clone(),
+            attributes: attributes.cloned(),
             chunking,
         })
         .collect()
@@ -117,7 +141,7 @@ pub(super) fn attachments(request: CreateFileBatch) -> Result<Vec<NewAttachment>
     let wanted = match (file_ids, files) {
         (Some(ids), None) => {
             let chunking = chunking(chunking_strategy.as_ref(), own)?;
-            shared(ids, &attributes.unwrap_or_default(), chunking)
+            shared(ids, attributes.as_ref(), chunking)
         }
         (None, Some(files)) => {
             let lost = [
@@ -211,6 +235,7 @@ fn file_counts(counts: &Counts) -> FileCounts {
 pub(super) fn file(row: StoreFileRow) -> Result<VectorStoreFile> {
     let attributes: Value =
         serde_json::from_str(&row.attributes).or_internal("reading a file's attributes")?;
+    let notes = serde_json::from_str(&row.notes).or_internal("reading a file's notes")?;
     let strategy = of_row(&row)?;
     let chunking_strategy = match strategy {
         Strategy::Static { .. } => ChunkingStrategy::Static {
@@ -234,7 +259,11 @@ pub(super) fn file(row: StoreFileRow) -> Result<VectorStoreFile> {
         last_error,
         attributes,
         chunking_strategy,
-        cairn: VectorStoreFileExtra { filename: row.filename, chunking: reindex::shown(strategy) },
+        cairn: VectorStoreFileExtra {
+            filename: row.filename,
+            chunking: reindex::shown(strategy),
+            notes,
+        },
     })
 }
 
@@ -279,13 +308,15 @@ mod tests {
     fn a_batch_is_given_in_one_of_two_ways() -> Result<()> {
         let ids = read(json!({"file_ids": ["file-1", "file-2"], "attributes": {"year": 2024}}))?;
         assert_eq!(ids.len(), 2);
-        assert_eq!(ids[1].attributes.get("year"), Some(&json!(2024)));
+        let year = ids[1].attributes.as_ref().and_then(|given| given.get("year"));
+        assert_eq!((year, ids[1].chunking), (Some(&json!(2024)), None));
         let each = read(json!({"files": [{"file_id": "file-1", "chunking_strategy":
             {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 20}}}]}))?;
-        assert_eq!(each[0].chunking, Chunking::fixed(200, 20)?);
+        assert_eq!(each[0].chunking, Some(Chunking::fixed(200, 20)?));
         let ours =
             read(json!({"file_ids": ["file-1"], "cairn": {"chunking": {"type": "structure"}}}))?;
-        assert_eq!(ours[0].chunking, Chunking::structure(400, true)?);
+        assert_eq!(ours[0].chunking, Some(Chunking::structure(400, true)?));
+        assert!(ours[0].attributes.is_none(), "not a word");
         Ok(())
     }
 
@@ -334,6 +365,26 @@ mod tests {
         let refused = new_store(request("created_at")).err();
         assert_eq!(refused.as_ref().and_then(Error::param), Some("expires_after"));
         assert!(status_filter(Some("done")).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn null_clears_and_what_is_absent_stays() -> Result<()> {
+        let read = |body: Value| {
+            let request =
+                serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
+            changes(request)
+        };
+        let nothing = read(json!({}))?;
+        assert!(nothing.name.is_none() && nothing.metadata.is_none() && nothing.expiry.is_none());
+        let cleared = read(json!({"name": null, "metadata": null, "expires_after": null}))?;
+        assert_eq!((cleared.name.as_deref(), cleared.expiry), (Some(""), Some(Expiry::Never)));
+        assert!(cleared.metadata.is_some_and(|metadata| metadata.is_empty()));
+        let week = json!({"expires_after": {"anchor": "last_active_at", "days": 7}});
+        assert_eq!(read(week)?.expiry, Some(Expiry::Days(7)));
+        let none = attributes(UpdateAttributes { attributes: Given::Absent }).err();
+        assert_eq!(none.as_ref().and_then(Error::param), Some("attributes"));
+        assert!(attributes(UpdateAttributes { attributes: Given::Null })?.is_empty());
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use cairn_kernel::{Id, Result, ResultExt, Scope, Timestamp};
 
 use super::{BuildProgress, Flip, Recut, Reread, RereadCounts};
-use crate::records::texts::drop_unused_texts;
+use crate::records::texts::{drop_unused_texts, notes};
 use crate::records::{Records, StoreFileRow, Tx, commit};
 
 /// Completed files of a store beside what is built of them.
@@ -37,7 +37,7 @@ impl Records {
         sqlx::query_as(completed!(
             "sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, sf.error_code, \
              sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, sf.chunking, \
-             sf.usage_bytes, sf.revision, sf.created_at",
+             sf.usage_bytes, sf.revision, sf.created_at, f.notes",
             " AND b.file_id IS NULL ORDER BY sf.file_id LIMIT $5"
         ))
         .bind(scope.tenant().as_str())
@@ -241,10 +241,14 @@ impl Records {
              FROM generation_files b WHERE b.tenant_id = $1 AND b.store_id = $2 AND b.generation = $3 \
              AND b.file_id = store_files.file_id), usage_bytes) \
              WHERE tenant_id = $1 AND store_id = $2",
-            "UPDATE files SET text_version = t.version FROM generation_files b JOIN document_texts t \
-             ON t.file_id = b.file_id AND t.version = b.text_version \
-             WHERE b.tenant_id = $1 AND b.store_id = $2 AND b.generation = $3 \
-             AND files.id = b.file_id AND files.text_version <> t.version",
+            concat!(
+                "UPDATE files SET text_version = t.version, notes = ",
+                notes!(),
+                " FROM generation_files b JOIN document_texts t \
+                 ON t.file_id = b.file_id AND t.version = b.text_version \
+                 WHERE b.tenant_id = $1 AND b.store_id = $2 AND b.generation = $3 \
+                 AND files.id = b.file_id AND files.text_version <> t.version",
+            ),
             "DELETE FROM generation_files WHERE tenant_id = $1 AND store_id = $2 AND generation = $3",
         ] {
             sqlx::query(statement)

@@ -45,6 +45,8 @@ async fn begin(records: &Records, scope: &Scope, store: &Id, set: &Id) -> Result
         error: None,
         result: None,
         worse: None,
+        schedule_id: None,
+        occasion: None,
         created_at: 0,
         finished_at: None,
     };
@@ -90,9 +92,9 @@ async fn a_result_is_kept_once_and_not_after_the_end() -> Result<()> {
     assert_eq!((row.status.as_str(), row.worse, row.fraction), ("succeeded", Some(1), 1.0));
     // The run after it is compared with it, and not with itself.
     let next = begin(&records, &scope, &store, &set).await?;
-    let before = records.evaluations_before(&scope, &set, &next, 5).await?;
+    let before = records.evaluations_before(&scope, (&set, None), &next, 5).await?;
     assert_eq!(before.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), [run.as_str()]);
-    assert!(records.evaluations_before(&scope, &set, &run, 5).await?.is_empty());
+    assert!(records.evaluations_before(&scope, (&set, None), &run, 5).await?.is_empty());
     Ok(())
 }
 
@@ -155,8 +157,9 @@ async fn sets_and_runs_are_their_tenants_and_go_with_the_store() -> Result<()> {
     }
     assert!(!records.progress_evaluation(&other, &run, ("x", 0.1), &[]).await?);
     assert!(records.list_question_sets(&other, None, &page).await?.is_empty());
-    assert!(records.list_evaluations(&other, None, None, &page).await?.is_empty());
-    assert_eq!(records.list_evaluations(&scope, Some(&store), Some(&set), &page).await?.len(), 1);
+    assert!(records.list_evaluations(&other, None, (None, None), &page).await?.is_empty());
+    let listed = records.list_evaluations(&scope, Some(&store), (Some(&set), None), &page).await?;
+    assert_eq!(listed.len(), 1);
     let mut tx = records.begin().await?;
     let gone = records.delete_store(&mut tx, &scope, &store).await?;
     commit(tx).await?;

@@ -46,7 +46,8 @@ async fn write(
         char_end: 16,
         tokens: 4,
     };
-    let child = NewChunk { parent: Some(0), context: "P".to_owned(), ..chunk(0) };
+    let (context, label) = ("P".to_owned(), "L".to_owned());
+    let child = NewChunk { parent: Some(0), context, label, ..chunk(0) };
     let cut = NewCut { chunks: vec![child], parents: vec![parent], ..NewCut::default() };
     let stored = records.replace_chunks(&mut tx, scope, of, generation, &cut).await?;
     commit(tx).await?;
@@ -134,14 +135,16 @@ async fn what_is_found_in_a_large_chunk_has_its_text_and_says_where() -> Result<
     ingest(&records, &scope, &store, &file).await?;
     assert!(write(&records, &scope, (&store, &file), 1).await?);
     let points = records.chunks_with_vectors(&scope, (&store, &file), 1).await?;
-    let [(seq, context, text, _)] = points.as_slice() else {
+    let [(seq, above, text, _)] = points.as_slice() else {
         return Err(Error::internal("one chunk"));
     };
-    assert_eq!((context.as_str(), text.as_str()), ("P", "chunk 0"));
+    assert_eq!((above.as_str(), text.as_str()), ("L\nP", "chunk 0"));
     let found = records.live_chunks(&scope, &store, &[*seq]).await?;
     let hit = found.first().ok_or_else(|| Error::internal("no hit"))?;
     assert_eq!((hit.text.as_str(), hit.page, hit.char_end), ("chunk 0 and more", Some(2), 16));
     assert_eq!((hit.match_start, hit.match_end), (Some(0), Some(7)));
+    // What is shown was not embedded below anything.
+    assert_eq!((hit.label.as_str(), hit.context.as_str(), hit.above().as_str()), ("L", "", ""));
     delete_file(&records, &scope, &file).await?;
     let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM chunk_parents")
         .fetch_one(records.reader())
@@ -385,7 +388,12 @@ async fn a_text_that_is_read_anew_is_shown_with_its_chunks_and_not_before() -> R
     let scope = tenant(&records, "t").await?;
     let (one, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
     ingest(&records, &scope, &store, &one).await?;
-    let text = |words: &str| TextRow { text: words.to_owned(), structure: "{}".to_owned() };
+    let text = |words: &str| TextRow {
+        text: words.to_owned(),
+        structure: format!(r#"{{"notes": ["read as {words}"]}}"#),
+    };
+    let notes = async || records.store_file(&scope, &store, &one).await.map(|row| row.notes);
+    assert_eq!(notes().await?, "[]");
     let [old, new, never] = ["old words", "new words", "words of a cancelled build"].map(text);
     let there = async |text: &TextRow| {
         records
@@ -396,6 +404,7 @@ async fn a_text_that_is_read_anew_is_shown_with_its_chunks_and_not_before() -> R
     let mut tx = records.begin().await?;
     records.put_text(&mut tx, &scope, &one, &old).await?;
     commit(tx).await?;
+    assert_eq!(notes().await?, r#"["read as old words"]"#);
 
     let second = begin(&records, &scope, &store).await?;
     reread(&records, &scope, (&store, &one), second, &new).await?;
@@ -405,6 +414,7 @@ async fn a_text_that_is_read_anew_is_shown_with_its_chunks_and_not_before() -> R
     assert_eq!(counts, RereadCounts { changed: 1, unread: 0 });
     assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Done);
     assert_eq!(records.shown_text(&scope, &one).await?.version, new.version());
+    assert_eq!(notes().await?, r#"["read as new words"]"#);
     while records.sweep_generations(1).await? > 0 {}
     assert!(!there(&old).await? && there(&new).await?, "nothing is cut from the old one any more");
 

@@ -53,20 +53,142 @@ async fn what_rests_on_a_hidden_file_is_hidden() -> Result<()> {
     let scope = tenant(&records, "t").await?;
     let file = file(&records, &scope, "a.md").await?;
     let row = response("resp_1", "completed");
-    let conversation = conversation(&records, &scope).await?;
+    // Another key of the same user, who is not in the group.
+    let (ada, outside) = (ada(&scope, Role::Viewer), user(&scope, "key_2", "user:ada"));
+    let conversation = conversation(&records, &ada).await?;
     let sources = [Origin::of(file.to_string())];
     let item = NewItem { id: "msg_1".to_owned(), body: "{}".to_owned(), sources: sources.to_vec() };
     let append = Append { conversation: conversation.clone(), items: vec![item] };
-    records.keep_response(&scope, Keeping::New(&row), &sources, Some(&append)).await?;
-    records.set_file_access(&scope, &file, Some(&["user:ada".to_owned()])).await?;
-    let (ada, stranger) = (ada(&scope, Role::Viewer), plain(&scope, Role::Viewer));
+    records.keep_response(&ada, Keeping::New(&row), &sources, Some(&append)).await?;
     let id = Id::from_raw("resp_1");
+    assert!(records.response(&outside, &id).await.is_ok());
+    records.set_file_access(&scope, &file, Some(&["group:finance".to_owned()])).await?;
     assert!(records.response(&ada, &id).await.is_ok());
-    let hidden = records.response(&stranger, &id).await;
+    let hidden = records.response(&outside, &id).await;
     assert_eq!(hidden.map_err(|e| e.kind()), Err(Kind::NotFound));
     let page = Page::first(10);
     assert_eq!(records.conversation_items(&ada, &conversation, &page).await?.len(), 1);
-    assert!(records.conversation_items(&stranger, &conversation, &page).await?.is_empty());
+    assert!(records.conversation_items(&outside, &conversation, &page).await?.is_empty());
+    Ok(())
+}
+
+fn user(scope: &Scope, key: &str, name: &str) -> Scope {
+    Scope::grant(scope.tenant().clone(), Id::from_raw(key), Role::Viewer)
+        .with_principals(vec![name.to_owned()])
+}
+
+/// What a caller is told of a stored answer and of a conversation, in every way there is.
+async fn told(records: &Records, scope: &Scope, conversation: &Id) -> Vec<Option<Kind>> {
+    let (id, item) = (Id::from_raw("resp_1"), Id::from_raw("msg_1"));
+    let page = Page::first(10);
+    let outcomes = [
+        records.response(scope, &id).await.map(|_| ()),
+        records.delete_response(scope, &id).await,
+        records.conversation(scope, conversation).await.map(|_| ()),
+        records.conversation_items(scope, conversation, &page).await.map(|_| ()),
+        records.conversation_item(scope, conversation, &item).await.map(|_| ()),
+        records.insert_items(scope, conversation, &[]).await,
+        records.update_conversation(scope, conversation, (Some("{}"), None)).await,
+        records.delete_item(scope, conversation, &item).await,
+        records.delete_conversation(scope, conversation).await,
+    ];
+    outcomes.into_iter().map(|outcome| outcome.err().map(|error| error.kind())).collect()
+}
+
+#[tokio::test]
+async fn an_answer_and_a_conversation_are_their_makers_and_the_editors() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let file = file(&records, &scope, "a.md").await?;
+    let sources = [Origin::of(file.to_string())];
+    let (ada, bob) = (ada(&scope, Role::Viewer), user(&scope, "key_bob", "user:bob"));
+    let id = Id::from_raw("resp_1");
+    let made = async |maker: &Scope| -> Result<Id> {
+        let conversation = conversation(&records, maker).await?;
+        let item =
+            NewItem { id: "msg_1".to_owned(), body: "{}".to_owned(), sources: sources.to_vec() };
+        let append = Append { conversation: conversation.clone(), items: vec![item] };
+        let row = response("resp_1", "queued");
+        let kept = Keeping::New(&row);
+        records.keep_response_with(maker, kept, &sources, Some(&append), Some("{}")).await?;
+        Ok(conversation)
+    };
+    let strangers =
+        [&bob, &user(&scope, "key_group", "group:finance"), &plain(&scope, Role::Viewer)];
+    // Another key of the same user, the maker, and an editor.
+    for own in [&user(&scope, "key_new", "user:ada"), &ada, &scope] {
+        let conversation = made(&ada).await?;
+        for other in strangers {
+            assert_eq!(told(&records, other, &conversation).await, [Some(Kind::NotFound); 9]);
+            assert!(!records.update_response(other, &id, "cancelled", "{}").await?);
+            assert!(records.response_sources(other, &id).await?.is_empty());
+            assert!(records.provenance(other, &id).await?.is_none());
+            assert!(records.conversation_sources(other, &conversation).await?.is_empty());
+            let end = response("resp_1", "completed");
+            let ended = records.keep_response(other, Keeping::Begun(&end), &[], None).await;
+            assert_eq!(ended.map_err(|e| e.kind()), Err(Kind::Conflict));
+        }
+        assert!(records.update_response(own, &id, "in_progress", "{}").await?);
+        assert_eq!(records.response_sources(own, &id).await?, sources);
+        assert!(records.provenance(own, &id).await?.is_some());
+        assert_eq!(records.conversation_sources(own, &conversation).await?, sources);
+        assert_eq!(told(&records, own, &conversation).await, [None; 9]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shared_conversation_is_read_and_added_to_by_all_and_changed_by_its_maker() -> Result<()>
+{
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (ada, bob) = (ada(&scope, Role::Viewer), user(&scope, "key_bob", "user:bob"));
+    let stranger = tenant(&records, "other").await?;
+    let id = conversation(&records, &ada).await?;
+    let item = |id: &str| NewItem { id: id.to_owned(), body: "{}".to_owned(), sources: Vec::new() };
+    records.insert_items(&ada, &id, &[item("msg_1")]).await?;
+    records.update_conversation(&ada, &id, (None, Some(true))).await?;
+    assert_eq!(records.conversation(&bob, &id).await?.shared, 1);
+    records.insert_items(&bob, &id, &[item("msg_2")]).await?;
+    assert_eq!(records.conversation_items(&bob, &id, &Page::first(9)).await?.len(), 2);
+    for refused in [
+        records.update_conversation(&bob, &id, (Some("{}"), Some(false))).await,
+        records.delete_item(&bob, &id, &Id::from_raw("msg_2")).await,
+        records.delete_conversation(&bob, &id).await,
+    ] {
+        assert_eq!(refused.map_err(|e| e.kind()), Err(Kind::Forbidden));
+    }
+    assert_eq!(
+        records.conversation(&stranger, &id).await.map_err(|e| e.kind()),
+        Err(Kind::NotFound)
+    );
+    records.update_conversation(&ada, &id, (Some(r#"{"a":"b"}"#), None)).await?;
+    let shown = records.conversation(&ada, &id).await?;
+    assert_eq!((shown.shared, shown.metadata.as_str()), (1, r#"{"a":"b"}"#));
+    records.update_conversation(&ada, &id, (None, Some(false))).await?;
+    assert_eq!(records.conversation(&ada, &id).await?.metadata, r#"{"a":"b"}"#);
+    assert_eq!(records.conversation(&bob, &id).await.map_err(|e| e.kind()), Err(Kind::NotFound));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_older_than_owners_stays_open_to_its_tenant() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (ada, bob) = (ada(&scope, Role::Viewer), user(&scope, "key_bob", "user:bob"));
+    let id = conversation(&records, &ada).await?;
+    let row = response("resp_1", "completed");
+    records.keep_response(&ada, Keeping::New(&row), &[], None).await?;
+    let mut tx = records.begin().await?;
+    for statement in ["DELETE FROM response_owners", "DELETE FROM conversation_owners"] {
+        sqlx::query(statement).execute(&mut *tx).await.or_internal("as it was before")?;
+    }
+    commit(tx).await?;
+    assert!(records.response(&bob, &Id::from_raw("resp_1")).await.is_ok());
+    assert!(records.conversation(&bob, &id).await.is_ok());
+    records.delete_conversation(&bob, &id).await?;
+    let stranger = tenant(&records, "other").await?;
+    assert!(records.response(&stranger, &Id::from_raw("resp_1")).await.is_err());
     Ok(())
 }
 
@@ -83,7 +205,8 @@ fn response(id: &str, status: &str) -> ResponseRow {
 
 async fn conversation(records: &Records, scope: &Scope) -> Result<Id> {
     let id = Id::generate("conv_");
-    let row = ConversationRow { id: id.to_string(), metadata: "{}".to_owned(), created_at: 0 };
+    let metadata = "{}".to_owned();
+    let row = ConversationRow { id: id.to_string(), metadata, created_at: 0, shared: 0 };
     records.insert_conversation(scope, &row, &[]).await?;
     Ok(id)
 }
@@ -197,7 +320,7 @@ async fn a_conversation_is_read_in_order_from_any_item() -> Result<()> {
         records.conversation_items(&other, &id, &all).await.map(|_| ()),
         records.conversation_item(&other, &id, &Id::from_raw("msg_a")).await.map(|_| ()),
         records.insert_items(&other, &id, &items).await,
-        records.update_conversation(&other, &id, "{}").await,
+        records.update_conversation(&other, &id, (Some("{}"), None)).await,
         records.delete_conversation(&other, &id).await,
     ] {
         assert_eq!(outcome.map_err(|e| e.kind()), Err(Kind::NotFound));

@@ -24,6 +24,7 @@ fn passage(number: i64) -> Passage {
             char_end: 34,
             tokens: 9,
             context: String::new(),
+            label: String::new(),
             match_start: None,
             match_end: None,
             text_version: 0,
@@ -311,4 +312,24 @@ fn an_answer_that_could_not_be_kept_leaves_no_word() {
     play(&mut script, steps);
     let event = script.fail(&Error::new(Kind::Conflict, "file 'file-1' was deleted"));
     assert!(!event.to_string().contains("828") && script.finished().is_none(), "{event}");
+}
+
+#[test]
+fn results_that_are_not_shown_are_kept() {
+    for include in [false, true] {
+        let mut script = script(include);
+        let steps = vec![
+            Step::Searching,
+            Step::Found(vec![passage(1)]),
+            answer("It is 828 m high.", None, false),
+        ];
+        play(&mut script, steps);
+        let kept = script.kept_output();
+        assert_eq!(kept.len(), 2);
+        assert!(kept[0]["results"][0]["text"].is_string(), "{kept:?}");
+        assert_eq!(kept[1], script.response().output[1]);
+        assert_eq!(script.response().output[0]["results"].is_array(), include);
+        script.fail(&Error::internal("the end"));
+        assert!(script.kept_output().is_empty());
+    }
 }

@@ -1,0 +1,91 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { request, segment } from "../../api/client";
+import { source as sourceQuery } from "../../api/queries";
+import { useMayEdit } from "../../api/role";
+import type { Source } from "../../api/types";
+import { Confirm } from "../../components/Dialog";
+import { Problem } from "../../components/Problem";
+import { counted } from "../../lib/format";
+
+interface Act {
+  verb: "sync" | "pause" | "resume";
+  body?: { confirm_deletes?: boolean; retry_failed?: boolean };
+}
+
+/** What can be done with a source now. */
+export function SourceActions({ source, then }: { source: Source; then: () => void }) {
+  const queries = useQueryClient();
+  const mayEdit = useMayEdit();
+  const act = useMutation({
+    mutationFn: ({ verb, body = {} }: Act) =>
+      request<Source>(`/cairn/v1/sources/${segment(source.id)}/${verb}`, {
+        method: "POST",
+        body: verb === "sync" ? body : undefined,
+      }),
+    onSuccess: (now) => {
+      queries.setQueryData(sourceQuery(source.id).queryKey, now);
+      void queries.invalidateQueries({ queryKey: ["sources"], exact: true });
+    },
+  });
+  if (!mayEdit || source.status === "removing") return null;
+  const button = (label: string, wanted: Act) => (
+    <button type="button" className="button" disabled={act.isPending} onClick={() => act.mutate(wanted)}>
+      {label}
+    </button>
+  );
+  return (
+    <>
+      <div className="row">
+        {source.status === "paused" ? (
+          button("Resume", { verb: "resume" })
+        ) : (
+          <>
+            {button("Look now", { verb: "sync" })}
+            {source.items.failed > 0 && button("Try the failed again", { verb: "sync", body: { retry_failed: true } })}
+            {source.status === "on_hold" && (
+              <Confirm
+                label="Delete what is gone"
+                title="Delete what is gone at the source?"
+                act={() => act.mutateAsync({ verb: "sync", body: { confirm_deletes: true } })}
+              >
+                The next run deletes every document that is not at its place any more, however many these are. This
+                cannot be undone.
+              </Confirm>
+            )}
+            {button("Pause", { verb: "pause" })}
+          </>
+        )}
+        <Remove source={source} then={then} />
+      </div>
+      {act.error && <Problem what="That did not work." error={act.error} />}
+    </>
+  );
+}
+
+/** Removes a source, with its files or without. */
+function Remove({ source, then }: { source: Source; then: () => void }) {
+  const queries = useQueryClient();
+  const [keep, setKeep] = useState(false);
+  const act = async () => {
+    const files = keep ? "keep" : "delete";
+    await request(`/cairn/v1/sources/${segment(source.id)}?files=${files}`, { method: "DELETE" });
+    then();
+    queries.removeQueries({ queryKey: ["sources", source.id] });
+    await queries.invalidateQueries({ queryKey: ["sources"], exact: true });
+    await queries.invalidateQueries({ queryKey: ["stores"] });
+    await queries.invalidateQueries({ queryKey: ["store", source.vector_store_id] });
+  };
+  return (
+    <Confirm label="Remove" name="Remove this source" title={`Remove the source “${source.name}”?`} act={act}>
+      <p>
+        It is not looked at any more. Unless they are kept, its {counted(source.items.total, "document")} are deleted
+        for good, which cannot be undone.
+      </p>
+      <label className="check">
+        <input type="checkbox" checked={keep} onChange={(event) => setKeep(event.target.checked)} />
+        Keep its documents in the store
+      </label>
+    </Confirm>
+  );
+}
