@@ -182,7 +182,7 @@ def test_files_of_a_store_are_attached_read_changed_and_detached(client):
         attached.id, vector_store_id=store.id, attributes={"year": 1974, "electric": True}
     )
     assert changed.attributes == {"year": 1974, "electric": True}
-    again = client.vector_stores.files.create(attached.id, vector_store_id=store.id, attributes={"year": 1975})
+    again = client.vector_stores.files.create(store.id, file_id=attached.id, attributes={"year": 1975})
     assert (again.status, again.attributes) == ("completed", {"year": 1975})
     assert [file.id for file in client.vector_stores.files.list(store.id, filter="completed")] == [attached.id]
     assert client.vector_stores.files.list(store.id, filter="failed").data == []
