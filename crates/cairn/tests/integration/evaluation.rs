@@ -69,7 +69,8 @@ pub(crate) async fn places(scene: &Scene, tenant: &str) -> Result<(Caller, Strin
     Ok((caller, store))
 }
 
-fn paraphrases() -> Vec<Value> {
+/// The questions of [`PLACES`], with the files that answer them.
+pub(crate) fn paraphrases() -> Vec<Value> {
     let question = |(name, _, question): &(&str, &str, &str)| json!({"question": question, "relevant": [name]});
     PLACES.iter().map(question).collect()
 }

@@ -9,15 +9,10 @@ use cairn_services::evaluations::schedules::ScheduleChanges;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::evaluation::{PLACES, RUNS, id, places, run, set, settled};
+use crate::evaluation::{RUNS, id, paraphrases, places, run, set, settled};
 use crate::scene::{Caller, Scene};
 
 const SCHEDULES: &str = "/cairn/v1/evaluation_schedules";
-
-fn paraphrases() -> Vec<Value> {
-    let question = |(name, _, question): &(&str, &str, &str)| json!({"question": question, "relevant": [name]});
-    PLACES.iter().map(question).collect()
-}
 
 async fn scheduled(caller: &Caller, body: &Value) -> Result<String> {
     id(&caller.json(Method::POST, SCHEDULES, body).await?)

@@ -2,10 +2,10 @@
 //!
 //! A model of a provider is given much of five passages, and asked to say which source each
 //! sentence is from. A model that runs here is small, and reads slowly on a processor: where it
-//! was measured to be good for it (`assent`), it is given the six sentences that come nearest to the question, and asked for little. It then answers
-//! rightly more often, in a fraction of the time; with the sentences beside those it answers
-//! no better, and tells worse whether they answer at all. Where its sentences are from is found
-//! out from their words.
+//! was measured to be good for it (`assent`), it is given the six sentences that come nearest to
+//! the question, and asked for little. It then answers rightly more often, in a fraction of the
+//! time; with the sentences beside those it answers no better, and tells worse whether they answer
+//! at all. Where its sentences are from is found out from their words.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -210,36 +210,10 @@ mod tests {
 
     /// A passage of a document that is called `label`, below `context`.
     fn passage(label: &str, context: &str, text: &str) -> Passage {
-        let chunk = ChunkRow {
-            seq: 1,
-            id: "chunk_1".into(),
-            file_id: "file-1".into(),
-            filename: "a.txt".into(),
-            attributes: "{}".into(),
-            revision: 1,
-            ordinal: 0,
-            text: text.into(),
-            heading: "[]".into(),
-            page: None,
-            char_start: 0,
-            char_end: 1,
-            tokens: 1,
-            context: context.into(),
-            label: label.into(),
-            match_start: None,
-            match_end: None,
-            text_version: 0,
-        };
-        Passage {
-            chunk,
-            headings: Vec::new(),
-            attributes: serde_json::Value::Null,
-            score: 1.0,
-            dense: None,
-            bm25: None,
-            explain: crate::retrieve::Explain::default(),
-            hits: Vec::new(),
-        }
+        let mut passage = crate::answer::statements::tests::passage(text);
+        label.clone_into(&mut passage.chunk.label);
+        context.clone_into(&mut passage.chunk.context);
+        passage
     }
 
     /// What the user's turn says of one passage, and the words that count as its document's.
