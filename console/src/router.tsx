@@ -76,6 +76,19 @@ const source = createRoute({
   component: lazyRouteComponent(() => import("./pages/sources/SourcePage"), "SourcePage"),
 });
 
+const newSource = createRoute({
+  getParentRoute: () => root,
+  path: "/documents/sources/new",
+  validateSearch: (search): { store?: string } => ({ store: text(search.store) }),
+  component: lazyRouteComponent(() => import("./pages/sources/NewSourcePage"), "NewSourcePage"),
+});
+
+const editSource = createRoute({
+  getParentRoute: () => root,
+  path: "/documents/sources/$sourceId/edit",
+  component: lazyRouteComponent(() => import("./pages/sources/EditSourcePage"), "EditSourcePage"),
+});
+
 const evaluation = createRoute({
   getParentRoute: () => root,
   path: "/documents/evaluations/$runId",
@@ -131,6 +144,8 @@ export const router = createRouter({
     documents,
     store,
     source,
+    newSource,
+    editSource,
     evaluation,
     tables,
     table,

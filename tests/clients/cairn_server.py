@@ -4,8 +4,9 @@ As a program it runs one command against a fresh server:
 
     python cairn_server.py COMMAND [ARGUMENT...]
 
-with CAIRN_URL and CAIRN_KEY set, stops the server afterwards, and ends with the
-command's status, or with 1 when the server did not stop cleanly.
+with CAIRN_URL and CAIRN_KEY set, and SOURCES_FOLDER, a folder that its sources may read;
+stops the server afterwards, and ends with the command's status, or with 1 when the server
+did not stop cleanly.
 """
 
 from __future__ import annotations
@@ -157,9 +158,13 @@ class Server:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cairn-") as folder:
+        documents = pathlib.Path(folder) / "documents"
+        documents.mkdir()
+        os.environ["CAIRN_SOURCES__FOLDERS"] = str(documents)
         server = Server(pathlib.Path(folder) / "data").start()
         try:
-            around = {**os.environ, "CAIRN_URL": server.url, "CAIRN_KEY": server.key}
+            own = {"CAIRN_URL": server.url, "CAIRN_KEY": server.key, "SOURCES_FOLDER": str(documents)}
+            around = {**os.environ, **own}
             status = subprocess.run(sys.argv[1:], env=around, check=False).returncode
         finally:
             stopped = server.stop()

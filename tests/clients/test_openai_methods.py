@@ -309,10 +309,72 @@ def test_a_format_that_cannot_be_kept_is_refused_by_its_field(client, schema, st
         client.responses.create(model="cairn", input="JSON!", text=text, stream=stream)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_an_answer_over_files_has_no_other_format_than_text(client, stream):
-    store = client.vector_stores.create(name="no format")
+KEEPERS = b"The last keeper of the Orrin tower was Ida Thorvald. She left the tower in the spring of 1989."
+KEPT = "Who was the last keeper of the Orrin tower?"
+
+
+class Keeper(pydantic.BaseModel):
+    name: str = pydantic.Field(max_length=30)
+    year: int = pydantic.Field(ge=1, le=2100)
+    alive: bool
+
+
+@pytest.fixture(scope="module")
+def keepers(client) -> dict:
+    """What is asked of a store with one file about a tower."""
+    store = client.vector_stores.create(name="keepers")
+    client.vector_stores.files.upload_and_poll(vector_store_id=store.id, file=("tower.md", KEEPERS))
     tool = {"type": "file_search", "vector_store_ids": [store.id]}
-    text = {"format": {"type": "json_object"}}
+    return {"model": "cairn", "tools": [tool], "temperature": 0, "max_output_tokens": 200}
+
+
+def test_a_schema_is_filled_in_from_files_streamed_too(client, keepers):
+    parsed = client.responses.parse(**keepers, input=KEPT, text_format=Keeper)
+    assert isinstance(parsed.output_parsed, Keeper) and parsed.text.format.name == "Keeper"
+    with client.responses.stream(**keepers, input=KEPT, text_format=Keeper) as stream:
+        deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
+        final = stream.get_final_response()
+    assert isinstance(final.output_parsed, Keeper) and "".join(deltas) == final.output_text
+    kept = client.responses.retrieve(final.id)
+    assert Keeper.model_validate_json(kept.output_text) == final.output_parsed
+    for response in (parsed, final):
+        ours, text = response.model_extra["cairn"], response.output_text
+        assert not ours["refused"]
+        places = [(bare["start"], bare["end"]) for bare in ours["unsupported"]]
+        for note in response.output[-1].content[0].annotations:
+            place = note.model_extra["cairn"]
+            places.append((place["sentence_start"], place["sentence_end"]))
+        assert all(0 <= start < end <= len(text) for start, end in places), places
+        # A number is somewhere in the documents, or nothing supports it.
+        assert str(response.output_parsed.year) in {text[start:end] for start, end in places}
+
+
+def test_json_of_any_form_is_written_over_files(client, keepers):
+    free = client.responses.create(**keepers, input=KEPT, text={"format": {"type": "json_object"}})
+    assert free.output_text.startswith("{")
+    if free.status == "completed":
+        assert isinstance(json.loads(free.output_text), dict)
+
+
+def test_what_files_do_not_say_is_a_refusal_of_the_schema(client, keepers):
+    beside = "What is the boiling point of mercury?"
+    refused_one = client.responses.parse(**keepers, input=beside, text_format=Keeper)
+    assert refused_one.output_parsed is None and refused_one.output_text == ""
+    [part] = refused_one.output[-1].content
+    assert part.type == "refusal" and part.refusal == "The documents do not say."
+    assert refused_one.model_extra["cairn"]["refused"]
+    with client.responses.stream(**keepers, input=beside, text_format=Keeper) as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    told = [event.delta for event in events if event.type == "response.refusal.delta"]
+    assert "".join(told) == part.refusal and final.output_parsed is None
+    assert [event.refusal for event in events if event.type == "response.refusal.done"] == [part.refusal]
+    prose = client.responses.create(**keepers, input=beside)
+    assert prose.output_text == part.refusal
+
+
+def test_a_schema_that_cannot_be_kept_is_refused_over_files_too(client, keepers):
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}
+    text = {"format": {"type": "json_schema", "name": "n", "schema": schema}}
     with refused(param="text.format"):
-        client.responses.create(model="cairn", input="Who?", tools=[tool], text=text, stream=stream)
+        client.responses.create(**keepers, input=KEPT, text=text)

@@ -7,6 +7,7 @@
 //! from the passage it came from (cosine 0.93) as near paraphrases do, and passages lie
 //! as far from each other as they really do. It says nothing about quality.
 
+mod host;
 mod product;
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ use cairn_serving::embed::{EmbedConfig, Embedder};
 use cairn_serving::models::ModelStore;
 use serde_json::json;
 
+use self::host::Host;
 use self::product::Product;
 use super::collections::Collection;
 use super::{collections, embed, ids, latency, megabytes, open, scratch};
@@ -57,6 +59,7 @@ pub(super) async fn run(
     let index = open(&scratch, &chunks)?;
     let product = Product::fill(&scratch, &index, (&material.texts, &chunks), &READER).await?;
     let store = product.store.to_string();
+    product.open_all().await?;
     let begun = Instant::now();
     index.optimise(&store).await?;
     println!(
@@ -157,6 +160,7 @@ async fn measure(index: &Embedded, store: &str, material: &Material) -> Result<s
     let mut dense = json!(null);
     for (name, near, worded, filter) in ways {
         let mut took = Vec::new();
+        let before = Host::read()?;
         for (text, vector) in pairs(material) {
             let query = Query {
                 dense: near.then(|| vector.clone()),
@@ -168,7 +172,8 @@ async fn measure(index: &Embedded, store: &str, material: &Material) -> Result<s
             index.query(store, query).await?;
             took.push(begun.elapsed());
         }
-        println!("  index, {name}: {}", latency(&mut took));
+        let lost = Host::read()?.lost_since(before);
+        println!("  index, {name}: {}{lost}", latency(&mut took));
         if name == "vector only" {
             let at = |place: usize| took[place].as_secs_f64() * 1e3;
             dense = json!({"p50_ms": at(ROUNDS / 2), "p99_ms": at(ROUNDS * 99 / 100)});

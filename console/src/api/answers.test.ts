@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { advance, begin, end, type Exchange } from "./answers";
-import type { Annotation, ResponseEvent, ResponseObject } from "./types";
+import type { Annotation, AnswerPart, OutputItem, ResponseEvent, ResponseObject } from "./types";
 
 const annotation: Annotation = { type: "file_citation", index: 5, file_id: "f", filename: "f.md" };
 const search = {
@@ -67,6 +67,48 @@ test("a failure says the server's words and ends the steps", () => {
   const exchange = play([[5, { type: "error", error: { message: "Engine stopped.", code: "unavailable" } }]]);
   expect(exchange).toMatchObject({ state: "failed", problem: { message: "Engine stopped.", status: 500 } });
   expect(exchange.steps.searching?.to).toBe(5);
+});
+
+test("a refusal is kept apart from an answer, as it streams and when it is whole", () => {
+  const refusing = play([
+    [5, { type: "response.refusal.delta", delta: "I cannot" }],
+    [6, { type: "response.refusal.delta", delta: " help" }],
+  ]);
+  expect(refusing).toMatchObject({ refusal: "I cannot help", text: "" });
+  expect(refusing.steps.writing).toEqual({ from: 5, to: null });
+  const content: AnswerPart[] = [{ type: "refusal", refusal: "I cannot help." }];
+  const message = { id: "msg_1", type: "message" as const, role: "assistant" as const, status: "completed", content };
+  const whole: ResponseObject = { ...response, output: [search, message] };
+  const done = advance(refusing, { type: "response.completed", response: whole }, 9);
+  expect(done).toMatchObject({ state: "done", text: "", refusal: "I cannot help.", annotations: [] });
+});
+
+test("items, parts and events of other kinds are passed over", () => {
+  const call: OutputItem = {
+    id: "fc_1",
+    type: "function_call",
+    call_id: "call_1",
+    name: "weather",
+    arguments: "{}",
+    status: "completed",
+  };
+  const strange = [
+    { type: "response.function_call_arguments.delta", delta: "{" },
+    { type: "response.output_item.done", item: { id: "x_1", type: "x_of_tomorrow" } },
+    { type: "response.content_part.added", part: { type: "reasoning_text", text: "Hm" } },
+  ] as unknown as ResponseEvent[];
+  const seen = play([
+    [1, { type: "response.output_item.done", item: call }],
+    ...strange.map((event, at): [number, ResponseEvent] => [at + 2, event]),
+  ]);
+  expect(seen).toEqual(play([]));
+
+  const [searched, message] = response.output;
+  const odd = { id: "msg_0", type: "message", content: [{ type: "reasoning_text", text: "Hm" }] };
+  const output = [searched, call, { id: "x_1", type: "x_of_tomorrow" }, odd, message] as unknown as OutputItem[];
+  const done = advance(seen, { type: "response.completed", response: { ...response, output } }, 9);
+  expect(done).toMatchObject({ state: "done", text: "Final words.", annotations: [annotation] });
+  expect(done.refusal).toBeUndefined();
 });
 
 test("stopping keeps what was written, and a finished answer cannot be stopped", () => {

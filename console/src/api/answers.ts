@@ -1,4 +1,12 @@
-import type { Annotation, AnswerMessage, FileSearchCall, Passage, ResponseEvent, ResponseObject } from "./types";
+import type {
+  Annotation,
+  AnswerMessage,
+  AnswerPart,
+  FileSearchCall,
+  Passage,
+  ResponseEvent,
+  ResponseObject,
+} from "./types";
 
 const UNSAID = "The server gives no reason.";
 /** A failure told inside the stream: its HTTP status was sent long before. */
@@ -26,6 +34,8 @@ export interface Exchange {
   queries: string[];
   passages: Passage[];
   text: string;
+  /** What is said in place of an answer, or of the rest of one; absent where nothing is refused. */
+  refusal?: string;
   annotations: Annotation[];
   response: ResponseObject | null;
   problem: { message: string; status: number; requestId: string | null } | null;
@@ -70,6 +80,10 @@ export function advance(exchange: Exchange, event: ResponseEvent, now: number): 
       return { ...exchange, text: event.text };
     case "response.output_text.annotation.added":
       return { ...exchange, annotations: [...exchange.annotations, event.annotation] };
+    case "response.refusal.delta":
+      return { ...enter(exchange, "writing", now), refusal: (exchange.refusal ?? "") + event.delta };
+    case "response.refusal.done":
+      return { ...exchange, refusal: event.refusal };
     case "response.completed":
     case "response.incomplete":
       return settle(exchange, event.response, now);
@@ -101,7 +115,10 @@ function withSearch(exchange: Exchange, item: FileSearchCall): Exchange {
   };
 }
 
-/** The finished response is the truth; what was streamed before gives way to it. */
+/**
+ * The finished response is the truth; what was streamed before gives way to it. Items and parts of
+ * other kinds than it knows are passed over.
+ */
 function settle(exchange: Exchange, response: ResponseObject, now: number): Exchange {
   const searched = response.output
     .filter((item): item is FileSearchCall => item.type === "file_search_call")
@@ -109,15 +126,25 @@ function settle(exchange: Exchange, response: ResponseObject, now: number): Exch
   const parts = response.output
     .filter((item): item is AnswerMessage => item.type === "message")
     .flatMap((message) => message.content);
-  const [first] = parts;
+  const words = parts.find(isText);
+  const refusal = parts.find(isRefusal)?.refusal;
   return {
     ...searched,
     state: "done",
     steps: closed(exchange.steps, now),
-    text: first?.text ?? exchange.text,
-    annotations: first?.annotations ?? exchange.annotations,
+    text: words?.text ?? (refusal === undefined ? exchange.text : ""),
+    refusal,
+    annotations: words?.annotations ?? exchange.annotations,
     response,
   };
+}
+
+function isText(part: AnswerPart): part is Extract<AnswerPart, { type: "output_text" }> {
+  return part.type === "output_text";
+}
+
+function isRefusal(part: AnswerPart): part is Extract<AnswerPart, { type: "refusal" }> {
+  return part.type === "refusal";
 }
 
 /** Begins a step, ending the ones before it. A step that has begun is not begun again. */

@@ -8,17 +8,26 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string | null;
   readonly requestId: string | null;
+  /** The field of the request that is at fault, where one is. */
+  readonly param: string | null;
 
-  constructor(message: string, status: number, code: string | null = null, requestId: string | null = null) {
+  constructor(
+    message: string,
+    status: number,
+    code: string | null = null,
+    requestId: string | null = null,
+    param: string | null = null,
+  ) {
     super(message);
     this.status = status;
     this.code = code;
     this.requestId = requestId;
+    this.param = param;
   }
 }
 
 export interface Call {
-  method?: "GET" | "POST" | "PUT" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as JSON, unless it is a form. */
   body?: object;
   signal?: AbortSignal;
@@ -53,7 +62,7 @@ export async function request<T>(path: string, options?: Call): Promise<T> {
 export function failure(status: number, text: string, requestId: string | null): ApiError {
   try {
     const { error } = JSON.parse(text) as ErrorBody;
-    if (error?.message) return new ApiError(error.message, status, error.code ?? null, requestId);
+    if (error?.message) return new ApiError(error.message, status, error.code ?? null, requestId, error.param ?? null);
   } catch {
     // Not the server's own words: say what is known.
   }

@@ -300,6 +300,8 @@ export interface Source {
   vector_store_id: string;
   /** Secrets redacted. */
   config: Record<string, unknown>;
+  /** What every document of it gets; `cairn.access` says who may read them. */
+  attributes: Record<string, unknown>;
   /** Seconds between runs; 0 for runs on request only. */
   every_seconds: number;
   status: "idle" | "queued" | "syncing" | "paused" | "on_hold" | "removing";
@@ -311,6 +313,24 @@ export interface Source {
   last_run: SourceRun | null;
   next_run_at: Seconds | null;
   created_at: Seconds;
+}
+
+/** A source to make; its first run begins at once. */
+export interface CreateSource {
+  vector_store_id: string;
+  /** What to call it; its type by default. */
+  name?: string;
+  /** With its `type`. */
+  config: Record<string, unknown>;
+  every_seconds: number;
+  attributes?: Record<string, string>;
+}
+
+/** What is left out of it stays, secrets of the configuration too. */
+export interface UpdateSource {
+  name?: string;
+  config?: Record<string, unknown>;
+  every_seconds?: number;
 }
 
 export interface SourceProgress {
@@ -435,10 +455,26 @@ export interface AnswerMessage {
   type: "message";
   role: "assistant";
   status: string;
-  content: { type: "output_text"; text: string; annotations: Annotation[] }[];
+  content: AnswerPart[];
 }
 
-export type OutputItem = FileSearchCall | AnswerMessage;
+/** A part of a message; kinds that the console does not know are passed over. */
+export type AnswerPart =
+  | { type: "output_text"; text: string; annotations?: Annotation[] }
+  | { type: "refusal"; refusal: string };
+
+/** A call that the client shall make; nothing that the console asks for leads to one. */
+export interface FunctionCall {
+  id: string;
+  type: "function_call";
+  call_id: string;
+  name: string;
+  arguments: string;
+  status: string;
+}
+
+/** An item of a response; kinds that the console does not know are passed over. */
+export type OutputItem = FileSearchCall | AnswerMessage | FunctionCall;
 
 /** A range in Unicode scalar values. */
 export interface CharRange {
@@ -488,6 +524,8 @@ export type ResponseEvent =
   | { type: "response.output_text.delta"; delta: string }
   | { type: "response.output_text.done"; text: string }
   | { type: "response.output_text.annotation.added"; annotation: Annotation }
+  | { type: "response.refusal.delta"; delta: string }
+  | { type: "response.refusal.done"; refusal: string }
   | {
       type: "response.completed" | "response.incomplete" | "response.failed";
       response: ResponseObject;

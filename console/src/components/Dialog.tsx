@@ -40,11 +40,13 @@ interface ConfirmProps {
   children: ReactNode;
   /** Does it; the dialog stays with the error if it fails. */
   act: () => Promise<unknown>;
+  /** The button that leaves everything as it is, where "Keep" could mean something else. */
+  leave?: string;
   small?: boolean;
 }
 
 /** A button for what cannot be undone: asks first, says what will be gone. */
-export function Confirm({ label, name, title, children, act, small }: ConfirmProps) {
+export function Confirm({ label, name, title, children, act, leave = "Keep", small }: ConfirmProps) {
   const [open, setOpen] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
@@ -79,7 +81,7 @@ export function Confirm({ label, name, title, children, act, small }: ConfirmPro
         {error && <Problem what="That did not work." error={error} />}
         <div className="row end">
           <button type="button" className="button" onClick={close}>
-            Keep
+            {leave}
           </button>
           <button type="button" className="button danger solid" disabled={busy} onClick={() => void go()}>
             {busy ? "Working…" : label}

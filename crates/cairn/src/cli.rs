@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use cairn_kernel::Role;
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use eval::{Eval, Questions};
+pub(crate) use eval::{AddSchedule, Eval, EvalCommand, Questions, Schedules};
 pub(crate) use stores::{Chunker, Create, Cutting, Ranking, Reindex, Stores};
 
 /// Private AI on your own machine: cited answers, trained models, language models.

@@ -11,6 +11,8 @@ pub(crate) struct Builder {
     page: Option<Page>,
     /// Where the text starts that was added last.
     added: usize,
+    /// Whether the next row is none of the table before it.
+    parted: bool,
 }
 
 impl Builder {
@@ -23,6 +25,13 @@ impl Builder {
     /// space is dropped (leading spaces of code are kept); an empty one is not added.
     pub(crate) fn block(&mut self, kind: BlockKind, text: &str) {
         self.indented(kind, 0, text);
+    }
+
+    /// As [`Builder::block`] for the first row of a table, apart from a table right before it.
+    pub(crate) fn table(&mut self, row: &str) {
+        self.parted = true;
+        self.block(BlockKind::TableRow, row);
+        self.parted = false;
     }
 
     /// As [`Builder::block`], with `indent` spaces before it that are not part of it.
@@ -199,6 +208,7 @@ impl Builder {
     fn separator(&self, kind: BlockKind) -> &'static str {
         match (self.last_kind(), kind) {
             (None, _) => "",
+            _ if self.parted => "\n\n",
             (Some(BlockKind::ListItem), BlockKind::ListItem)
             | (Some(BlockKind::TableRow), BlockKind::TableRow) => "\n",
             _ => "\n\n",

@@ -3,7 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cairn_kernel::{Error, Kind};
+use cairn_kernel::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
@@ -36,6 +36,10 @@ pub(crate) enum Answer {
     Refused { kind: String, code: Option<String>, message: String },
 }
 
+/// Blocks and boxes of a document at most: what is said of them beside the text takes some bytes
+/// of each.
+const PARTS_MAX: usize = 4_500_000;
+
 /// Serves parse requests until the parent is gone. `arguments` are those after the role.
 ///
 /// # Errors
@@ -52,7 +56,7 @@ fn answer(request: Request, bytes: &[u8]) -> (Answer, Vec<u8>) {
     let parsed = catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|_| {
         Err(invalid_file(format!("'{name}' could not be parsed: the reader failed on it")))
     });
-    match parsed {
+    match parsed.and_then(|turn| in_bounds(name, turn)) {
         Ok(Turn::Whole(mut document)) => {
             let text = std::mem::take(&mut document.text).into_bytes();
             (Answer::Parsed(document), text)
@@ -68,6 +72,19 @@ fn answer(request: Request, bytes: &[u8]) -> (Answer, Vec<u8>) {
             (refused, Vec::new())
         }
     }
+}
+
+/// Refuses a document of more parts than can be told.
+fn in_bounds(name: &str, turn: Turn) -> Result<Turn> {
+    let Turn::Whole(document) = &turn else { return Ok(turn) };
+    let parts = document.blocks.len().saturating_add(document.boxes.len());
+    if parts <= PARTS_MAX {
+        return Ok(turn);
+    }
+    Err(invalid_file(format!(
+        "'{name}' has {parts} paragraphs, rows and lines, and a document may have {PARTS_MAX}; \
+         split it into smaller files"
+    )))
 }
 
 /// The error an [`Answer::Refused`] stands for.

@@ -25,11 +25,14 @@ pub struct ParseOptions {
     pub ocr: Option<OcrModels>,
     /// Pages and pictures of one file that are read by OCR, at most.
     pub ocr_pages_max: usize,
+    /// Longest text of a file, in bytes.
+    pub text_bytes_max: u64,
 }
 
 impl Default for ParseOptions {
     fn default() -> Self {
-        Self { ocr: None, ocr_pages_max: 2_000 }
+        let text_bytes_max = cairn_kernel::Limits::default().text_bytes;
+        Self { ocr: None, ocr_pages_max: 2_000, text_bytes_max }
     }
 }
 
@@ -83,7 +86,10 @@ pub(crate) fn parse_turn(
             let parsed = part(name, bytes, Context::new(options, &budget));
             match budget.pictures.partly() {
                 Some(read) => Ok(Turn::Partly(read)),
-                None => told(parsed, name, &budget).map(|document| Turn::Whole(Box::new(document))),
+                None => told(parsed, name, &budget).and_then(|document| {
+                    bounded(name, document.text.len(), options)?;
+                    Ok(Turn::Whole(Box::new(document)))
+                }),
             }
         };
         std::thread::Builder::new()
@@ -120,6 +126,19 @@ fn told(parsed: Result<Document>, name: &str, budget: &Budget) -> Result<Documen
     }
 }
 
+/// Refuses a file with more text than is wanted.
+fn bounded(name: &str, text_bytes: usize, options: &ParseOptions) -> Result<()> {
+    if text_bytes as u64 <= options.text_bytes_max {
+        return Ok(());
+    }
+    Err(invalid_file(format!(
+        "'{name}' has {} MB of text, and a document may have {} MB; split it into smaller files, \
+         or raise `limits.text_bytes` in the configuration",
+        text_bytes.div_ceil(1 << 20),
+        options.text_bytes_max >> 20
+    )))
+}
+
 /// How the error of a file without text ends.
 const NO_TEXT: &str = " holds no text";
 
@@ -153,12 +172,18 @@ fn read(name: &str, bytes: &[u8], format: Format, context: Context<'_>) -> Resul
         | Format::Notebook
         | Format::Feed
         | Format::Markdown
-        | Format::Html => text(name, bytes, format),
+        | Format::Html => text(name, bytes, format, context.options),
     }
 }
 
-/// Formats that are text in some encoding.
-fn text(name: &str, bytes: &[u8], format: Format) -> Result<Document> {
+/// Formats that are text in some encoding. Where nearly all of it is the document's text, too much
+/// is refused before memory is taken for it: no encoding takes more than two bytes for one of
+/// UTF-8.
+fn text(name: &str, bytes: &[u8], format: Format, options: &ParseOptions) -> Result<Document> {
+    let plain = !matches!(format, Format::Html | Format::Feed | Format::Notebook);
+    if plain {
+        bounded(name, bytes.len() / 2, options)?;
+    }
     let declared = match format {
         Format::Html => encoding::html_charset(bytes),
         Format::Feed | Format::Code => encoding::xml_encoding(bytes),
@@ -166,6 +191,9 @@ fn text(name: &str, bytes: &[u8], format: Format) -> Result<Document> {
     };
     let decoded = encoding::decode(bytes, declared.as_deref());
     let text = decoded.text.as_str();
+    if plain {
+        bounded(name, text.len(), options)?;
+    }
     let mut builder = Builder::new(format.media_type());
     if let Some(note) = decoded.note {
         builder.note(note);

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a test program reports to its terminal")]
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,13 +19,16 @@ fn main() -> ExitCode {
         let ended = cairn_documents::child_main(arguments.get(3..).unwrap_or_default());
         return if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         ("a_file_comes_back_as_a_document", || Box::pin(a_file_comes_back_as_a_document())),
         ("a_damaged_file_is_refused_with_its_reason", || {
             Box::pin(a_damaged_file_is_refused_with_its_reason())
         }),
         ("a_file_that_needs_too_much_memory_harms_no_other", || {
             Box::pin(a_file_that_needs_too_much_memory_harms_no_other())
+        }),
+        ("a_file_is_read_from_its_place_within_its_bounds", || {
+            Box::pin(a_file_is_read_from_its_place_within_its_bounds())
         }),
         ("a_file_past_its_deadline_is_given_up", || {
             Box::pin(a_file_past_its_deadline_is_given_up())
@@ -117,6 +120,48 @@ async fn a_file_that_needs_too_much_memory_harms_no_other() -> Result<(), String
     )?;
     parser.parse("a.md", PAGE.as_bytes()).await.map_err(|error| error.detail())?;
     Ok(())
+}
+
+async fn a_file_is_read_from_its_place_within_its_bounds() -> Result<(), String> {
+    let folder = std::env::temp_dir().join(format!("cairn-documents-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let outcome = read_from(&folder).await;
+    let _ = std::fs::remove_dir_all(&folder);
+    outcome
+}
+
+async fn read_from(folder: &Path) -> Result<(), String> {
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map(|()| path).map_err(|error| error.to_string())
+    };
+    let parser = parser(1024, Duration::from_secs(30))?.with_text_of(1 << 20);
+    // More than one piece on its way, and a little more or less text than is wanted.
+    let line = "A line of a log that goes on.\n";
+    let fits = line.repeat((1 << 20) / line.len());
+    let path = put("fits.log", fits.as_bytes())?;
+    let document = parser.parse_file("fits.log", &path).await.map_err(|error| error.detail())?;
+    check(document.text == fits.trim_end(), format!("{} bytes of text", document.text.len()))?;
+    let data: Vec<String> = (0..50_000).map(|row| format!("{row};a cell of it")).collect();
+    for (name, text) in [("long.log", line.repeat(40_000)), ("long.csv", data.join("\n"))] {
+        let Err(error) = parser.parse_file(name, &put(name, text.as_bytes())?).await else {
+            return Err(format!("{name} was read"));
+        };
+        let told =
+            ["1 MB", "limits.text_bytes", name].iter().all(|word| error.message().contains(word));
+        check(error.code() == Some("invalid_file") && told, error.detail())?;
+    }
+    // Nothing is sent of what leaves no memory to read it.
+    let small = self::parser(4, Duration::from_secs(30))?;
+    let large = put("large.txt", &vec![b'a'; (2 << 20) + 1])?;
+    let Err(error) = small.parse_file("large.txt", &large).await else {
+        return Err("large.txt was read".into());
+    };
+    check(error.message().contains("limits.parse_memory_bytes"), error.detail())?;
+    let Err(error) = parser.parse_file("gone.txt", &folder.join("gone.txt")).await else {
+        return Err("gone.txt was read".into());
+    };
+    check(error.kind() == Kind::NotFound, error.detail())
 }
 
 async fn a_file_past_its_deadline_is_given_up() -> Result<(), String> {

@@ -43,18 +43,6 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How long this request's body is said to be, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Announced(pub(crate) Option<u64>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Announced {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(announced(&parts.headers)))
-    }
-}
-
 /// The id of this request, as in the `x-request-id` header and the log.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);

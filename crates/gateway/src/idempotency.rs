@@ -8,8 +8,10 @@
 //! end when it goes away.
 //!
 //! The request is read whole and recognised by its content, whatever boundary its form has
-//! this time. It is then answered to the end even if its client goes away, for that client
+//! this time; a form with a key lies on the disk meanwhile. It is then answered to the end even if its client goes away, for that client
 //! will ask again. An answer is remembered before it is given, a stream when it has ended.
+
+mod spool;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _, Scope};
-use cairn_services::idempotency::{Begun, Claim, IN_PROGRESS};
+use cairn_services::idempotency::{Begun, Claim, IN_PROGRESS, Print};
 use cairn_services::records::RememberedRow;
 use cairn_services::room::Place;
 use futures::StreamExt as _;
@@ -35,6 +37,7 @@ use tokio::sync::oneshot;
 use crate::App;
 use crate::error::{self, ApiError};
 use crate::extract::{announced, presented};
+use spool::{Spooled, spool};
 
 /// What a form has besides its file.
 const OVERHEAD: u64 = 1 << 20;
@@ -110,44 +113,22 @@ async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<
     let Ok(scope) = app.services.accounts.authenticate(credentials).await else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let limits = &app.services.limits;
-    let most = match mark {
-        Mark::Key(_) => limits.upload_bytes.max(limits.body_bytes) + OVERHEAD,
-        Mark::Tries(_) | Mark::Turn(_) => KEYLESS_MAX,
+    let came = match (mark, boundary(&parts)) {
+        (Mark::Key(_), Some(boundary)) => take_form(app, &parts, body, &boundary).await?,
+        _ => take_whole(app, mark, &parts, body).await?,
     };
-    let announced = announced(&parts.headers);
-    if announced.is_some_and(|bytes| bytes > most) {
-        // It is worth no memory: one with a key is refused for its size anyway.
-        return Ok(next.run(Request::from_parts(parts, body)).await);
-    }
-    let mut place = match announced {
-        Some(small) if small <= SMALL => None,
-        _ if matches!(mark, Mark::Key(_)) => Some(app.room.take(announced.unwrap_or(most)).await?),
-        _ => Some(app.retries.take(announced.unwrap_or(most)).await?),
+    let (print, body, place) = match came {
+        Came::Whole { print, body, place } => (print, body, place),
+        Came::Passing(body) => return Ok(next.run(Request::from_parts(parts, body)).await),
     };
-    let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
-        Whole::All(bytes) => bytes,
-        Whole::TooMuch(body) => {
-            drop(place);
-            return Ok(next.run(Request::from_parts(parts, body)).await);
-        }
-    };
-    match &mut place {
-        Some(place) if bytes.len() as u64 > SMALL => place.shrink(bytes.len() as u64),
-        place => *place = None,
-    }
-    if matches!(mark, Mark::Turn(_)) && !stays(&bytes) {
-        return Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await);
-    }
     let path = parts.uri.path().to_owned();
-    let print = fingerprint(&parts, &bytes).await?;
     let keys = &app.services.idempotency;
     let begun = match mark {
         Mark::Key(key) => Some(keys.begin(&scope, key, &path, print).await?),
         Mark::Tries(tries) => keys.retry(&scope, &path, print, *tries).await?,
         Mark::Turn(tries) => turn(app, &scope, &path, print, *tries).await?,
     };
-    let request = Request::from_parts(parts, Body::from(bytes));
+    let request = Request::from_parts(parts, body);
     match begun {
         Some(Begun::Known(known)) => replay(known),
         Some(Begun::New(claim)) => {
@@ -156,6 +137,59 @@ async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<
         }
         None => Ok(next.run(request).await),
     }
+}
+
+/// A request that has come.
+enum Came {
+    /// All of it: what tells it from others, and where it is in memory if it takes much.
+    Whole { print: String, body: Body, place: Option<Place> },
+    /// It is not recognised, and goes on as it is.
+    Passing(Body),
+}
+
+/// Takes a form with a key in, by way of the disk.
+async fn take_form(app: &App, parts: &Parts, body: Body, boundary: &str) -> Result<Came> {
+    let most = app.services.limits.upload_bytes.saturating_add(OVERHEAD);
+    if announced(&parts.headers).is_some_and(|bytes| bytes > most) {
+        // It is refused for its size anyway.
+        return Ok(Came::Passing(body));
+    }
+    let print = Print::new(&place_of(parts), boundary);
+    Ok(match spool(body, most, &app.services.scratch, print).await? {
+        Spooled::All(body, print) => Came::Whole { print, body, place: None },
+        Spooled::TooMuch(body) => Came::Passing(body),
+    })
+}
+
+/// Takes another request in, in memory.
+async fn take_whole(app: &App, mark: &Mark, parts: &Parts, body: Body) -> Result<Came> {
+    let most = match mark {
+        Mark::Key(_) => app.services.limits.body_bytes.saturating_add(OVERHEAD),
+        Mark::Tries(_) | Mark::Turn(_) => KEYLESS_MAX,
+    };
+    let announced = announced(&parts.headers);
+    if announced.is_some_and(|bytes| bytes > most) {
+        // It is worth no memory: one with a key is refused for its size anyway.
+        return Ok(Came::Passing(body));
+    }
+    let mut place = match announced {
+        Some(small) if small <= SMALL => None,
+        _ if matches!(mark, Mark::Key(_)) => Some(app.room.take(announced.unwrap_or(most)).await?),
+        _ => Some(app.retries.take(announced.unwrap_or(most)).await?),
+    };
+    let bytes = match read(body, usize::try_from(most).unwrap_or(usize::MAX)).await? {
+        Whole::All(bytes) => bytes,
+        Whole::TooMuch(body) => return Ok(Came::Passing(body)),
+    };
+    match &mut place {
+        Some(place) if bytes.len() as u64 > SMALL => place.shrink(bytes.len() as u64),
+        place => *place = None,
+    }
+    if matches!(mark, Mark::Turn(_)) && !stays(&bytes) {
+        return Ok(Came::Passing(Body::from(bytes)));
+    }
+    let print = fingerprint(parts, &bytes).await?;
+    Ok(Came::Whole { print, body: Body::from(bytes), place })
 }
 
 /// Whether something of a question stays that another try would make twice.
@@ -207,11 +241,7 @@ async fn read(body: Body, most: usize) -> Result<Whole> {
 /// What tells this request from another one: method, place and content. A form's boundary
 /// is made anew for every try, so it is taken out.
 async fn fingerprint(parts: &Parts, body: &Bytes) -> Result<String> {
-    let place = format!("{} {}", parts.method, parts.uri);
-    let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let boundary = kind.and_then(|kind| kind.split_once("boundary=")).map(|(_, rest)| {
-        rest.split(';').next().unwrap_or_default().trim().trim_matches('"').to_owned()
-    });
+    let (place, boundary) = (place_of(parts), boundary(parts));
     let body = body.clone();
     let hash = move || {
         let mut pieces = vec![place.as_bytes()];
@@ -219,6 +249,17 @@ async fn fingerprint(parts: &Parts, body: &Bytes) -> Result<String> {
         cairn_services::idempotency::fingerprint(&pieces)
     };
     tokio::task::spawn_blocking(hash).await.or_internal("hashing a request")
+}
+
+fn place_of(parts: &Parts) -> String {
+    format!("{} {}", parts.method, parts.uri)
+}
+
+/// What parts a form.
+fn boundary(parts: &Parts) -> Option<String> {
+    let kind = parts.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let (_, rest) = kind.split_once("boundary=")?;
+    Some(rest.split(';').next().unwrap_or_default().trim().trim_matches('"').to_owned())
 }
 
 /// What stands between the boundaries.

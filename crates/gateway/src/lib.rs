@@ -6,6 +6,7 @@
 
 mod cairn;
 mod console;
+mod drain;
 mod error;
 mod extract;
 mod grpc;

@@ -10,6 +10,7 @@ pub(crate) mod convert;
 pub(crate) mod embeddings;
 pub(crate) mod files;
 mod form;
+mod functions;
 pub(crate) mod models;
 pub(crate) mod rerank;
 pub(crate) mod responses;

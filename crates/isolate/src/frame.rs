@@ -10,31 +10,35 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// Headers beyond this are a broken peer, not a message.
 const HEADER_MAX: u32 = 256 << 20;
 /// Payloads beyond this are a broken peer, not a message.
-const PAYLOAD_MAX: u64 = 4 << 30;
+pub(crate) const PAYLOAD_MAX: u64 = 4 << 30;
 
-pub(crate) fn encode<T: Serialize>(header: &T, payload: &[u8]) -> io::Result<Vec<u8>> {
+/// What goes before the payload, which itself is not copied: it may be large.
+pub(crate) fn head<T: Serialize>(header: &T, payload_bytes: u64) -> io::Result<Vec<u8>> {
     let json = serde_json::to_vec(header)?;
     let header_len = u32::try_from(json.len()).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(12 + json.len() + payload.len());
+    let mut bytes = Vec::with_capacity(12 + json.len());
     bytes.extend_from_slice(&header_len.to_le_bytes());
-    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&payload_bytes.to_le_bytes());
     bytes.extend_from_slice(&json);
-    bytes.extend_from_slice(payload);
     Ok(bytes)
 }
 
-fn lengths(prefix: [u8; 12]) -> io::Result<(usize, usize)> {
+fn lengths(prefix: [u8; 12], payload_max: u64) -> io::Result<(usize, usize)> {
     let [a, b, c, d, rest @ ..] = prefix;
     let header = u32::from_le_bytes([a, b, c, d]);
     let payload = u64::from_le_bytes(rest);
-    if header > HEADER_MAX || payload > PAYLOAD_MAX {
+    if header > HEADER_MAX || payload > payload_max {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "frame length out of bounds"));
     }
     Ok((header as usize, usize::try_from(payload).map_err(io::Error::other)?))
 }
 
-/// Reads one frame; `None` at a clean end of the stream.
-pub(crate) async fn read_async<T, R>(reader: &mut R) -> io::Result<Option<(T, Vec<u8>)>>
+/// Reads one frame with a payload of at most `payload_max` bytes; `None` at a clean end of the
+/// stream.
+pub(crate) async fn read_async<T, R>(
+    reader: &mut R,
+    payload_max: u64,
+) -> io::Result<Option<(T, Vec<u8>)>>
 where
     T: DeserializeOwned,
     R: AsyncRead + Unpin,
@@ -45,7 +49,7 @@ where
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     }
-    let (header_len, payload_len) = lengths(prefix)?;
+    let (header_len, payload_len) = lengths(prefix, payload_max)?;
     let mut header = vec![0; header_len];
     reader.read_exact(&mut header).await?;
     let mut payload = vec![0; payload_len];
@@ -65,7 +69,7 @@ where
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     }
-    let (header_len, payload_len) = lengths(prefix)?;
+    let (header_len, payload_len) = lengths(prefix, PAYLOAD_MAX)?;
     let mut header = vec![0; header_len];
     reader.read_exact(&mut header)?;
     let mut payload = vec![0; payload_len];
@@ -79,7 +83,8 @@ pub(crate) fn write_blocking<T: Serialize, W: Write>(
     header: &T,
     payload: &[u8],
 ) -> io::Result<()> {
-    writer.write_all(&encode(header, payload)?)?;
+    writer.write_all(&head(header, payload.len() as u64)?)?;
+    writer.write_all(payload)?;
     writer.flush()
 }
 
@@ -96,6 +101,18 @@ mod tests {
         assert_eq!(read, Some((("hello".to_owned(), 7), b"\0payload".to_vec())));
         let end: Option<((String, u32), Vec<u8>)> = read_blocking(&mut reader)?;
         assert_eq!(end, None);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_payload_over_what_is_expected_is_refused_before_it_is_read() -> io::Result<()> {
+        let mut bytes = Vec::new();
+        write_blocking(&mut bytes, &7, b"payload")?;
+        let read: Option<(u32, Vec<u8>)> = read_async(&mut bytes.as_slice(), 7).await?;
+        assert_eq!(read, Some((7, b"payload".to_vec())));
+        let refused: io::Result<Option<(u32, Vec<u8>)>> =
+            read_async(&mut bytes.as_slice(), 6).await;
+        assert!(refused.is_err());
         Ok(())
     }
 

@@ -17,7 +17,7 @@ mod pool;
 
 pub mod child;
 
-pub use parent::{Child, Handle, Isolate, Receiver, Sender, Spec};
+pub use parent::{Child, Handle, Isolate, Payload, Receiver, Sender, Spec};
 pub use pool::Pool;
 
 /// The first command-line argument that makes the program a child.

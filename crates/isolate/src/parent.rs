@@ -8,11 +8,15 @@ use std::sync::{Arc, LazyLock, mpsc};
 use cairn_kernel::{Error, Kind, Result, ResultExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::fs::File;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex, watch};
 
 use crate::{CHILD_ARGUMENT, frame};
+
+/// How much of a file is in memory while it is sent, in bytes.
+const PIECE: usize = 256 << 10;
 
 /// What a child is and what it may use.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub struct Spec {
     pub writable: Vec<PathBuf>,
     /// Variables of the child's environment, unless this process has them.
     pub environment: Vec<(&'static str, &'static str)>,
+    /// Largest payload of an answer, in bytes: what a child that was taken over may cost us.
+    pub answer_bytes: u64,
 }
 
 impl Spec {
@@ -39,7 +45,15 @@ impl Spec {
             readable: None,
             writable: Vec::new(),
             environment: Vec::new(),
+            answer_bytes: frame::PAYLOAD_MAX,
         }
+    }
+
+    /// Sets the ceiling on the payload of an answer.
+    #[must_use]
+    pub fn answers_of(mut self, bytes: u64) -> Self {
+        self.answer_bytes = bytes;
+        self
     }
 
     /// Sets a variable of the child's environment, unless this process has it.
@@ -168,7 +182,11 @@ impl Isolate {
         });
         Ok(Child {
             sender: Sender { stdin: Arc::new(Mutex::new(stdin)), role },
-            receiver: Receiver { stdout: BufReader::new(stdout), role },
+            receiver: Receiver {
+                stdout: BufReader::new(stdout),
+                role,
+                payload_max: spec.answer_bytes,
+            },
             handle: Handle { pid, role, kill: Arc::new(kill), end },
         })
     }
@@ -212,6 +230,15 @@ fn arguments(spec: &Spec) -> Vec<OsString> {
     arguments
 }
 
+/// What goes with a message.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// The bytes of a file that does not change, of which a piece at a time is in memory.
+    File(&'a Path),
+}
+
 /// A running child. It is killed when its [`Handle`]s are gone.
 #[derive(Debug)]
 pub struct Child {
@@ -235,7 +262,26 @@ impl Child {
         Q: Serialize + Sync,
         A: DeserializeOwned,
     {
-        self.sender.send(header, payload).await?;
+        self.call_with(header, Payload::Bytes(payload)).await
+    }
+
+    /// As [`Child::call`], with a payload that need not be in memory.
+    ///
+    /// # Errors
+    /// `Unavailable` when the child died, `NotFound` when the file is not there.
+    pub async fn call_with<Q, A>(
+        &mut self,
+        header: &Q,
+        payload: Payload<'_>,
+    ) -> Result<(A, Vec<u8>)>
+    where
+        Q: Serialize + Sync,
+        A: DeserializeOwned,
+    {
+        match payload {
+            Payload::Bytes(bytes) => self.sender.send(header, bytes).await?,
+            Payload::File(path) => self.sender.send_file(header, path).await?,
+        }
         match self.receiver.recv().await? {
             Some(answer) => Ok(answer),
             None => Err(self.handle.died().await),
@@ -261,13 +307,42 @@ impl Sender {
     /// # Errors
     /// `Unavailable` when the child is gone.
     pub async fn send<T: Serialize + Sync>(&self, header: &T, payload: &[u8]) -> Result<()> {
-        let bytes = frame::encode(header, payload).or_internal("encoding a message to a child")?;
+        let head = frame::head(header, payload.len() as u64);
+        let head = head.or_internal("encoding a message to a child")?;
         let mut stdin = self.stdin.lock().await;
         let written = async {
-            stdin.write_all(&bytes).await?;
+            stdin.write_all(&head).await?;
+            stdin.write_all(payload).await?;
             stdin.flush().await
         };
         written.await.or_kind(Kind::Unavailable, gone(self.role))
+    }
+
+    /// Sends one message with the bytes of a file. After an error the child is of no more use.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such file, `Internal` when it cannot be read, `Unavailable`
+    /// when the child is gone.
+    pub async fn send_file<T: Serialize + Sync>(&self, header: &T, path: &Path) -> Result<()> {
+        let mut file = File::open(path).await.map_err(unreadable)?;
+        let size = file.metadata().await.map_err(unreadable)?.len();
+        let head = frame::head(header, size).or_internal("encoding a message to a child")?;
+        let gone = || gone(self.role);
+        let mut stdin = self.stdin.lock().await;
+        stdin.write_all(&head).await.or_kind(Kind::Unavailable, gone())?;
+        let (mut left, mut piece) = (size, vec![0; PIECE]);
+        while left > 0 {
+            let most = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
+            let wanted = piece.get_mut(..most).unwrap_or_default();
+            let read = file.read(wanted).await.map_err(unreadable)?;
+            if read == 0 {
+                return Err(Error::internal("a file became shorter while it was sent to a child"));
+            }
+            let came = piece.get(..read).unwrap_or_default();
+            stdin.write_all(came).await.or_kind(Kind::Unavailable, gone())?;
+            left = left.saturating_sub(read as u64);
+        }
+        stdin.flush().await.or_kind(Kind::Unavailable, gone())
     }
 }
 
@@ -276,6 +351,7 @@ impl Sender {
 pub struct Receiver {
     stdout: BufReader<ChildStdout>,
     role: &'static str,
+    payload_max: u64,
 }
 
 impl Receiver {
@@ -284,7 +360,18 @@ impl Receiver {
     /// # Errors
     /// `Unavailable` when the stream broke within a message.
     pub async fn recv<T: DeserializeOwned>(&mut self) -> Result<Option<(T, Vec<u8>)>> {
-        frame::read_async(&mut self.stdout).await.or_kind(Kind::Unavailable, gone(self.role))
+        frame::read_async(&mut self.stdout, self.payload_max)
+            .await
+            .or_kind(Kind::Unavailable, gone(self.role))
+    }
+}
+
+fn unreadable(cause: std::io::Error) -> Error {
+    match cause.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::new(Kind::NotFound, "the bytes of this file are gone").with_source(cause)
+        }
+        _ => Error::internal("reading a file for a child").with_source(cause),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::{Child, Isolate, Spec};
+use crate::{Child, Isolate, Payload, Spec};
 
 /// Runs calls in up to `size` children at once, each child one call at a time.
 ///
@@ -51,6 +51,23 @@ impl Pool {
         Q: Serialize + Sync,
         A: DeserializeOwned,
     {
+        self.call_with(header, Payload::Bytes(payload), deadline).await
+    }
+
+    /// As [`Pool::call`], with a payload that need not be in memory.
+    ///
+    /// # Errors
+    /// As [`Pool::call`]; `NotFound` when the file is not there.
+    pub async fn call_with<Q, A>(
+        &self,
+        header: &Q,
+        payload: Payload<'_>,
+        deadline: Duration,
+    ) -> Result<(A, Vec<u8>)>
+    where
+        Q: Serialize + Sync,
+        A: DeserializeOwned,
+    {
         let inner = &self.inner;
         let _slot = inner.slots.acquire().await.or_internal("a child pool was closed")?;
         let idle = inner.idle.lock().await.pop();
@@ -58,7 +75,8 @@ impl Pool {
             Some((child, calls)) if child.handle().is_running() => (child, calls),
             _ => (inner.isolate.spawn(&inner.spec)?, 0),
         };
-        let Ok(answer) = tokio::time::timeout(deadline, child.call(header, payload)).await else {
+        let Ok(answer) = tokio::time::timeout(deadline, child.call_with(header, payload)).await
+        else {
             child.handle().kill();
             return Err(Error::new(
                 Kind::Timeout,

@@ -247,6 +247,12 @@ pub(crate) fn scope_of_program(tenant: &str) -> Scope {
     Scope::grant(Id::from_raw(tenant), Id::from_raw("program"), Role::Editor)
 }
 
+/// The scope in which the upkeep ends the delete that a caller asked for.
+#[expect(clippy::disallowed_methods, reason = "the upkeep acts for an authenticated caller")]
+pub(crate) fn scope_of_deleter(tenant: &str, principal: &str) -> Scope {
+    Scope::grant(Id::from_raw(tenant), Id::from_raw(principal), Role::Editor)
+}
+
 /// The scope of the caller who enqueued a job.
 ///
 /// # Errors

@@ -106,7 +106,8 @@ impl Inference {
     }
 
     /// Leaves out the oldest turns of a chat that do not fit the context of the model of that
-    /// name; how many. The last message is the question, which stays.
+    /// name beside its tools; how many. The last message of a user is the question, which stays
+    /// with what follows it.
     ///
     /// # Errors
     /// As [`Inference::chat`].
@@ -117,7 +118,8 @@ impl Inference {
         request: &mut ChatRequest,
     ) -> Result<usize> {
         let model = self.chat_model(scope, &target(model, request)).await?;
-        turns::fit(&*model, &mut request.messages, request.max_tokens).await
+        let tools: usize = request.tools.iter().map(size).sum();
+        turns::fit_beside(&*model, &mut request.messages, request.max_tokens, tools).await
     }
 
     /// Where each token of the program's own embedding model lies in `text`: byte offsets, start
@@ -223,6 +225,12 @@ impl Inference {
     pub fn llms(&self) -> &Llms {
         &self.llms
     }
+}
+
+/// Bytes that describe a tool to a model.
+fn size(tool: &Tool) -> usize {
+    let described = tool.description.as_ref().map_or(0, String::len);
+    tool.name.len() + described + tool.parameters.to_string().len()
 }
 
 /// What a chat with the model of that name is for.

@@ -1,5 +1,6 @@
 //! Cuts a document and makes the vectors of its chunks, for one generation of a store's index.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use cairn_documents::{Chunk, Document, Piece, Pieces, Strategy, label, label_is_told};
@@ -8,6 +9,9 @@ use cairn_serving::embed::Priority;
 use cairn_store::records::{NewChunk, NewCut, NewParent, TextRow};
 
 use crate::embedding::{EmbeddingModel, Encoders};
+
+/// How much of a text is tokenised at once, in bytes: a tokenizer may take a large multiple of it.
+const TOKENISED: usize = 1 << 20;
 
 /// A document as the records take it.
 pub(crate) struct Cut {
@@ -44,9 +48,10 @@ impl Cutter {
         let (encoders, to_cut) = (self.encoders.clone(), Arc::clone(document));
         let label = label(document.title.as_deref(), filename).unwrap_or_default();
         let cut = tokio::task::spawn_blocking(move || {
-            let tokens = encoders.token_offsets(&to_cut.text)?;
-            let counted = |_: &str| tokens.clone();
-            let pieces = cairn_documents::cut(&to_cut, &strategy, &counted);
+            // They are asked for once, and are larger than the text.
+            let tokens =
+                Cell::new(token_offsets(&to_cut.text, |part| encoders.token_offsets(part))?);
+            let pieces = cairn_documents::cut(&to_cut, &strategy, &|_: &str| tokens.take());
             let labels: Vec<String> =
                 pieces.pieces.iter().map(|piece| label_of(&label, piece)).collect();
             Ok::<_, Error>((pieces, labels, text_row(&to_cut).version()))
@@ -97,6 +102,24 @@ impl Cutter {
     }
 }
 
+/// The byte ranges of a text's tokens, as `of` gives them of a part. No token goes over white
+/// space, at which long texts are parted.
+fn token_offsets(
+    text: &str,
+    of: impl Fn(&str) -> Result<Vec<(usize, usize)>>,
+) -> Result<Vec<(usize, usize)>> {
+    let (mut all, mut rest, mut at) = (Vec::new(), text, 0);
+    while !rest.is_empty() {
+        let after = rest.as_bytes().get(TOKENISED..).unwrap_or_default();
+        let gap = after.iter().position(|byte| matches!(byte, b'\n' | b' '));
+        let end = gap.map_or(rest.len(), |gap| TOKENISED + gap + 1);
+        let (part, further) = rest.split_at(end);
+        all.extend(of(part)?.into_iter().map(|(from, to)| (at + from, at + to)));
+        (rest, at) = (further, at + end);
+    }
+    Ok(all)
+}
+
 /// The document's label where a chunk goes without it: neither its text nor its context says it,
 /// which are what the index reads.
 fn label_of(label: &str, piece: &Piece) -> String {
@@ -144,6 +167,37 @@ pub(crate) fn document_of(row: TextRow) -> Result<Document> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_has_the_tokens_of_its_parts() -> Result<()> {
+        let words = |text: &str| {
+            let mut found = Vec::new();
+            let mut at = 0;
+            for word in text.split([' ', '\n']) {
+                if !word.is_empty() {
+                    found.push((at, at + word.len()));
+                }
+                at += word.len() + 1;
+            }
+            Ok(found)
+        };
+        let text = "grüne Äpfel\nund Birnen ".repeat(120_000);
+        assert!(text.len() > 2 * TOKENISED);
+        assert_eq!(token_offsets(&text, words)?, words(&text)?);
+        let parts = Cell::new(0);
+        let counted = |part: &str| {
+            assert!(part.len() <= TOKENISED + 20, "{} bytes at once", part.len());
+            parts.set(parts.get() + 1);
+            words(part)
+        };
+        token_offsets(&text, counted)?;
+        assert_eq!(parts.get(), text.len().div_ceil(TOKENISED));
+        assert_eq!(token_offsets("", words)?, []);
+        // One word is never cut.
+        let long = "x".repeat(TOKENISED + 7);
+        assert_eq!(token_offsets(&long, words)?, [(0, long.len())]);
+        Ok(())
+    }
 
     #[test]
     fn a_chunk_is_embedded_below_what_stands_above_it() {

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use cairn_isolate::Isolate;
-use cairn_kernel::{Error, Id, Limits, Result, ResultExt, Role, Scope, Timestamp};
+use cairn_kernel::{Error, Id, Limits, Result, ResultExt, Role, Scope, Timestamp, unwritten};
 use cairn_store::Records;
 use cairn_store::records::DatasetRow;
 use cairn_tables::{Frame, Page, QueryLimits, QueryResult, Snapshot, Tables};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
 
 /// One version of a dataset.
 #[derive(Clone, Debug)]
@@ -24,6 +25,37 @@ pub struct Dataset {
     pub source: String,
     /// When it was imported.
     pub created_at: Timestamp,
+}
+
+/// A table's file on its way in, which lies on the disk while it comes. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Staged {
+    place: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl Staged {
+    /// Takes the next bytes in.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk is full, `Internal` when they cannot be written.
+    pub async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.bytes += piece.len() as u64;
+        self.file.write_all(piece).await.map_err(unstaged)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.place) {
+            tracing::warn!(%error, file = %self.place.display(), "an upload could not be removed");
+        }
+    }
+}
+
+fn unstaged(cause: std::io::Error) -> Error {
+    unwritten("staging an upload", cause)
 }
 
 /// A tenant's tables.
@@ -47,7 +79,20 @@ impl Datasets {
         Tables::new(self.root.join(scope.tenant().as_str()))
     }
 
-    /// Imports a CSV or Parquet file as the next version of `name` (default: the
+    /// What takes in the bytes of a table's file.
+    ///
+    /// # Errors
+    /// `Forbidden` for who may only read, `Unavailable` when the disk is full.
+    pub async fn begin(&self, scope: &Scope) -> Result<Staged> {
+        scope.require(Role::Editor)?;
+        let folder = self.root.join(scope.tenant().as_str()).join("incoming");
+        tokio::fs::create_dir_all(&folder).await.map_err(unstaged)?;
+        let place = folder.join(Id::generate("upload_").as_str());
+        let file = File::create(&place).await.map_err(unstaged)?;
+        Ok(Staged { place, file, bytes: 0 })
+    }
+
+    /// Imports a CSV or Parquet file, all of which has come, as the next version of `name` (default: the
     /// file's stem). The same content again makes no new version.
     ///
     /// # Errors
@@ -57,30 +102,21 @@ impl Datasets {
         scope: &Scope,
         name: Option<&str>,
         filename: &str,
-        bytes: Bytes,
+        mut came: Staged,
     ) -> Result<Dataset> {
         scope.require(Role::Editor)?;
-        if bytes.len() as u64 > self.limits.upload_bytes {
+        if came.bytes > self.limits.upload_bytes {
             return Err(crate::files::too_large(filename, self.limits.upload_bytes));
         }
         let stem = Path::new(filename).file_stem().and_then(|stem| stem.to_str()).unwrap_or("");
         let name = table_name(name.unwrap_or(stem))?;
-        let upload = self.stage(scope, bytes).await?;
-        let imported = self.tables(scope).import(&upload, None, filename).await;
-        let _ = tokio::fs::remove_file(&upload).await;
-        let snapshot = imported?;
+        came.file.flush().await.map_err(unstaged)?;
+        let snapshot = self.tables(scope).import(&came.place, None, filename).await?;
+        drop(came);
         let profile = serde_json::to_string(&snapshot).or_internal("writing a profile")?;
         let row =
             self.records.insert_dataset(scope, &name, &snapshot.sha256, &profile, filename).await?;
         dataset(row)
-    }
-
-    async fn stage(&self, scope: &Scope, bytes: Bytes) -> Result<PathBuf> {
-        let folder = self.root.join(scope.tenant().as_str()).join("incoming");
-        tokio::fs::create_dir_all(&folder).await.or_internal("making a folder for uploads")?;
-        let file = folder.join(Id::generate("upload_").as_str());
-        tokio::fs::write(&file, bytes).await.or_internal("staging an upload")?;
-        Ok(file)
     }
 
     /// The newest version of every dataset.

@@ -22,7 +22,7 @@ use cairn_store::{Blobs, Page, Records, Tx};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::accounts::scope_of_program;
+use crate::accounts::{scope_of_deleter, scope_of_program};
 use crate::answer::Provenance;
 use crate::projection::Projection;
 use crate::usage::Usage;
@@ -31,6 +31,9 @@ use scrub::Gone;
 
 /// How often the upkeep looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// The reasons of certificates: somebody asked for the delete, or the file's own time was over.
+const REQUESTED: &str = "requested";
+const EXPIRED: &str = "expired";
 /// How long answers are remembered for retries.
 pub(crate) const REMEMBERED_MS: i64 = 86_400_000;
 /// Expired things deleted in one round.
@@ -92,7 +95,7 @@ impl Erase {
     /// `NotFound`, `Forbidden`.
     pub async fn file(&self, scope: &Scope, id: &Id) -> Result<ErasureRow> {
         scope.require(Role::Editor)?;
-        self.erase_file(scope, id, "requested").await
+        self.erase_file(scope, id, REQUESTED).await
     }
 
     async fn erase_file(&self, scope: &Scope, id: &Id, reason: &'static str) -> Result<ErasureRow> {
@@ -167,7 +170,7 @@ impl Erase {
             "scrubbed": {"responses": responses, "conversation_items": items},
         });
         let erasure =
-            self.note(&mut tx, scope, "vector_store", id, ("requested", &destroyed)).await?;
+            self.note(&mut tx, scope, "vector_store", id, (REQUESTED, &destroyed)).await?;
         tx.commit().await.or_internal("deleting a vector store")?;
         tracing::info!(store = %id, erasure = erasure.id, files = files.len(), "vector store deleted");
         self.parts.projection.wake();
@@ -184,7 +187,7 @@ impl Erase {
             if Instant::now() >= deadline {
                 return;
             }
-            match self.erase_file(scope, &file, "removed").await {
+            match self.erase_file(scope, &file, REQUESTED).await {
                 Err(error) if error.kind() != Kind::NotFound => {
                     // The store is gone, and so are its files for everybody.
                     tracing::warn!(%file, error = %error.detail(), "the upkeep deletes this file");
@@ -211,7 +214,7 @@ impl Erase {
         let new = NewErasure {
             kind: "tenant",
             subject: tenant.to_string(),
-            reason: "requested",
+            reason: REQUESTED,
             destroyed: destroyed.to_string(),
         };
         let erased = records.insert_erasure(&mut tx, scope, &tenant, &new).await?;
@@ -444,9 +447,12 @@ impl Erase {
         let records = &self.parts.records;
         let files = records.expired_files(EXPIRED_BATCH).await?;
         let more = i64::try_from(files.len()).is_ok_and(|count| count == EXPIRED_BATCH);
-        for (tenant, file) in files {
-            let scope = scope_of_program(&tenant);
-            match self.erase_file(&scope, &Id::from_raw(file), "expired").await {
+        for (tenant, file, deleter) in files {
+            let (scope, reason) = match deleter {
+                Some(deleter) => (scope_of_deleter(&tenant, &deleter), REQUESTED),
+                None => (scope_of_program(&tenant), EXPIRED),
+            };
+            match self.erase_file(&scope, &Id::from_raw(file), reason).await {
                 Err(gone) if gone.kind() == Kind::NotFound => {}
                 erased => erased.map(|_| ())?,
             }

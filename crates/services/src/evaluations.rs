@@ -37,11 +37,14 @@ use tokio::sync::Notify;
 
 pub use job::{EvaluateJob, KIND};
 use outcome::Outcome;
-use plan::Plan;
+use plan::{Configuration, Plan};
 use report::{Asked, History};
 use summary::Report;
 
+use crate::chat::Inference;
+use crate::models::Target;
 use crate::question_sets::{all, require_ready, resolve};
+use crate::rerank::Rerank;
 
 /// How often a run is taken up again.
 const ATTEMPTS: i64 = 3;
@@ -71,31 +74,35 @@ struct Work {
 }
 
 /// Runs over question sets. For editors, as the sets are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Evaluations {
     records: Records,
     queue: Queue,
+    rerank: Rerank,
+    inference: Inference,
     /// Tells that a schedule is to be looked at.
     wake: Arc<Notify>,
 }
 
 impl Evaluations {
-    /// Runs in `records`, done by jobs in `queue`.
-    pub fn new(records: Records, queue: Queue) -> Self {
-        Self { records, queue, wake: Arc::default() }
+    /// Runs in `records`, done by jobs in `queue`, with the models that `rerank` and `inference`
+    /// know.
+    pub fn new(records: Records, queue: Queue, rerank: Rerank, inference: Inference) -> Self {
+        Self { records, queue, rerank, inference, wake: Arc::default() }
     }
 
     /// Records and enqueues a run.
     ///
     /// # Errors
-    /// `NotFound` for the question set or the store, `Invalid` for a plan that cannot be
+    /// `NotFound` for the question set, the store or a model, `Invalid` for a plan that cannot be
     /// carried out or a set of another store, `Conflict` while the set is generated,
-    /// `Forbidden` for viewers.
+    /// `Unavailable` when a model cannot be loaded, `Forbidden` for viewers.
     pub async fn start(&self, scope: &Scope, new: NewEvaluation) -> Result<EvaluationRow> {
         scope.require(Role::Editor)?;
         let plan = new.plan.checked()?;
         let set = self.set(scope, &new.question_set, new.store.as_deref()).await?;
         require_ready(&set)?;
+        self.require_models(scope, &plan.configurations).await?;
         let plan = serde_json::to_string(&plan).or_internal("writing a plan")?;
         let row = self.queued((&set.store_id, &set.id), plan);
         let mut tx = self.records.begin().await?;
@@ -118,6 +125,26 @@ impl Evaluations {
             .with_param("store"));
         }
         Ok(set)
+    }
+
+    /// Fails where a configuration names a model that is not there, before anything is measured.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Unavailable` when it cannot be loaded, each naming the configuration's field.
+    async fn require_models(&self, scope: &Scope, configurations: &[Configuration]) -> Result<()> {
+        for (number, wanted) in configurations.iter().enumerate() {
+            let at = |name: &str| format!("configurations[{number}].{name}");
+            if let Some(reranker) = wanted.reranker.as_ref().filter(|_| !wanted.answers) {
+                let known = self.rerank.known(scope, reranker).await;
+                known.map_err(|error| error.with_param(at("reranker")))?;
+            }
+            if wanted.answers {
+                let target = Target { name: wanted.model.clone(), ..Target::default() };
+                let writer = self.inference.writer(scope, &target).await;
+                writer.map_err(|error| error.with_param(at("model")))?;
+            }
+        }
+        Ok(())
     }
 
     /// A run of a store over a question set that waits.

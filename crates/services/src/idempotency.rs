@@ -64,6 +64,78 @@ pub fn fingerprint(pieces: &[&[u8]]) -> String {
     hex::encode(hash.finalize())
 }
 
+/// As [`fingerprint`], of a form while it comes. Its boundary, which is new in every try, parts it
+/// and is left out.
+#[derive(Debug)]
+pub struct Print {
+    hash: Sha256,
+    boundary: Vec<u8>,
+    /// What may be the beginning of a boundary.
+    held: Vec<u8>,
+    /// Of the present part.
+    bytes: u64,
+}
+
+impl Print {
+    /// Nothing yet of a form with this boundary that is sent to `place`.
+    pub fn new(place: &str, boundary: &str) -> Self {
+        let boundary = boundary.as_bytes().to_vec();
+        let mut print = Self { hash: Sha256::new(), boundary, held: Vec::new(), bytes: 0 };
+        print.take(place.as_bytes());
+        print.end_part();
+        print
+    }
+
+    /// Takes the next bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(bytes);
+        let mut rest = held.as_slice();
+        while let Some((before, after)) = parted(rest, &self.boundary) {
+            self.take(before);
+            self.end_part();
+            rest = after;
+        }
+        let kept = self.boundary.len().saturating_sub(1).min(rest.len());
+        let (taken, kept) = rest.split_at(rest.len() - kept);
+        self.take(taken);
+        self.held = kept.to_vec();
+    }
+
+    /// SHA-256 over all of it, hex.
+    pub fn finish(mut self) -> String {
+        let held = std::mem::take(&mut self.held);
+        self.take(&held);
+        self.end_part();
+        hex::encode(self.hash.finalize())
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// How long a part is, is known behind it.
+    fn end_part(&mut self) {
+        self.hash.update(std::mem::take(&mut self.bytes).to_le_bytes());
+    }
+}
+
+/// What stands before the first `boundary`, and behind it.
+fn parted<'b>(bytes: &'b [u8], boundary: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
+    let first = *boundary.first()?;
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..)?;
+        let here = at + rest.iter().position(|&byte| byte == first)?;
+        let (before, from) = bytes.split_at(here);
+        if let Some(after) = from.strip_prefix(boundary) {
+            return Some((before, after));
+        }
+        at = here + 1;
+    }
+}
+
 /// Remembers answers by key.
 #[derive(Clone, Debug)]
 pub struct Idempotency {
@@ -222,6 +294,28 @@ mod tests {
 
     fn kind<T>(outcome: Result<T>) -> Option<Kind> {
         outcome.err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn a_form_is_the_same_in_other_pieces_and_under_another_boundary() {
+        let print = |boundary: &str, text: &str, piece: usize| {
+            let form = format!("--{boundary}\r\n\r\n{text}\r\n--{boundary}--\r\n");
+            let mut print = Print::new("POST /v1/files", boundary);
+            form.as_bytes().chunks(piece).for_each(|piece| print.update(piece));
+            print.finish()
+        };
+        // Text that begins as a boundary does.
+        let text = "-------ab-------abc-------";
+        let one = print("-------abcd", text, 1000);
+        for piece in 1..30 {
+            assert_eq!(print("-------abcd", text, piece), one, "in pieces of {piece}");
+            assert_eq!(print("other", text, piece), one, "in pieces of {piece}");
+        }
+        assert_ne!(print("other", "hello", 7), print("other", "hullo", 7));
+        let moved = Print::new("POST /v1/uploads", "other");
+        assert_ne!(moved.finish(), Print::new("POST /v1/files", "other").finish());
+        // What stands before a border and what stands behind it are not the same.
+        assert_ne!(print("XX", "aXXb", 5), print("XX", "XXab", 5));
     }
 
     #[tokio::test]

@@ -1,8 +1,7 @@
 //! Bytes on their way in: written, hashed and counted as they come, so that what an upload takes
 //! in memory does not depend on how large it is.
 
-use bytes::Bytes;
-use cairn_kernel::{Id, Result, ResultExt, Scope};
+use cairn_kernel::{Id, Result};
 use cairn_store::{BlobPath, BlobWriter, Blobs};
 use sha2::{Digest, Sha256};
 
@@ -26,22 +25,6 @@ pub(crate) struct Landed {
     pub(crate) sha256: String,
 }
 
-impl Landed {
-    /// A new file of these bytes, which are to be put at its path.
-    ///
-    /// # Errors
-    /// `Internal` when the program stops.
-    pub(crate) async fn of(scope: &Scope, bytes: &Bytes) -> Result<Self> {
-        let id = Id::generate("file-");
-        let hashed = bytes.clone();
-        let sha256 = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&hashed)))
-            .await
-            .or_internal("hashing a file")?;
-        let path = BlobPath::file(scope, &id);
-        Ok(Self { id, path, bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX), sha256 })
-    }
-}
-
 impl Incoming {
     /// Nothing yet of the file or part `id`, which shall lie at `path`.
     pub(crate) fn new(id: Id, blobs: &Blobs, path: BlobPath) -> Self {
@@ -51,7 +34,7 @@ impl Incoming {
     /// Takes the next bytes in.
     ///
     /// # Errors
-    /// `Internal` when they cannot be written.
+    /// `Unavailable` when the disk is full, `Internal` when they cannot be written.
     pub async fn write(&mut self, piece: &[u8]) -> Result<()> {
         self.hash.update(piece);
         self.bytes += piece.len() as u64;
@@ -63,10 +46,15 @@ impl Incoming {
         self.bytes
     }
 
+    /// The hash of what has come, in hexadecimal digits.
+    pub(crate) fn sha256(&self) -> String {
+        hex::encode(self.hash.clone().finalize())
+    }
+
     /// Brings what came to the disk.
     ///
     /// # Errors
-    /// `Internal` when the store refuses.
+    /// `Unavailable` when the disk is full, `Internal` when the store refuses.
     pub(crate) async fn land(self) -> Result<Landed> {
         let path = self.writer.path().clone();
         self.writer.finish().await?;

@@ -76,7 +76,8 @@ pub(crate) fn parser(
     assets: &ModelStore,
 ) -> Parser {
     let deadline = Duration::from_secs(limits.parse_seconds);
-    let parser = Parser::new(isolate, limits.parse_memory_bytes, deadline, workers);
+    let parser = Parser::new(isolate, limits.parse_memory_bytes, deadline, workers)
+        .with_text_of(limits.text_bytes);
     let found = assets.path_of(OCR_DETECTION).zip(assets.path_of(OCR_RECOGNITION));
     let Some((detection, recognition)) = found else {
         tracing::info!("pictures and scans are not read: their models are not installed");
@@ -234,8 +235,8 @@ impl Ingest {
         for readings in &kept {
             before.extend(serde_json::from_str(readings).or_internal("reading a turn's readings")?);
         }
-        let bytes = self.blobs.get(&BlobPath::file(scope, &work.file)).await?;
-        Ok(match self.parser.turn(&attached.filename, &bytes, &before).await? {
+        let place = self.blobs.place(&BlobPath::file(scope, &work.file));
+        Ok(match self.parser.turn_of_file(&attached.filename, &place, &before).await? {
             Turn::Whole(document) => Parsed::Whole(Arc::from(document)),
             Turn::Partly(read) => Parsed::Partly {
                 turn: i64::try_from(kept.len()).unwrap_or(i64::MAX),

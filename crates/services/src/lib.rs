@@ -21,6 +21,7 @@ pub mod incoming;
 pub mod ingest;
 pub mod integrity;
 pub mod languages;
+mod leaves;
 pub mod llms;
 pub mod models;
 pub mod projection;
@@ -171,6 +172,8 @@ pub struct UseCases {
     pub limits: Limits,
     /// The background work, among it answers nobody waits for.
     pub tasks: Tasks,
+    /// A folder for what is of no use after a restart.
+    pub scratch: PathBuf,
     records: Records,
     queue: Queue,
     ready: Arc<AtomicBool>,
@@ -236,6 +239,13 @@ impl Services {
             chat::Inference::new(llms, models.clone(), Arc::clone(&embedder), embedding_model);
         let reranker = encoder.unwrap_or_else(|| Reranker::late_interaction(embedder));
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
+        let rerank = rerank::Rerank::new(reranker, models.clone(), usage.clone());
+        let evaluations = evaluations::Evaluations::new(
+            records.clone(),
+            queue.clone(),
+            rerank.clone(),
+            inference.clone(),
+        );
         let erase = erase::Erase::new(erase::Parts {
             records: records.clone(),
             blobs: blobs.clone(),
@@ -288,12 +298,12 @@ impl Services {
             inference,
             providers,
             rankings: rankings::Rankings::new(records.clone()),
-            rerank: rerank::Rerank::new(reranker, models.clone(), usage.clone()),
+            rerank,
             responses: responses::Responses::new(records.clone()),
             conversations: conversations::Conversations::new(records.clone()),
             training: training::Training::new(records.clone(), queue.clone()),
             question_sets: question_sets::QuestionSets::new(records.clone(), queue.clone()),
-            evaluations: evaluations::Evaluations::new(records.clone(), queue.clone()),
+            evaluations,
             models,
             rollouts,
             usage,
@@ -302,6 +312,7 @@ impl Services {
             projection: projection.clone(),
             limits: limits.clone(),
             tasks: tasks.clone(),
+            scratch: data.join("scratch"),
             records: records.clone(),
             queue: queue.clone(),
             ready: Arc::default(),

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::leaves::{Leaf, leaves};
+
 /// A text with some sentences replaced.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retold {
@@ -41,6 +43,33 @@ impl Retold {
             }
             before = Some((bytes.end, wanted));
         }
+        retold
+    }
+
+    /// Keeps the keys and values of a JSON text that have no `other` to stand for them, asked with
+    /// each and its characters. What is another one must be written as JSON.
+    pub(crate) fn of_json(
+        text: &str,
+        mut other: impl FnMut(&Leaf, &Range<usize>) -> Option<String>,
+    ) -> Self {
+        let mut retold = Self::default();
+        let part = |range: Range<usize>| text.get(range).unwrap_or_default();
+        let (mut read, mut characters) = (0, 0);
+        for leaf in leaves(text) {
+            let (between, words) = (part(read..leaf.bytes.start), part(leaf.bytes.clone()));
+            retold.text.push_str(between);
+            let start = characters + between.chars().count();
+            let place = start..start + words.chars().count();
+            (read, characters) = (leaf.bytes.end, place.end);
+            match other(&leaf, &place) {
+                Some(other) => retold.text.push_str(&other),
+                None => {
+                    retold.kept.push((place, retold.text.chars().count()));
+                    retold.text.push_str(words);
+                }
+            }
+        }
+        retold.text.push_str(part(read..text.len()));
         retold
     }
 
@@ -90,6 +119,24 @@ mod tests {
         assert_eq!(moved["index"], 31);
         assert_eq!(retold.moved(note(13..24)), None, "its sentence is gone");
         assert_eq!(retold.moved(json!({"index": 3})), None);
+    }
+
+    #[test]
+    fn values_that_are_kept_keep_their_citations() {
+        let text = r#"{"n\u00e9": "Ida", "year": 1989, "left": true}"#;
+        let retold = Retold::of_json(text, |leaf, _| match leaf.said.as_str() {
+            "Ida" => Some("[gone]".to_owned()),
+            "true" => Some("null".to_owned()),
+            _ => None,
+        });
+        assert_eq!(retold.text, r#"{"n\u00e9": "[gone]", "year": 1989, "left": null}"#);
+        let note = |range: Range<usize>| {
+            json!({"index": range.end,
+                "cairn": {"sentence_start": range.start, "sentence_end": range.end}})
+        };
+        let moved = retold.moved(note(27..31)).unwrap();
+        assert_eq!(sentence_of(&moved), Some(30..34));
+        assert_eq!(retold.moved(note(13..16)), None, "it is gone");
     }
 
     #[test]

@@ -376,7 +376,7 @@ impl Sources {
         id: &Id,
         config: SourceConfig,
     ) -> Result<Arc<dyn Source>> {
-        let Parts { records, settings, scratch, .. } = self.parts.as_ref();
+        let Parts { records, settings, scratch, limit, .. } = self.parts.as_ref();
         let tenant = records.tenant_name(scope).await?;
         let own = |folder: &PathBuf| match folder.to_str() {
             Some(text) => PathBuf::from(text.replace("{tenant}", &tenant)),
@@ -387,6 +387,7 @@ impl Sources {
             scratch: scratch.join(id.as_str()),
             allowed_hosts: settings.allowed_hosts.clone(),
             private_networks: settings.private_networks,
+            file_bytes_max: *limit,
         };
         let opened = tokio::task::spawn_blocking(move || config.open(&env));
         Ok(Arc::from(opened.await.or_internal("opening a source")??))
@@ -422,7 +423,8 @@ impl Sources {
         self.parts.seal.seal(id.as_str(), &text)
     }
 
-    /// A new configuration for a source, with the secrets it has where none are given.
+    /// A new configuration for a source, with the secrets it has where none are given. They stay
+    /// with whom they were meant for: who changes the address sends them again.
     fn merged(&self, row: &SourceRow, mut given: Value) -> Result<SourceConfig> {
         let held = self.config_of(row)?;
         let whole = serde_json::to_value(&held).or_internal("writing a configuration")?;
@@ -435,9 +437,23 @@ impl Sources {
                 ))
                 .with_param("config"));
             }
+            let field = |name: &str| fields.get(name).filter(|value| !value.is_null());
+            let moved = held
+                .receivers()
+                .iter()
+                .find(|name| field(name) != whole.get(**name).filter(|value| !value.is_null()));
+            let moved = moved.copied();
             for name in held.secrets() {
                 let shown = fields.get(*name).is_none_or(|value| value == REDACTED);
                 if shown && let Some(value) = whole.get(*name) {
+                    if let (Some(moved), false) = (moved, value.is_null()) {
+                        return Err(Error::invalid(format!(
+                            "the '{name}' that source '{}' keeps is for its present '{moved}'; \
+                             send it again with the new one, or null to do without it",
+                            row.id
+                        ))
+                        .with_param(*name));
+                    }
                     fields.insert((*name).to_owned(), value.clone());
                 }
             }

@@ -1,8 +1,8 @@
 //! Which turns of a conversation fit the context of a model.
 //!
 //! A turn is what a user says with the answers to it. The latest turns are kept whole, older
-//! ones are left out from the front; what systems say and the question itself always stay. A
-//! conversation that fits is not touched.
+//! ones are left out from the front; what systems say and the question itself always stay, with
+//! what functions gave to answer it. A conversation that fits is not touched.
 
 use cairn_kernel::Result;
 use cairn_serving::chat::ChatModel;
@@ -22,8 +22,8 @@ const MOST_TOKEN_BYTES: usize = 16;
 
 /// Leaves out the oldest turns of `messages` that do not fit `model` beside the rest and an
 /// answer of `answer_tokens` (a quarter of the context when absent); how many. The last message
-/// is the question. Where it does not fit even without all turns before it, the model says so
-/// when it is asked.
+/// of a user is the question. Where it does not fit even without all turns before it, the model
+/// says so when it is asked.
 ///
 /// # Errors
 /// `Unavailable` when a local model cannot be asked how long the messages are, `Invalid` when
@@ -33,14 +33,28 @@ pub(crate) async fn fit(
     messages: &mut Vec<ChatMessage>,
     answer_tokens: Option<u32>,
 ) -> Result<usize> {
+    fit_beside(model, messages, answer_tokens, 0).await
+}
+
+/// The same beside `more` bytes that are put to the model with the messages.
+///
+/// # Errors
+/// As [`fit`].
+pub(crate) async fn fit_beside(
+    model: &dyn ChatModel,
+    messages: &mut Vec<ChatMessage>,
+    answer_tokens: Option<u32>,
+    more: usize,
+) -> Result<usize> {
     let (first, starts) = starts(messages);
-    let last = messages.len().saturating_sub(1);
+    let last = question(messages);
     if starts.is_empty() {
         return Ok(0);
     }
     let context = model.context_tokens().unwrap_or(UNKNOWN_CONTEXT);
     let answer = answer_tokens.unwrap_or(context / 4).max(LEAST_ANSWER);
     let room = usize::try_from(context.saturating_sub(answer)).unwrap_or(usize::MAX);
+    let room = room.saturating_sub(more.div_ceil(TOKEN_BYTES));
     let after = |dropped: usize| starts.get(dropped).copied().unwrap_or(last);
     if fits(model, messages, first..first, room).await? {
         return Ok(0);
@@ -59,15 +73,22 @@ pub(crate) async fn fit(
     Ok(high)
 }
 
+/// Where the question stands: behind it only calls of functions and what came of them.
+fn question(messages: &[ChatMessage]) -> usize {
+    let asked = messages.iter().rposition(|message| message.role == "user");
+    asked.unwrap_or(messages.len().saturating_sub(1))
+}
+
 /// Where the first message after those of systems stands, and where each turn before the
 /// question begins.
 fn starts(messages: &[ChatMessage]) -> (usize, Vec<usize>) {
     let first = messages.iter().take_while(|message| message.role == "system").count();
+    let last = question(messages);
     let mut starts = Vec::new();
     let mut before = "";
     for (at, message) in messages.iter().enumerate().skip(first) {
         let begins = message.role == "user" && before != "user";
-        if at + 1 < messages.len() && (at == first || begins) {
+        if at < last && (at == first || begins) {
             starts.push(at);
         }
         before = &message.role;
@@ -84,7 +105,7 @@ async fn fits(
 ) -> Result<bool> {
     let left = messages.iter().enumerate().filter(|(at, _)| !gap.contains(at));
     let left: Vec<ChatMessage> = left.map(|(_, message)| message.clone()).collect();
-    let bytes: usize = left.iter().map(|message| message.content.len()).sum();
+    let bytes: usize = left.iter().map(size).sum();
     let around = left.len() * AROUND;
     // No token is of less than a byte, so these need not be counted.
     if bytes + around <= room {
@@ -98,6 +119,12 @@ async fn fits(
         None => bytes.div_ceil(TOKEN_BYTES) + around,
     };
     Ok(tokens <= room)
+}
+
+/// Bytes of a message, with the calls in it.
+fn size(message: &ChatMessage) -> usize {
+    let calls = message.tool_calls.as_ref().map_or(0, |calls| calls.to_string().len());
+    message.content.len() + calls
 }
 
 #[cfg(test)]
@@ -192,6 +219,24 @@ mod tests {
         assert!(left_out > 0 && endless.len() == 2 * (5000 - left_out) + 2, "{left_out}");
         let bytes: usize = endless.iter().map(|message| message.content.len()).sum();
         assert!(bytes / TOKEN_BYTES < 32_768 && bytes > 32_768, "{bytes}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_functions_gave_for_the_question_stays_with_it() -> Result<()> {
+        let model = Reader { context: Some(64 + 15 + 10), counts: true };
+        let mut messages = talk(3);
+        let mut called = ChatMessage::new("assistant", "");
+        called.tool_calls = Some(serde_json::json!([{"id": "call_1"}]));
+        messages.extend([called, ChatMessage::new("tool", "8 degrees")]);
+        let question = messages[7..].to_vec();
+        assert_eq!(fit(&model, &mut messages, Some(64)).await?, 3);
+        assert_eq!(messages[1..], question);
+        // What else is read takes room too.
+        let mut messages = talk(3);
+        let wide = Reader { context: Some(64 + 15 + 130), counts: true };
+        assert_eq!(fit(&wide, &mut messages.clone(), Some(64)).await?, 0);
+        assert_eq!(fit_beside(&wide, &mut messages, Some(64), 330).await?, 2);
         Ok(())
     }
 

@@ -1,12 +1,12 @@
 //! Files that come in parts: each part is on disk when it is acknowledged, and the file is
-//! there as a whole or not at all.
+//! there as a whole or not at all. However large it is, a mebibyte of it is in memory.
 
 use cairn_kernel::{Error, Id, Kind, Limits, Result, Role, Scope};
 use cairn_store::records::{FileRow, PartRow, UploadRow};
 use cairn_store::{BlobPath, Blobs, Records};
 use md5::{Digest as _, Md5};
 
-use crate::files::{FileWish, incoming, too_large};
+use crate::files::{FileWish, incoming};
 use crate::incoming::Incoming;
 
 /// How long an upload may take, as at OpenAI.
@@ -15,8 +15,9 @@ const LIFE_MS: i64 = 3_600_000;
 pub const PART_BYTES: u64 = 64 << 20;
 /// Most parts of an upload.
 const PARTS_MAX: usize = 10_000;
-/// How much of a part is hashed and written before others have a turn.
-const PIECE: usize = 1 << 20;
+/// How much of a part is in memory while the file is made of them, in bytes; it is hashed and
+/// written before others have a turn.
+const PIECE: u64 = 1 << 20;
 
 /// An upload as it stands.
 #[derive(Clone, Debug)]
@@ -52,8 +53,8 @@ impl Uploads {
             return Err(Error::invalid(format!("bytes is {bytes}; it cannot be below 0"))
                 .with_param("bytes"));
         }
-        if bytes.unsigned_abs() > self.limits.upload_bytes {
-            return Err(too_large(&wish.filename, self.limits.upload_bytes).with_param("bytes"));
+        if bytes.unsigned_abs() > self.limits.upload_parts_bytes {
+            return Err(too_large(&wish.filename, self.limits.upload_parts_bytes));
         }
         let now = self.records.clock().now();
         let row = UploadRow {
@@ -198,7 +199,7 @@ impl Uploads {
         Ok(row)
     }
 
-    /// The parts one after the other, of which one at a time is in memory, if they are what was
+    /// The parts one after the other, of which a piece at a time is in memory, if they are what was
     /// announced and have the checksum `md5`.
     async fn join(
         &self,
@@ -209,7 +210,7 @@ impl Uploads {
     ) -> Result<Incoming> {
         let upload = Id::from_raw(row.id.as_str());
         let parts = self.records.upload_parts(scope, &upload).await?;
-        let mut size = 0_i64;
+        let (mut size, mut wanted) = (0_i64, Vec::with_capacity(part_ids.len()));
         for (number, id) in part_ids.iter().enumerate() {
             let part = parts.iter().find(|part| part.id == id.as_str());
             let part = part.filter(|_| !part_ids[..number].contains(id)).ok_or_else(|| {
@@ -219,6 +220,7 @@ impl Uploads {
                 .with_param("part_ids")
             })?;
             size = size.saturating_add(part.bytes);
+            wanted.push((id, part.bytes.unsigned_abs()));
         }
         if size != row.bytes {
             return Err(Error::invalid(format!(
@@ -227,22 +229,41 @@ impl Uploads {
             ))
             .with_param("part_ids"));
         }
-        let (mut whole, mut hash) = (incoming(scope, &self.blobs), Md5::new());
-        for id in part_ids {
-            let part = self.blobs.get(&BlobPath::part(scope, &upload, id)).await;
-            // The record is there and the bytes are not: another request was faster.
-            let part = part.map_err(|gone| match gone.kind() {
-                Kind::NotFound => closed(row),
-                _ => gone,
-            })?;
-            for piece in part.chunks(PIECE) {
-                hash.update(piece);
-                whole.write(piece).await?;
+        let (mut whole, mut hash) = (incoming(scope, &self.blobs), md5.map(|_| Md5::new()));
+        for (id, bytes) in wanted {
+            let part = BlobPath::part(scope, &upload, id);
+            let mut at = 0;
+            while at < bytes {
+                let piece = self.blobs.range(&part, at, PIECE.min(bytes - at)).await;
+                // The record is there and the bytes are not: another request was faster.
+                let piece = piece.map_err(|gone| match gone.kind() {
+                    Kind::NotFound => closed(row),
+                    _ => gone,
+                })?;
+                if let Some(hash) = &mut hash {
+                    hash.update(&piece);
+                }
+                whole.write(&piece).await?;
+                at += piece.len() as u64;
             }
         }
-        check_md5(&hex::encode(hash.finalize()), md5)?;
+        if let Some((hash, expected)) = hash.zip(md5) {
+            check_md5(&hex::encode(hash.finalize()), expected)?;
+        }
         Ok(whole)
     }
+}
+
+fn too_large(filename: &str, limit: u64) -> Error {
+    Error::new(
+        Kind::TooLarge,
+        format!(
+            "'{filename}' is larger than the limit of {} MB for an upload in parts; split the \
+             file, or raise `limits.upload_parts_bytes` in the configuration",
+            limit >> 20
+        ),
+    )
+    .with_param("bytes")
 }
 
 fn require_pending(row: &UploadRow) -> Result<()> {
@@ -254,8 +275,7 @@ fn closed(row: &UploadRow) -> Error {
         .with_param("upload_id")
 }
 
-fn check_md5(found: &str, expected: Option<&str>) -> Result<()> {
-    let Some(expected) = expected else { return Ok(()) };
+fn check_md5(found: &str, expected: &str) -> Result<()> {
     if found.eq_ignore_ascii_case(expected.trim()) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cairn_kernel::Result;
+use cairn_kernel::{Limits, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::{FolderConfig, GitConfig, ImapConfig, S3Config, Source, WebsiteConfig
 pub const REDACTED: &str = "[redacted]";
 
 /// What connectors may use and reach.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Environment {
     /// Folders that sources may read, with everything below them.
     pub folders: Vec<PathBuf>,
@@ -23,6 +23,20 @@ pub struct Environment {
     pub allowed_hosts: Vec<String>,
     /// Whether addresses of this machine and of private networks may be asked.
     pub private_networks: bool,
+    /// Largest file that is taken, in bytes.
+    pub file_bytes_max: u64,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            folders: Vec::new(),
+            scratch: PathBuf::new(),
+            allowed_hosts: Vec::new(),
+            private_networks: false,
+            file_bytes_max: Limits::default().upload_bytes,
+        }
+    }
 }
 
 /// What each kind of configuration does.
@@ -41,6 +55,11 @@ pub trait Connector {
 
     /// The names of the fields that are secret.
     fn secrets(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The names of the fields that say who is told the secrets.
+    fn receivers(&self) -> &'static [&'static str] {
         &[]
     }
 }
@@ -92,6 +111,11 @@ impl SourceConfig {
     /// The names of the fields that are secret.
     pub fn secrets(&self) -> &'static [&'static str] {
         self.connector().secrets()
+    }
+
+    /// The names of the fields that say who is told the secrets.
+    pub fn receivers(&self) -> &'static [&'static str] {
+        self.connector().receivers()
     }
 
     /// The configuration as it may be shown: secrets that are there are [`REDACTED`].

@@ -61,6 +61,13 @@ pub(crate) async fn scan_knowing(source: &dyn Source, held: &BTreeMap<String, St
     scanned
 }
 
+/// The bytes of an item.
+pub(crate) async fn fetched(source: &dyn Source, item: &Item, limit: u64) -> Result<Bytes> {
+    let mut came = Vec::new();
+    source.fetch(item, limit, &mut came).await?;
+    Ok(Bytes::from(came))
+}
+
 /// The texts that a scan finds, by key; those that come without content are fetched.
 pub(crate) async fn texts(source: &dyn Source) -> BTreeMap<String, String> {
     let scanned = scan(source).await;
@@ -70,7 +77,7 @@ pub(crate) async fn texts(source: &dyn Source) -> BTreeMap<String, String> {
     for (key, (item, content)) in scanned.items {
         let bytes = match content {
             Some(bytes) => bytes,
-            None => source.fetch(&item, 1 << 20).await.expect("an item's bytes"),
+            None => fetched(source, &item, 1 << 20).await.expect("an item's bytes"),
         };
         found.insert(key, String::from_utf8_lossy(&bytes).into_owned());
     }
@@ -143,7 +150,8 @@ async fn the_limit_holds(place: &dyn Place) {
     for (item, content) in scan(source.as_ref()).await.items.into_values() {
         // What came with the listing need not be fetched.
         if content.is_none() {
-            let refused = source.fetch(&item, 3).await.expect_err("more than three bytes");
+            let refused = fetched(source.as_ref(), &item, 3).await;
+            let refused = refused.expect_err("more than three bytes");
             assert_eq!(refused.kind(), Kind::TooLarge, "{refused}");
         }
     }

@@ -4,8 +4,7 @@
 //! name by name from the folder down, and no link is followed on the way: whatever is
 //! swapped for a link meanwhile, nothing outside the folder is read.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -13,20 +12,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use futures::stream::BoxStream;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
 
-use crate::{Connector, Environment, Globs, Item, Seen, Source, too_large};
+use crate::{Connector, Environment, Globs, Item, Seen, Sink, Source, too_large};
 
 /// How often a file that changes while it is read is read again.
 const READS: u32 = 4;
 /// How long a file that is being written is left alone before it is read again.
 const REST: Duration = Duration::from_millis(250);
+
+/// How much of a file is in memory, in bytes.
+const PIECE: usize = 256 << 10;
 
 /// Which folder, and what of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,17 +152,18 @@ impl Source for Folder {
         })
     }
 
-    async fn fetch(&self, item: &Item, limit: u64) -> Result<Bytes> {
+    async fn fetch(&self, item: &Item, limit: u64, into: &mut dyn Sink) -> Result<()> {
         for read in 0..READS {
             if read > 0 {
                 tokio::time::sleep(REST).await;
+                into.restart();
             }
             let (dir, key) = (Arc::clone(&self.dir), item.key.clone());
-            let whole = tokio::task::spawn_blocking(move || read_whole(&dir, &key, limit))
-                .await
-                .or_internal("reading a file of a folder")??;
-            if let Some(bytes) = whole {
-                return Ok(bytes);
+            let opened = tokio::task::spawn_blocking(move || open_file(&dir, &key)).await;
+            let opened = opened.or_internal("opening a file of a folder")?;
+            let file = opened.map_err(|cause| unread(&item.key, &cause.into()))?;
+            if pour(File::from_std(file), &item.key, limit, into).await? {
+                return Ok(());
             }
         }
         Err(Error::unavailable(format!(
@@ -291,42 +295,46 @@ fn open_folder(place: &Path) -> io::Result<OwnedFd> {
     Ok(dir)
 }
 
-/// The bytes of a file, or `None` when it changed while it was read.
-fn read_whole(root: &OwnedFd, key: &str, limit: u64) -> Result<Option<Bytes>> {
-    let failed = |cause: io::Error| {
-        let kind = match cause.kind() {
-            io::ErrorKind::NotFound => Kind::NotFound,
-            io::ErrorKind::PermissionDenied => Kind::Forbidden,
-            _ => Kind::Unavailable,
-        };
-        Error::new(kind, format!("'{key}' cannot be read: {cause}"))
+fn unread(key: &str, cause: &io::Error) -> Error {
+    let kind = match cause.kind() {
+        io::ErrorKind::NotFound => Kind::NotFound,
+        io::ErrorKind::PermissionDenied => Kind::Forbidden,
+        _ => Kind::Unavailable,
     };
-    let file = open_file(root, key).map_err(|cause| failed(cause.into()))?;
-    let before = file.metadata().map_err(failed)?;
+    Error::new(kind, format!("'{key}' cannot be read: {cause}"))
+}
+
+/// Gives the bytes of a file into `into`; false when it changed while it was read.
+async fn pour(mut file: File, key: &str, limit: u64, into: &mut dyn Sink) -> Result<bool> {
+    let failed = |cause: io::Error| unread(key, &cause);
+    let before = file.metadata().await.map_err(failed)?;
     if !before.is_file() {
         return Err(Error::new(Kind::NotFound, format!("'{key}' is no file any more")));
     }
     if before.len() > limit {
         return Err(too_large(key, limit));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0));
-    (&file).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    let after = file.metadata().map_err(failed)?;
-    let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if read != after.len() || changed(&before, &after) {
-        return Ok(None);
+    let (mut piece, mut read) = (vec![0; PIECE], 0_u64);
+    loop {
+        let count = file.read(&mut piece).await.map_err(failed)?;
+        read = read.saturating_add(count as u64);
+        if count == 0 || read > before.len() {
+            break;
+        }
+        into.write(piece.get(..count).unwrap_or_default()).await?;
     }
-    Ok(Some(Bytes::from(bytes)))
+    let after = file.metadata().await.map_err(failed)?;
+    Ok(read == after.len() && !changed(&before, &after))
 }
 
-fn open_file(root: &OwnedFd, key: &str) -> rustix::io::Result<File> {
+fn open_file(root: &OwnedFd, key: &str) -> rustix::io::Result<std::fs::File> {
     let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
     if matches!(name, "" | "." | "..") {
         return Err(Errno::INVAL);
     }
     // A pipe in the file's place does not make the reader wait.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    openat(descend(root, folder)?, name, flags, Mode::empty()).map(File::from)
+    openat(descend(root, folder)?, name, flags, Mode::empty()).map(std::fs::File::from)
 }
 
 fn changed(before: &std::fs::Metadata, after: &std::fs::Metadata) -> bool {

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
-use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _, Secret};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,7 @@ use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use crate::net::Guard;
-use crate::{Connector, Environment, Globs, Item, Seen, Source, names, too_large};
+use crate::{Connector, Environment, Globs, Item, Seen, Sink, Source, names, too_large};
 
 mod command;
 
@@ -27,6 +26,8 @@ use command::{Answer, Git};
 
 /// Most bytes of the list of files, enough for about a million.
 const LISTING_BYTES_MAX: u64 = 128 << 20;
+/// A file of as many bytes only names none of Git LFS's.
+const LFS_BYTES_MAX: u64 = 1024;
 /// How many files are fetched at a time.
 const BATCH: usize = 1000;
 /// Longest that fetching may take, and everything else.
@@ -141,7 +142,7 @@ impl Connector for GitConfig {
                             allowed_hosts = [...]` in the configuration";
                 return Err(Error::invalid(text).with_param("url"));
             }
-            _ => guard.check(&url)?,
+            _ => guard.check(&url).map_err(|refused| refused.with_param("url"))?,
         }
         if env.scratch.as_os_str().is_empty() {
             return Err(Error::internal("sources of Git need a folder to work in"));
@@ -158,6 +159,10 @@ impl Connector for GitConfig {
 
     fn secrets(&self) -> &'static [&'static str] {
         &["token"]
+    }
+
+    fn receivers(&self) -> &'static [&'static str] {
+        &["url"]
     }
 }
 
@@ -454,26 +459,34 @@ impl Source for Repository {
         })
     }
 
-    async fn fetch(&self, item: &Item, limit: u64) -> Result<Bytes> {
+    async fn fetch(&self, item: &Item, limit: u64, into: &mut dyn Sink) -> Result<()> {
         let gone = || Error::not_found(format!("version {} of '{}'", item.version, item.key));
         let is_hash = item.version.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_hash || !(40..=64).contains(&item.version.len()) {
             return Err(gone());
         }
         let size = self.bring(&[&item.version]).await?.first().copied().flatten();
-        if size.ok_or_else(gone)? > limit {
+        let size = size.ok_or_else(gone)?;
+        if size > limit {
             return Err(too_large(&item.key, limit));
         }
-        let answer = self.look(&["cat-file", "blob", &item.version], b"", limit).await?;
+        let arguments = ["cat-file", "blob", &item.version];
+        if size >= LFS_BYTES_MAX {
+            let git = Git::default();
+            let answer = git.pour(&self.dir, &arguments, (limit, LOOK), into).await?;
+            answer.output.ok_or_else(|| too_large(&item.key, limit))?;
+            return if answer.success { Ok(()) } else { Err(gone()) };
+        }
+        let answer = self.look(&arguments, b"", limit).await?;
         let bytes = answer.output.ok_or_else(|| too_large(&item.key, limit))?;
         if !answer.success {
             return Err(gone());
         }
-        if bytes.len() < 1024 && bytes.starts_with(LFS) {
+        if bytes.starts_with(LFS) {
             let text = format!("'{}' is kept in Git LFS, which is not read", item.key);
             return Err(Error::new(Kind::Unsupported, text));
         }
-        Ok(Bytes::from(bytes))
+        into.write(&bytes).await
     }
 }
 

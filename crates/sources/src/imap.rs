@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _, Secret};
 use futures::stream::BoxStream;
 use mail_parser::MessageParser;
@@ -23,7 +22,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::net::Guard;
-use crate::{Connector, Environment, Item, Seen, Source, too_large};
+use crate::{Connector, Environment, Item, Seen, Sink, Source, too_large};
 
 mod names;
 mod session;
@@ -37,6 +36,8 @@ const CONNECT: Duration = Duration::from_secs(30);
 const LISTING: Duration = Duration::from_secs(900);
 const MESSAGE: Duration = Duration::from_secs(300);
 const MAILBOXES_MAX: usize = 100;
+/// Most bytes of a message, which is in memory while it is read.
+const MESSAGE_BYTES_MAX: u64 = 128 << 20;
 
 /// How the connection is made safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,6 +170,10 @@ impl Connector for ImapConfig {
 
     fn secrets(&self) -> &'static [&'static str] {
         &["password"]
+    }
+
+    fn receivers(&self) -> &'static [&'static str] {
+        &["host", "port", "ca_certificate"]
     }
 }
 
@@ -376,6 +381,16 @@ fn item(place: &Place<'_>, listed: &Listed) -> Item {
     }
 }
 
+/// The error for a message of more than is read.
+fn over(key: &str, limit: u64) -> Error {
+    if limit <= MESSAGE_BYTES_MAX {
+        return too_large(key, limit);
+    }
+    let most = MESSAGE_BYTES_MAX >> 20;
+    let text = format!("message '{key}' is larger than {most} MB, the most that is read of one");
+    Error::new(Kind::TooLarge, text)
+}
+
 #[async_trait]
 impl Source for Server {
     fn scan<'a>(
@@ -393,15 +408,16 @@ impl Source for Server {
         })
     }
 
-    async fn fetch(&self, item: &Item, limit: u64) -> Result<Bytes> {
+    async fn fetch(&self, item: &Item, limit: u64, into: &mut dyn Sink) -> Result<()> {
+        let most = limit.min(MESSAGE_BYTES_MAX);
+        if item.size.is_some_and(|size| size > most) {
+            return Err(over(&item.key, limit));
+        }
         let gone = || Error::not_found(format!("message '{}'", item.key));
         let place = Place::of(&item.key).ok_or_else(gone)?;
-        if item.size.is_some_and(|size| size > limit) {
-            return Err(too_large(&item.key, limit));
-        }
         let mut outcome = None;
         if let Some(mut session) = self.spare() {
-            let read = self.read(&mut session, &place, limit).await;
+            let read = self.read(&mut session, &place, most).await;
             self.keep(session);
             // One that waited for long may have been ended by the server.
             outcome = Some(read).filter(|read| !read.as_ref().is_err_and(|e| e.kind().retryable()));
@@ -410,15 +426,15 @@ impl Source for Server {
             Some(outcome) => outcome,
             None => {
                 let mut session = self.connect().await?;
-                let read = self.read(&mut session, &place, limit).await;
+                let read = self.read(&mut session, &place, most).await;
                 self.keep(session);
                 read
             }
         };
         match outcome {
-            Ok(Some(bytes)) => Ok(Bytes::from(bytes)),
+            Ok(Some(bytes)) => into.write(&bytes).await,
             Ok(None) => Err(gone()),
-            Err(error) if error.kind() == Kind::TooLarge => Err(too_large(&item.key, limit)),
+            Err(error) if error.kind() == Kind::TooLarge => Err(over(&item.key, limit)),
             Err(error) => Err(error),
         }
     }

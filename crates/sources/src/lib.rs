@@ -25,5 +25,5 @@ pub use git::GitConfig;
 pub use globs::Globs;
 pub use imap::{ImapConfig, Tls};
 pub use s3::S3Config;
-pub use source::{Item, Seen, Source, too_large};
+pub use source::{Item, Seen, Sink, Source, too_large};
 pub use website::{SitemapUse, WebsiteConfig};

@@ -14,7 +14,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use url::{Host, Url};
 
-use crate::Environment;
+use crate::{Environment, Sink};
 
 /// Longest to wait for a name to be resolved, and for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -211,23 +211,31 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 /// An answer's body; `None` when it is longer than `limit` bytes.
-pub(crate) async fn body(
+pub(crate) async fn body(what: &str, response: Response, limit: u64) -> Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    Ok(pour(what, response, limit, &mut body).await?.map(|_| body))
+}
+
+/// Gives an answer's body into `into`, and says how many bytes it has; `None` when it is longer
+/// than `limit` bytes.
+pub(crate) async fn pour(
     what: &str,
     mut response: Response,
     limit: u64,
-) -> Result<Option<Vec<u8>>> {
+    into: &mut dyn Sink,
+) -> Result<Option<u64>> {
     if response.content_length().is_some_and(|length| length > limit) {
         return Ok(None);
     }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut body = Vec::new();
+    let mut size = 0_u64;
     while let Some(chunk) = response.chunk().await.map_err(|cause| transport(what, cause))? {
-        if chunk.len() > limit - body.len() {
+        size = size.saturating_add(chunk.len() as u64);
+        if size > limit {
             return Ok(None);
         }
-        body.extend_from_slice(&chunk);
+        into.write(&chunk).await?;
     }
-    Ok(Some(body))
+    Ok(Some(size))
 }
 
 /// Why a request failed, in our words.

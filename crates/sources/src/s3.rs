@@ -12,7 +12,6 @@ use aws_sigv4::http_request::{
     SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
-use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _, Secret};
 use futures::stream::BoxStream;
 use reqwest::{Client, RequestBuilder, Response};
@@ -21,7 +20,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::net::{self, Guard};
-use crate::{Connector, Environment, Globs, Item, Seen, Source, names, too_large};
+use crate::{Connector, Environment, Globs, Item, Seen, Sink, Source, names, too_large};
 
 mod listing;
 
@@ -162,12 +161,16 @@ impl Connector for S3Config {
 
     fn open(&self, env: &Environment) -> Result<Box<dyn Source>> {
         let bucket = self.bucket(env)?;
-        bucket.guard.check(&bucket.base)?;
+        bucket.guard.check(&bucket.base).map_err(|refused| refused.with_param("endpoint"))?;
         Ok(Box::new(bucket))
     }
 
     fn secrets(&self) -> &'static [&'static str] {
         &["secret_access_key", "session_token"]
+    }
+
+    fn receivers(&self) -> &'static [&'static str] {
+        &["endpoint"]
     }
 }
 
@@ -380,15 +383,15 @@ impl Source for Bucket {
         })
     }
 
-    async fn fetch(&self, item: &Item, limit: u64) -> Result<Bytes> {
+    async fn fetch(&self, item: &Item, limit: u64, into: &mut dyn Sink) -> Result<()> {
         let gone = || Error::not_found(format!("object '{}'", item.key));
         let url = self.object_url(&item.key).ok_or_else(gone)?;
         let response = self.ask(&url).await.map_err(|error| {
             if error.kind() == Kind::NotFound { gone().with_source(error) } else { error }
         })?;
         let what = format!("the server of bucket '{}'", self.config.bucket);
-        let body = net::body(&what, response, limit).await?;
-        body.map(Bytes::from).ok_or_else(|| too_large(&item.key, limit))
+        let came = net::pour(&what, response, limit, into).await?;
+        came.map(|_| ()).ok_or_else(|| too_large(&item.key, limit))
     }
 }
 

@@ -44,6 +44,31 @@ pub enum Seen {
     },
 }
 
+/// What takes in the bytes of an item while they come, so that none of them need be in memory.
+#[async_trait]
+pub trait Sink: Send {
+    /// Takes the next bytes in.
+    ///
+    /// # Errors
+    /// When they cannot be kept; then no more are given.
+    async fn write(&mut self, piece: &[u8]) -> Result<()>;
+
+    /// Forgets what came: the item is read from its beginning once more.
+    fn restart(&mut self);
+}
+
+#[async_trait]
+impl Sink for Vec<u8> {
+    async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn restart(&mut self) {
+        self.clear();
+    }
+}
+
 /// A place that documents come from.
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -62,12 +87,13 @@ pub trait Source: Send + Sync {
         known: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
     ) -> BoxStream<'a, Result<Seen>>;
 
-    /// The bytes of an item, at most `limit` of them.
+    /// Gives the bytes of an item, at most `limit` of them, into `into`. After an error those that
+    /// came are of no use.
     ///
     /// # Errors
     /// `TooLarge` beyond the limit, `NotFound` when it is gone meanwhile, a retryable kind for
-    /// what may pass.
-    async fn fetch(&self, item: &Item, limit: u64) -> Result<Bytes>;
+    /// what may pass; those of `into`.
+    async fn fetch(&self, item: &Item, limit: u64, into: &mut dyn Sink) -> Result<()>;
 }
 
 /// The error for an item beyond the limit.

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result};
 use futures::stream::BoxStream;
 use reqwest::Client;
@@ -16,17 +15,19 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::net::{self, Guard};
-use crate::{Connector, Environment, Globs, Item, Seen, Source, too_large};
+use crate::{Connector, Environment, Globs, Item, Seen, Sink, Source, too_large};
 
 mod crawl;
 mod held;
 mod kinds;
+mod packed;
 mod page;
 mod robots;
 mod sitemap;
 
 use crawl::Crawl;
 use held::Held;
+use packed::Unpacker;
 
 /// Longest that one answer may take in all.
 const TOTAL: Duration = Duration::from_secs(300);
@@ -148,6 +149,7 @@ impl WebsiteConfig {
             globs: Globs::new(&self.include, &self.exclude)?,
             excluded: Globs::new(&[], &self.exclude)?,
             client: guard.client(&self.user_agent, TOTAL)?,
+            file_bytes_max: env.file_bytes_max,
             guard,
             config: self.clone(),
             start,
@@ -162,7 +164,7 @@ impl Connector for WebsiteConfig {
 
     fn open(&self, env: &Environment) -> Result<Box<dyn Source>> {
         let site = self.site(env)?;
-        site.guard.check(&site.start)?;
+        site.guard.check(&site.start).map_err(|refused| refused.with_param("url"))?;
         Ok(Box::new(site))
     }
 }
@@ -208,6 +210,8 @@ pub(crate) struct Website {
     /// What is asked for, to be taken or for its links.
     excluded: Globs,
     client: Client,
+    /// Largest file that is taken, in bytes.
+    file_bytes_max: u64,
     guard: Guard,
 }
 
@@ -258,23 +262,54 @@ impl Website {
         response: reqwest::Response,
         limit: u64,
     ) -> Result<Option<Vec<u8>>> {
-        let coding = response.headers().get("content-encoding").cloned();
-        let coding = coding.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("identity");
-        let packed = match coding.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => false,
-            "gzip" | "x-gzip" => true,
-            other => {
-                return Err(Error::new(
-                    Kind::Unprocessable,
-                    format!("'{url}' was sent packed as '{other}', which was not asked for"),
-                ));
-            }
-        };
+        let packed = is_packed(url, &response)?;
         let bytes = net::body(&format!("'{url}'"), response, limit).await?;
         match bytes {
             Some(bytes) if packed => sitemap::unpack(&bytes, limit).map(Some),
             bytes => Ok(bytes),
         }
+    }
+
+    /// Gives the bytes of an answer, unpacked, into `into`, and says how many there are; `None`
+    /// when there are more than `limit`.
+    async fn pour(
+        &self,
+        url: &Url,
+        response: reqwest::Response,
+        limit: u64,
+        into: &mut dyn Sink,
+    ) -> Result<Option<u64>> {
+        let what = format!("'{url}'");
+        if !is_packed(url, &response)? {
+            return net::pour(&what, response, limit, into).await;
+        }
+        let mut unpacker = Unpacker::new(into, limit);
+        let poured = net::pour(&what, response, limit, &mut unpacker).await;
+        let unpacked = match poured {
+            Ok(Some(_)) => unpacker.end().await.map(Some),
+            poured => poured,
+        };
+        match unpacked {
+            Err(over) if over.kind() == Kind::TooLarge => Ok(None),
+            unpacked => unpacked,
+        }
+    }
+}
+
+/// Whether an answer has to be unpacked.
+///
+/// # Errors
+/// `Unprocessable` when it is packed in a way that was not asked for.
+fn is_packed(url: &Url, response: &reqwest::Response) -> Result<bool> {
+    let coding = response.headers().get("content-encoding");
+    let coding = coding.and_then(|value| value.to_str().ok()).unwrap_or("identity");
+    match coding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        other => Err(Error::new(
+            Kind::Unprocessable,
+            format!("'{url}' was sent packed as '{other}', which was not asked for"),
+        )),
     }
 }
 
@@ -310,7 +345,7 @@ impl Source for Website {
         })
     }
 
-    async fn fetch(&self, item: &Item, limit: u64) -> Result<Bytes> {
+    async fn fetch(&self, item: &Item, limit: u64, into: &mut dyn Sink) -> Result<()> {
         let mut url = Url::parse(&item.key)
             .ok()
             .filter(|url| self.holds(url))
@@ -324,8 +359,8 @@ impl Source for Website {
             if !response.status().is_success() {
                 return Err(refusal(&url, response.status().as_u16()));
             }
-            let bytes = self.read(&url, response, limit).await?;
-            return bytes.map(Bytes::from).ok_or_else(|| too_large(&item.key, limit));
+            let came = self.pour(&url, response, limit, into).await?;
+            return came.map(|_| ()).ok_or_else(|| too_large(&item.key, limit));
         }
         Err(Error::unavailable(format!("'{}' redirects in a circle", item.key)))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, unwritten};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
@@ -75,12 +75,9 @@ impl Blobs {
     /// Writes a blob; it is there completely and on disk, or not at all.
     ///
     /// # Errors
-    /// `Internal` when the store refuses.
+    /// `Unavailable` when the disk is full, `Internal` when the store refuses.
     pub async fn put(&self, path: &BlobPath, bytes: Bytes) -> Result<()> {
-        self.store
-            .put(&path.0, PutPayload::from_bytes(bytes))
-            .await
-            .or_internal("writing a blob")?;
+        self.store.put(&path.0, PutPayload::from_bytes(bytes)).await.map_err(refused)?;
         self.sync(path).await
     }
 
@@ -94,7 +91,7 @@ impl Blobs {
         tokio::task::spawn_blocking(move || sync_to_disk(&written))
             .await
             .or_internal("waiting for the disk")?
-            .or_internal("bringing a blob to the disk")
+            .map_err(|cause| unwritten("bringing a blob to the disk", cause))
     }
 
     /// Where a blob lies on this machine, for engines that map files into memory.
@@ -109,6 +106,15 @@ impl Blobs {
     pub async fn get(&self, path: &BlobPath) -> Result<Bytes> {
         let found = self.store.get(&path.0).await.map_err(missing)?;
         found.bytes().await.or_internal("reading a blob")
+    }
+
+    /// The `bytes` bytes of a blob from `start` on, all of which must be there.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such blob.
+    pub async fn range(&self, path: &BlobPath, start: u64, bytes: u64) -> Result<Bytes> {
+        let range = start..start.saturating_add(bytes);
+        self.store.get_range(&path.0, range).await.map_err(missing)
     }
 
     /// The blob in pieces.
@@ -195,7 +201,7 @@ impl BlobWriter {
     /// Appends `bytes`.
     ///
     /// # Errors
-    /// `Internal` when the store refuses.
+    /// `Unavailable` when the disk is full, `Internal` when the store refuses.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.held.extend_from_slice(bytes);
         if self.held.len() >= PIECE { self.flush().await } else { Ok(()) }
@@ -207,16 +213,16 @@ impl BlobWriter {
             Some(upload) => upload,
             none => {
                 let upload = self.blobs.store.put_multipart(&self.path.0).await;
-                none.insert(upload.or_internal("beginning a blob")?)
+                none.insert(upload.map_err(refused)?)
             }
         };
-        upload.put_part(piece).await.or_internal("writing a blob")
+        upload.put_part(piece).await.map_err(refused)
     }
 
     /// Makes the blob of what was written; it is there completely and on disk, or not at all.
     ///
     /// # Errors
-    /// `Internal` when the store refuses.
+    /// `Unavailable` when the disk is full, `Internal` when the store refuses.
     pub async fn finish(mut self) -> Result<()> {
         if self.begun.is_none() {
             return self.blobs.put(&self.path, self.held.freeze()).await;
@@ -225,7 +231,7 @@ impl BlobWriter {
             self.flush().await?;
         }
         if let Some(upload) = &mut self.begun {
-            upload.complete().await.or_internal("writing a blob")?;
+            upload.complete().await.map_err(refused)?;
         }
         self.blobs.sync(&self.path).await
     }
@@ -271,6 +277,10 @@ fn walk(
 fn sync_to_disk(written: &FsPath) -> std::io::Result<()> {
     std::fs::File::open(written)?.sync_all()?;
     written.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+}
+
+fn refused(cause: object_store::Error) -> Error {
+    unwritten("writing a blob", cause)
 }
 
 fn missing(cause: object_store::Error) -> Error {
@@ -319,6 +329,8 @@ mod tests {
             assert!(blobs.get(&path).await.is_err(), "it is not finished");
             writer.finish().await?;
             assert!(blobs.get(&path).await?.as_ref() == bytes, "{size} bytes");
+            let half = blobs.range(&path, size as u64 / 2, size as u64 - size as u64 / 2).await;
+            assert!(size == 0 || half?.as_ref() == &bytes[size / 2..], "half of {size} bytes");
         }
         let kept = blobs.older_than(Duration::ZERO).await?.len();
         let mut left = blobs.writer(BlobPath::file(&scope, &Id::from_raw("file-left")));

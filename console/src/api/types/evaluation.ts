@@ -109,6 +109,12 @@ export interface AnswerCost {
   seconds: Spread;
   input_tokens: number;
   output_tokens: number;
+  /** Of all of them, in the currency of the configured prices; null where some have no price. */
+  cost?: number | null;
+  /** How many have none. */
+  unpriced?: number;
+  /** What this machine spent on those that it made itself, which cost 0. */
+  compute_seconds?: number;
 }
 
 export interface EvaluationTuning {

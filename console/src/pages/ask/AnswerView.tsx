@@ -18,7 +18,7 @@ interface AnswerViewProps {
 
 /** One question with its answer, its sources, and what is to be said of them. */
 export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
-  const { state, text, annotations, response, problem } = exchange;
+  const { state, text, refusal, annotations, response, problem } = exchange;
   const refused = response?.cairn?.refused ?? false;
   const pieces = useMemo(
     () => layout(text, annotations, refused ? [] : (response?.cairn?.unsupported ?? [])),
@@ -44,7 +44,7 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
       {refused && (
         <div className="refused">
           <p className="refused-title">Not answered</p>
-          {text !== "" && <p>{text}</p>}
+          {(text || refusal) && <p>{text || refusal}</p>}
           <p className="muted">{sentence(response?.cairn?.reason ?? "The documents do not answer this.")}</p>
           <TooUnsure detail={response?.cairn} />
         </div>
@@ -52,6 +52,7 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
       {text !== "" && !refused && (
         <AnswerText pieces={pieces} opened={opened} onOpen={onOpen} writing={state === "running"} />
       )}
+      {!refused && refusal !== undefined && <Declined words={refusal} />}
       <LeftOut turns={response?.cairn?.turns_left_out ?? 0} />
       {state === "stopped" && <p className="notice">Stopped. What was written until then was not checked.</p>}
       {response?.status === "incomplete" && (
@@ -71,6 +72,16 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
       {!refused && <Found exchange={exchange} onOpen={onOpen} />}
       {response && <AnswerFacts exchange={exchange} response={response} />}
     </article>
+  );
+}
+
+/** What is said in place of an answer, or of the rest of one. */
+function Declined({ words }: { words: string }) {
+  return (
+    <div className="refused">
+      <p className="refused-title">Not answered</p>
+      {words !== "" && <p>{words}</p>}
+    </div>
   );
 }
 
@@ -103,7 +114,9 @@ function announcement(exchange: Exchange): string {
       if (exchange.steps.writing) return "Writing the answer";
       return exchange.steps.reading ? "Reading the passages found" : "Searching the documents";
     case "done":
-      return exchange.response?.cairn?.refused ? "Not answered" : `Answer complete. ${exchange.text}`;
+      if (exchange.response?.cairn?.refused) return "Not answered";
+      if (exchange.refusal !== undefined) return `Not answered. ${exchange.refusal}`;
+      return `Answer complete. ${exchange.text}`;
     default:
       return exchange.state === "stopped" ? "Stopped" : "Failed";
   }

@@ -1,4 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useRef, useState, type DragEvent } from "react";
 import { useMayEdit } from "../../api/role";
 import { upload } from "../../api/uploads";
@@ -47,6 +48,12 @@ export function DropZone({ storeId }: { storeId: string }) {
           event.target.value = "";
         }}
       />
+      <span>
+        or{" "}
+        <Link to="/documents/sources/new" search={{ store: storeId }}>
+          keep the store in step with a source
+        </Link>
+      </span>
     </div>
   );
 }

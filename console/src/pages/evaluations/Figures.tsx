@@ -1,4 +1,4 @@
-import type { ConfigurationReport, Difference, Estimate } from "../../api/types";
+import type { AnswerCost, ConfigurationReport, Difference, Estimate } from "../../api/types";
 import { FIGURES, signed, verdict } from "../../lib/evaluation";
 import { count, duration, figure } from "../../lib/format";
 
@@ -52,7 +52,19 @@ const COSTS: { title: string; of: (held: ConfigurationReport) => string | null }
   { title: "Answer, 99 % below", of: ({ answers }) => answers && duration(answers.seconds.p99 * 1000) },
   { title: "Tokens read per answer", of: ({ answers }) => answers && figure(answers.input_tokens) },
   { title: "Tokens written per answer", of: ({ answers }) => answers && figure(answers.output_tokens) },
+  { title: "Cost of all answers", of: ({ answers }) => answers && costWords(answers) },
+  { title: "Spent by this machine", of: ({ answers }) => answers && spentWords(answers) },
 ];
+
+/** In the currency of the configured prices; runs from before there were any say nothing. */
+function costWords({ cost, unpriced }: AnswerCost): string | null {
+  if (cost !== null && cost !== undefined) return figure(cost);
+  return unpriced ? `not known: ${count(unpriced)} without a price` : null;
+}
+
+function spentWords({ compute_seconds }: AnswerCost): string | null {
+  return compute_seconds ? duration(compute_seconds * 1000) : null;
+}
 
 const VERDICTS = { better: "surely better", worse: "surely worse", chance: "may be chance" };
 

@@ -1,12 +1,12 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { Link } from "@tanstack/react-router";
 import { request, segment } from "../../api/client";
 import { source as sourceQuery } from "../../api/queries";
 import { useMayEdit } from "../../api/role";
 import type { Source } from "../../api/types";
 import { Confirm } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
-import { counted } from "../../lib/format";
+import { RemoveSource } from "./RemoveSource";
 
 interface Act {
   verb: "sync" | "pause" | "resume";
@@ -56,36 +56,12 @@ export function SourceActions({ source, then }: { source: Source; then: () => vo
             {button("Pause", { verb: "pause" })}
           </>
         )}
-        <Remove source={source} then={then} />
+        <Link to="/documents/sources/$sourceId/edit" params={{ sourceId: source.id }} className="button">
+          Edit
+        </Link>
+        <RemoveSource source={source} then={then} />
       </div>
       {act.error && <Problem what="That did not work." error={act.error} />}
     </>
-  );
-}
-
-/** Removes a source, with its files or without. */
-function Remove({ source, then }: { source: Source; then: () => void }) {
-  const queries = useQueryClient();
-  const [keep, setKeep] = useState(false);
-  const act = async () => {
-    const files = keep ? "keep" : "delete";
-    await request(`/cairn/v1/sources/${segment(source.id)}?files=${files}`, { method: "DELETE" });
-    then();
-    queries.removeQueries({ queryKey: ["sources", source.id] });
-    await queries.invalidateQueries({ queryKey: ["sources"], exact: true });
-    await queries.invalidateQueries({ queryKey: ["stores"] });
-    await queries.invalidateQueries({ queryKey: ["store", source.vector_store_id] });
-  };
-  return (
-    <Confirm label="Remove" name="Remove this source" title={`Remove the source “${source.name}”?`} act={act}>
-      <p>
-        It is not looked at any more. Unless they are kept, its {counted(source.items.total, "document")} are deleted
-        for good, which cannot be undone.
-      </p>
-      <label className="check">
-        <input type="checkbox" checked={keep} onChange={(event) => setKeep(event.target.checked)} />
-        Keep its documents in the store
-      </label>
-    </Confirm>
   );
 }

@@ -1,16 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { sources, stores } from "../../api/queries";
+import { useMayEdit } from "../../api/role";
 import type { Source } from "../../api/types";
 import { DataTable, type Col } from "../../components/DataTable";
 import { AsOf, Empty, Loading, State, Until, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
 import { count, percent } from "../../lib/format";
 import { outcomeWords, placeWords, runProgress } from "../../lib/sources";
+import { RemoveSource } from "./RemoveSource";
 
 /** The places that documents are kept in step with. */
 export function SourceList() {
   const query = useQuery(sources);
+  const mayEdit = useMayEdit();
   const { data: listed } = useQuery(stores);
   if (query.error) {
     return <Problem what="The sources could not be read." error={query.error} retry={() => void query.refetch()} />;
@@ -19,16 +22,23 @@ export function SourceList() {
   const names = new Map((listed?.items ?? []).map(({ id, name }) => [id, name]));
   return (
     <>
+      {mayEdit && (
+        <div className="row">
+          <Link to="/documents/sources/new" className="button primary">
+            Add a source
+          </Link>
+        </div>
+      )}
       <DataTable
         label="Sources"
         one="source"
         items={query.data.items}
-        columns={columns(names)}
+        columns={columns(names, mayEdit)}
         id={(source) => source.id}
         empty={
           <Empty title="No source yet." command="cairn sources add --store NAME --folder PATH">
-            A source keeps a store in step with a folder, a website, a bucket, a repository or a mailbox. Make one from
-            a terminal:
+            A source keeps a store in step with a folder, a website, a bucket, a repository or a mailbox. Add one
+            here, or from a terminal:
           </Empty>
         }
       />
@@ -37,7 +47,24 @@ export function SourceList() {
   );
 }
 
-function columns(stores: Map<string, string>): Col<Source>[] {
+const ACTIONS: Col<Source> = {
+  title: "Actions",
+  show: (source) =>
+    source.status !== "removing" && (
+      <>
+        <Link
+          to="/documents/sources/$sourceId/edit"
+          params={{ sourceId: source.id }}
+          aria-label={`Edit source ${source.name}`}
+        >
+          Edit
+        </Link>{" "}
+        <RemoveSource source={source} />
+      </>
+    ),
+};
+
+function columns(stores: Map<string, string>, mayEdit: boolean): Col<Source>[] {
   const store = (source: Source) => stores.get(source.vector_store_id) ?? source.vector_store_id;
   return [
     {
@@ -106,5 +133,6 @@ function columns(stores: Map<string, string>): Col<Source>[] {
       show: (source) =>
         source.next_run_at === null ? <span className="muted">–</span> : <Until seconds={source.next_run_at} />,
     },
+    ...(mayEdit ? [ACTIONS] : []),
   ];
 }

@@ -49,6 +49,7 @@ export function SourcePage() {
   }
   if (!source) return <div className="page"><Loading what="the source" /></div>;
   const store = listed?.items.find(({ id }) => id === source.vector_store_id)?.name ?? source.vector_store_id;
+  const readers = source.attributes["cairn.access"];
   return (
     <div className="page">
       <PageHead title={source.name} above={<Link to="/documents" search={{ tab: "sources" }}>Sources</Link>}>
@@ -67,6 +68,7 @@ export function SourcePage() {
         <Fact name="Next run">
           {source.next_run_at === null ? nextWords(source) : <Until seconds={source.next_run_at} />}
         </Fact>
+        {typeof readers === "string" && <Fact name="May be read by">{readers}</Fact>}
         <Fact name="Ready">{count(source.items.ready)}</Fact>
         <Fact name="Being read">{count(source.items.pending)}</Fact>
         <Fact name="Failed">

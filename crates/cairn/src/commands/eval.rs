@@ -1,5 +1,7 @@
 //! `cairn eval`: how well a store finds and answers questions.
 
+mod schedules;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::stores::chunking;
 use super::{Outcome, items, store_id, text};
-use crate::cli::{Eval, Questions};
+use crate::cli::{Eval, EvalCommand, Questions};
 use crate::client::Client;
 use crate::output;
 
@@ -31,15 +33,22 @@ const FIGURES: [(&str, &str); 11] = [
     ("refusal_f1", "REFUSAL F1"),
 ];
 
-/// Makes the question set, runs the evaluation, waits, and prints what came of it.
+/// Makes the question set, runs the evaluation, waits, and prints what came of it; or sees to
+/// schedules.
 ///
 /// # Errors
 /// `Unprocessable` when the run failed, with its reason, `Invalid` for files that cannot be
 /// read, and what the server says.
 pub(super) async fn run(client: &Client, asked: &Eval) -> Result<Outcome> {
-    let store = store_id(client, &asked.store).await?;
+    if let Some(EvalCommand::Schedules(schedules)) = &asked.command {
+        return schedules::run(client, schedules).await;
+    }
+    let Some(store) = &asked.store else {
+        return Err(Error::invalid("pass the name or id of the store to measure"));
+    };
+    let store = store_id(client, store).await?;
     let configurations = configurations(asked)?;
-    let set = question_set(client, &store, asked).await?;
+    let set = question_set(client, &store, &asked.source, (asked.unanswerable, asked.seed)).await?;
     let body = json!({
         "question_set": set,
         "configurations": configurations,
@@ -47,44 +56,58 @@ pub(super) async fn run(client: &Client, asked: &Eval) -> Result<Outcome> {
         "tune_reranker": asked.tune_reranker,
         "seed": asked.seed,
     });
-    let run = client.post(&["cairn", "v1", "evaluations"], &body).await?;
-    let path = ["cairn", "v1", "evaluations", text(&run, "/id")];
+    let begun = client.post(&["cairn", "v1", "evaluations"], &body).await?;
+    finish(client, &begun, asked.report.as_deref(), asked.json.json).await
+}
+
+/// Waits until a run has ended, and prints what came of it.
+async fn finish(
+    client: &Client,
+    begun: &Value,
+    report: Option<&Path>,
+    json: bool,
+) -> Result<Outcome> {
+    let path = ["cairn", "v1", "evaluations", text(begun, "/id")];
     let run = follow(client, &path, "succeeded", "evaluating").await?;
-    if let Some(file) = &asked.report {
-        let report = ["cairn", "v1", "evaluations", text(&run, "/id"), "report"];
-        client.download(&report, file).await?;
+    if let Some(file) = report {
+        let page = ["cairn", "v1", "evaluations", text(&run, "/id"), "report"];
+        client.download(&page, file).await?;
     }
-    if asked.json.json {
+    if json {
         output::json(&run)?;
     } else {
-        output::line(render(&run, asked.report.as_deref()))?;
+        output::line(render(&run, report))?;
     }
     Ok(if run["worse"] == true { Outcome::Worse } else { Outcome::Done })
 }
 
 /// The configurations to compare, each answering if that was asked for.
 fn configurations(asked: &Eval) -> Result<Value> {
-    let mut all = match &asked.configurations {
-        None => vec![json!({"name": "default"})],
-        Some(file) => {
-            let read: Value = parse(file, &read(file)?)?;
-            let listed = read.get("configurations").cloned().unwrap_or(read);
-            let Value::Array(all) = listed else {
-                let text = format!("{} has no list of configurations", file.display());
-                return Err(Error::invalid(text));
-            };
-            all
-        }
-    };
+    let mut all = listed(asked.configurations.as_deref())?;
     if let Some(tried) = tried(asked, all.first())? {
         all.push(tried);
     }
-    if asked.answers {
+    Ok(answering(all, asked.answers))
+}
+
+/// The configurations of a file; without one, the store as it is.
+fn listed(file: Option<&Path>) -> Result<Vec<Value>> {
+    let Some(file) = file else { return Ok(vec![json!({"name": "default"})]) };
+    let read: Value = parse(file, &read(file)?)?;
+    match read.get("configurations").cloned().unwrap_or(read) {
+        Value::Array(all) => Ok(all),
+        _ => Err(Error::invalid(format!("{} has no list of configurations", file.display()))),
+    }
+}
+
+/// Configurations, each answering if that is asked for and it does not say.
+fn answering(mut all: Vec<Value>, answers: bool) -> Value {
+    if answers {
         for object in all.iter_mut().filter_map(Value::as_object_mut) {
             object.entry("answers").or_insert(json!(true));
         }
     }
-    Ok(Value::Array(all))
+    Value::Array(all)
 }
 
 /// The first configuration cut or embedded as the command line says, if it says anything of it.
@@ -107,9 +130,14 @@ fn tried(asked: &Eval, first: Option<&Value>) -> Result<Option<Value>> {
     Ok(Some(tried))
 }
 
-/// The id of the set with the questions asked for, made if it is new, when it is ready.
-async fn question_set(client: &Client, store: &str, asked: &Eval) -> Result<String> {
-    let (source, seed): (&Questions, u64) = (&asked.source, asked.seed);
+/// The id of the set with the questions asked for, made if it is new, when it is ready. Of
+/// generated ones so many are `unanswerable`, and they are drawn by `seed`.
+async fn question_set(
+    client: &Client,
+    store: &str,
+    source: &Questions,
+    (unanswerable, seed): (Option<u32>, u64),
+) -> Result<String> {
     if let Some(set) = &source.question_set {
         return Ok(set.clone());
     }
@@ -122,7 +150,7 @@ async fn question_set(client: &Client, store: &str, asked: &Eval) -> Result<Stri
     if let Some(count) = source.generate {
         body["name"] = json!(format!("{count} generated"));
         body["generate"] = json!({"count": count, "seed": seed});
-        if let Some(unanswerable) = asked.unanswerable {
+        if let Some(unanswerable) = unanswerable {
             body["generate"]["unanswerable"] = json!(unanswerable);
         }
     }

@@ -25,7 +25,7 @@ pub(super) enum Shape {
 use Shape::{Flag, Names, Number, Paths, Text};
 
 /// Every key and the shape of its value.
-pub(super) const KEYS: [(&str, Shape); 30] = [
+pub(super) const KEYS: [(&str, Shape); 32] = [
     ("data", Text),
     ("listen", Text),
     ("oip_listen", Text),
@@ -38,9 +38,11 @@ pub(super) const KEYS: [(&str, Shape); 30] = [
     ("log.filter", Text),
     ("limits.body_bytes", Number),
     ("limits.upload_bytes", Number),
+    ("limits.upload_parts_bytes", Number),
     ("limits.request_seconds", Number),
     ("limits.parse_seconds", Number),
     ("limits.parse_memory_bytes", Number),
+    ("limits.text_bytes", Number),
     ("limits.train_grace_seconds", Number),
     ("limits.train_memory_bytes", Number),
     ("limits.concurrent_requests", Number),

@@ -171,6 +171,20 @@ async fn secrets_are_neither_shown_nor_on_disk_and_wrong_fields_are_named() -> R
     }
     let holding = scene.holding(secret)?;
     ensure!(holding.is_empty(), "{holding:?}");
+    // A secret that is left out stays; one that is given as null does not.
+    let place = "https://127.0.0.1:1/y.git";
+    let config = json!({"type": "git", "url": place, "token": secret});
+    let path = format!("/cairn/v1/sources/{}", id(&add(&caller, &store, config).await?)?);
+    let kept = json!({"config": {"url": place, "branch": "main"}});
+    let shown = caller.json(Method::PATCH, &path, &kept).await?;
+    ensure!(shown["config"]["token"] == "[redacted]", "{shown}");
+    // What is kept is told nobody else.
+    let moved = json!({"config": {"url": "https://127.0.0.1:2/y.git", "branch": "main"}});
+    let (status, told) = caller.try_json(Method::PATCH, &path, &moved).await?;
+    ensure!(status == StatusCode::BAD_REQUEST && told["error"]["param"] == "token", "{told}");
+    let dropped = json!({"config": {"url": place, "branch": "main", "token": null}});
+    let shown = caller.json(Method::PATCH, &path, &dropped).await?;
+    ensure!(shown["config"]["token"].is_null(), "{shown}");
     for (config, field) in [
         (json!({"type": "website", "url": "example.com"}), "url"),
         (json!({"type": "s3", "bucket": "a/b"}), "bucket"),

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use cairn_kernel::Id;
+use cairn_kernel::{Id, Kind};
 use cairn_services::evaluations::NewEvaluation;
 use cairn_services::evaluations::plan::{Configuration, Plan};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::rollouts::table;
 use crate::scene::{Caller, Scene, read};
+use crate::schedules::SCHEDULES;
 
 pub(crate) const SETS: &str = "/cairn/v1/question_sets";
 pub(crate) const RUNS: &str = "/cairn/v1/evaluations";
@@ -307,17 +309,27 @@ async fn what_is_asked_wrongly_is_refused_and_nothing_is_made_twice() -> Result<
         let (status, refused) = caller.try_json(post.clone(), RUNS, &body).await?;
         ensure!(status == StatusCode::NOT_FOUND && refused["error"]["param"] == param, "{refused}");
     }
-    // One that went meanwhile fails the run, and the run says so.
+    // So is everybody else who starts one.
     let services = scene.services();
     let scope = services.accounts.authenticate(&caller.key).await?;
-    let gone = Configuration { reranker: Some("nobody".to_owned()), ..Configuration::default() };
+    let unknown = Configuration { reranker: Some("nobody".to_owned()), ..Configuration::default() };
     let new = NewEvaluation {
         store: None,
         question_set: Id::from_raw(one.as_str()),
-        plan: Plan { configurations: vec![gone], tune: false, tune_reranker: false, seed: 0 },
+        plan: Plan { configurations: vec![unknown], tune: false, tune_reranker: false, seed: 0 },
     };
-    let begun = services.evaluations.start(&scope, new).await?;
-    let path = format!("{RUNS}/{}", begun.id);
+    let refused = services.evaluations.start(&scope, new).await.err().context("a refusal")?;
+    ensure!(refused.kind() == Kind::NotFound, "{refused:?}");
+    ensure!(refused.param() == Some("configurations[0].reranker"), "{refused:?}");
+    // One that went meanwhile fails the run, and the run says so.
+    caller.register("nobody", table(4, 1.0)).await?;
+    let body = json!({"question_set": one, "every_seconds": 86_400,
+        "configurations": [{"name": "a", "reranker": "nobody"}]});
+    let schedule = id(&caller.json(post.clone(), SCHEDULES, &body).await?)?;
+    ensure!(caller.delete("/cairn/v1/models/nobody").await?.is_success());
+    let now = format!("{SCHEDULES}/{schedule}/run");
+    let begun = caller.json(post.clone(), &now, &json!({})).await?;
+    let path = format!("{RUNS}/{}", id(&begun)?);
     let failed = settled(&caller, &path).await?;
     ensure!(
         failed["status"] == "failed" && failed["error"].to_string().contains("nobody"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::Digest as _;
 
 use crate::scene::{Caller, Scene};
-use crate::scripted::{Scripted, turn};
+use crate::scripted::{Said, Scripted, turn};
 
 const TOWER: &str = "# Tower\n\nThe last keeper of the Orrin tower was Ida Thorvald. \
      She left the tower in the spring of 1989.\n";
@@ -34,8 +34,8 @@ async fn ask(caller: &Caller, store: &str, question: &str, more: &Value) -> Resu
 }
 
 /// A scene whose model `writer` says what `says` makes of its prompt.
-pub(crate) async fn scripted(
-    says: impl Fn(&Value) -> String + Send + Sync + 'static,
+pub(crate) async fn scripted<S: Into<Said> + 'static>(
+    says: impl Fn(&Value) -> S + Send + Sync + 'static,
 ) -> Result<(Scene, Scripted, Caller, String)> {
     let behind = Scripted::start(says).await?;
     let scene = Scene::before(&behind.url).await?;

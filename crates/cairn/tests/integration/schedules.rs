@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use cairn_kernel::Id;
+use cairn_kernel::{Id, Kind};
 use cairn_services::evaluations::plan::Configuration;
-use cairn_services::evaluations::schedules::ScheduleChanges;
+use cairn_services::evaluations::schedules::{NewSchedule, ScheduleChanges, When};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::evaluation::{RUNS, id, paraphrases, places, run, set, settled};
+use crate::rollouts::table;
 use crate::scene::{Caller, Scene};
 
-const SCHEDULES: &str = "/cairn/v1/evaluation_schedules";
+pub(crate) const SCHEDULES: &str = "/cairn/v1/evaluation_schedules";
 
 async fn scheduled(caller: &Caller, body: &Value) -> Result<String> {
     id(&caller.json(Method::POST, SCHEDULES, body).await?)
@@ -91,16 +92,38 @@ async fn a_run_begins_when_the_ranking_changes_and_says_that_it_is_worse() -> Re
     let path = format!("{SCHEDULES}/{watch}");
     let (status, refused) = caller.try_json(Method::PATCH, &path, &wrong).await?;
     ensure!(status == StatusCode::NOT_FOUND, "{refused}");
-    // One that went meanwhile.
+    // So is everybody else who changes or makes one.
     let services = scene.services();
     let scope = services.accounts.authenticate(&caller.key).await?;
-    let gone = Configuration {
+    let unknown = Configuration {
         name: "c".to_owned(),
         reranker: Some("nobody".to_owned()),
         ..Configuration::default()
     };
-    let changes = ScheduleChanges { configurations: Some(vec![gone]), ..Default::default() };
-    services.evaluations.change_schedule(&scope, &Id::from_raw(watch.as_str()), changes).await?;
+    let changes =
+        ScheduleChanges { configurations: Some(vec![unknown.clone()]), ..Default::default() };
+    let watched = Id::from_raw(watch.as_str());
+    let new = NewSchedule {
+        store: None,
+        question_set: Id::from_raw(set.as_str()),
+        name: "another".to_owned(),
+        configurations: vec![unknown],
+        seed: 0,
+        when: When { after_ranking: true, ..When::default() },
+        keep_runs: None,
+    };
+    for refused in [
+        services.evaluations.change_schedule(&scope, &watched, changes).await,
+        services.evaluations.create_schedule(&scope, new).await,
+    ] {
+        let refused = refused.err().context("a refusal")?;
+        ensure!(refused.kind() == Kind::NotFound, "{refused:?}");
+        ensure!(refused.param() == Some("configurations[0].reranker"), "{refused:?}");
+    }
+    // One that went meanwhile.
+    caller.register("nobody", table(4, 1.0)).await?;
+    caller.json(Method::PATCH, &path, &wrong).await?;
+    ensure!(caller.delete("/cairn/v1/models/nobody").await?.is_success());
     let failed = run_now(&caller, &watch).await?;
     ensure!(failed["status"] == "failed", "{failed}");
     let (_, shown) = caller.get(&format!("{SCHEDULES}/{watch}")).await?;

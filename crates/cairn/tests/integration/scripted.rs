@@ -11,7 +11,55 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// What makes an answer of a request.
-type Says = dyn Fn(&Value) -> String + Send + Sync;
+type Says = dyn Fn(&Value) -> Said + Send + Sync;
+
+/// What the model says to one request.
+pub(crate) struct Said {
+    text: String,
+    /// Id, name and arguments of each call of a function.
+    calls: Vec<[String; 3]>,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text, calls: Vec::new() }
+    }
+}
+
+impl Said {
+    /// Calls of functions: id, name and arguments of each.
+    pub(crate) fn calling(calls: &[(&str, &str, &str)]) -> Self {
+        let calls = calls.iter().map(|(id, name, arguments)| [id, name, arguments]);
+        let calls = calls.map(|call| call.map(|text| (*text).to_owned())).collect();
+        Self { text: String::new(), calls }
+    }
+
+    /// How it is sent, three characters at a time.
+    fn deltas(&self) -> Vec<Value> {
+        let mut deltas: Vec<Value> =
+            pieces(&self.text).into_iter().map(|piece| json!({"content": piece})).collect();
+        for (index, [id, name, arguments]) in self.calls.iter().enumerate() {
+            let begun = json!({"index": index, "id": id, "type": "function",
+                "function": {"name": name, "arguments": ""}});
+            deltas.push(json!({"tool_calls": [begun]}));
+            let more = pieces(arguments).into_iter().map(
+                |piece| json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}),
+            );
+            deltas.extend(more);
+        }
+        deltas
+    }
+
+    /// Why it ends.
+    fn reason(&self) -> &'static str {
+        if self.calls.is_empty() { "stop" } else { "tool_calls" }
+    }
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters.chunks(3).map(|piece| piece.iter().collect()).collect()
+}
 
 /// The model. It ends when it is dropped.
 pub(crate) struct Scripted {
@@ -23,12 +71,13 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     /// Answers every chat with what `says` makes of it, three characters at a time.
-    pub(crate) async fn start(
-        says: impl Fn(&Value) -> String + Send + Sync + 'static,
+    pub(crate) async fn start<S: Into<Said> + 'static>(
+        says: impl Fn(&Value) -> S + Send + Sync + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let says = move |request: &Value| -> Said { says(request).into() };
         let (kept, says) = (Arc::clone(&asked), Arc::new(says) as Arc<Says>);
         let (most, allowed) = watch::channel(usize::MAX);
         let mut serving = JoinSet::new();
@@ -82,17 +131,17 @@ async fn answer(
     mut allowed: watch::Receiver<usize>,
 ) -> Result<()> {
     let request = read(&mut stream).await?;
-    let said: Vec<char> = says(&request).chars().collect();
+    let said = says(&request);
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(request);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
-    for (number, piece) in said.chunks(3).enumerate() {
+    for (number, delta) in said.deltas().into_iter().enumerate() {
         allowed.wait_for(|most| number < *most).await?;
-        let piece: String = piece.iter().collect();
-        let chunk = json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
+        let chunk = json!({"choices": [{"index": 0, "delta": delta}]});
         stream.write_all(format!("data: {chunk}\n\n").as_bytes()).await?;
     }
-    let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let end = said.reason();
+    let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": end}]});
     let usage = json!({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}});
     let end = format!("data: {last}\n\ndata: {usage}\n\ndata: [DONE]\n\n");
     stream.write_all(end.as_bytes()).await?;

@@ -520,12 +520,17 @@ async fn a_deleted_store_leaves_the_files_of_its_sources_or_takes_them_along() -
     ] {
         ensure!(caller.get(&format!("/v1/files/{file}")).await?.0 == expected, "{file}");
     }
-    // Each has its certificate.
+    // Each has its certificate, for who asked.
+    let (_, me) = caller.get("/cairn/v1/whoami").await?;
     let (_, erasures) = caller.get("/cairn/v1/erasures").await?;
     for n in 1..3 {
         let mut listed = erasures["data"].as_array().into_iter().flatten();
         let noted = file(n)?;
-        ensure!(listed.any(|erasure| erasure["subject"] == noted), "{noted} in {erasures}");
+        let erasure = listed.find(|erasure| erasure["subject"] == noted);
+        let erasure = erasure.with_context(|| format!("{noted} in {erasures}"))?;
+        // Whoever came first, the call or the upkeep.
+        ensure!(erasure["reason"] == "requested", "{erasure}");
+        ensure!(erasure["requested_by"] == me["key_id"], "{erasure}");
     }
 
     // Unless it is asked for they remain, and that is said.

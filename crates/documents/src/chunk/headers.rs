@@ -66,7 +66,10 @@ impl<'a> Headers<'a> {
             let (start, end) = (below.start, rows.last()?.end);
             Some(Table { header: text(bytes(from, header)), tokens: size(from), start, end })
         };
-        let tables = document.blocks.chunk_by(|a, b| is_row(a) && is_row(b));
+        let beside = |a: &Block, b: &Block| {
+            !text((index.byte_of(a.end), index.byte_of(b.start))).contains("\n\n")
+        };
+        let tables = document.blocks.chunk_by(|a, b| is_row(a) && is_row(b) && beside(a, b));
         Self { tables: tables.filter_map(table).collect() }
     }
 

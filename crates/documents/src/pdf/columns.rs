@@ -24,20 +24,22 @@ pub(super) fn lines(runs: Vec<Run>) -> Vec<Line> {
 fn read(rows: Vec<Vec<Line>>, depth: usize, column: &mut usize, ordered: &mut Vec<Line>) {
     let gutter = if depth < DEPTH_MAX { gutter(&rows) } else { None };
     let Some(gutter) = gutter else { return one_column(&rows, column, ordered) };
-    let (mut left, mut right) = (Vec::new(), Vec::new());
+    let (mut left, mut right, mut across) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         if row.iter().any(|piece| crosses(piece, gutter)) {
-            // A line across both columns (a title, a wide figure) ends the part above it.
+            // Lines across both columns (a title, an abstract, a wide table) end the part above.
             read(std::mem::take(&mut left), depth + 1, column, ordered);
             read(std::mem::take(&mut right), depth + 1, column, ordered);
-            one_column(&[row], column, ordered);
+            across.push(row);
             continue;
         }
+        one_column(&std::mem::take(&mut across), column, ordered);
         let (before, after): (Vec<_>, Vec<_>) =
             row.into_iter().partition(|piece| piece.x1 <= gutter);
         left.extend((!before.is_empty()).then_some(before));
         right.extend((!after.is_empty()).then_some(after));
     }
+    one_column(&across, column, ordered);
     read(left, depth + 1, column, ordered);
     read(right, depth + 1, column, ordered);
 }

@@ -14,6 +14,8 @@ use crate::document::BlockKind;
 enum Joint {
     /// It starts a block.
     Block(BlockKind),
+    /// It is the first row of a table right after another one.
+    Table,
     /// It goes on in the same sentence.
     Same,
     /// It is a line of its own in the same block, indented by so many characters.
@@ -62,7 +64,7 @@ fn page_lines<'t>(
     }
     let beside = if turned.is_empty() { lines.len() } else { end_of_page(&lines, &joints) };
     for (at, (line, joint)) in lines.iter().zip(joints).enumerate() {
-        if matches!(joint, Joint::Block(_)) {
+        if matches!(joint, Joint::Block(_) | Joint::Table) {
             release(waiting, builder);
         }
         if at == beside {
@@ -140,6 +142,7 @@ fn write_line(joint: Joint, line: &Line, words: &HashSet<String>, builder: &mut 
     match joint {
         Joint::Block(BlockKind::TableRow) => builder.block(BlockKind::TableRow, &row_text(line)),
         Joint::Block(kind) => builder.block(kind, &flat(&line.text)),
+        Joint::Table => builder.table(&row_text(line)),
         Joint::Line(indent) => {
             let joint = format!("\n{}", " ".repeat(indent));
             builder.extend(&joint, &flat(&line.text));
@@ -234,7 +237,7 @@ fn joint(last: Option<(&Line, bool)>, line: &Line, next: Option<&Line>, leading:
         return if goes_on_as_heading(last, line, new_page) { Joint::Same } else { starts };
     }
     if row {
-        return starts;
+        return if line.parted { Joint::Table } else { starts };
     }
     if last.cells > 1 && line.cells > 1
         || is_item(&line.text) && (ends(last) || is_bullet(&line.text) || is_short(last, line))

@@ -2,37 +2,54 @@
 //! The words of each are kept once.
 //!
 //! A running line kept as text does little harm, a line of the text taken for one is lost. So a
-//! line goes only when it stands in a margin, apart from the text, and is no title, and when the
-//! very same line stands there on other pages, or one that differs by the page's number alone.
+//! line goes only when it stands in a margin, apart from the text, and is no title, and when other
+//! pages show that it runs: by the very same words, by the page's number beside words that may
+//! change with the chapter, or by running lines at its height. Its words stay once, unless a line
+//! of the text says them too.
 
+mod heads;
 mod margin;
 mod numbers;
+mod signs;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use super::headings;
 use super::lines::Line;
-use margin::Edge;
+use heads::{plain, together};
+use margin::Block;
 use numbers::{Number, Stand, numbers};
+use signs::Signs;
 
 /// Documents with fewer pages say too little about what repeats.
 const PAGES_MIN: usize = 3;
-/// Running lines are shorter, in chars.
-const CHARS_MAX: usize = 120;
+/// Lines of the text that may say together what a running line says.
+const LINES_MAX: usize = 3;
+/// Pages between a title and the first running line that says it, at most. What is named further
+/// away, as in a list of names, does not tell what the pages here are about.
+const TITLE_PAGES_MAX: usize = 3;
 
 /// Running lines that were taken out of the pages.
 #[derive(Debug, Default)]
 pub(super) struct Furniture {
     /// How many lines.
     pub(super) removed: usize,
-    /// Their words, each with the first page (from 0) that shows them.
-    pub(super) kept: Vec<(usize, String)>,
+    kept: Vec<Kept>,
     known: HashSet<String>,
     /// Lines that the file itself calls running ones, with their pages (from 0).
     named: Vec<(usize, String)>,
+}
+
+/// The words of a running line.
+#[derive(Debug)]
+struct Kept {
+    /// The first page (from 0) that shows them.
+    page: usize,
+    text: String,
+    /// The same for the same words, however they are set.
+    key: String,
 }
 
 impl Furniture {
@@ -43,16 +60,16 @@ impl Furniture {
 
     /// What was kept from `page`.
     pub(super) fn of(&self, page: usize) -> impl Iterator<Item = &str> {
-        self.kept.iter().filter(move |(at, _)| *at == page).map(|(_, text)| text.as_str())
+        self.kept.iter().filter(move |kept| kept.page == page).map(|kept| kept.text.as_str())
     }
 
     /// Keeps the words of a running line, unless they were kept before.
-    fn keep(&mut self, page: usize, text: &str, running: Running) {
+    fn keep(&mut self, page: usize, running: Running) {
         self.removed += 1;
-        if let Running::Words(words) = running
-            && self.known.insert(words)
+        if let Running::Words { key, text } = running
+            && self.known.insert(key.clone())
         {
-            self.kept.push((page, text.to_owned()));
+            self.kept.push(Kept { page, text, key });
         }
     }
 
@@ -76,21 +93,51 @@ impl Furniture {
             let running = if numbers.iter().any(|number| number.stand == Stand::Alone) {
                 Running::Number
             } else {
-                let frame = numbers.iter().find(runs).map(|number| number.frame.clone());
-                Running::Words(frame.unwrap_or_else(|| text.clone()))
+                let number = numbers.iter().find(runs);
+                Running::words(number.map_or(&text, |number| &number.frame), &text)
             };
-            self.keep(page, &text, running);
+            self.keep(page, running);
         }
+    }
+
+    /// Drops the words that lines of the text say as well, there or shortly before: those of a head
+    /// that is the title of its chapter.
+    fn drop_said(&mut self, pages: &[Vec<Line>]) {
+        let keys: HashSet<&str> = self.kept.iter().map(|kept| kept.key.as_str()).collect();
+        let Some(longest) = keys.iter().map(|key| key.len()).max() else { return };
+        let mut said: HashMap<String, Vec<usize>> = HashMap::new();
+        for (number, page) in pages.iter().enumerate() {
+            for at in 0..page.len() {
+                let texts = together(page.iter().skip(at).take(LINES_MAX));
+                let texts = texts.take_while(|text| text.len() <= longest);
+                for text in texts.filter(|text| keys.contains(text.as_str())) {
+                    said.entry(text).or_default().push(number);
+                }
+            }
+        }
+        let near = |page: usize, shown: usize| (page..=page + TITLE_PAGES_MAX).contains(&shown);
+        self.kept.retain(|kept| {
+            let pages = said.get(&kept.key).map(Vec::as_slice).unwrap_or_default();
+            !pages.iter().any(|page| near(*page, kept.page))
+        });
     }
 }
 
 /// What a running line says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Running {
     /// The page's number.
     Number,
-    /// Words; these are the same wherever it stands.
-    Words(String),
+    /// Words, and what is the same wherever they stand.
+    Words { key: String, text: String },
+}
+
+impl Running {
+    /// The words `text`, the same as others that say `said`.
+    fn words(said: &str, text: &str) -> Self {
+        let key = Some(plain(said)).filter(|key| !key.is_empty());
+        Self::Words { key: key.unwrap_or_else(|| text.to_owned()), text: text.to_owned() }
+    }
 }
 
 /// Takes running lines out of the pages.
@@ -100,14 +147,21 @@ pub(super) fn remove(pages: &mut [Vec<Line>], furniture: &mut Furniture) {
     if filled >= PAGES_MIN {
         remove_turned(pages, filled, furniture);
     }
-    let signs = Signs::of(pages, filled);
-    for (number, page) in pages.iter_mut().enumerate() {
+    let usual = margin::usual(pages);
+    let margins: Vec<Vec<Block>> = pages.iter().map(|page| margin::blocks(page, usual)).collect();
+    let signs = Signs::of(pages, &margins, filled);
+    for (number, (page, blocks)) in pages.iter_mut().zip(&margins).enumerate() {
         let mut gone = HashSet::new();
-        for edge in [Edge::Top, Edge::Bottom] {
-            for (at, running) in signs.running(page, number, edge) {
-                if let Some(line) = page.get(at).filter(|_| gone.insert(at)) {
-                    furniture.keep(number, &line.text, running);
-                }
+        for found in signs.running(blocks, number) {
+            if found.places.iter().all(|at| !gone.contains(at)) {
+                gone.extend(found.places);
+                furniture.keep(number, found.running);
+            }
+        }
+        for at in signs.numbered(blocks, number) {
+            // A page's number in a layout of its own is no cell of a table.
+            if let Some(line) = page.get_mut(at) {
+                line.cells = 1;
             }
         }
         let mut at = 0;
@@ -116,6 +170,7 @@ pub(super) fn remove(pages: &mut [Vec<Line>], furniture: &mut Furniture) {
             !gone.contains(&(at - 1))
         });
     }
+    furniture.drop_said(pages);
 }
 
 /// Takes out what runs up or down the margin of many pages in the same words.
@@ -138,7 +193,7 @@ fn remove_turned(pages: &mut [Vec<Line>], filled: usize, furniture: &mut Furnitu
             at += 1;
             let running = seen.contains_key(&line.text) && beside.contains(&(at - 1));
             if running {
-                furniture.keep(number, &line.text, Running::Words(line.text.clone()));
+                furniture.keep(number, Running::words(&line.text, &line.text));
             }
             !running
         });
@@ -151,148 +206,6 @@ fn is_usual(count: usize, filled: usize) -> bool {
     count >= PAGES_MIN && count * 3 >= filled
 }
 
-/// What running lines have in common from page to page, with the height at which they stand.
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Sign {
-    /// The same text.
-    Words(String, i32),
-    /// The same text but for a number so far from the page's own.
-    Page(String, i64, i32),
-    /// A number so far from the page's own beside whatever text.
-    Course(i64, i32),
-}
-
-/// The signs of all lines in margins, each with the pages (from 0, in order) that show it.
-#[derive(Debug)]
-struct Signs {
-    seen: HashMap<Sign, Vec<usize>>,
-    filled: usize,
-    /// The usual distance between lines.
-    spacing: Option<f32>,
-    body: Option<Body>,
-}
-
-impl Signs {
-    fn of(pages: &[Vec<Line>], filled: usize) -> Self {
-        let (spacing, body) = (margin::usual(pages), Body::of(pages));
-        let mut signs = Self { seen: HashMap::new(), filled, spacing, body };
-        for (number, page) in pages.iter().enumerate() {
-            let edges = [Edge::Top, Edge::Bottom].into_iter();
-            let blocks = edges.flat_map(|edge| margin::blocks(page, edge, spacing));
-            let lines: HashSet<usize> = blocks.flatten().collect();
-            let lines = lines.into_iter().filter_map(|at| page.get(at));
-            let found = lines.filter(|line| signs.may_run(line));
-            let found: HashSet<Sign> = found.flat_map(|line| signs_of(line, number)).collect();
-            for sign in found {
-                signs.seen.entry(sign).or_default().push(number);
-            }
-        }
-        signs
-    }
-
-    /// The running lines on an edge of a page: rows that stand apart and of which every line
-    /// is one.
-    fn running(&self, page: &[Line], number: usize, edge: Edge) -> Vec<(usize, Running)> {
-        let running = |at: usize| Some((at, self.judge(page.get(at)?, number, edge)?));
-        let block = |lines: Vec<usize>| lines.into_iter().map(running).collect::<Option<Vec<_>>>();
-        let blocks = margin::blocks(page, edge, self.spacing);
-        blocks.into_iter().find_map(block).unwrap_or_default()
-    }
-
-    /// What a line in the margin says when it is a running one.
-    fn judge(&self, line: &Line, page: usize, edge: Edge) -> Option<Running> {
-        if !self.may_run(line) {
-            return None;
-        }
-        let height = height(line);
-        if self.filled < PAGES_MIN {
-            return self.is_counted(line, page, edge).then_some(Running::Number);
-        }
-        let pages = |sign: &Sign| self.seen.get(sign).map(Vec::as_slice).unwrap_or_default();
-        for number in of_page(&line.text, page) {
-            let offset = offset(&number, page);
-            let same = Sign::Page(number.frame.clone(), offset, height);
-            let alternating = number.stand != Stand::Alone
-                && pages(&same).len() > 1
-                && is_dense(pages(&Sign::Course(offset, height)));
-            if number.stand == Stand::Beside || !(is_dense(pages(&same)) || alternating) {
-                continue;
-            }
-            return Some(match number.stand {
-                Stand::Alone => Running::Number,
-                _ => Running::Words(number.frame),
-            });
-        }
-        let count = pages(&Sign::Words(line.text.clone(), height)).len();
-        is_usual(count, self.filled).then(|| Running::Words(line.text.clone()))
-    }
-
-    /// Whether a line at the foot of a short document is its page's own number and every page
-    /// has one.
-    fn is_counted(&self, line: &Line, page: usize, edge: Edge) -> bool {
-        let counted = |number: Number| {
-            let own = number.stand == Stand::Alone && offset(&number, page) == 1;
-            let sign = Sign::Page(number.frame, 1, height(line));
-            own && self.seen.get(&sign).is_some_and(|pages| pages.len() == self.filled)
-        };
-        edge == Edge::Bottom && of_page(&line.text, page).into_iter().any(counted)
-    }
-
-    /// Whether a line says nothing that must stay: it is no title, and names no sum or number
-    /// of anything but pages.
-    fn may_run(&self, line: &Line) -> bool {
-        let numbered = || numbers(&line.text).iter().any(|number| number.stand == Stand::Alone);
-        let title = self.body.as_ref().is_some_and(|body| {
-            line.size >= body.size * 1.12 || line.bold && !body.bold && !numbered()
-        });
-        !title && line.text.chars().count() < CHARS_MAX && !is_statement(&line.text)
-    }
-}
-
-/// How most of a document is set.
-#[derive(Debug)]
-struct Body {
-    size: f32,
-    bold: bool,
-}
-
-impl Body {
-    fn of(pages: &[Vec<Line>]) -> Option<Self> {
-        let size = headings::body_size(pages)?;
-        let chars = |bold: bool| -> usize {
-            let lines = pages.iter().flatten().filter(|line| line.bold == bold);
-            lines.map(|line| line.text.len()).sum()
-        };
-        Some(Self { size, bold: chars(true) > chars(false) })
-    }
-}
-
-/// Whether a line gives a sum, or a value after a colon.
-fn is_statement(text: &str) -> bool {
-    const SUMS: [char; 5] = ['\u{20ac}', '$', '\u{a3}', '\u{a5}', '\u{20b9}'];
-    const MONEY: [&str; 7] = ["eur", "euro", "euros", "usd", "gbp", "chf", "dollars"];
-    let digits = |text: &str| text.contains(|c: char| c.is_ascii_digit());
-    if !digits(text) {
-        return false;
-    }
-    let is_money = |word: &str| {
-        let word = word.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase();
-        MONEY.contains(&word.as_str())
-    };
-    let value = text.split_once(": ").is_some_and(|(_, value)| digits(value));
-    let of_page = || {
-        let numbers = numbers(text);
-        numbers.iter().any(|number| matches!(number.stand, Stand::Alone | Stand::Named))
-    };
-    text.contains(SUMS) || text.split_whitespace().any(is_money) || value && !of_page()
-}
-
-/// Whether the pages (from 0, in order) that show a number running with them are close enough.
-fn is_dense(pages: &[usize]) -> bool {
-    let (Some(first), Some(last)) = (pages.first(), pages.last()) else { return false };
-    is_usual(pages.len(), last - first + 1)
-}
-
 /// The numbers of a line that may be those of the page at `index` (from 0).
 fn of_page(text: &str, index: usize) -> Vec<Number> {
     numbers(text).into_iter().filter(|number| number.may_number(index)).collect()
@@ -301,25 +214,4 @@ fn of_page(text: &str, index: usize) -> Vec<Number> {
 /// How far a number is from the page's place among the pages.
 fn offset(number: &Number, index: usize) -> i64 {
     number.value - index as i64
-}
-
-/// The height of a line on its page, in steps that small differences do not matter to.
-fn height(line: &Line) -> i32 {
-    (line.y / 4.0).round() as i32
-}
-
-fn signs_of(line: &Line, page: usize) -> Vec<Sign> {
-    let height = height(line);
-    let mut signs = Vec::new();
-    if line.text.chars().any(char::is_alphabetic) {
-        signs.push(Sign::Words(line.text.clone(), height));
-    }
-    for number in of_page(&line.text, page) {
-        let offset = offset(&number, page);
-        if matches!(number.stand, Stand::Named | Stand::Apart) {
-            signs.push(Sign::Course(offset, height));
-        }
-        signs.push(Sign::Page(number.frame, offset, height));
-    }
-    signs
 }

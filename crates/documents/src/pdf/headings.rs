@@ -185,6 +185,7 @@ mod tests {
             right: 100.0,
             heading: None,
             turned: false,
+            parted: false,
             place: None,
         }
     }

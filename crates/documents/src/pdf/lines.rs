@@ -48,6 +48,8 @@ pub(crate) struct Line {
     /// Whether it runs up or down the page; then the coordinates are those of the page turned
     /// so that it runs from left to right.
     pub(super) turned: bool,
+    /// Whether it starts a table right after another one.
+    pub(super) parted: bool,
     /// Where it is on the page as that is shown, if that is known.
     pub(super) place: Option<Place>,
 }
@@ -121,21 +123,30 @@ pub(super) fn pieces(row: Vec<Run>) -> Vec<Line> {
 
 fn line(runs: &[Run]) -> Option<Line> {
     let mut text = String::new();
-    let mut last: Option<&Run> = None;
+    let (mut last, mut end): (Option<&Run>, f32) = (None, 0.0);
+    let mut raised: Option<&Run> = None;
     for run in runs {
         if let Some(last) = last {
             // The same glyphs drawn twice in one place make bold type, not two words.
-            if run.text == last.text && (run.x0 - last.x0).abs() < 0.3 * run.size {
+            let twice =
+                |other: &Run| run.text == other.text && (run.x0 - other.x0).abs() < 0.3 * run.size;
+            if twice(last) || raised.is_some_and(twice) {
                 continue;
             }
-            let gap = run.x0 - last.x1;
+            let gap = run.x0 - end;
+            if text.ends_with(char::is_numeric) && is_raised(run, last, gap) {
+                // A mark or an exponent is no further digit of the number.
+                text.extend(run.text.trim().chars().map(superscript));
+                (end, raised) = (run.x1, Some(run));
+                continue;
+            }
             let apart = gap > WORD_GAP * last.size.min(run.size);
             if apart && !text.ends_with(' ') && !run.text.starts_with(' ') {
                 text.push(' ');
             }
         }
         text.push_str(&run.text);
-        last = Some(run);
+        (last, end) = (Some(run), run.x1);
     }
     let text = without_leaders(&text);
     if text.is_empty() {
@@ -158,8 +169,29 @@ fn line(runs: &[Run]) -> Option<Line> {
         right: 0.0,
         heading: None,
         turned: false,
+        parted: false,
         place: runs.iter().filter_map(|run| run.place).reduce(Place::around),
     })
+}
+
+/// Whether a number of one or two digits stands smaller and higher than `last`, right behind it.
+fn is_raised(run: &Run, last: &Run, gap: f32) -> bool {
+    let number = run.text.trim();
+    let digits = (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    let rise = (run.y - last.y) / last.size;
+    digits
+        && run.size <= 0.8 * last.size
+        && (0.15..1.0).contains(&rise)
+        && gap < WORD_GAP * last.size
+}
+
+fn superscript(digit: char) -> char {
+    const SIGNS: [char; 10] = [
+        '\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}',
+        '\u{2078}', '\u{2079}',
+    ];
+    let value = digit.to_digit(10).and_then(|value| SIGNS.get(value as usize));
+    value.copied().unwrap_or(digit)
 }
 
 /// The run of the size that most characters have.
@@ -232,6 +264,35 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_raised_number_is_no_further_digit() {
+        let run = |text: &str, x0: f32, y: f32, size: f32| Run {
+            text: text.to_owned(),
+            x0,
+            x1: x0 + text.len() as f32 * size / 2.0,
+            y,
+            size,
+            bold: false,
+            mono: false,
+            place: None,
+        };
+        let text = |runs: &[Run]| line(runs).unwrap().text;
+        let last = || run("in 1998", 30.0, 100.0, 10.0);
+        let mark = |number: &str, y: f32| run(number, 65.2, y, 6.0);
+        assert_eq!(text(&[last(), mark("12", 104.0)]), "in 1998\u{b9}\u{b2}");
+        let more = |x0: f32| run("people", x0, 100.0, 10.0);
+        assert_eq!(text(&[last(), mark("4", 104.0), more(75.0)]), "in 1998\u{2074} people");
+        assert_eq!(text(&[last(), mark("4", 104.0), more(68.5)]), "in 1998\u{2074}people");
+        let next = run("2", 68.3, 104.0, 6.0);
+        assert_eq!(text(&[last(), mark("1", 104.0), next]), "in 1998\u{b9}\u{b2}");
+        let bold = [last(), mark("4", 104.0), mark("4", 104.0), more(75.0)];
+        assert_eq!(text(&bold), "in 1998\u{2074} people");
+        // On the base line, after a letter, and a space away.
+        assert_eq!(text(&[last(), mark("12", 100.0)]), "in 199812");
+        assert_eq!(text(&[run("Foxes", 40.0, 100.0, 10.0), mark("1", 104.0)]), "Foxes1");
+        assert_eq!(text(&[last(), run("1", 70.0, 104.0, 6.0)]), "in 1998 1");
+    }
 
     #[test]
     fn the_lines_of_a_cell_are_joined_as_words() {

@@ -1,6 +1,8 @@
 //! Rows of a table: values stay under their columns where cells are empty, and the further
 //! lines of a cell belong to its row. Rows that are surely no table's stay as they are.
 
+mod parts;
+
 use super::lines::{CELL_JOINT, Line, go_on, join};
 
 /// Rows of several pieces from which on one can speak of columns.
@@ -32,16 +34,25 @@ const CELL_SIGNS: &str =
     "-\u{2013}\u{2014}\u{2022}\u{2713}\u{2714}\u{2717}\u{2718}\u{d7}%*\u{2026}";
 
 /// The lines of rows of pieces, top first. Rows of a table come with as many cells as it has
-/// columns, empty ones too.
+/// columns, empty ones too; the first row of another table right after one is marked.
 pub(super) fn lines(rows: &[Vec<Line>]) -> Vec<Line> {
-    let mut lines = Vec::with_capacity(rows.len());
-    let mut rest = rows;
+    let mut lines: Vec<Line> = Vec::with_capacity(rows.len());
+    let (mut rest, mut parted) = (rows, false);
     while !rest.is_empty() {
-        let (table, after) = rest.split_at(reach(rest).clamp(1, rest.len()));
-        match Columns::of(table) {
+        let (reached, _) = rest.split_at(reach(rest).clamp(1, rest.len()));
+        let whole = Columns::of(reached);
+        let end = parts::first(reached, whole.as_ref()).clamp(1, rest.len());
+        let (table, after) = rest.split_at(end);
+        let columns = if end < reached.len() { Columns::of(table) } else { whole };
+        let from = lines.len();
+        match columns {
             Some(columns) => Filling::new(&columns, table).write(&mut lines),
             None => lines.extend(table.iter().filter_map(|row| join(row))),
         }
+        if let Some(line) = lines.get_mut(from) {
+            line.parted = parted;
+        }
+        parted = end < reached.len();
         rest = after;
     }
     lines

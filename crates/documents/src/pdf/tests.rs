@@ -105,6 +105,33 @@ fn columns_of_prose_are_read_one_after_the_other() {
 }
 
 #[test]
+fn lines_across_both_columns_are_one_paragraph() {
+    let page =
+        line(100, 740, 11, "This abstract runs across both of the columns and was written by Mr")
+            + &line(100, 727, 11, "Fox in a second line of about the same length as that above")
+            + &column(50, 700)
+            + &column(330, 700);
+    let text = read(&[page]).text;
+    assert!(text.contains("written by Mr Fox in a second line"), "{text}");
+    assert!(text.contains("dog and runs along the river"), "{text}");
+}
+
+#[test]
+fn tables_right_after_each_other_are_apart() {
+    let row = |y, cells: &[(u32, &str)]| -> String {
+        cells.iter().map(|(x, text)| line(*x, y, 11, text)).collect()
+    };
+    let page = row(700, &[(72, "Name"), (200, "Price"), (330, "Stock")])
+        + &row(685, &[(72, "Bolt"), (200, "3.50"), (330, "12")])
+        + &row(670, &[(72, "Nut"), (200, "1.20"), (330, "40")])
+        + &row(645, &[(72, "Day"), (140, "Open"), (265, "Shut"), (400, "Staff"), (480, "Till")])
+        + &row(630, &[(72, "Mon"), (140, "8:00"), (265, "17:00"), (400, "4"), (480, "2")])
+        + &row(615, &[(72, "Tue"), (140, "8:00"), (265, "17:00"), (400, "3"), (480, "1")]);
+    let text = read(&[page]).text;
+    assert!(text.contains("| Nut | 1.20 | 40 |\n\n| Day | Open | Shut |"), "{text}");
+}
+
+#[test]
 fn rows_of_a_table_are_read_across() {
     let row = |y, a, b, c| line(72, y, 11, a) + &line(250, y, 11, b) + &line(420, y, 11, c);
     let page = row(700, "Name", "Price", "Stock")
@@ -201,6 +228,28 @@ fn running_heads_go_and_sentences_cross_pages() {
     assert_eq!(document.pages.len(), 5);
     assert_eq!(document.page_at(document.text.find("text 3").unwrap()), Some(3));
     assert!(document.notes.iter().any(|note| note.contains("running heads")));
+}
+
+#[test]
+fn heads_that_change_with_the_section_are_given_once_and_are_no_table() {
+    let sections = ["Contents", "Paths", "Paths", "Paths", "Knots", "Knots", "Knots", "Index"];
+    let pages: Vec<String> = (1..)
+        .zip(sections)
+        .map(|(page, section): (u32, &str)| {
+            let title = if page == 2 { line(72, 730, 16, "Paths") } else { String::new() };
+            line(72, 770, 9, &page.to_string())
+                + &line(400, 770, 9, section)
+                + &title
+                + &line(72, 700, 11, "The fox runs along the river until it finds a quiet place")
+                + &line(72, 687, 11, "where it may rest for the night without any fear at all.")
+        })
+        .collect();
+    let document = read(&pages);
+    for section in ["Contents", "Paths", "Knots", "Index"] {
+        assert_eq!(document.text.matches(section).count(), 1, "{}", document.text);
+    }
+    assert!(!document.text.contains('|'), "{}", document.text);
+    assert!(document.headings.iter().any(|heading| heading.title == "Paths"));
 }
 
 #[test]

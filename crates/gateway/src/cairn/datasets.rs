@@ -1,17 +1,16 @@
 //! Tables.
 
 use axum::extract::{Multipart, Path, Query, State};
-use cairn_kernel::{Error, Role};
+use cairn_kernel::Error;
 use cairn_services::datasets::Dataset as Held;
-use cairn_services::room::Room;
 use cairn_services::{QueryLimits, Services};
 use cairn_wire::cairn::{Dataset, RowRange, Rows, SqlQuery};
 use cairn_wire::openai::{Deleted, List};
 use serde_json::{Value, json};
 
-use super::upload::{self, Reading};
+use super::upload;
 use crate::error::ApiResult;
-use crate::extract::{Announced, Caller, Json};
+use crate::extract::{Caller, Json};
 
 const ROWS: u64 = 50;
 const ROWS_MAX: u64 = 10_000;
@@ -36,22 +35,17 @@ fn wire(held: Held) -> Dataset {
 #[utoipa::path(post, path = "/cairn/v1/datasets", tag = "tables", responses((status = 200, body = Dataset)))]
 pub(crate) async fn create(
     State(services): State<Services>,
-    State(room): State<Room>,
     Caller(scope): Caller,
-    Announced(announced): Announced,
     form: Multipart,
 ) -> ApiResult<axum::Json<Dataset>> {
-    // Before memory is taken for it.
-    scope.require(Role::Editor)?;
-    let limit = services.limits.upload_bytes;
-    let upload = upload::read(form, Reading { room: &room, announced, limit }).await?;
+    let begun = services.datasets.begin(&scope).await?;
+    let upload = upload::read(form, services.limits.upload_bytes, begun).await?;
     if upload.base.is_some() {
         let text = "a dataset has no 'base'; leave that part out";
         return Err(Error::invalid(text).with_param("base").into());
     }
     let name = upload.name.as_deref();
-    let held = services.datasets.import(&scope, name, &upload.filename, upload.bytes).await?;
-    drop(upload.place);
+    let held = services.datasets.import(&scope, name, &upload.filename, upload.came).await?;
     Ok(axum::Json(wire(held)))
 }
 

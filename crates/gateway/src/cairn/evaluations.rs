@@ -5,12 +5,11 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_O
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
-use cairn_kernel::{Error, Id, Result, ResultExt as _, Role, Scope};
+use cairn_kernel::{Error, Id, Result, ResultExt as _};
 use cairn_services::Services;
 use cairn_services::chunking::Chunking;
 use cairn_services::evaluations::NewEvaluation;
 use cairn_services::evaluations::plan::{Configuration, Plan, Ranking};
-use cairn_services::models::Target;
 use cairn_services::records::{EvaluationResultRow, EvaluationRow};
 use cairn_wire::cairn::{
     CreateEvaluation, Evaluation, EvaluationConfiguration, EvaluationQuery, EvaluationResult,
@@ -48,31 +47,6 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     Ok(query)
 }
 
-/// Fails where a configuration names a model that is not there, before anything is measured.
-///
-/// # Errors
-/// `NotFound` naming the configuration's field, `Forbidden` for viewers.
-pub(super) async fn known(
-    services: &Services,
-    scope: &Scope,
-    configurations: &[Configuration],
-) -> Result<()> {
-    scope.require(Role::Editor)?;
-    for (number, wanted) in configurations.iter().enumerate() {
-        let at = |name: &str| format!("configurations[{number}].{name}");
-        if let Some(reranker) = wanted.reranker.as_ref().filter(|_| !wanted.answers) {
-            let known = services.rerank.known(scope, reranker).await;
-            known.map_err(|error| error.with_param(at("reranker")))?;
-        }
-        if wanted.answers {
-            let target = Target { name: wanted.model.clone(), ..Target::default() };
-            let writer = services.inference.writer(scope, &target).await;
-            writer.map_err(|error| error.with_param(at("model")))?;
-        }
-    }
-    Ok(())
-}
-
 /// Starts a run; it goes on in the background.
 #[utoipa::path(post, path = "/cairn/v1/evaluations", tag = "evaluation", request_body = CreateEvaluation, responses((status = 202, body = Evaluation)))]
 pub(crate) async fn create(
@@ -80,13 +54,11 @@ pub(crate) async fn create(
     Caller(scope): Caller,
     Json(wanted): Json<CreateEvaluation>,
 ) -> ApiResult<(StatusCode, axum::Json<Evaluation>)> {
-    let configurations = configurations(wanted.configurations)?;
-    known(&services, &scope, &configurations).await?;
     let new = NewEvaluation {
         store: wanted.store,
         question_set: Id::from_raw(wanted.question_set),
         plan: Plan {
-            configurations,
+            configurations: configurations(wanted.configurations)?,
             tune: wanted.tune,
             tune_reranker: wanted.tune_reranker,
             seed: wanted.seed.unwrap_or(0),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
+use bytes::BytesMut;
 use cairn_kernel::{Error, Kind, Result, ResultExt, Role, Scope};
 use cairn_services::Services;
 use cairn_services::models::{ModelInfo, ModelKind, NewVersion, Target};
@@ -17,7 +18,7 @@ use cairn_wire::cairn::{
 use cairn_wire::openai::{Deleted, List};
 use serde_json::{Map, Value, json};
 
-use super::upload::{self, Reading};
+use super::upload;
 use crate::error::ApiResult;
 use crate::extract::{Caller, Json, RequestId, Sticky, announced, parse};
 
@@ -161,16 +162,22 @@ async fn new_version(
         let form = Multipart::from_request(request, &()).await.map_err(|rejection| {
             Error::invalid(format!("the form could not be read: {}", rejection.body_text()))
         })?;
-        let upload = upload::read(form, Reading { room, announced, limit }).await?;
+        let expected = announced.unwrap_or(limit).min(limit);
+        let mut place = room.take(expected).await?;
+        // As large as it will be, for it doubles when it grows.
+        let begun = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
+        let upload = upload::read(form, limit, begun).await?;
+        place.shrink(upload.came.len() as u64);
+        let file = upload.came.freeze();
         if upload.name.is_some() {
             let text = "the path names the model; leave the part 'name' out";
             return Err(Error::invalid(text).with_param("name").into());
         }
         let new = match upload.base {
-            Some(base) => NewVersion::Adapter { base, file: upload.bytes },
-            None => NewVersion::File(upload.bytes),
+            Some(base) => NewVersion::Adapter { base, file },
+            None => NewVersion::File(file),
         };
-        return Ok((new, Some(upload.place)));
+        return Ok((new, Some(place)));
     }
     let body = axum::body::to_bytes(request.into_body(), NAMED_MAX).await.map_err(|cause| {
         let text = "the body could not be read or is too large; send a file as a multipart form";

@@ -54,7 +54,7 @@ fn said(kept: &Value) -> String {
     let output = kept["output"].as_array().into_iter().flatten();
     let message = output.filter(|item| item["type"] == "message");
     let parts = message.flat_map(|item| item["content"].as_array().into_iter().flatten());
-    parts.filter_map(|part| part["text"].as_str()).collect()
+    parts.filter_map(|part| part["text"].as_str().or_else(|| part["refusal"].as_str())).collect()
 }
 
 fn object(response_id: String, replayed: Replay, said: String) -> wire::Replay {

@@ -12,7 +12,7 @@ use cairn_wire::cairn::{
 };
 use cairn_wire::openai::{Deleted, List};
 
-use super::evaluations::{Asking, configurations, known, wire};
+use super::evaluations::{Asking, configurations, wire};
 use super::question_sets::paging;
 use crate::error::ApiResult;
 use crate::extract::{Caller, Json};
@@ -26,13 +26,11 @@ pub(crate) async fn create(
     Caller(scope): Caller,
     Json(wanted): Json<CreateEvaluationSchedule>,
 ) -> ApiResult<axum::Json<EvaluationSchedule>> {
-    let configurations = configurations(wanted.configurations)?;
-    known(&services, &scope, &configurations).await?;
     let new = NewSchedule {
         store: wanted.store,
         question_set: Id::from_raw(wanted.question_set),
         name: wanted.name.unwrap_or_else(|| "schedule".to_owned()),
-        configurations,
+        configurations: configurations(wanted.configurations)?,
         seed: wanted.seed.unwrap_or(0),
         when: When {
             every_seconds: wanted.every_seconds,
@@ -79,7 +77,6 @@ pub(crate) async fn update(
 ) -> ApiResult<axum::Json<EvaluationSchedule>> {
     let configurations =
         wanted.configurations.map(|sent| configurations(Some(sent))).transpose()?;
-    known(&services, &scope, configurations.as_deref().unwrap_or_default()).await?;
     let changes = ScheduleChanges {
         name: wanted.name,
         configurations,

@@ -1,45 +1,69 @@
-//! A multipart upload read into memory when there is room for it, stopped as soon as it is over
-//! the limit.
+//! A multipart upload of a table or a model, stopped as soon as it is over the limit.
 
 use axum::extract::Multipart;
 use axum::extract::multipart::Field;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use cairn_kernel::{Error, Result};
-use cairn_services::room::{Place, Room};
+use cairn_services::datasets::Staged;
+
+use crate::drain::drain;
+
+/// What takes in the bytes of the file.
+pub(super) trait Sink: Send {
+    /// Takes the next bytes in.
+    fn write(&mut self, piece: &[u8]) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl Sink for Staged {
+    async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        Self::write(self, piece).await
+    }
+}
+
+/// In memory, for which there must be room.
+impl Sink for BytesMut {
+    async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.extend_from_slice(piece);
+        Ok(())
+    }
+}
 
 /// The parts of an upload: `file`, and the texts that go with it.
-pub(super) struct Upload {
+pub(super) struct Upload<S> {
     pub(super) filename: String,
-    pub(super) bytes: Bytes,
+    pub(super) came: S,
     pub(super) name: Option<String>,
     /// Of a LoRA adapter, the model that it is for.
     pub(super) base: Option<String>,
-    /// Where the bytes are in memory: keep it as long as them.
-    pub(super) place: Place,
-}
-
-/// What is read, and where.
-pub(super) struct Reading<'r> {
-    /// The memory for it.
-    pub(super) room: &'r Room,
-    /// How long the form is said to be, in bytes.
-    pub(super) announced: Option<u64>,
-    /// Largest file, in bytes.
-    pub(super) limit: u64,
 }
 
 fn broken(cause: axum::extract::multipart::MultipartError) -> Error {
     Error::invalid("the multipart body is broken; send it again").with_source(cause)
 }
 
-/// Reads an upload.
-pub(super) async fn read(mut form: Multipart, reading: Reading<'_>) -> Result<Upload> {
-    let limit = reading.limit;
-    let mut place = reading.room.take(reading.announced.unwrap_or(limit).min(limit)).await?;
+/// Reads an upload with a file of at most `limit` bytes into what was `begun`.
+pub(super) async fn read<S: Sink>(mut form: Multipart, limit: u64, begun: S) -> Result<Upload<S>> {
+    match parts(&mut form, limit, begun).await {
+        Err(fault) => {
+            drain(&mut form).await;
+            Err(fault)
+        }
+        upload => upload,
+    }
+}
+
+async fn parts<S: Sink>(form: &mut Multipart, limit: u64, begun: S) -> Result<Upload<S>> {
+    let mut begun = Some(begun);
     let (mut file, mut name, mut base) = (None, None, None);
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
-            Some("file") => file = Some(part(field, limit).await?),
+            Some("file") => {
+                let sink = begun.take().ok_or_else(|| {
+                    Error::invalid("the form has more than one part 'file'; send one")
+                        .with_param("file")
+                })?;
+                file = Some(part(field, limit, sink).await?);
+            }
             Some("name") => name = Some(field.text().await.map_err(broken)?),
             Some("base") => base = Some(field.text().await.map_err(broken)?),
             other => {
@@ -50,21 +74,21 @@ pub(super) async fn read(mut form: Multipart, reading: Reading<'_>) -> Result<Up
             }
         }
     }
-    let (filename, bytes) =
+    let (filename, came) =
         file.ok_or_else(|| Error::invalid("the part 'file' is missing").with_param("file"))?;
-    place.shrink(bytes.len() as u64);
     let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-    Ok(Upload { filename, bytes, name: given(name), base: given(base), place })
+    Ok(Upload { filename, came, name: given(name), base: given(base) })
 }
 
-async fn part(mut field: Field<'_>, limit: u64) -> Result<(String, Bytes)> {
+async fn part<S: Sink>(mut field: Field<'_>, limit: u64, mut sink: S) -> Result<(String, S)> {
     let filename = field.file_name().unwrap_or("table").to_owned();
-    let mut bytes = BytesMut::new();
+    let mut size = 0;
     while let Some(piece) = field.chunk().await.map_err(broken)? {
-        if (bytes.len() + piece.len()) as u64 > limit {
+        size += piece.len() as u64;
+        if size > limit {
             return Err(cairn_services::files::too_large(&filename, limit));
         }
-        bytes.extend_from_slice(&piece);
+        sink.write(&piece).await?;
     }
-    Ok((filename, bytes.freeze()))
+    Ok((filename, sink))
 }

@@ -307,7 +307,8 @@ pub(super) fn text_of(content: &Value, place: &str, kinds: &[&str]) -> Result<St
                 "{place}[{number}] is of type '{kind}'; only {kinds} is supported"
             )));
         }
-        let text = part.get("text").and_then(Value::as_str);
+        let text = part.get(if kind == "refusal" { kind } else { "text" });
+        let text = text.and_then(Value::as_str);
         texts.push(text.ok_or_else(|| fault(format!("{place}[{number}] has no text")))?);
     }
     Ok(texts.join("\n"))

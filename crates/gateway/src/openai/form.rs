@@ -1,10 +1,4 @@
 //! The forms of files and of parts of uploads, counted and written while they come.
-//!
-//! A client that is answered before it has sent everything often sees a broken
-//! connection instead of the answer. So what follows a fault is read and thrown
-//! away, within bounds, and then the fault is told.
-
-use std::time::Duration;
 
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
@@ -15,16 +9,13 @@ use cairn_services::files::{FileWish, too_large};
 use cairn_services::incoming::Incoming;
 
 use super::convert::{file_expiry, unsupported};
+use crate::drain::drain;
 use crate::extract::announced;
 
 /// What a form has besides its file.
 const OVERHEAD: u64 = 1 << 20;
 /// Longest text field.
 const TEXT_MAX: u64 = 4096;
-/// What is thrown away at most, after a fault.
-const DRAIN_MAX: u64 = 4 << 30;
-/// How long it is thrown away at most.
-const DRAIN_TIME: Duration = Duration::from_secs(120);
 
 /// What takes in the bytes of a form's file.
 pub(super) trait Sink: Send {
@@ -65,6 +56,18 @@ impl Wanted {
         match self {
             Self::File => "'file' and 'purpose'",
             Self::Part => "'data'",
+        }
+    }
+
+    /// The error for more than `limit` bytes, of a file called `name` if it is one.
+    fn over(self, name: &str, limit: u64) -> Error {
+        match self {
+            Self::File => too_large(if name.is_empty() { "the file" } else { name }, limit),
+            Self::Part => Error::new(
+                Kind::TooLarge,
+                format!("the part is larger than {} MB; send it as smaller parts", limit >> 20),
+            )
+            .with_param("data"),
         }
     }
 }
@@ -116,7 +119,7 @@ async fn read<S: Sink>(
     begun: Result<S>,
 ) -> Result<Form<S>> {
     if asks_too_much(request.headers(), limit) {
-        return Err(too_large("the file", limit));
+        return Err(wanted.over("", limit));
     }
     let mut parts = Multipart::from_request(request, &()).await.map_err(|rejection| {
         Error::invalid(format!(
@@ -154,8 +157,7 @@ async fn fill<S: Sink>(
             (Wanted::File, "file") => {
                 let sink = begun.take().ok_or_else(|| twice("file"))??;
                 let name = field.file_name().unwrap_or_default().to_owned();
-                let over = || too_large(if name.is_empty() { "the file" } else { &name }, limit);
-                let came = collect(field, limit, sink, over).await?;
+                let came = collect(field, limit, sink, || wanted.over(&name, limit)).await?;
                 form.file = Some((name, came));
             }
             (Wanted::File, "purpose") => form.purpose = Some(text(field, "purpose").await?),
@@ -167,8 +169,7 @@ async fn fill<S: Sink>(
             }
             (Wanted::Part, "data") => {
                 let sink = begun.take().ok_or_else(|| twice("data"))??;
-                let over = || too_large("the part", limit).with_param("data");
-                form.data = Some(collect(field, limit, sink, over).await?);
+                form.data = Some(collect(field, limit, sink, || wanted.over("", limit)).await?);
             }
             (_, other) => return Err(unsupported(other)),
         }
@@ -198,22 +199,6 @@ async fn collect<S: Sink>(
         sink.write(&piece).await?;
     }
     Ok(sink)
-}
-
-/// Reads on and keeps nothing.
-async fn drain(parts: &mut Multipart) {
-    let reading = async {
-        let mut read = 0_u64;
-        while let Ok(Some(mut field)) = parts.next_field().await {
-            while let Ok(Some(piece)) = field.chunk().await {
-                read += piece.len() as u64;
-                if read > DRAIN_MAX {
-                    return;
-                }
-            }
-        }
-    };
-    let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
 }
 
 fn twice(name: &str) -> Error {

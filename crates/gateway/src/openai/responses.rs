@@ -1,8 +1,11 @@
 //! `/v1/responses`: answers over files with citations, or plain ones.
 
 mod background;
+mod calls;
 pub(crate) mod compaction;
+mod deciding;
 mod format;
+mod heard;
 pub(super) mod history;
 pub(super) mod input;
 mod keeper;
@@ -12,6 +15,7 @@ mod request;
 mod script;
 mod source;
 mod standing;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,9 +27,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Scope};
-use cairn_services::chat::ChatRequest;
+use cairn_services::chat::{ChatRequest, TextFormat};
 use cairn_services::records::{Origin, ResponseRow};
-use cairn_services::{ChatMessage, Services};
+use cairn_services::{Sampling, Services};
 use cairn_wire::openai::{self as wire, InputTokens, List, ListQuery, ResponseRequest};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -66,6 +70,7 @@ pub(crate) async fn create(
     let started = Instant::now();
     let now = Clock::system().now();
     let mut asked = request::read(request, now)?;
+    format::check(&services, &asked)?;
     asked.sticky = sticky.or(asked.sticky);
     let sources = remember(&services, &scope, &mut asked).await?;
     let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results)
@@ -99,21 +104,17 @@ pub(crate) async fn create(
 /// Puts what was said before in front of the question, and lets the search look for what
 /// the question means there. Returns what all of it rests on.
 async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Result<Vec<Origin>> {
-    let mut earlier = match (&asked.previous, &asked.conversation) {
+    let earlier = match (&asked.previous, &asked.conversation) {
         (Some(previous), _) => history::load(services, scope, previous, asked.truncate).await?,
         (None, Some(id)) => history::of_conversation(services, scope, id, asked.truncate).await?,
         (None, None) => history::Earlier::default(),
     };
-    let mut sources = earlier.sources.clone();
-    let own = std::mem::take(&mut earlier.items);
-    earlier.items =
-        compaction::open(services, scope, own, Missing::PassedOver, &mut sources).await?;
-    let given = asked.input.items.clone();
-    if given.iter().any(|item| input::compaction(item).is_some()) {
-        let opened = compaction::open(services, scope, given, Missing::Refused, &mut sources);
-        asked.input.hear(&opened.await?)?;
-    }
-    asked.input.precede(earlier.turns()?);
+    let history::Earlier { items: before, mut sources } = earlier;
+    let before = compaction::open(services, scope, before, Missing::PassedOver, &mut sources);
+    let before = before.await?;
+    let own = asked.input.items.clone();
+    let own = compaction::open(services, scope, own, Missing::Refused, &mut sources).await?;
+    asked.input.follow(before, own)?;
     if let Some(search) = &mut asked.search {
         let input = &asked.input;
         search.queries = services.answers.wordings(&input.question, &input.history);
@@ -222,12 +223,12 @@ pub(crate) async fn input_tokens(
 ) -> ApiResult<Json<InputTokens>> {
     let mut asked = request::read(request, Clock::system().now())?;
     remember(&services, &scope, &mut asked).await?;
-    let instructions = asked.input.instructions(asked.shell.instructions.as_deref());
-    let system = instructions.map(|text| ChatMessage::new("system", text));
-    let question = ChatMessage::new("user", asked.input.question);
-    let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
-    let max_tokens = asked.shell.max_output_tokens;
-    let mut request = ChatRequest { messages, max_tokens, trace, ..ChatRequest::default() };
+    let (sampling, format) = (Sampling::default(), TextFormat::Text);
+    let asking = match asked.search.is_some() && !asked.functions.tools.is_empty() {
+        true => deciding::request(&asked, &trace),
+        false => source::request(&asked, &trace),
+    };
+    let mut request = ChatRequest { sampling, format, ..asking };
     if asked.truncate && request.messages.len() > 1 {
         services.inference.fit(&scope, &asked.model, &mut request).await?;
     }

@@ -115,6 +115,24 @@ const ENGLISH: [&str; 33] = [
     "december",
 ];
 
+/// With what English questions begin that are answered by yes or no; of `isn't` the first part.
+const CLOSED: [&str; 38] = [
+    "am", "is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "can", "could",
+    "may", "might", "must", "shall", "should", "will", "would", "isn", "aren", "wasn", "weren",
+    "don", "doesn", "didn", "hasn", "haven", "hadn", "cannot", "couldn", "mightn", "mustn", "shan",
+    "shouldn", "won", "wouldn",
+];
+
+/// Whether `question`, in English, is answered by yes or no. Not what offers a choice ("a or b?"),
+/// nor what is asked of the one who answers ("can you tell me when ...?").
+pub(crate) fn wants_yes_or_no(question: &str) -> bool {
+    let said = words(question);
+    let mut first = said.split(' ').skip_while(|word| ["and", "but", "so", "then"].contains(word));
+    first.next().is_some_and(|word| CLOSED.contains(&word))
+        && first.next() != Some("you")
+        && !said.split(' ').any(|word| word == "or")
+}
+
 impl Kind {
     /// The kind of answer that `question` asks for.
     pub(crate) fn of(language: Language, question: &str) -> Self {
@@ -148,6 +166,23 @@ fn is_sign(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn questions_for_yes_or_no_are_told_by_how_they_begin() {
+        for closed in ["Can I keep a dog?", "And is it open on Sundays?", "Isn't the roof insured?"]
+        {
+            assert!(wants_yes_or_no(closed), "{closed}");
+        }
+        for open in [
+            "When is it open?",
+            "Can you tell me when it opens?",
+            "Is basalt or granite darker?",
+            "The pump must be switched off before what?",
+            "",
+        ] {
+            assert!(!wants_yes_or_no(open), "{open}");
+        }
+    }
 
     #[test]
     fn times_and_amounts_are_numbers_in_every_language() {

@@ -7,6 +7,10 @@
 //! billion with 0.6, which is of no use. How likely "yes" must be differs from model to model,
 //! so it is known of those that were measured (`cairn-bench assent`), and others are not asked.
 //! The prompt is that of the answer but for its last words, so that nothing is read twice.
+//!
+//! What is itself answered by yes or no it is not asked about: of made-up questions whose answer in
+//! the sources is "no", that model says as of those without an answer that they are not answered
+//! (area 0.6, whatever the wording), and would have refused two of three.
 
 use cairn_kernel::Result;
 use cairn_search::Language;
@@ -14,6 +18,7 @@ use cairn_serving::chat::{ChatEvent, ChatModel, ChatRequest, ChatUsage};
 use cairn_serving::gguf::{ChatMessage, Sampling};
 use futures::StreamExt;
 
+use super::asked;
 use super::prompt::Prompt;
 
 /// What is asked instead of the answer.
@@ -30,8 +35,9 @@ pub(crate) struct Assent {
     pub(crate) usage: ChatUsage,
 }
 
-/// How likely "yes" must be for this model to be trusted with a question. Nothing for a model
-/// that was not measured, or not in this language.
+/// How likely "yes" must be for this model to be trusted with a question, unless that
+/// [wants yes or no](asked::wants_yes_or_no) itself. Nothing for a model that was not measured, or
+/// not in this language.
 pub(crate) fn needed(language: Language, identity: &str) -> Option<f32> {
     let assets = cairn_serving::models::assets().ok()?;
     let asset = assets.iter().find(|asset| asset.sha256 == identity)?;
@@ -48,15 +54,18 @@ fn question(prompt: &[ChatMessage]) -> Vec<ChatMessage> {
     turns
 }
 
-/// Asks `writer`. Nothing where it does not say yes or no.
+/// Asks `writer` about `asked`. Nothing where that wants yes or no, or the model says neither.
 ///
 /// # Errors
 /// As [`ChatModel::chat`].
 pub(crate) async fn ask(
     writer: &dyn ChatModel,
-    prompt: &Prompt,
+    (asked, prompt): (&str, &Prompt),
     (owner, trace): (&str, &str),
 ) -> Result<Option<Assent>> {
+    if asked::wants_yes_or_no(asked) {
+        return Ok(None);
+    }
     let request = ChatRequest {
         messages: question(&prompt.messages),
         max_tokens: Some(1),

@@ -72,6 +72,17 @@ pub(crate) fn cite(
     (passages, shown): (&[Passage], Option<&[Vec<String>]>),
 ) -> (Vec<Citation>, Vec<Unsupported>) {
     let sources = Sources::of(analyzer, passages, shown);
+    cite_in(analyzer, subject, text, markers, (&sources, passages))
+}
+
+/// The same of passages that are prepared already.
+pub(crate) fn cite_in(
+    analyzer: &Analyzer,
+    subject: &Subject,
+    text: &str,
+    markers: &[Marker],
+    (sources, passages): (&Sources<'_>, &[Passage]),
+) -> (Vec<Citation>, Vec<Unsupported>) {
     let (mut citations, mut unsupported) = (Vec::new(), Vec::new());
     let mut replied = Reply::None;
     for range in cairn_documents::sentences(text) {
@@ -91,7 +102,7 @@ pub(crate) fn cite(
         let parts = if holds || said.reply != Reply::None {
             Vec::new()
         } else {
-            parts(analyzer, subject, sentence, (&sources, &named))
+            parts(analyzer, subject, sentence, (sources, &named))
         };
         for (part, support) in &parts {
             let place = (chars(range.start + part.start), chars(range.start + part.end));
@@ -139,7 +150,11 @@ fn parts(
     parts.unwrap_or_default()
 }
 
-fn cited(passages: &[Passage], support: &Support, place: (usize, usize)) -> Option<Citation> {
+pub(crate) fn cited(
+    passages: &[Passage],
+    support: &Support,
+    place: (usize, usize),
+) -> Option<Citation> {
     passages.get(support.passage).map(|passage| citation(passage, support, place))
 }
 

@@ -10,7 +10,9 @@ use super::cite::{Citation, Unsupported};
 use super::guarded::{self, LEAKED, ShownPassage, WITHHELD};
 use super::provenance::{PromptUsed, Provenance};
 use super::reading::Reading;
-use super::{Answer, Confidence, End, Mode, extract, prompt, spoken};
+use super::structured::{self, Structure};
+use super::writing::End;
+use super::{Answer, Confidence, Mode, Step, extract, prompt, spoken};
 use crate::retrieve::{Passage, Took};
 
 /// What the passages themselves say.
@@ -37,12 +39,20 @@ pub(super) struct Draft {
     pub(super) answer: Answer,
     /// The language it is in.
     pub(super) language: Language,
+    /// Whether it is to be JSON.
+    structured: bool,
 }
 
 impl Draft {
-    pub(super) fn new(confidence: Confidence, took: Took, language: Language) -> Self {
+    pub(super) fn new(
+        confidence: Confidence,
+        took: Took,
+        language: Language,
+        structured: bool,
+    ) -> Self {
         Self {
             language,
+            structured,
             answer: Answer {
                 text: String::new(),
                 citations: Vec::new(),
@@ -69,6 +79,13 @@ impl Draft {
     pub(super) fn refuse(&mut self, reason: String) {
         spoken::silent(self.language).clone_into(&mut self.answer.text);
         self.answer.refused = Some(reason);
+    }
+
+    /// The step that tells all of it: a refusal of JSON is none.
+    pub(super) fn told(&self) -> Step {
+        let text = self.answer.text.clone();
+        let refused = self.structured && self.answer.refused.is_some();
+        if refused { Step::Refusal(text) } else { Step::Text(text) }
     }
 
     /// Notes what the model said when it was asked whether its sources answer, and refuses
@@ -102,14 +119,50 @@ impl Draft {
         self.answer.passages = shown;
     }
 
+    /// Notes that the writer is given this instead, of the same sources.
+    pub(super) fn put_instead(&mut self, prompt: &prompt::Prompt) {
+        if let Some(used) = &mut self.answer.provenance.prompt {
+            let template_sha256 = Some(structured::template_sha256());
+            let PromptUsed { messages, sha256, .. } = PromptUsed::plain(prompt.messages.clone());
+            *used = PromptUsed { messages, sha256, template_sha256, ..used.clone() };
+        }
+    }
+
+    /// Takes back what is not the JSON that was asked for, where the model was not cut short, and
+    /// an answer without words. Whether it did.
+    pub(super) fn takes_back(&mut self, structure: &Structure) -> bool {
+        let answer = &mut self.answer;
+        if answer.refused.is_some() {
+            return false;
+        }
+        let text = answer.text.trim();
+        if text.is_empty() {
+            self.refuse("the model wrote nothing".to_owned());
+            return true;
+        }
+        if answer.cut_off || structure.is_kept_by(text) {
+            return false;
+        }
+        structured::UNSHAPED.clone_into(&mut answer.text);
+        answer.citations.clear();
+        answer.unsupported.clear();
+        let reason = "what the model wrote is not the JSON that was asked for; ask again, or ask a \
+             model that keeps to a format";
+        answer.refused = Some(reason.to_owned());
+        true
+    }
+
     /// Takes back an answer that gives the system prompt away. Returns what is left to be
     /// shown: what was shown before is not the answer.
-    pub(super) fn withhold(&mut self) -> String {
+    pub(super) fn withhold(&mut self) -> Step {
         let begun = !self.answer.text.is_empty();
         WITHHELD.clone_into(&mut self.answer.text);
         self.answer.refused = Some(LEAKED.to_owned());
         self.answer.mode = Mode::Generative;
-        if begun { format!("\n\n{WITHHELD}") } else { WITHHELD.to_owned() }
+        if begun && !self.structured {
+            return Step::Text(format!("\n\n{WITHHELD}"));
+        }
+        self.told()
     }
 
     /// Answers with `quotes`, and refuses where there are none.
@@ -157,7 +210,7 @@ impl Draft {
         answer.input_tokens = end.usage.prompt_tokens;
         answer.cached_tokens = end.usage.cached_tokens;
         answer.output_tokens = end.usage.completion_tokens;
-        if spoken::says_silent(&answer.text) {
+        if !self.structured && spoken::says_silent(&answer.text) {
             answer.refused = Some("the model found no answer in the nearest passages".to_owned());
             return;
         }

@@ -112,6 +112,18 @@ impl Window {
     }
 }
 
+/// Words of a passage that may say a value.
+pub(crate) struct Quoted<'q> {
+    /// As they stand there.
+    pub(crate) text: &'q str,
+    /// Their terms.
+    pub(crate) terms: &'q HashSet<String>,
+    /// What they state.
+    pub(crate) facts: &'q Facts,
+    /// What is known of the passage.
+    pub(crate) around: &'q Around<'q>,
+}
+
 /// A passage in windows.
 struct Source<'a> {
     text: &'a str,
@@ -241,6 +253,40 @@ impl<'a> Sources<'a> {
                 let length = (range.end - range.start) as f32 / 100_000.0;
                 let asked = ASKED * subject.coverage(present);
                 let rank = share + asked + bonus - cost - length - index as f32 / 1000.0;
+                if best.as_ref().is_none_or(|(held, _)| rank > *held) {
+                    let support = Support { passage: index, quote: range.clone(), share, doubt };
+                    best = Some((rank, support));
+                }
+            }
+        }
+        best.map(|(_, support)| support)
+    }
+
+    /// The sentence that is the best quote for a value of an answer about `subject`: `says` tells how
+    /// much of the value a sentence says, and what speaks against it.
+    pub(crate) fn value(
+        &self,
+        analyzer: &Analyzer,
+        subject: &Subject,
+        value: &str,
+        says: impl Fn(&Quoted<'_>) -> (f32, Option<Doubt>),
+    ) -> Option<Support> {
+        let names = subject.asked_for().wanted(value, Reply::None);
+        let mut best: Option<(f32, Support)> = None;
+        for (index, source) in self.0.iter().enumerate() {
+            for Window { range, terms, facts, .. } in source.windows.iter().filter(|one| one.single)
+            {
+                let text = source.text.get(range.clone()).unwrap_or_default();
+                let facts = facts.get_or_init(|| Facts::of(analyzer, text));
+                let (share, doubt) = says(&Quoted { text, terms, facts, around: &source.around });
+                if share < QUOTABLE {
+                    continue;
+                }
+                let doubt = doubt.or_else(|| other_thing(&names, source, range));
+                let cost = if doubt.is_some() { DOUBTED } else { 0.0 };
+                let length = (range.end - range.start) as f32 / 100_000.0;
+                let asked = ASKED * subject.coverage(terms);
+                let rank = share + asked - cost - length - index as f32 / 1000.0;
                 if best.as_ref().is_none_or(|(held, _)| rank > *held) {
                     let support = Support { passage: index, quote: range.clone(), share, doubt };
                     best = Some((rank, support));

@@ -83,12 +83,15 @@ pub(crate) enum Doubt {
     Asked(String),
     /// A yes or no rests on a word that the one sentence quoted does not have.
     Apart(String),
+    /// A value has a word that neither the quote nor what stands above it has.
+    Word(String),
 }
 
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "the quote does not say {number}"),
+            Self::Word(word) => write!(f, "the quote does not say '{word}'"),
             Self::Name(name) => write!(f, "the passage does not name {name}"),
             Self::Denied(word) => {
                 write!(f, "the sentence and the quote differ in whether they deny '{word}'")
@@ -164,6 +167,11 @@ impl Facts {
             facts.names.clear();
         }
         facts
+    }
+
+    /// The numbers.
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     /// What `quote` does not bear out of these, which are a sentence's. `around` is what is known

@@ -96,7 +96,33 @@ fn suspicion(inspection: &Inspection) -> Suspicion {
     }
 }
 
-/// What leaves the writer for the reader.
+/// What stands between the writer and the reader.
+pub(crate) trait Gate: Send {
+    /// Takes what the writer wrote and returns what can be shown by now.
+    fn push(&mut self, piece: &str) -> String;
+
+    /// Whether the system prompt came out.
+    fn leaked(&self) -> bool;
+
+    /// Ends the text.
+    fn finish(self: Box<Self>) -> Ended;
+}
+
+impl Gate for Outlet {
+    fn push(&mut self, piece: &str) -> String {
+        Self::push(self, piece)
+    }
+
+    fn leaked(&self) -> bool {
+        Self::leaked(self)
+    }
+
+    fn finish(self: Box<Self>) -> Ended {
+        Self::finish(*self)
+    }
+}
+
+/// What leaves the writer of prose for the reader.
 pub(crate) struct Outlet {
     written: Watch,
     links: Links,

@@ -10,6 +10,9 @@
 //! 4. Tie every sentence to the words that support it, or mark it as unsupported. Where
 //!    nothing of what the model wrote is supported, the best sentences are quoted after it.
 //!
+//! Where JSON is asked for, the model fills it in from the same passages ([`structured`]), and each
+//! of its values is tied to words instead ([`values`]).
+//!
 //! What stands between documents, model and reader is in [`guarded`]; how an answer came
 //! about is told by [`provenance`], and found out again by [`replay`].
 
@@ -40,8 +43,11 @@ mod rewrite;
 mod shorten;
 mod spoken;
 mod statements;
+mod structured;
 mod subject;
 mod threshold;
+mod values;
+mod writing;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,11 +57,11 @@ use cairn_guard::canary::Canary;
 use cairn_guard::links::{Hosts, Stripped};
 use cairn_kernel::{Id, Result, Scope};
 use cairn_search::Analyzer;
-use cairn_serving::chat::{ChatEvent, ChatRequest, ChatStream, ChatUsage};
-use cairn_serving::gguf::{ChatMessage, FinishReason, Sampling};
+use cairn_serving::chat::ChatRequest;
+use cairn_serving::gguf::{ChatMessage, Sampling};
 use cairn_store::Records;
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
 
 pub use cite::{Citation, Unsupported};
 pub use confidence::Confidence;
@@ -63,19 +69,23 @@ pub use guarded::{ShownPassage, Suspicion};
 pub use provenance::Provenance;
 pub use replay::{Change, Compared, Place, Replay, Rewritten, State};
 pub(crate) use spoken::is_silent;
+pub(crate) use structured::is_refusal;
+pub use structured::needs_a_model;
 pub(crate) use subject::{is_asking, terms};
 
-use crate::chat::Inference;
+use crate::chat::{Inference, TextFormat};
 use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve, Took};
 use crate::turns;
 use asked::Kind;
 use draft::{Draft, quotes};
-use guarded::Outlet;
+use guarded::{Gate, Outlet};
 use prompt::Extent;
 use provenance::{DecisionUsed, ModelUsed, RetrievalUsed, SamplingUsed};
 use reading::Reading;
+use structured::Structure;
 use subject::Subject;
+use writing::{Piece, write};
 
 /// Passages looked at sentence by sentence before the best are kept.
 const CANDIDATES: usize = 20;
@@ -103,6 +113,8 @@ pub struct Question {
     pub model: String,
     /// How tokens are chosen.
     pub sampling: Sampling,
+    /// What the answer must look like: text, or JSON that a language model fills in.
+    pub format: TextFormat,
     /// Most tokens of the answer.
     pub max_tokens: Option<u32>,
     /// What keeps its version of the model from request to request.
@@ -180,6 +192,8 @@ pub enum Step {
     Found(Vec<Passage>),
     /// More of the answer's text.
     Text(String),
+    /// What is said in place of an answer in JSON, of which some text may have come before.
+    Refusal(String),
     /// The end; nothing follows.
     Done(Box<Answer>),
 }
@@ -227,7 +241,8 @@ impl Answers {
         rewrite::keywords(&self.analyzer, query)
     }
 
-    /// Answers a question step by step. Dropping the stream stops the work.
+    /// Answers a question step by step. Dropping the stream stops the work. A format of JSON is
+    /// `Invalid` where no language model writes.
     pub fn answer(&self, scope: Scope, question: Question) -> BoxStream<'static, Result<Step>> {
         self.answer_with(scope, question, Canary::generate())
     }
@@ -280,6 +295,10 @@ impl Answers {
                 request_id: question.trace.clone(),
             };
             let writer = this.inference.writer(&scope, &target).await?;
+            let structure = Structure::of(&question.format)?;
+            if structure.is_some() && writer.is_none() {
+                Err::<(), _>(needs_a_model())?;
+            }
             yield Step::Searching;
             let searching = Instant::now();
             let Search { analyzer, about, found, took } =
@@ -292,7 +311,7 @@ impl Answers {
                 ..Confidence::of(&analyzer, asked, &found, &reading, about.chunks)
             };
             let language = spoken::language(analyzer.language(), &question.text);
-            let mut draft = Draft::new(confidence, took, language);
+            let mut draft = Draft::new(confidence, took, language, structure.is_some());
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
             let embedding = this.embedding(&scope, &question.search.stores).await?;
@@ -304,8 +323,8 @@ impl Answers {
             let allowed = this.hosts.with_addresses_of(&question.text);
             let writing = Instant::now();
             if let Some(reason) = refusal(&question.text, &found, draft.answer.confidence) {
-                yield Step::Text(spoken::silent(draft.language).to_owned());
                 draft.refuse(reason);
+                yield draft.told();
             } else if let Some(writer) = writer {
                 let local = writer.is_local();
                 let needed = assent::needed(analyzer.language(), writer.identity());
@@ -320,8 +339,12 @@ impl Answers {
                     instructions,
                     &question.history, (&screened.passages, extent, &canary),
                 );
-                let sampling = provenance::seeded(steady(&question.sampling, local), local);
-                let max_tokens = Some(question.max_tokens.unwrap_or(ANSWER_TOKENS));
+                // The penalty would be one of JSON's marks, too.
+                let prose = structure.is_none();
+                let sampling = steady(&question.sampling, local && prose);
+                let sampling = provenance::seeded(sampling, local);
+                let most = if prose { ANSWER_TOKENS } else { structured::TOKENS };
+                let max_tokens = Some(question.max_tokens.unwrap_or(most));
                 if question.truncate {
                     draft.answer.provenance.turns_left_out =
                         turns::fit(&*writer, &mut prompt.messages, max_tokens).await?;
@@ -336,24 +359,39 @@ impl Answers {
                 draft.answer.model_sha256 = Some(writer.identity().to_owned());
                 let owner = scope.tenant().as_str();
                 let assent = match needed.filter(|_| evidence.is_some()) {
-                    Some(_) => assent::ask(&*writer, &prompt, (owner, &question.trace)).await?,
+                    Some(_) => {
+                        let asked = (question.text.as_str(), &prompt);
+                        assent::ask(&*writer, asked, (owner, &question.trace)).await?
+                    }
                     None => None,
                 };
                 if let (Some(needed), Some(assent)) = (needed, assent)
                     && draft.doubts(assent, needed)
                 {
-                    yield Step::Text(spoken::silent(draft.language).to_owned());
+                    yield draft.told();
                 } else {
+                    if let Some(structure) = &structure {
+                        prompt = structure.prompt(prompt, local, spoken::name(language));
+                        if question.truncate {
+                            draft.answer.provenance.turns_left_out +=
+                                turns::fit(&*writer, &mut prompt.messages, max_tokens).await?;
+                        }
+                        draft.put_instead(&prompt);
+                    }
                     let request = ChatRequest {
                         messages: prompt.messages,
                         max_tokens,
                         sampling,
+                        format: question.format.clone(),
                         choices: 1,
                         owner: owner.to_owned(),
                         trace: question.trace,
                         ..ChatRequest::default()
                     };
-                    let outlet = Outlet::new(&canary, allowed.clone());
+                    let outlet: Box<dyn Gate> = match &structure {
+                        Some(structure) => structure.outlet(&canary, allowed.clone()),
+                        None => Box::new(Outlet::new(&canary, allowed.clone())),
+                    };
                     let pieces = write(writer.chat(request).await?, outlet);
                     futures::pin_mut!(pieces);
                     while let Some(piece) = pieces.next().await {
@@ -364,16 +402,27 @@ impl Answers {
                             }
                             Piece::End(end, ended) => {
                                 draft.answer.stripped = ended.stripped;
-                                let cited = cite::cite(
-                                    &analyzer, &about.subject, &draft.answer.text, &ended.markers, (&sources, evidence.as_deref()),
-                                );
+                                let (subject, text) = (&about.subject, &draft.answer.text);
+                                let shown = (sources.as_slice(), evidence.as_deref());
+                                let cited = match &structure {
+                                    Some(structure) => {
+                                        values::cite(&analyzer, subject, text, structure, shown)
+                                    }
+                                    None => {
+                                        cite::cite(&analyzer, subject, text, &ended.markers, shown)
+                                    }
+                                };
                                 draft.written(&end, cited);
                             }
-                            Piece::Leaked => yield Step::Text(draft.withhold()),
+                            Piece::Leaked => yield draft.withhold(),
                         }
                     }
                     // A model that has nothing to say does not keep the documents from it.
-                    if draft.answer.text.trim().is_empty() {
+                    if let Some(structure) = &structure {
+                        if draft.takes_back(structure) {
+                            yield draft.told();
+                        }
+                    } else if draft.answer.text.trim().is_empty() {
                         draft.extract(quotes(about.kind, &shown, &reading, &allowed));
                         yield Step::Text(draft.answer.text.clone());
                     } else if draft.is_unfounded() {
@@ -435,6 +484,7 @@ fn begun(question: &Question, index_position: i64, embedding: ModelUsed) -> Prov
         program: env!("CARGO_PKG_VERSION").to_owned(),
         index_position,
         asked_model: question.model.clone(),
+        format: question.format.clone(),
         embedding: Some(embedding),
         retrieval: Some(RetrievalUsed::of(&question.text, &question.search)),
         ..Provenance::default()
@@ -504,65 +554,4 @@ fn refusal(question: &str, found: &[Passage], confidence: Confidence) -> Option<
             confidence.coverage * 100.0
         )
     })
-}
-
-enum Piece {
-    Text(String),
-    End(End, guarded::Ended),
-    /// The system prompt came out; nothing follows.
-    Leaked,
-}
-
-/// How the writing ended.
-#[derive(Default)]
-struct End {
-    cut_off: bool,
-    usage: ChatUsage,
-}
-
-/// What of the model's text leaves `outlet`, then how it ended and where markers stood. A
-/// text that gives the system prompt away ends at once, and the model with it.
-fn write(mut events: ChatStream, outlet: Outlet) -> impl Stream<Item = Result<Piece>> + Send {
-    try_stream! {
-        let mut outlet = Some(outlet);
-        let mut started = false;
-        let mut end = End::default();
-        while let Some(event) = events.next().await {
-            match event? {
-                ChatEvent::Text { text, .. } => {
-                    let Some(open) = &mut outlet else { continue };
-                    let mut shown = open.push(&text);
-                    if open.leaked() {
-                        yield Piece::Leaked;
-                        break;
-                    }
-                    if !started {
-                        shown = shown.trim_start().to_owned();
-                    }
-                    if !shown.is_empty() {
-                        started = true;
-                        yield Piece::Text(shown);
-                    }
-                }
-                ChatEvent::Finished { reason, .. } => end.cut_off = reason == FinishReason::Length,
-                ChatEvent::Done(usage) => {
-                    end.usage = usage;
-                    let Some(mut ended) = outlet.take().map(Outlet::finish) else { continue };
-                    if ended.leaked {
-                        yield Piece::Leaked;
-                        break;
-                    }
-                    let rest = std::mem::take(&mut ended.rest);
-                    if !rest.is_empty() {
-                        yield Piece::Text(rest);
-                    }
-                    yield Piece::End(std::mem::take(&mut end), ended);
-                }
-                // No tools are offered, so none are called.
-                ChatEvent::Started { .. }
-                | ChatEvent::ToolCall { .. }
-                | ChatEvent::ToolArguments { .. } => {}
-            }
-        }
-    }
 }

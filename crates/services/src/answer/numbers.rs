@@ -57,6 +57,11 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
+/// Whether a word multiplies the number before it.
+pub(crate) fn is_scale(word: &str) -> bool {
+    SCALES.iter().any(|(scale, _)| *scale == word)
+}
+
 /// Which month of the year a word is, from 1, as a whole or by its first three letters.
 pub(crate) fn month(word: &str) -> Option<usize> {
     let named = |month: &&str| **month == *word || (word.len() == 3 && month.starts_with(word));
@@ -114,6 +119,53 @@ impl Numbers {
         let scaled = power.map(|power| times(&plain, power));
         self.meant.insert(scaled.clone().unwrap_or_else(|| plain.clone()));
         self.stated.push(Number { written: run.to_owned(), plain, scaled });
+    }
+
+    /// A number as JSON writes it, whose point is the decimal one. It may be meant as one of
+    /// `unit`, as under a key "revenue in millions".
+    pub(crate) fn of_json(written: &str, unit: &str) -> Option<Self> {
+        let value: f64 = written.parse().ok()?;
+        let digits =
+            if written.contains(['e', 'E']) { value.to_string() } else { written.to_owned() };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits.as_str(), ""));
+        let whole = without_zeros(whole.trim_start_matches(['-', '+']));
+        let fraction = fraction.trim_end_matches('0');
+        let plain =
+            if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
+        let unit = unit.to_lowercase();
+        let mut units = unit.split(|c: char| !c.is_alphanumeric());
+        let power = units.find_map(|word| SCALES.iter().find(|(scale, _)| *scale == word));
+        let scaled = power.map(|(_, power)| times(&plain, *power));
+        let number = Number { written: written.to_owned(), plain, scaled };
+        Some(Self { stated: vec![number], meant: HashSet::new() })
+    }
+
+    /// The same numbers as shares of one hundred.
+    pub(crate) fn in_percent(&self) -> Self {
+        let percent = |number: &Number| Number {
+            plain: times(&number.plain, 2),
+            scaled: None,
+            written: number.written.clone(),
+        };
+        Self { stated: self.stated.iter().map(percent).collect(), meant: HashSet::new() }
+    }
+
+    /// How many it states.
+    pub(crate) fn len(&self) -> usize {
+        self.stated.len()
+    }
+
+    /// How many of these `other` has.
+    pub(crate) fn found_in(&self, other: &Self) -> usize {
+        let has = |number: &String| other.meant.contains(number);
+        let found =
+            |number: &&Number| has(&number.plain) || number.scaled.as_ref().is_some_and(has);
+        self.stated.iter().filter(found).count()
+    }
+
+    /// Whether this number, in digits, may be meant by one of these: a month's for its name.
+    pub(crate) fn means(&self, number: &str) -> bool {
+        self.meant.contains(number)
     }
 
     /// Whether it states none.
@@ -213,6 +265,35 @@ mod tests {
             assert_eq!(missing(one, other), None, "{one} in {other}");
         }
         assert_eq!(missing("3.5 million", "3.5 (in millions)"), None);
+    }
+
+    #[test]
+    fn a_number_of_json_has_one_meaning_and_its_unit() {
+        let missing = |number: &str, unit: &str, quote: &str| {
+            let number = Numbers::of_json(number, unit).expect("a number");
+            number.missing_in(&Numbers::of(quote), &Numbers::default()).is_some()
+        };
+        for (number, unit, quote) in [
+            ("4200", "rent", "4,200 euros"),
+            ("4200.0", "rent", "4.200 euros"),
+            ("1.2e6", "revenue", "1.2 million"),
+            ("-3.50", "change", "3,5 degrees"),
+            ("3.5", "revenue millions", "3.5 million"),
+            ("12", "months", "twelve months"),
+        ] {
+            assert!(!missing(number, unit, quote), "{number} in {quote}");
+        }
+        for (number, unit, quote) in [
+            ("1.234", "mass", "1,234 kg"),
+            ("3.5", "revenue", "3.5 million"),
+            ("42", "rent", "4,200"),
+        ] {
+            assert!(missing(number, unit, quote), "{number} in {quote}");
+        }
+        assert!(Numbers::of_json("--", "").is_none());
+        let share = Numbers::of_json("0.035", "").expect("a number").in_percent();
+        assert_eq!(share.found_in(&Numbers::of("3.5 %")), 1);
+        assert_eq!((share.len(), Numbers::of("May").means("5")), (1, true));
     }
 
     #[test]

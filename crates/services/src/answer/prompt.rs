@@ -65,6 +65,25 @@ pub(crate) struct Prompt {
     pub sources: Vec<Range<usize>>,
 }
 
+impl Prompt {
+    /// The same sources and the same question with other instructions of the program, and with
+    /// this wish in place of the last line.
+    pub(crate) fn wishing(mut self, instructions: &str, wish: &str) -> Self {
+        if let Some(system) = self.messages.first_mut() {
+            let mut own = [INSTRUCTIONS, FEW_INSTRUCTIONS].into_iter();
+            let place = own.find_map(|own| Some((system.content.find(own)?, own.len())));
+            if let Some((start, length)) = place {
+                system.content.replace_range(start..start + length, instructions);
+            }
+        }
+        if let Some(last) = self.messages.last_mut() {
+            let kept = last.content.rfind('\n').map_or(0, |end| end + 1);
+            last.content.replace_range(kept.., wish);
+        }
+        self
+    }
+}
+
 /// SHA-256 of the program's own words in a prompt, hex: it changes when they do.
 pub(crate) fn template_sha256() -> String {
     let words = format!(
@@ -137,7 +156,7 @@ pub(crate) fn grounded(
 }
 
 /// Behind what is wished, where an answer shall be in another language than the prompt.
-fn in_language(name: &str) -> String {
+pub(super) fn in_language(name: &str) -> String {
     format!(" Write in {name}.")
 }
 
@@ -241,6 +260,27 @@ mod tests {
         };
         assert_eq!(last(None), ASKED);
         assert_eq!(last(Some("German")), format!("{ASKED} Write in German."));
+    }
+
+    #[test]
+    fn other_instructions_take_the_place_of_the_programs_own_alone() {
+        let (analyzer, canary) = (Analyzer::default(), Canary::generate());
+        let subject = Subject::new(&analyzer, "When?", &cairn_search::Frequencies::default());
+        let passages = [passage("", "", "It ends in May.")];
+        let few = [vec!["It ends in May.".to_owned()]];
+        for extent in [Extent::Much { named: false }, Extent::Only(&few)] {
+            let asked = ("When?", &subject, Some("German"));
+            let given = Some("Be kind.");
+            let prose = grounded(&analyzer, asked, given, &[], (&passages, extent, &canary));
+            let other = prose.clone().wishing("Fill in.", "As JSON.\n{}");
+            let system = &other.messages[0].content;
+            assert!(system.contains("Fill in.") && system.contains("Be kind."), "{system}");
+            assert!(system.contains(canary.text()) && !system.contains("You answer"), "{system}");
+            let (before, after) = (&prose.messages[1].content, &other.messages[1].content);
+            assert!(after.ends_with("Question: When?\nAs JSON.\n{}"), "{after}");
+            let words = |text: &str| text[other.sources[0].clone()].to_owned();
+            assert_eq!(words(before), words(after));
+        }
     }
 
     #[test]

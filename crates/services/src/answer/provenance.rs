@@ -5,6 +5,7 @@
 
 use cairn_kernel::{Error, Id, Kind, Result, Scope};
 use cairn_search::{Filter, Operand, Order, Ranking};
+use cairn_serving::chat::TextFormat;
 use cairn_serving::gguf::{ChatMessage, Sampling};
 use cairn_store::records::SOURCE_DELETED;
 use rand::Rng as _;
@@ -40,6 +41,9 @@ pub struct Provenance {
     pub turns_left_out: usize,
     /// How its tokens were chosen.
     pub sampling: Option<SamplingUsed>,
+    /// What the answer had to look like.
+    #[serde(default, skip_serializing_if = "is_text")]
+    pub format: TextFormat,
     /// The search.
     pub retrieval: Option<RetrievalUsed>,
     /// How the decision to answer came about.
@@ -361,6 +365,10 @@ fn is_none_left_out(turns: &usize) -> bool {
     *turns == 0
 }
 
+fn is_text(format: &TextFormat) -> bool {
+    *format == TextFormat::Text
+}
+
 /// The SHA-256 of turns as JSON, hex.
 pub(crate) fn digest(messages: &[ChatMessage]) -> String {
     hex::encode(Sha256::digest(json!(messages).to_string()))
@@ -437,6 +445,20 @@ mod tests {
         assert_eq!((again.stores, again.queries, again.limit), (asked.stores, asked.queries, 7));
         assert_eq!((again.score_threshold, again.dense_weight), (0.25, Some(0.7)));
         Ok(())
+    }
+
+    #[test]
+    fn a_format_is_kept_where_one_was_asked_for() {
+        let plain = json!(Provenance::default());
+        assert!(plain.get("format").is_none(), "{plain}");
+        let format = TextFormat::JsonSchema { name: "n".to_owned(), schema: json!({"a": 1}) };
+        let made = Provenance { format, ..Provenance::default() };
+        let read: Provenance = serde_json::from_value(json!(made)).expect("as it was");
+        assert_eq!(read, made);
+        assert_eq!(
+            serde_json::from_value::<Provenance>(plain).expect("an old one").format,
+            TextFormat::Text
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::provenance::{ModelUsed, PassageUsed, RetrievalUsed};
-use super::{Answer, Answers, Provenance, Question, Step, prompt};
+use super::{Answer, Answers, Provenance, Question, Step, prompt, structured};
 use crate::models::Target;
 use crate::retrieve::{Passage, Request};
 
@@ -181,7 +181,12 @@ impl Answers {
         let language = self.writer_now(scope, then, trace).await?;
         let embedding = self.embedding(scope, &request.stores).await?;
         let template = then.prompt.as_ref().and_then(|prompt| prompt.template_sha256.clone());
-        let template_now = template.as_ref().map(|_| prompt::template_sha256());
+        let turns = then.prompt.as_ref().map(|prompt| prompt.messages.as_slice());
+        let template_now =
+            template.as_ref().map(|_| match structured::asks(turns.unwrap_or(&[])) {
+                true => structured::template_sha256(),
+                false => prompt::template_sha256(),
+            });
         Ok(Replay {
             passages: self.compared(scope, then, &found, &request).await?,
             index_position: Change {
@@ -248,6 +253,7 @@ impl Answers {
             instructions: read.and_then(|prompt| prompt.instructions.clone()),
             search,
             model: then.asked_model.clone(),
+            format: then.format.clone(),
             max_tokens: sampling.as_ref().and_then(|used| used.max_tokens),
             sampling: sampling.map_or_else(greedy, |used| used.sampling),
             sticky: None,

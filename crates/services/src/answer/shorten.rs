@@ -51,7 +51,8 @@ mod tests {
 
     /// An answer of two sentences, and its words as tokens.
     fn draft() -> (Draft, Offsets) {
-        let mut draft = Draft::new(Confidence::default(), Took::default(), Language::English);
+        let mut draft =
+            Draft::new(Confidence::default(), Took::default(), Language::English, false);
         let text = "Öl is cold. The lamp is hot.";
         draft.answer.text = text.to_owned();
         let cited = |sentence_start, sentence_end| Citation {

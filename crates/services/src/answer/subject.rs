@@ -92,6 +92,21 @@ impl Subject {
         Self { asked_for, ..self }
     }
 
+    /// The same for a value that stands under `key`, whose words have half of the weight: of two
+    /// sentences with one number that is the right one which speaks of what the key says.
+    pub(crate) fn under(&self, analyzer: &Analyzer, key: &str) -> Self {
+        let words = distinct(analyzer, key);
+        if words.is_empty() {
+            return self.clone();
+        }
+        let whole = if self.total > 0.0 { self.total } else { 1.0 };
+        let each = whole / words.len() as f32;
+        let mut under = self.clone();
+        under.weights.extend(words.into_iter().map(|word| (word, each)));
+        under.total += whole;
+        under
+    }
+
     /// What a quote must name.
     pub(crate) fn asked_for(&self) -> &AskedFor {
         &self.asked_for
@@ -158,6 +173,18 @@ mod tests {
         assert_eq!(held.len(), 2, "{held:?}");
         // Whether a question leans on what was said is not told by these.
         assert_eq!(Subject::plain(&english, "How thick is the base?").len(), 2);
+    }
+
+    #[test]
+    fn the_words_of_a_key_have_half_of_the_weight() {
+        let analyzer = Analyzer::default();
+        let subject = Subject::plain(&analyzer, QUESTION);
+        let under = subject.under(&analyzer, "yearly rent");
+        let share = |words: &[&str]| under.coverage(&present(words));
+        assert!((share(&["height", "lune", "tower"]) - 0.5).abs() < 1e-5);
+        assert!((share(&["rent"]) - 0.25).abs() < 1e-5);
+        assert_eq!(under.asked_for(), subject.asked_for());
+        assert_eq!(subject.under(&analyzer, "_"), subject);
     }
 
     #[test]

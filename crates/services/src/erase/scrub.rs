@@ -5,7 +5,9 @@
 //! passage name their file, so those of the deleted one go. A sentence of the answer stays
 //! only if another file supports it, the deleted one does not, and each of its content words
 //! stands in what is quoted of others: what nobody vouches for may well be the deleted
-//! file's. The others are replaced by a notice.
+//! file's. The others are replaced by a notice. An answer in JSON stays JSON: what holds for a
+//! sentence holds for each of its texts, and numbers and flags that nothing else vouches for become
+//! null. A refusal in the program's own words has none of documents, and stays.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -13,7 +15,8 @@ use std::ops::Range;
 use cairn_search::{Analyzer, Language};
 use serde_json::{Value, json};
 
-use crate::answer::{Provenance, is_asking, is_silent, terms};
+use crate::answer::{Provenance, is_asking, is_refusal, is_silent, terms};
+use crate::leaves::{Kind, Leaf, is_json};
 use crate::retold::{Retold, sentence_of, touch};
 
 /// Stands where sentences stood.
@@ -56,6 +59,12 @@ pub(super) fn provenance(provenance: &mut Provenance, file: &str, gone: Gone) {
         if turn.role == "assistant" && !is_silent(&turn.content) {
             NOTICE.clone_into(&mut turn.content);
         }
+        let calls = turn.tool_calls.as_mut().and_then(Value::as_array_mut);
+        for call in calls.into_iter().flatten() {
+            if let Some(function) = call.get_mut("function") {
+                forget_arguments(function);
+            }
+        }
     }
     let Some(last) = prompt.messages.last_mut() else { return };
     let (mut text, mut at) = (String::new(), 0);
@@ -87,6 +96,10 @@ pub(super) fn item(item: &mut Value, file: &str) {
         forget_hits(item.get_mut("results"), file);
         return;
     }
+    if item.get("type").and_then(Value::as_str) == Some("function_call") {
+        forget_arguments(item);
+        return;
+    }
     // What people said is theirs.
     if item.get("role").and_then(Value::as_str) != Some("assistant") {
         return;
@@ -96,6 +109,11 @@ pub(super) fn item(item: &mut Value, file: &str) {
         Some(Value::Array(parts)) => parts.iter_mut().for_each(|text| part(text, file)),
         _ => {}
     }
+}
+
+/// What a function was called with may be made of the file's words.
+fn forget_arguments(call: &mut Value) {
+    call["arguments"] = json!("{}");
 }
 
 fn forget_hits(hits: Option<&mut Value>, file: &str) {
@@ -109,6 +127,11 @@ fn names(value: &Value, file: &str) -> bool {
 }
 
 fn part(part: &mut Value, file: &str) {
+    if let Some(Value::String(refusal)) = part.get_mut("refusal")
+        && !is_refusal(refusal)
+    {
+        NOTICE.clone_into(refusal);
+    }
     let Some(text) = part.get("text").and_then(Value::as_str).map(str::to_owned) else { return };
     if is_silent(&text) {
         return;
@@ -116,7 +139,7 @@ fn part(part: &mut Value, file: &str) {
     let annotations = part.get_mut("annotations").and_then(Value::as_array_mut);
     let annotations = annotations.map(std::mem::take).unwrap_or_default();
     let marks: Vec<Mark<'_>> = annotations.iter().map(|note| Mark::read(note, file)).collect();
-    let rewritten = rewrite(&text, &marks);
+    let rewritten = if is_json(&text) { refill(&text, &marks) } else { rewrite(&text, &marks) };
     let moved = annotations.iter().zip(&marks).filter(|(_, mark)| !mark.gone);
     let moved: Vec<Value> = moved.filter_map(|(note, _)| rewritten.moved(note.clone())).collect();
     part["text"] = rewritten.text.into();
@@ -173,6 +196,33 @@ fn rewrite(text: &str, marks: &[Mark<'_>]) -> Retold {
     })
 }
 
+/// JSON without what the deleted file has to do with.
+fn refill(text: &str, marks: &[Mark<'_>]) -> Retold {
+    let mut keys = 0;
+    Retold::of_json(text, |leaf, place| {
+        let touching: Vec<_> = marks.iter().filter(|mark| mark.touches(place)).collect();
+        let gone = touching.iter().any(|mark| mark.gone);
+        let vouched = || !gone && touching.iter().any(|mark| mark.supported);
+        match leaf.kind {
+            // No two keys of an object are the same.
+            Kind::Key if gone => {
+                keys += 1;
+                Some(if keys == 1 { NOTICE.to_owned() } else { format!("{NOTICE} ({keys})") })
+            }
+            Kind::Key | Kind::Null => None,
+            Kind::Text => (!stays(leaf, &touching)).then(|| NOTICE.to_owned()),
+            // Its digits were compared when it was cited.
+            Kind::Number => (!vouched()).then(|| "null".to_owned()),
+            Kind::Flag => Some("null".to_owned()),
+        }
+    })
+}
+
+/// Whether a text of JSON has no words, or the deleted file has nothing to do with it.
+fn stays(leaf: &Leaf, touching: &[&Mark<'_>]) -> bool {
+    !leaf.said.contains(char::is_alphanumeric) || is_of_others(&leaf.said, touching)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +266,78 @@ mod tests {
         assert_eq!(kept[0]["cairn"]["sentence_end"], start + 17);
         assert_eq!(kept[0]["index"], start + 17);
         assert!(!said.to_string().contains("file-1"));
+    }
+
+    #[test]
+    fn a_call_forgets_what_it_was_made_with_and_people_keep_theirs() {
+        let mut call = json!({"type": "function_call", "id": "fc_1", "call_id": "call_1",
+            "name": "mail", "arguments": "{\"text\": \"The lamp is new.\"}"});
+        item(&mut call, "file-1");
+        assert_eq!((&call["arguments"], &call["call_id"]), (&json!("{}"), &json!("call_1")));
+        let output = json!({"type": "function_call_output", "call_id": "call_1", "output": "sent"});
+        let mut kept = output.clone();
+        item(&mut kept, "file-1");
+        assert_eq!(kept, output);
+    }
+
+    #[test]
+    fn json_stays_json_and_loses_what_the_file_said() {
+        let text = r#"{"lamp": "electric", "keeper": "Ida", "left": 1989, "height": 12, "old": true, "note": null, "more": "", "x": ["Ida", "why"]}"#;
+        let note = |file: &str, words: &str, quote: &str, supported: bool| {
+            let start = text.find(words).unwrap_or_default();
+            let end = start + words.len();
+            json!({"type": "file_citation", "file_id": file, "index": end, "cairn": {
+                "quote": quote, "supported": supported,
+                "sentence_start": start, "sentence_end": end,
+            }})
+        };
+        let mut said = json!({"type": "message", "role": "assistant", "content": [
+            {"type": "output_text", "text": text, "logprobs": [], "annotations": [
+                note("file-1", "electric", "The lamp is electric.", true),
+                note("file-2", "Ida", "Ida left in 1989.", true),
+                note("file-2", "1989", "Ida left in 1989.", true),
+                note("file-1", "12", "It is 12 m high.", true),
+            ]},
+        ]});
+        item(&mut said, "file-1");
+        let part = &said["content"][0];
+        let kept: Value = serde_json::from_str(part["text"].as_str().unwrap()).unwrap();
+        let expected = json!({"lamp": NOTICE, "keeper": "Ida", "left": 1989, "height": null,
+            "old": null, "note": null, "more": "", "x": [NOTICE, NOTICE]});
+        assert_eq!(kept, expected);
+        let notes = part["annotations"].as_array().unwrap();
+        assert_eq!(notes.len(), 2);
+        for (note, words) in notes.iter().zip(["Ida", "1989"]) {
+            let place = sentence_of(note).unwrap();
+            let text: Vec<char> = part["text"].as_str().unwrap().chars().collect();
+            assert_eq!(text[place].iter().collect::<String>(), words);
+        }
+        item(&mut said, "file-2");
+        let rest: Value =
+            serde_json::from_str(said["content"][0]["text"].as_str().unwrap()).unwrap();
+        assert_eq!((&rest["keeper"], &rest["left"]), (&json!(NOTICE), &Value::Null));
+    }
+
+    #[test]
+    fn keys_of_the_file_go_and_a_refusal_stays() {
+        let text = r#"{"Ida": 1, "Tor": 2, "Bea": 3}"#;
+        let note = |file: &str, start: usize| {
+            json!({"type": "file_citation", "file_id": file, "index": start + 3, "cairn": {
+                "quote": "Ida, Tor and Bea", "supported": true,
+                "sentence_start": start, "sentence_end": start + 3,
+            }})
+        };
+        let mut said = json!({"type": "message", "role": "assistant", "content": [
+            {"type": "output_text", "text": text,
+                "annotations": [note("file-1", 2), note("file-2", 12), note("file-1", 22)]},
+            {"type": "refusal", "refusal": "The documents do not say."},
+            {"type": "refusal", "refusal": "I cannot tell that Ida left."},
+        ]});
+        item(&mut said, "file-1");
+        let expected = format!(r#"{{"{NOTICE}": null, "Tor": null, "{NOTICE} (2)": null}}"#);
+        assert_eq!(said["content"][0]["text"], expected);
+        assert_eq!(said["content"][1]["refusal"], "The documents do not say.");
+        assert_eq!(said["content"][2]["refusal"], NOTICE);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_pipelines::{Handler, Job};
+use cairn_serving::chat::TextFormat;
 use cairn_serving::gguf::Sampling;
 use cairn_serving::remote::Providers;
 use cairn_store::records::{
@@ -447,6 +448,7 @@ impl Run<'_> {
             search,
             model: configuration.model.clone(),
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+            format: TextFormat::Text,
             max_tokens: None,
             sticky: None,
             trace: self.id.to_string(),

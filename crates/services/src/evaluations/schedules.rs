@@ -120,13 +120,15 @@ impl Evaluations {
     /// Makes a schedule. Its first run begins when it is due, and not at once.
     ///
     /// # Errors
-    /// `NotFound` for the question set or the store, `Invalid` naming what does not fit, `Conflict`
-    /// when the tenant has too many, `Forbidden` for viewers.
+    /// `NotFound` for the question set, the store or a model, `Invalid` naming what does not fit,
+    /// `Conflict` when the tenant has too many, `Unavailable` when a model cannot be loaded,
+    /// `Forbidden` for viewers.
     pub async fn create_schedule(&self, scope: &Scope, new: NewSchedule) -> Result<ScheduleReport> {
         scope.require(Role::Editor)?;
         let when = new.when.checked()?;
         let plan = plan(new.configurations, new.seed)?;
         let set = self.set(scope, &new.question_set, new.store.as_deref()).await?;
+        self.require_models(scope, &plan.configurations).await?;
         let store = Id::from_raw(set.store_id.as_str());
         let now = self.records.clock().now();
         let state = self.records.store_state(scope, &store).await?;
@@ -137,7 +139,7 @@ impl Evaluations {
             store_id: set.store_id,
             set_id: set.id,
             name: name(new.name)?,
-            plan,
+            plan: written(&plan)?,
             every_seconds: when.every_seconds,
             after_reindex: i64::from(when.after_reindex),
             after_ranking: i64::from(when.after_ranking),
@@ -205,7 +207,8 @@ impl Evaluations {
     /// Changes a schedule, which acts for the caller from now on.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` naming what does not fit, `Forbidden` for viewers.
+    /// `NotFound` for the schedule or a model, `Invalid` naming what does not fit, `Unavailable`
+    /// when a model cannot be loaded, `Forbidden` for viewers.
     pub async fn change_schedule(
         &self,
         scope: &Scope,
@@ -223,8 +226,14 @@ impl Evaluations {
         .checked()?;
         if changes.configurations.is_some() || changes.seed.is_some() {
             let held: Plan = serde_json::from_str(&row.plan).or_internal("reading a plan")?;
+            // What stands there was looked up when it came; a model that went fails its run.
+            let anew = changes.configurations.is_some();
             let configurations = changes.configurations.unwrap_or(held.configurations);
-            row.plan = plan(configurations, changes.seed.unwrap_or(held.seed))?;
+            let plan = plan(configurations, changes.seed.unwrap_or(held.seed))?;
+            if anew {
+                self.require_models(scope, &plan.configurations).await?;
+            }
+            row.plan = written(&plan)?;
         }
         if let Some(called) = changes.name {
             row.name = name(called)?;
@@ -306,8 +315,8 @@ fn owned(row: ScheduleRow, scope: &Scope) -> Result<ScheduleRow> {
     })
 }
 
-/// What a scheduled run does, as JSON, if it may.
-fn plan(configurations: Vec<Configuration>, seed: u64) -> Result<String> {
+/// What a scheduled run does, if it may.
+fn plan(configurations: Vec<Configuration>, seed: u64) -> Result<Plan> {
     let plan = Plan { configurations, tune: false, tune_reranker: false, seed }.checked()?;
     let count = plan.configurations.len();
     if count > CONFIGURATIONS_MAX {
@@ -322,7 +331,11 @@ fn plan(configurations: Vec<Configuration>, seed: u64) -> Result<String> {
         let field = format!("configurations[{number}]");
         return Err(Error::invalid(text).with_param(field));
     }
-    serde_json::to_string(&plan).or_internal("writing a plan")
+    Ok(plan)
+}
+
+fn written(plan: &Plan) -> Result<String> {
+    serde_json::to_string(plan).or_internal("writing a plan")
 }
 
 fn name(called: String) -> Result<String> {

@@ -305,8 +305,10 @@ impl Build {
             Some(shown) if generation.reparse == 0 => return kept(shown, false),
             shown => shown,
         };
-        let bytes = match self.blobs.get(&BlobPath::file(scope, file)).await {
-            Err(gone) if gone.kind() == Kind::NotFound => {
+        let place = self.blobs.place(&BlobPath::file(scope, file));
+        let parsed = self.parser.parse_file(&row.filename, &place).await;
+        let (document, shown) = match (parsed, shown) {
+            (Err(gone), shown) if gone.kind() == Kind::NotFound => {
                 // Of a file that was deleted meanwhile the record is gone first.
                 self.records.file(scope, file).await?;
                 let missing = || {
@@ -319,9 +321,6 @@ impl Build {
                 tracing::warn!(%file, "the bytes of a file are gone");
                 return kept(shown.ok_or_else(missing)?, true);
             }
-            bytes => bytes?,
-        };
-        let (document, shown) = match (self.parser.parse(&row.filename, &bytes).await, shown) {
             (Err(error), Some(shown)) if is_of_the_file(&error) => {
                 let error = error.detail();
                 tracing::warn!(%file, error, "a file cannot be read anew; its text stays");

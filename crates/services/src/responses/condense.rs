@@ -1,6 +1,6 @@
 //! The essence of an answer, for a conversation that grows long.
 //!
-//! No model writes it: a sentence that a document supports stays word for word with its
+//! No model writes it: JSON stays as it is, and of prose a sentence that a document supports stays word for word with its
 //! citations, so it can be checked, and a delete finds it, as in the answer itself.
 
 use std::ops::Range;
@@ -8,6 +8,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::answer::is_silent;
+use crate::leaves::is_json;
 use crate::retold::{Retold, sentence_of, touch};
 
 /// Stands where sentences stood.
@@ -35,6 +36,10 @@ pub fn condense(item: &Value) -> Option<Value> {
 
 fn part(part: &mut Value) {
     let Some(text) = part.get("text").and_then(Value::as_str).map(str::to_owned) else { return };
+    // Half of it would be none.
+    if is_json(&text) {
+        return;
+    }
     let citations = part.get("annotations").and_then(Value::as_array).cloned().unwrap_or_default();
     let supported = |citation: &&Value| citation["cairn"]["supported"] == true;
     let vouched: Vec<Range<usize>> =
@@ -100,6 +105,15 @@ mod tests {
         assert_eq!(short["content"][0]["text"], "One. Two. Three. […]");
         let plain = json!({"role": "assistant", "content": "One. Two."});
         assert_eq!(condense(&plain).unwrap()["content"], "One. Two.");
+    }
+
+    #[test]
+    fn json_and_refusals_stay_whole() {
+        let said = answer("{\"a\": \"One. Two. Three. Four. Five.\"}", &[(7..11, true)]);
+        assert_eq!(condense(&said), Some(said));
+        let refused = json!({"type": "message", "role": "assistant", "content": [
+            {"type": "refusal", "refusal": "The documents do not say."}]});
+        assert_eq!(condense(&refused), Some(refused));
     }
 
     #[test]

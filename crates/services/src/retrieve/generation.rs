@@ -140,29 +140,15 @@ pub(super) fn once(found: Vec<Passage>) -> Vec<Passage> {
 mod tests {
     use cairn_search::Hit;
 
+    use super::super::order::tests::chunk;
     use super::super::{Explain, passage};
     use super::*;
 
     fn found(seq: i64, small: Option<i64>) -> Result<Passage> {
         let chunk = ChunkRow {
-            seq,
-            id: format!("chunk_{seq}"),
-            file_id: "file-1".to_owned(),
-            filename: "a.md".to_owned(),
-            attributes: "{}".to_owned(),
-            revision: 1,
-            ordinal: seq,
-            text: "text".to_owned(),
-            heading: "[]".to_owned(),
-            page: None,
-            char_start: 0,
-            char_end: 4,
-            tokens: 1,
-            context: String::new(),
-            label: String::new(),
             match_start: small,
             match_end: small.map(|start| start + 1),
-            text_version: 0,
+            ..chunk(seq, 0..4)
         };
         let explain = cairn_search::Explain::default();
         let hit = Hit { id: seq.unsigned_abs(), score: 0.5, dense: None, bm25: None, explain };

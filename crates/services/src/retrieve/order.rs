@@ -230,11 +230,11 @@ pub(super) fn differing(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// The chunk of that number, characters `range` of a document.
-    fn chunk(seq: i64, range: std::ops::Range<i64>) -> ChunkRow {
+    pub(crate) fn chunk(seq: i64, range: std::ops::Range<i64>) -> ChunkRow {
         ChunkRow {
             seq,
             id: format!("chunk_{seq}"),

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use cairn_kernel::{Error, Id, Kind, Result, ResultExt as _, Timestamp};
-use cairn_sources::{Item, Source};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt as _, Scope, Timestamp};
+use cairn_sources::{Item, Sink, Source};
+use cairn_store::Blobs;
 use cairn_store::records::{FileRow, SourceItemFacts, SourceItemRow};
 use serde_json::Value;
 
 use super::retry_at;
 use super::run::{Halt, Run, Step, shown};
 use crate::access::ATTRIBUTE;
-use crate::files::FileWish;
-use crate::incoming::Landed;
+use crate::files::{FileWish, incoming};
+use crate::incoming::Incoming;
 use crate::stores::{Attributes, NewAttachment};
 
 /// How often an item is fetched before it counts as failed.
@@ -27,6 +29,30 @@ const ATTRIBUTE_MAX: usize = 512;
 const SOURCE_ATTRIBUTE: &str = "source_id";
 const MODIFIED_ATTRIBUTE: &str = "modified_at";
 
+/// An item on its way in, to where files lie.
+struct Coming<'r> {
+    scope: &'r Scope,
+    blobs: &'r Blobs,
+    came: Incoming,
+}
+
+impl<'r> Coming<'r> {
+    fn new(scope: &'r Scope, blobs: &'r Blobs) -> Self {
+        Self { scope, blobs, came: incoming(scope, blobs) }
+    }
+}
+
+#[async_trait]
+impl Sink for Coming<'_> {
+    async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.came.write(piece).await
+    }
+
+    fn restart(&mut self) {
+        self.came = incoming(self.scope, self.blobs);
+    }
+}
+
 impl Run {
     /// Takes an item; one that cannot be taken is noted, and stops nothing.
     pub(super) async fn take(
@@ -40,17 +66,19 @@ impl Run {
         let attributes = self.attributes(&item)?;
         let facts = facts_of(&item, &attributes)?;
         let attempts = held.as_ref().map_or(0, |held| held.attempts);
+        let mut coming = Coming::new(&self.scope, &self.sources.parts.blobs);
         let fetched = match content {
-            Some(content) => Ok(content),
-            None => self.fetch(place, &item).await,
+            Some(content) => coming.write(&content).await,
+            None => self.fetch(place, &item, &mut coming).await,
         };
-        let bytes = match fetched {
-            Ok(bytes) => bytes,
+        match fetched {
+            Ok(()) => {}
             // What went away since it was listed was never here, or is found gone by the next run.
             Err(gone) if gone.kind() == Kind::NotFound && held.is_none() => return Ok(()),
             Err(error) => return self.note(&facts, &error, attempts).await,
-        };
-        let Err(error) = self.keep(&facts, attributes, held, bytes).await else { return Ok(()) };
+        }
+        let kept = self.keep(&facts, attributes, held, coming.came).await;
+        let Err(error) = kept else { return Ok(()) };
         match error.kind() {
             Kind::TooLarge | Kind::Invalid => self.note(&facts, &error, attempts).await,
             Kind::NotFound => match self.is_here().await? {
@@ -94,35 +122,36 @@ impl Run {
         Ok(())
     }
 
-    async fn fetch(&self, place: &dyn Source, item: &Item) -> Result<Bytes> {
+    async fn fetch(&self, place: &dyn Source, item: &Item, coming: &mut Coming<'_>) -> Result<()> {
         let limit = self.sources.parts.limit;
         if item.size.is_some_and(|size| size > limit) {
             return Err(cairn_sources::too_large(&item.name, limit));
         }
         let mut rest = REST;
         for _ in 1..FETCHES {
-            match place.fetch(item, limit).await {
+            match place.fetch(item, limit, coming).await {
                 Err(error) if error.kind().retryable() => {
                     let asked = error.retry_after().unwrap_or(rest);
                     tokio::time::sleep(asked.min(REST_MAX)).await;
                     rest *= 2;
+                    coming.restart();
                 }
                 fetched => return fetched,
             }
         }
-        place.fetch(item, limit).await
+        place.fetch(item, limit, coming).await
     }
 
-    /// Keeps the bytes of an item, unless they are what is held.
+    /// Keeps what has come of an item, unless it is what is held.
     async fn keep(
         &self,
         facts: &SourceItemFacts,
         attributes: Attributes,
         held: Option<SourceItemRow>,
-        bytes: Bytes,
+        came: Incoming,
     ) -> Result<()> {
         let parts = &self.sources.parts;
-        if bytes.len() as u64 > parts.limit {
+        if came.bytes() > parts.limit {
             return Err(cairn_sources::too_large(&facts.name, parts.limit));
         }
         let wish = FileWish {
@@ -130,17 +159,17 @@ impl Run {
             purpose: "assistants".to_owned(),
             expires_after: None,
         };
-        let coming = Landed::of(&self.scope, &bytes).await?;
-        let row = wish.checked()?.row(&coming, parts.records.clock().now());
+        let wish = wish.checked()?;
         if let Some(held) = &held
-            && holds(held, &row.sha256)
+            && holds(held, &came.sha256())
         {
             return self.same(facts, &attributes, held).await;
         }
-        let size = bytes.len() as u64;
-        parts.blobs.put(&coming.path, bytes).await?;
+        let size = came.bytes();
+        let landed = came.land().await?;
+        let row = wish.row(&landed, parts.records.clock().now());
         if let Err(error) = self.attach(facts, attributes, &row, held.as_ref()).await {
-            let _ = parts.blobs.delete(&coming.path).await;
+            let _ = parts.blobs.delete(&landed.path).await;
             return Err(error);
         }
         parts.queue.wake();

@@ -7,10 +7,14 @@ use std::time::Duration;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::Sink;
 
 /// Most bytes of what the program says that are read.
 const SAID_BYTES_MAX: u64 = 1 << 20;
+/// How much of a file is in memory, in bytes.
+const PIECE: usize = 256 << 10;
 /// Variables of ours that the program may see: where programs and certificates are.
 const KEPT: [&str; 4] = ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 /// How it is always configured. It asks nobody anything, follows no redirect to another host,
@@ -66,6 +70,27 @@ impl Git {
         input: &[u8],
         (limit, total): (u64, Duration),
     ) -> Result<Answer> {
+        let running = self.start(dir, arguments)?;
+        in_time(total, running.answer(input, |output| read(output, limit))).await
+    }
+
+    /// As [`Git::run`] without input. What it writes goes into `into`, and the answer's output
+    /// only says whether it is all.
+    ///
+    /// # Errors
+    /// As [`Git::run`]; those of `into`.
+    pub(super) async fn pour(
+        &self,
+        dir: &Path,
+        arguments: &[&str],
+        (limit, total): (u64, Duration),
+        into: &mut dyn Sink,
+    ) -> Result<Answer> {
+        let running = self.start(dir, arguments)?;
+        in_time(total, running.answer(b"", |output| pour(output, limit, into))).await
+    }
+
+    fn start(&self, dir: &Path, arguments: &[&str]) -> Result<Running> {
         let mut command = Command::new("git");
         command
             .arg("--git-dir")
@@ -93,12 +118,15 @@ impl Git {
         command.env("GIT_CONFIG_COUNT", count.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
-        let running = Running(command.spawn().map_err(not_started)?);
-        tokio::time::timeout(total, running.answer(input, limit)).await.map_err(|_| {
-            let seconds = total.as_secs();
-            Error::new(Kind::Timeout, format!("git did not finish within {seconds} seconds"))
-        })?
+        command.spawn().map(Running).map_err(not_started)
     }
+}
+
+async fn in_time(total: Duration, answer: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+    tokio::time::timeout(total, answer).await.map_err(|_| {
+        let seconds = total.as_secs();
+        Error::new(Kind::Timeout, format!("git did not finish within {seconds} seconds"))
+    })?
 }
 
 fn not_started(cause: std::io::Error) -> Error {
@@ -116,7 +144,14 @@ fn not_started(cause: std::io::Error) -> Error {
 struct Running(Child);
 
 impl Running {
-    async fn answer(mut self, input: &[u8], limit: u64) -> Result<Answer> {
+    async fn answer<F>(
+        mut self,
+        input: &[u8],
+        take: impl FnOnce(ChildStdout) -> F,
+    ) -> Result<Answer>
+    where
+        F: Future<Output = Result<Option<Vec<u8>>>>,
+    {
         let missing = || Error::internal("a child has no input or output");
         let mut given = self.0.stdin.take().ok_or_else(missing)?;
         let output = self.0.stdout.take().ok_or_else(missing)?;
@@ -126,8 +161,7 @@ impl Running {
             let _ = given.write_all(input).await;
         };
         // Each end is closed as soon as it is done with, so the program cannot wait for us.
-        let (output, said, ()) =
-            tokio::join!(read(output, limit), read(said, SAID_BYTES_MAX), give);
+        let (output, said, ()) = tokio::join!(take(output), read(said, SAID_BYTES_MAX), give);
         let status = self.0.wait().await.or_internal("waiting for git")?;
         let said = said?.unwrap_or_default();
         Ok(Answer {
@@ -155,6 +189,26 @@ async fn read(from: impl AsyncRead + Unpin, limit: u64) -> Result<Option<Vec<u8>
     let read = from.take(limit.saturating_add(1)).read_to_end(&mut bytes).await;
     let size = u64::try_from(read.or_internal("reading from git")?).unwrap_or(u64::MAX);
     Ok((size <= limit).then_some(bytes))
+}
+
+/// Gives everything from `from` into `into`; `None` when it is more than `limit` bytes.
+async fn pour(
+    mut from: impl AsyncRead + Unpin,
+    limit: u64,
+    into: &mut dyn Sink,
+) -> Result<Option<Vec<u8>>> {
+    let (mut piece, mut size) = (vec![0; PIECE], 0_u64);
+    loop {
+        let count = from.read(&mut piece).await.or_internal("reading from git")?;
+        size = size.saturating_add(count as u64);
+        if size > limit {
+            return Ok(None);
+        }
+        if count == 0 {
+            return Ok(Some(Vec::new()));
+        }
+        into.write(piece.get(..count).unwrap_or_default()).await?;
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +242,12 @@ mod tests {
         assert_eq!(listed, b"text");
         let cut = (3, SHORT.1);
         let answer = git.run(&dir, &["cat-file", "blob", "refs/cairn/x"], b"", cut).await.unwrap();
+        assert!(answer.output.is_none());
+        let mut poured = Vec::new();
+        let arguments = ["cat-file", "blob", "refs/cairn/x"];
+        let answer = git.pour(&dir, &arguments, (4, SHORT.1), &mut poured).await.unwrap();
+        assert!(answer.success && answer.output.is_some() && poured == b"text");
+        let answer = git.pour(&dir, &arguments, cut, &mut poured).await.unwrap();
         assert!(answer.output.is_none());
     }
 

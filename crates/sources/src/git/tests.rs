@@ -136,7 +136,10 @@ async fn what_is_asked_for_is_taken_of_the_branch() {
     assert_eq!((item.name.as_str(), item.size), ("LICENSE.txt", Some(12)));
     assert_eq!(item.version, git(&origin.work(), &["rev-parse", "HEAD:docs/LICENSE"]));
     assert_eq!(item.attributes["commit"], commit);
-    assert_eq!(source.fetch(item, 12).await.unwrap().as_ref(), b"docs/LICENSE");
+    assert_eq!(
+        contract::fetched(source.as_ref(), item, 12).await.unwrap().as_ref(),
+        b"docs/LICENSE"
+    );
 
     config.path = "docs/b.md".to_owned();
     assert_eq!(contract::scan(origin.open(&config).as_ref()).await.items.len(), 1);
@@ -181,7 +184,7 @@ async fn only_what_is_new_is_fetched_and_what_a_run_left_does_no_harm() {
     assert_eq!(second.items["a.md"].0.size, Some(5));
     assert!(is_here(&second.items["a.md"].0.version) && !is_here(&held["b.md"]));
     // One that is wanted all the same is fetched by itself.
-    let bytes = source.fetch(&second.items["b.md"].0, 10).await.unwrap();
+    let bytes = contract::fetched(source.as_ref(), &second.items["b.md"].0, 10).await.unwrap();
     assert_eq!(bytes.as_ref(), b"two");
 }
 
@@ -193,11 +196,15 @@ async fn what_is_kept_elsewhere_is_told() {
     origin.commit("first");
     let source = origin.source();
     let (item, _) = contract::scan(source.as_ref()).await.items.remove("big.pdf").unwrap();
-    let refused = source.fetch(&item, 1 << 20).await.unwrap_err();
+    let refused = contract::fetched(source.as_ref(), &item, 1 << 20).await.unwrap_err();
     assert!(refused.message().contains("LFS"), "{refused}");
     for version in ["HEAD", "--help", "", &"0".repeat(40)] {
         let odd = Item { version: version.to_owned(), ..item.clone() };
-        assert_eq!(source.fetch(&odd, 10).await.unwrap_err().kind(), Kind::NotFound, "{version}");
+        assert_eq!(
+            contract::fetched(source.as_ref(), &odd, 10).await.unwrap_err().kind(),
+            Kind::NotFound,
+            "{version}"
+        );
     }
 }
 

@@ -312,7 +312,7 @@ async fn messages_are_named_by_their_subjects_and_nothing_is_marked() {
     assert_eq!(item.attributes["subject"], "Zürich: a/b");
     assert!(content.is_none());
     assert_eq!(scanned.items["INBOX/7/4"].0.name, "message 4.eml");
-    let bytes = source.fetch(item, 10_000).await.unwrap();
+    let bytes = contract::fetched(source.as_ref(), item, 10_000).await.unwrap();
     assert!(bytes.ends_with(b"\r\n\r\nhello\r\n") && item.size == Some(bytes.len() as u64));
     for said in mail.said() {
         let harmless = ["CAPABILITY", "AUTHENTICATE", "EXAMINE", "UID SEARCH", "UID FETCH"];
@@ -342,13 +342,19 @@ async fn numbers_that_are_not_valid_any_more_are_gone() {
     mail.deliver("INBOX", "x", "text");
     let (item, _) = contract::scan(mail.source().as_ref()).await.items.pop_first().unwrap().1;
     mail.change(|state| state.mailboxes.get_mut("INBOX").unwrap().validity = 8);
-    assert_eq!(mail.source().fetch(&item, 1000).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(
+        contract::fetched(mail.source().as_ref(), &item, 1000).await.unwrap_err().kind(),
+        Kind::NotFound
+    );
     let keys: Vec<String> =
         contract::scan(mail.source().as_ref()).await.items.into_keys().collect();
     assert_eq!(keys, ["INBOX/8/1"]);
     for key in ["INBOX/8/99", "INBOX/8", "x", "INBOX/8/one"] {
         let odd = Item { key: key.to_owned(), ..item.clone() };
-        assert_eq!(mail.source().fetch(&odd, 1000).await.unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(
+            contract::fetched(mail.source().as_ref(), &odd, 1000).await.unwrap_err().kind(),
+            Kind::NotFound
+        );
     }
 }
 

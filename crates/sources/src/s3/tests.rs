@@ -242,7 +242,10 @@ async fn what_is_asked_for_is_taken_page_by_page() {
     assert_eq!(item.name, "noname.txt");
     assert_eq!(item.modified_at, Some(1_704_164_645));
     store.state.lock().unwrap().objects.clear();
-    assert_eq!(source.fetch(item, 10).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(
+        contract::fetched(source.as_ref(), item, 10).await.unwrap_err().kind(),
+        Kind::NotFound
+    );
 }
 
 #[tokio::test]
@@ -310,5 +313,6 @@ fn what_cannot_be_is_refused_with_the_field_and_secrets_are_not_shown() {
     let shown = crate::SourceConfig::S3(parse("{}")).redacted().to_string();
     assert!(!shown.contains("s3cret") && shown.contains("my-bucket"), "{shown}");
     let refused = parse(r#"{"endpoint": "http://169.254.169.254"}"#).open(&Environment::default());
-    assert_eq!(refused.err().unwrap().kind(), Kind::Forbidden);
+    let refused = refused.err().unwrap();
+    assert_eq!((refused.kind(), refused.param()), (Kind::Forbidden, Some("endpoint")), "{refused}");
 }

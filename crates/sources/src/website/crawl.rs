@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _};
 use reqwest::{Response, StatusCode};
@@ -16,11 +17,11 @@ use super::page::{Page, Wishes};
 use super::robots::Robots;
 use super::sitemap::Sitemap;
 use super::{REDIRECTS_MAX, SitemapUse, Website, kinds, next, page, refusal, robots, sitemap};
-use crate::{Item, Seen, net};
+use crate::{Item, Seen, Sink, net, too_large};
 
-/// Most bytes of a page, and of a file.
+/// Most bytes of a page. A file of more is not in memory: it is hashed while it comes, and fetched
+/// once more if it is new.
 const PAGE_BYTES_MAX: u64 = 16 << 20;
-const FILE_BYTES_MAX: u64 = 128 << 20;
 /// Longest address that is asked for.
 const URL_BYTES_MAX: usize = 2_000;
 /// Most sitemaps of an index, and how deep indexes may lead to others.
@@ -45,6 +46,37 @@ enum Outcome {
     Read(Option<Seen>),
     /// There is nothing of the site's at its address; why, if that matters.
     Missing(Error),
+}
+
+/// What has come of an answer: its hash, and its bytes as long as they are no more than a page
+/// may have.
+struct Came {
+    hash: Sha256,
+    held: Option<Vec<u8>>,
+}
+
+impl Default for Came {
+    fn default() -> Self {
+        Self { hash: Sha256::new(), held: Some(Vec::new()) }
+    }
+}
+
+#[async_trait]
+impl Sink for Came {
+    async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.hash.update(piece);
+        if let Some(held) = &mut self.held {
+            held.extend_from_slice(piece);
+            if held.len() as u64 > PAGE_BYTES_MAX {
+                self.held = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// A run.
@@ -314,17 +346,23 @@ impl<'a> Crawl<'a> {
             return Ok(Outcome::Missing(Error::new(Kind::Unsupported, why)));
         };
         let is_page = kind == "html";
-        let limit = if is_page { PAGE_BYTES_MAX } else { FILE_BYTES_MAX };
-        let Some(bytes) = self.site.read(&url, response, limit).await? else {
+        let most = self.site.file_bytes_max;
+        let limit = if is_page { most.min(PAGE_BYTES_MAX) } else { most };
+        let mut came = Came::default();
+        let Some(size) = self.site.pour(&url, response, limit, &mut came).await? else {
             let why = format!("'{url}' is larger than {} MB", limit >> 20);
-            return Err(Error::new(Kind::TooLarge, why));
+            return Err(if limit < most {
+                Error::new(Kind::TooLarge, why)
+            } else {
+                too_large(url.as_str(), most)
+            });
         };
-        let bytes = Bytes::from(bytes);
+        let bytes = came.held.map(Bytes::from);
         let values = headers.get_all("x-robots-tag").iter().filter_map(|value| value.to_str().ok());
         let mut wishes = Wishes::of_headers(values, &self.site.token);
-        let (mut links, mut hash) = ("p".to_owned(), Sha256::digest(&bytes).to_vec());
-        if is_page {
-            let page = self.page(&bytes).await?;
+        let (mut links, mut hash) = ("p".to_owned(), came.hash.finalize().to_vec());
+        if let Some(bytes) = bytes.as_ref().filter(|_| is_page) {
+            let page = self.page(bytes).await?;
             wishes.noindex |= page.wishes.noindex;
             wishes.nofollow |= page.wishes.nofollow;
             hash = page.hash.to_vec();
@@ -344,9 +382,8 @@ impl<'a> Crawl<'a> {
         let found = Held::new(links, kind, &hash, &headers);
         let held = (self.known)(url.as_str()).and_then(|version| Held::parse(&version));
         let held = held.filter(|held| held.is_same(&found));
-        let content = if held.is_some() { None } else { Some(bytes.clone()) };
-        let size = u64::try_from(bytes.len()).ok();
-        let item = item(&url, held.as_ref().unwrap_or(&found), size, found.modified_at());
+        let content = bytes.filter(|_| held.is_none());
+        let item = item(&url, held.as_ref().unwrap_or(&found), Some(size), found.modified_at());
         Ok(Outcome::Read(Some(Seen::Item { item, content })))
     }
 

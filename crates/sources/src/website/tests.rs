@@ -166,8 +166,34 @@ async fn links_are_followed_within_the_host_and_the_path() {
     assert_eq!((item.name.as_str(), item.size), ("f.pdf", Some(4)));
     assert_eq!(content.as_deref(), Some(b"%PDF".as_slice()));
     assert_eq!(item.attributes["url"], item.key);
-    let fetched = config.open(&env()).unwrap().fetch(item, 4).await.unwrap();
+    let source = config.open(&env()).unwrap();
+    let fetched = contract::fetched(source.as_ref(), item, 4).await.unwrap();
     assert_eq!(fetched.as_ref(), b"%PDF");
+}
+
+#[tokio::test]
+async fn a_large_file_comes_without_its_content_and_one_over_the_limit_not_at_all() {
+    let pdf = |bytes: usize| {
+        let body: Vec<u8> = b"%PDF-1.4 words ".iter().copied().cycle().take(bytes).collect();
+        Reply::new(200, "application/pdf", body)
+    };
+    let large = (16 << 20) + 5;
+    let site = Site::new(&[
+        ("/docs/", page(&["large.pdf", "over.pdf"])),
+        ("/docs/large.pdf", pdf(large)),
+        ("/docs/over.pdf", pdf(large + 1)),
+    ]);
+    let config = site.config("/docs/");
+    let env = Environment { file_bytes_max: large as u64, ..env() };
+    let source = config.open(&env).unwrap();
+    let scanned = contract::scan(source.as_ref()).await;
+    assert_eq!(scanned.failed, [site.url("/docs/over.pdf")]);
+    let (item, content) = &scanned.items[&site.url("/docs/large.pdf")];
+    assert!(content.is_none() && item.size == Some(large as u64), "{item:?}");
+    let fetched = contract::fetched(source.as_ref(), item, large as u64).await.unwrap();
+    assert!(fetched == pdf(large).body, "{} bytes", fetched.len());
+    let again = contract::scan(source.as_ref()).await;
+    assert_eq!(versions(&again), versions(&scanned), "the same bytes are the same version");
 }
 
 #[tokio::test]
@@ -349,7 +375,7 @@ async fn nothing_private_is_asked() {
     assert!(inner.asked().is_empty());
     let closed = Environment::default();
     let refused = site.config("/").open(&closed).err().unwrap();
-    assert_eq!(refused.kind(), Kind::Forbidden, "{refused}");
+    assert_eq!((refused.kind(), refused.param()), (Kind::Forbidden, Some("url")), "{refused}");
     let mut named = site.config("/");
     named.url = there;
     let refused = contract::scan(named.open(&closed).unwrap().as_ref()).await.ended.unwrap_err();

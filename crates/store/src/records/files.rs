@@ -136,14 +136,15 @@ impl Records {
         Ok(found)
     }
 
-    /// Files whose time is over, of every tenant, with their tenants; for upkeep.
+    /// Files whose time is over, of every tenant, for upkeep: tenant, file, and of one that was
+    /// ended by [`Records::expire_file`] who had that done.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn expired_files(&self, limit: i64) -> Result<Vec<(String, String)>> {
+    pub async fn expired_files(&self, limit: i64) -> Result<Vec<(String, String, Option<String>)>> {
         sqlx::query_as(
-            "SELECT tenant_id, id FROM files WHERE expires_at IS NOT NULL AND expires_at <= $1 \
-             ORDER BY expires_at LIMIT $2",
+            "SELECT tenant_id, id, deleted_by FROM files WHERE expires_at IS NOT NULL \
+             AND expires_at <= $1 ORDER BY expires_at LIMIT $2",
         )
         .bind(self.clock.now())
         .bind(limit)
@@ -167,18 +168,21 @@ impl Records {
     }
 
     /// Has the time of a file be over, within a transaction: nobody sees it from then on, and the
-    /// upkeep deletes it, if nobody does so before.
+    /// upkeep deletes it on behalf of the caller, if nobody does so before.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn expire_file(&self, tx: &mut Tx, scope: &Scope, id: &str) -> Result<()> {
-        sqlx::query("UPDATE files SET expires_at = $3 WHERE tenant_id = $1 AND id = $2")
-            .bind(scope.tenant().as_str())
-            .bind(id)
-            .bind(self.clock.now())
-            .execute(&mut **tx)
-            .await
-            .or_internal("ending a file")?;
+        sqlx::query(
+            "UPDATE files SET expires_at = $3, deleted_by = $4 WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(id)
+        .bind(self.clock.now())
+        .bind(scope.principal().as_str())
+        .execute(&mut **tx)
+        .await
+        .or_internal("ending a file")?;
         Ok(())
     }
 

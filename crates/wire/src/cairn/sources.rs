@@ -32,7 +32,7 @@ pub struct CreateSource {
 pub struct UpdateSource {
     /// What to call it.
     pub name: Option<String>,
-    /// The whole configuration, of the same type. Secrets that are left out stay.
+    /// The whole configuration, of the same type. Secrets that are left out stay; `null` drops one.
     #[schema(value_type = Option<Object>)]
     pub config: Option<Value>,
     /// Seconds between runs; 0 for runs on request only.

@@ -15,10 +15,12 @@ pub struct ResponseRequest {
     pub input: Value,
     /// For the writer.
     pub instructions: Option<String>,
-    /// `file_search` tools.
+    /// A `file_search` tool, and up to 128 functions: `{"type":"function","name":…,
+    /// "description":…,"parameters":…,"strict":…}`.
     #[serde(default)]
     pub tools: Vec<Value>,
-    /// `auto`, `none` or `required`.
+    /// `auto`, `none`, `required`, `{"type":"file_search"}`, `{"type":"function","name":…}`, or
+    /// `{"type":"allowed_tools","mode":…,"tools":…}`.
     pub tool_choice: Option<Value>,
     /// `file_search_call.results`, and `cairn.provenance` for how the answer came about.
     pub include: Option<Vec<String>>,
@@ -37,7 +39,7 @@ pub struct ResponseRequest {
     pub top_p: Option<f64>,
     /// Up to 16 strings.
     pub metadata: Option<BTreeMap<String, String>>,
-    /// `format`: `text`, or without a search `json_object` or `json_schema`.
+    /// `format`: `text`, `json_object` or `json_schema`.
     pub text: Option<Value>,
     /// Answers at once and goes on without the client; it asks again by the id.
     pub background: Option<bool>,
@@ -49,7 +51,7 @@ pub struct ResponseRequest {
     pub rest: BTreeMap<String, Value>,
 }
 
-/// The one tool: a search over vector stores before the answer.
+/// A search over vector stores before the answer; functions may stand beside it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSearchTool {
@@ -68,7 +70,8 @@ pub struct FileSearchTool {
     pub cairn: Option<super::SearchOptions>,
 }
 
-/// An answer. `output` has the `file_search_call` and `message` items.
+/// An answer. `output` has the `file_search_call` and `message` items, or the `function_call` items
+/// of functions that are to be called.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Response {
     /// `resp_…`
@@ -92,7 +95,7 @@ pub struct Response {
     /// What came of it.
     #[schema(value_type = Vec<Object>)]
     pub output: Vec<Value>,
-    /// Always false.
+    /// Whether the answer may hold several calls of functions; false where none are offered.
     pub parallel_tool_calls: bool,
     /// As asked.
     pub previous_response_id: Option<String>,
@@ -233,7 +236,8 @@ pub struct ResponseExtra {
     /// Turns of the conversation, from its beginning, that the model's context had no room for.
     #[serde(skip_serializing_if = "is_none_left_out")]
     pub turns_left_out: usize,
-    /// Sentences of the answer without support, as character ranges.
+    /// Sentences of the answer, of one in JSON texts and numbers, without support, as character
+    /// ranges.
     pub unsupported: Vec<CharRange>,
     /// The nearest passages of a refused question.
     pub nearest: Vec<super::SearchResult>,
@@ -250,7 +254,8 @@ pub struct ResponseExtra {
     /// Links to hosts that are not allowed, which were taken out of the text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stripped_links: Vec<StrippedLink>,
-    /// What of the request had no effect on the answer, and why.
+    /// What of the request had no effect on the answer, and why; and where an answer to which
+    /// documents were offered was made without them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -351,7 +356,7 @@ pub struct CitationExtra {
     pub boxes: Vec<PageBox>,
     /// The chunk.
     pub chunk_id: String,
-    /// Characters of the sentence in the answer.
+    /// Characters of the sentence in the answer, of JSON those of the value.
     pub sentence_start: usize,
     /// One past its last character.
     pub sentence_end: usize,

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::lines::Line;
+use super::super::lines::{CELL_JOINT, Line, join};
 
 /// Rows looked at on either end of a page.
-pub(super) const EDGE_ROWS: usize = 2;
+const EDGE_ROWS: usize = 2;
 /// The upper and the lower margin, as shares of the page's height: a line's middle lies in them.
 /// Page numbers of common styles stand higher than one would think, heads lower than titles.
 const TOP: f32 = 0.12;
@@ -16,6 +16,9 @@ const SIDE: f32 = 0.1;
 /// so many sizes of the type.
 const APART: f32 = 1.7;
 const SIZES: f32 = 1.5;
+/// The same where lines of the text are wide apart.
+const LOOSE: f32 = 1.1;
+const LOOSE_SIZES: f32 = 1.2;
 
 /// Either end of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,24 +27,96 @@ pub(super) enum Edge {
     Bottom,
 }
 
-/// The rows on an edge of a page that a gap parts from the rest: one, or two, or either of
-/// these. A row has the places of its lines on the page.
-pub(super) fn blocks(page: &[Line], edge: Edge, usual: Option<f32>) -> Vec<Vec<usize>> {
-    let mut rows = rows(page);
-    if edge == Edge::Bottom {
-        rows.reverse();
+/// How far the rows of a margin stand from the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Clearly further than lines of the text stand from each other.
+    Wide,
+    /// A little further, as under text with wide line spacing: enough for the page's number.
+    Narrow,
+}
+
+impl Gap {
+    /// `None` for rows as near as lines of the text. All in points.
+    fn of(distance: f32, spacing: f32, size: f32) -> Option<Self> {
+        let beyond = |spacings, sizes| distance > spacings * spacing && distance > sizes * size;
+        if beyond(APART, SIZES) {
+            return Some(Self::Wide);
+        }
+        beyond(LOOSE, LOOSE_SIZES).then_some(Self::Narrow)
     }
+}
+
+/// The outermost rows on an edge of a page.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) edge: Edge,
+    pub(super) gap: Gap,
+    pub(super) rows: Vec<Row>,
+}
+
+/// A row in a margin.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Where its lines are among those of the page, left to right.
+    pub(super) places: Vec<usize>,
+    /// Its lines as one, without empty cells.
+    pub(super) whole: Line,
+    /// Its lines, where columns of the page part it.
+    pub(super) parts: Vec<Line>,
+}
+
+impl Row {
+    fn of(page: &[Line], places: &[usize]) -> Option<Self> {
+        let mut lines: Vec<(usize, &Line)> =
+            places.iter().filter_map(|at| Some((*at, page.get(*at)?))).collect();
+        lines.sort_by(|a, b| a.1.x0.total_cmp(&b.1.x0));
+        let (places, parts): (Vec<usize>, Vec<Line>) =
+            lines.into_iter().map(|(at, line)| (at, line.clone())).unzip();
+        let mut whole = join(&parts)?;
+        whole.size = parts.iter().map(|line| line.size).fold(whole.size, f32::max);
+        let cells: Vec<&str> =
+            whole.text.split(CELL_JOINT).filter(|cell| !cell.is_empty()).collect();
+        (whole.text, whole.cells) = (cells.join(CELL_JOINT), cells.len());
+        let parts = if parts.len() > 1 { parts } else { Vec::new() };
+        Some(Self { places, whole, parts })
+    }
+
+    /// What may be a running line: the row, and its parts.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {
+        std::iter::once(&self.whole).chain(&self.parts)
+    }
+}
+
+/// The rows on the edges of a page that a gap parts from the rest: on each edge one, or two, or
+/// either of these. Those that stand far from the text come first.
+pub(super) fn blocks(page: &[Line], usual: Option<f32>) -> Vec<Block> {
+    let mut rows = rows(page);
+    let mut blocks = of_edge(page, &rows, Edge::Top, usual);
+    rows.reverse();
+    blocks.extend(of_edge(page, &rows, Edge::Bottom, usual));
+    blocks
+}
+
+/// The blocks on one edge, of `rows` from there on.
+fn of_edge(page: &[Line], rows: &[Vec<usize>], edge: Edge, usual: Option<f32>) -> Vec<Block> {
     let block = |count: usize| {
         let (outer, inner) = rows.split_at_checked(count)?;
         let lines = || outer.iter().flatten().filter_map(|at| page.get(*at));
+        if !lines().all(|line| is_in(line, edge)) {
+            return None;
+        }
         let height = |row: &Vec<usize>| row.first().and_then(|at| page.get(*at)).map(|line| line.y);
-        let gap = (height(outer.last()?)? - height(inner.first()?)?).abs();
+        let distance = (height(outer.last()?)? - height(inner.first()?)?).abs();
         let spacing = middle(gaps(page, inner)).or(usual)?;
         let size = lines().map(|line| line.size).fold(0.0, f32::max);
-        let apart = gap > APART * spacing && gap > SIZES * size;
-        (apart && lines().all(|line| is_in(line, edge))).then(|| outer.concat())
+        let gap = Gap::of(distance, spacing, size)?;
+        let rows: Option<Vec<Row>> = outer.iter().map(|places| Row::of(page, places)).collect();
+        Some(Block { edge, gap, rows: rows? })
     };
-    (1..=EDGE_ROWS).rev().filter_map(block).collect()
+    let mut blocks: Vec<Block> = (1..=EDGE_ROWS).rev().filter_map(block).collect();
+    blocks.sort_by_key(|block| block.gap == Gap::Narrow);
+    blocks
 }
 
 fn is_in(line: &Line, edge: Edge) -> bool {

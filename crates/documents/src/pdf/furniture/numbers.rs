@@ -78,6 +78,8 @@ pub(super) struct Number {
     pub(super) value: i64,
     /// The line with `#` in its place.
     pub(super) frame: String,
+    /// The line without it and the rules beside it.
+    pub(super) words: String,
     pub(super) stand: Stand,
 }
 
@@ -114,9 +116,27 @@ pub(super) fn numbers(text: &str) -> Vec<Number> {
         let frame: Vec<&str> = others
             .map(|(other, &(_, token))| if other == at { shown.as_str() } else { token })
             .collect();
-        Some(Number { value, frame: frame.join(" "), stand })
+        Some(Number { value, frame: frame.join(" "), words: without(&tokens, at), stand })
     };
     (0..tokens.len()).filter_map(number).collect()
+}
+
+/// What a line says without the token at `at` and the rules beside that, in its cells.
+fn without(tokens: &[(usize, &str)], at: usize) -> String {
+    let mut words = String::new();
+    let mut last = None;
+    for (other, (cell, token)) in tokens.iter().enumerate() {
+        let rule = other.abs_diff(at) == 1 && !token.contains(char::is_alphanumeric);
+        if other == at || rule {
+            continue;
+        }
+        if let Some(last) = last {
+            words.push_str(if last == cell { " " } else { CELL_JOINT });
+        }
+        words.push_str(token);
+        last = Some(cell);
+    }
+    words
 }
 
 fn stand(tokens: &[(usize, &str)], at: usize) -> Option<Stand> {
@@ -257,6 +277,9 @@ mod tests {
         }
         assert_eq!(numbers("Page 7 of 9")[0].frame, "Page # of 9");
         assert_eq!(numbers("-7/9-")[0].frame, "-#/9-");
+        for text in ["Foxes and  dens  | 7", "7  Foxes and  dens", "7 \u{b7} Foxes and  dens"] {
+            assert_eq!(numbers(text)[0].words, "Foxes and  dens", "{text}");
+        }
     }
 
     #[test]

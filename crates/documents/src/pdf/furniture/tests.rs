@@ -23,6 +23,7 @@ fn line(y: f32, size: f32, text: &str) -> Line {
         right: 540.0,
         heading: None,
         turned: false,
+        parted: false,
         place: Some(place),
     }
 }
@@ -44,7 +45,7 @@ fn texts(pages: &[Vec<Line>]) -> Vec<Vec<String>> {
 }
 
 fn kept(furniture: &Furniture) -> Vec<(usize, &str)> {
-    furniture.kept.iter().map(|(page, text)| (*page, text.as_str())).collect()
+    furniture.kept.iter().map(|kept| (kept.page, kept.text.as_str())).collect()
 }
 
 fn all_stay(mut pages: Vec<Vec<Line>>) {
@@ -156,7 +157,7 @@ fn running_heads_and_page_numbers_go() {
     let bold = |page: usize| vec![Line { bold: true, ..foot(&(page + 211).to_string()) }];
     all_go(5, bold, &[]);
     let numbered = |page: usize| vec![head(&format!("The Book of Foxes  {}", page + 1))];
-    all_go(5, numbered, &[(0, "The Book of Foxes  1")]);
+    all_go(5, numbered, &[(0, "The Book of Foxes")]);
     let romans = ["iii", "iv", "v", "vi"];
     all_go(4, |page| vec![foot(romans[page])], &[]);
     // The book's title on the left, the chapter's on the right.
@@ -168,12 +169,142 @@ fn running_heads_and_page_numbers_go() {
             _ => format!("{chapter}  {number}"),
         })]
     };
-    let expected = [(0, "1  The Book of Foxes"), (1, "The Den  2"), (5, "The Hunt  6")];
+    let expected = [(0, "The Book of Foxes"), (1, "The Den"), (5, "The Hunt")];
     all_go(8, alternating, &expected);
     // A name above an address.
     let letterhead =
         |_: usize| vec![line(780.0, 9.0, "Fox Limited"), line(769.0, 9.0, "Den Lane 3")];
     all_go(4, letterhead, &[(0, "Fox Limited"), (0, "Den Lane 3")]);
+}
+
+/// The page's number, and the section of which it is: two of them take one page.
+fn numbered(page: usize) -> String {
+    let section = match page {
+        0 => "Contents",
+        1..5 => "1.1. PATHS",
+        5..8 => "1.2. KNOTS",
+        8 => "1.3. SPACES",
+        _ => "1.4. MAPS",
+    };
+    format!("{}  {section}", page + 1)
+}
+
+#[test]
+fn heads_that_change_with_the_section_go() {
+    let expected = [
+        (0, "Contents"),
+        (1, "1.1. PATHS"),
+        (5, "1.2. KNOTS"),
+        (8, "1.3. SPACES"),
+        (9, "1.4. MAPS"),
+    ];
+    all_go(14, |page| vec![line(770.0, 9.0, &numbered(page))], &expected);
+    // What titles of the text say is not said again.
+    let mut pages = pages(14, |page| vec![line(770.0, 9.0, &numbered(page))]);
+    pages[1].push(line(270.0, 11.0, "1.1 Paths"));
+    pages[8].push(line(270.0, 11.0, "1.3"));
+    pages[8].push(line(256.0, 11.0, "Spaces"));
+    let mut furniture = Furniture::default();
+    remove(&mut pages, &mut furniture);
+    assert_eq!(kept(&furniture), [expected[0], expected[2], expected[4]]);
+    assert_eq!(furniture.removed, 14);
+    // A list of them far before is none of their titles.
+    let mut pages = pages_with_list();
+    let mut furniture = Furniture::default();
+    remove(&mut pages, &mut furniture);
+    assert_eq!(kept(&furniture), expected);
+}
+
+fn pages_with_list() -> Vec<Vec<Line>> {
+    let mut pages = pages(14, |page| vec![line(770.0, 9.0, &numbered(page))]);
+    pages[0].push(line(270.0, 11.0, "1.3. Spaces"));
+    pages[0].push(line(256.0, 11.0, "1.4. Maps"));
+    pages
+}
+
+#[test]
+fn titles_of_pages_beside_their_numbers_stay() {
+    let titles = ["Foxes", "Dens", "Hunts", "Rivers", "Hills", "Woods"];
+    all_stay(pages(6, |page| vec![line(770.0, 11.0, &format!("{}  {}", titles[page], page + 1))]));
+}
+
+/// The book's title on the left pages, the chapter's on the right ones.
+fn chapters(last: &[Line]) -> Vec<Vec<Line>> {
+    let head = |page: usize| match page {
+        1 | 3 | 5 => "The Den",
+        7 | 9 => "The Hunt",
+        11 => "The End",
+        _ => "The Book of Foxes",
+    };
+    let mut pages = pages(12, |page| vec![line(770.0, 9.0, head(page))]);
+    pages[11].extend_from_slice(last);
+    pages
+}
+
+#[test]
+fn heads_without_numbers_go_where_others_stand_at_their_height() {
+    let first = |pages: &[Vec<Line>]| pages[11][0].text.clone();
+    let expected = [(0, "The Book of Foxes"), (1, "The Den"), (7, "The Hunt")];
+    // One that stands there once goes where it is a title of the text.
+    let mut titled = chapters(&[line(716.0, 16.0, "The End")]);
+    let mut furniture = Furniture::default();
+    remove(&mut titled, &mut furniture);
+    assert_eq!((furniture.removed, kept(&furniture)), (12, expected.to_vec()));
+    assert!(first(&titled).starts_with("Words"), "{}", first(&titled));
+    let mut untitled = chapters(&[]);
+    let mut furniture = Furniture::default();
+    remove(&mut untitled, &mut furniture);
+    assert_eq!((furniture.removed, kept(&furniture)), (11, expected.to_vec()));
+    assert_eq!(first(&untitled), "The End");
+}
+
+#[test]
+fn numbers_that_count_something_else_stay_where_heads_are_known() {
+    // Two pages an order, below a head; three pages an order; three pages a name.
+    let order = |page: usize| line(750.0, 9.0, &format!("Order {}", 1_001 + page / 2));
+    let mut pages_of = pages(12, |page| vec![line(770.0, 9.0, "Fox Limited"), order(page)]);
+    let mut furniture = Furniture::default();
+    remove(&mut pages_of, &mut furniture);
+    assert!(pages_of.iter().all(|page| page.iter().any(|line| line.text.starts_with("Order"))));
+    let order = |page: usize| line(770.0, 9.0, &format!("Order {}", 1_001 + page / 3));
+    all_stay(pages(12, |page| vec![order(page)]));
+    let names = ["Ann:  Fox", "Bob:  Hare", "Cid:  Owl", "Dan:  Elk"];
+    all_stay(pages(12, |page| vec![line(770.0, 9.0, names[page / 3])]));
+}
+
+#[test]
+fn a_number_goes_under_text_with_wide_spacing_too() {
+    let wide = |page: usize, foot: &str| {
+        let text = |row| format!("Words of row {row} that only page {page} has");
+        let rows = (0..21_u16).map(|row| line(690.0 - f32::from(row) * 28.0, 11.0, &text(row)));
+        rows.chain([line(96.0, 9.0, foot)]).collect::<Vec<Line>>()
+    };
+    let mut pages: Vec<Vec<Line>> =
+        (0..4).map(|page| wide(page, &(page + 1).to_string())).collect();
+    let mut furniture = Furniture::default();
+    remove(&mut pages, &mut furniture);
+    assert_eq!((furniture.removed, kept(&furniture)), (4, vec![]));
+    all_stay((0..4).map(|page| wide(page, "Same words")).collect());
+}
+
+#[test]
+fn a_head_that_columns_part_is_one() {
+    let parted = |page: usize| {
+        let head = Line { x0: 400.0, column: 1, ..line(770.0, 9.0, "The Den") };
+        vec![head, line(770.0, 9.0, &(page + 1).to_string())]
+    };
+    all_go(5, parted, &[(0, "The Den")]);
+}
+
+#[test]
+fn a_line_with_the_number_of_its_page_is_no_row_of_a_table() {
+    let cells = |text: fn(usize) -> String| {
+        let mut pages = pages(2, |page| vec![line(770.0, 9.0, &text(page))]);
+        remove(&mut pages, &mut Furniture::default());
+        pages.iter().map(|page| page[0].cells).collect::<Vec<_>>()
+    };
+    assert_eq!(cells(|page| format!("{}  Contents", page + 1)), [1, 1]);
+    assert_eq!(cells(|_| "Rank  7".to_owned()), [2, 2]);
 }
 
 #[test]

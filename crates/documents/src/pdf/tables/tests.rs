@@ -23,6 +23,7 @@ fn piece(text: &str, x0: f32, y: f32) -> Line {
         right: 0.0,
         heading: None,
         turned: false,
+        parted: false,
         place: Some(place),
     }
 }
@@ -186,6 +187,86 @@ fn two_tables_with_a_heading_between_have_their_own_columns() {
         (610.0, &[(50.0, "Value"), (250.0, "90")]),
     ];
     assert_eq!(texts(rows)[3..], ["Totals", "| Sum | 52 |", "| Value | 90 |"]);
+}
+
+/// Which rows start a table right after another one.
+fn starts(rows: Rows<'_>) -> Vec<usize> {
+    read(rows).iter().zip(0..).filter(|(line, _)| line.parted).map(|(_, at)| at).collect()
+}
+
+#[test]
+fn two_tables_right_after_each_other_have_their_own_columns() {
+    let rows: Rows<'_> = &[
+        (700.0, HEAD),
+        (685.0, &[(50.0, "Bolt"), (150.0, "3.50"), (250.0, "12")]),
+        (670.0, &[(50.0, "Nut"), (250.0, "40")]),
+        (655.0, &[(50.0, "Screw"), (150.0, "0.10"), (250.0, "7")]),
+        (635.0, &[(50.0, "Day"), (110.0, "Open"), (190.0, "Shut"), (300.0, "Staff"), (380.0, "N")]),
+        (620.0, &[(50.0, "Mon"), (110.0, "8:00"), (190.0, "17:00"), (300.0, "4"), (380.0, "2")]),
+        (605.0, &[(50.0, "Tue"), (110.0, "8:00"), (300.0, "4"), (380.0, "2")]),
+        (590.0, &[(50.0, "Wed"), (110.0, "9:00"), (190.0, "16:00"), (300.0, "3"), (380.0, "1")]),
+    ];
+    assert_eq!(
+        texts(rows),
+        [
+            "| Name | Price | Stock |",
+            "| Bolt | 3.50 | 12 |",
+            "| Nut |  | 40 |",
+            "| Screw | 0.10 | 7 |",
+            "| Day | Open | Shut | Staff | N |",
+            "| Mon | 8:00 | 17:00 | 4 | 2 |",
+            "| Tue | 8:00 |  | 4 | 2 |",
+            "| Wed | 9:00 | 16:00 | 3 | 1 |"
+        ]
+    );
+    assert_eq!(starts(rows), [4]);
+}
+
+#[test]
+fn a_table_is_not_put_into_the_columns_of_the_next_one() {
+    let day: &[(f32, &str)] = &[(50.0, "Day"), (118.0, "Hours"), (190.0, "Staff"), (285.0, "Till")];
+    let row: &[(f32, &str)] = &[(50.0, "Mon"), (118.0, "eight"), (190.0, "three"), (285.0, "four")];
+    let price: &[(f32, &str)] = &[(50.0, "Bolt"), (150.0, "3.50"), (250.0, "12 pc")];
+    let rows: Rows<'_> = &[
+        (700.0, HEAD),
+        (685.0, price),
+        (670.0, price),
+        (655.0, price),
+        (630.0, day),
+        (615.0, row),
+        (600.0, row),
+        (585.0, row),
+    ];
+    assert_eq!(texts(rows)[3..5], ["| Bolt | 3.50 | 12 pc |", "| Day | Hours | Staff | Till |"]);
+    assert_eq!(starts(rows), [4]);
+    // Rows with fewer cells under the same columns belong to the table.
+    let rows: Rows<'_> = &[
+        (700.0, HEAD),
+        (685.0, price),
+        (670.0, price),
+        (645.0, &[(50.0, "Sum"), (250.0, "24 pc")]),
+        (630.0, &[(50.0, "Value"), (250.0, "84.00")]),
+        (615.0, &[(50.0, "Rest"), (250.0, "10 pc")]),
+    ];
+    assert_eq!(
+        texts(rows)[3..],
+        ["| Sum |  | 24 pc |", "| Value |  | 84.00 |", "| Rest |  | 10 pc |"]
+    );
+    assert!(starts(rows).is_empty());
+}
+
+#[test]
+fn a_line_far_above_a_table_says_nothing_of_its_columns() {
+    let rows: Rows<'_> = &[
+        (760.0, &[(50.0, "2"), (300.0, "Contents")]),
+        (725.0, HEAD),
+        (710.0, &[(50.0, "Bolt"), (250.0, "12")]),
+        (695.0, &[(50.0, "Nut"), (150.0, "1.20"), (250.0, "40")]),
+    ];
+    assert_eq!(
+        texts(rows),
+        ["| 2 | Contents |", "| Name | Price | Stock |", "| Bolt |  | 12 |", "| Nut | 1.20 | 40 |"]
+    );
 }
 
 #[test]

@@ -5,12 +5,7 @@ use cairn_services::chat::{Tool, ToolChoice};
 use cairn_wire::openai::{ChatTurn, ToolDefinition};
 use serde_json::{Value, json};
 
-use crate::openai::convert::neutral;
-
-/// Most tools of one request, as at OpenAI.
-const TOOLS_MAX: usize = 128;
-/// Longest name of a function, as at OpenAI.
-const NAME_MAX: usize = 64;
+use crate::openai::functions;
 
 /// The functions and whether they are called.
 pub(super) fn read(
@@ -18,27 +13,17 @@ pub(super) fn read(
     choice: Option<&Value>,
 ) -> Result<(Vec<Tool>, ToolChoice)> {
     let given = given.unwrap_or_default();
-    if given.len() > TOOLS_MAX {
-        return Err(Error::invalid(format!(
-            "tools has {} entries; send at most {TOOLS_MAX}",
-            given.len()
-        ))
-        .with_param("tools"));
-    }
+    functions::few(given.len())?;
     let mut tools: Vec<Tool> = Vec::with_capacity(given.len());
     for (number, definition) in given.iter().enumerate() {
-        let tool = tool(number, definition)?;
-        if tools.iter().any(|other| other.name == tool.name) {
-            return Err(Error::invalid(format!("tools names the function '{}' twice", tool.name))
-                .with_param(format!("tools[{number}].function.name")));
-        }
+        let tool = tool(number, definition, &tools)?;
         tools.push(tool);
     }
     let choice = choose(choice, &tools)?;
     Ok((tools, choice))
 }
 
-fn tool(number: usize, definition: &ToolDefinition) -> Result<Tool> {
+fn tool(number: usize, definition: &ToolDefinition, before: &[Tool]) -> Result<Tool> {
     let place = format!("tools[{number}]");
     if definition.kind != "function" {
         return Err(Error::invalid(format!(
@@ -47,75 +32,32 @@ fn tool(number: usize, definition: &ToolDefinition) -> Result<Tool> {
         ))
         .with_param(format!("{place}.type")));
     }
+    let place = format!("{place}.function");
     let function = definition.function.as_ref().ok_or_else(|| {
-        Error::invalid(format!("{place} has no function")).with_param(format!("{place}.function"))
+        Error::invalid(format!("tools[{number}] has no function")).with_param(place.as_str())
     })?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let name = &function.name;
-    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(fits) {
-        return Err(Error::invalid(format!(
-            "{place} names the function '{name}'; a name has 1 to {NAME_MAX} letters, digits, _ \
-             and -"
-        ))
-        .with_param(format!("{place}.function.name")));
-    }
-    let parameters = match &function.parameters {
-        None | Some(Value::Null) => json!({"type": "object", "properties": {}}),
-        Some(Value::Object(schema)) if schema.is_empty() => {
-            json!({"type": "object", "properties": {}})
-        }
-        Some(schema @ Value::Object(_)) => schema.clone(),
-        Some(_) => {
-            return Err(Error::invalid(format!(
-                "{place}.function.parameters is not a JSON schema of an object"
-            ))
-            .with_param(format!("{place}.function.parameters")));
-        }
-    };
-    Ok(Tool {
-        name: name.clone(),
-        description: function.description.clone(),
-        parameters,
-        strict: function.strict.unwrap_or(false),
-    })
+    functions::read(function, &place, before)
 }
 
 fn choose(choice: Option<&Value>, tools: &[Tool]) -> Result<ToolChoice> {
-    let fault = |message: String| Error::invalid(message).with_param("tool_choice");
-    let named = |choice: &Value| {
-        let function = choice.get("type").and_then(Value::as_str) == Some("function");
-        let name = choice.pointer("/function/name").and_then(Value::as_str);
-        name.filter(|_| function).map(str::to_owned)
-    };
-    let choice = match choice {
-        None => ToolChoice::Auto,
-        Some(given) if neutral(given) => ToolChoice::Auto,
-        Some(Value::String(word)) => match word.as_str() {
-            "auto" => ToolChoice::Auto,
-            "none" => ToolChoice::None,
-            "required" => ToolChoice::Required,
-            other => {
-                return Err(fault(format!(
-                    "tool_choice is '{other}'; use auto, none, required or a function"
-                )));
-            }
-        },
-        Some(given) => ToolChoice::Function(named(given).ok_or_else(|| {
-            fault(
-                "tool_choice must be auto, none, required or \
-                 {\"type\":\"function\",\"function\":{\"name\":…}}"
-                    .to_owned(),
-            )
-        })?),
-    };
-    match &choice {
-        ToolChoice::Required if tools.is_empty() => {
-            Err(fault("tool_choice is 'required', but there are no tools".to_owned()))
+    let fault = |message: &str| Error::invalid(message).with_param("tool_choice");
+    match functions::word(choice)? {
+        Some(ToolChoice::Required) if tools.is_empty() => {
+            Err(fault("tool_choice is 'required', but there are no tools"))
         }
-        ToolChoice::Function(name) if !tools.iter().any(|tool| tool.name == *name) => {
-            Err(fault(format!("tool_choice names '{name}', which is not among the tools")))
+        Some(word) => Ok(word),
+        None => {
+            let choice = choice.filter(|choice| choice["type"] == "function");
+            let name = choice.and_then(|choice| choice.pointer("/function/name")?.as_str());
+            let name = name.ok_or_else(|| {
+                fault(
+                    "tool_choice must be auto, none, required or \
+                     {\"type\":\"function\",\"function\":{\"name\":…}}",
+                )
+            })?;
+            functions::among(name, tools)?;
+            Ok(ToolChoice::Function(name.to_owned()))
         }
-        _ => Ok(choice),
     }
 }
 

@@ -1,10 +1,14 @@
 //! What the text of a response must look like: `text.format`.
 
 use cairn_kernel::{Error, Result};
+use cairn_services::Services;
+use cairn_services::answer::needs_a_model;
 use cairn_services::chat::TextFormat;
+use cairn_services::llms::ALIAS;
 use serde_json::{Value, json};
 
 use super::refused;
+use super::request::Asked;
 use crate::openai::convert::neutral;
 
 const PLACE: &str = "text.format";
@@ -47,6 +51,18 @@ fn schema(format: &Value) -> Result<TextFormat> {
 
 fn given(text: Option<&Value>) -> Option<&Value> {
     text?.get("format").filter(|format| !neutral(format))
+}
+
+/// Checks that an answer over files can have the format that is asked for.
+///
+/// # Errors
+/// `Invalid` where no language model writes it.
+pub(super) fn check(services: &Services, asked: &Asked) -> Result<()> {
+    let written = asked.model != ALIAS || services.inference.llms().default_model().is_some();
+    if written || asked.search.is_none() || asked.format == TextFormat::Text {
+        return Ok(());
+    }
+    Err(renamed(needs_a_model()))
 }
 
 /// The field `text` of a response: the format as it was asked for.

@@ -2,10 +2,10 @@
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_services::records::Origin;
-use cairn_services::{ChatMessage, Page, Services};
+use cairn_services::{Page, Services};
 use serde_json::Value;
 
-use super::{input, refused};
+use super::{calls, refused};
 
 /// Most answers that follow each other and are read.
 const TURNS_MAX: usize = 1000;
@@ -19,17 +19,6 @@ pub(super) struct Earlier {
     pub(super) items: Vec<Value>,
     /// What they rest on: when it is deleted, what was said of it goes as well.
     pub(super) sources: Vec<Origin>,
-}
-
-impl Earlier {
-    /// What was said, oldest first.
-    ///
-    /// # Errors
-    /// `Invalid` for an item that is none.
-    pub(super) fn turns(&self) -> Result<Vec<ChatMessage>> {
-        let turns = self.items.iter().map(|item| input::turn(item, "item"));
-        turns.filter_map(Result::transpose).collect()
-    }
 }
 
 /// The answers that end with the answer `previous`; of an endless talk the latest ones, if it
@@ -133,7 +122,10 @@ fn is_search(item: &Value) -> bool {
 
 /// What follows half a turn.
 fn from_a_question(items: Vec<Value>) -> Vec<Value> {
-    items.into_iter().skip_while(|item| item["role"] == "assistant").collect()
+    let half = |item: &Value| {
+        item["role"] == "assistant" || calls::is_call(item) || calls::is_output(item)
+    };
+    items.into_iter().skip_while(half).collect()
 }
 
 /// Adds every file that `value` names to `files`, each once.
@@ -183,21 +175,11 @@ mod tests {
         let items =
             vec![said("assistant", "Ada."), said("user", "Who?"), said("assistant", "Ida.")];
         assert_eq!(from_a_question(items.clone()), items[1..]);
+        let came = json!({"type": "function_call_output", "call_id": "a", "output": "x"});
+        let cut: Vec<Value> = [came].into_iter().chain(items.clone()).collect();
+        assert_eq!(from_a_question(cut), items[1..]);
         let error = endless("conversation", "it is long");
         assert_eq!(error.param(), Some("conversation"));
         assert!(error.message().contains("auto"), "{error}");
-    }
-
-    #[test]
-    fn a_turn_is_its_input_and_its_answer() -> Result<()> {
-        let items = vec![
-            json!({"role": "user", "content": [{"type": "input_text", "text": "Who?"}]}),
-            json!({"type": "file_search_call", "queries": ["Who?"]}),
-            json!({"type": "message", "role": "assistant",
-                "content": [{"type": "output_text", "text": "Ada."}]}),
-        ];
-        let expected = [ChatMessage::new("user", "Who?"), ChatMessage::new("assistant", "Ada.")];
-        assert_eq!(Earlier { items, sources: Vec::new() }.turns()?, expected);
-        Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! The input of a question: a text, or messages of which the last is the question.
+//! The input of a question: a text, or messages of which the last is the question, or what came
+//! of functions that were called to answer it.
 
 use cairn_kernel::{Error, Id, Result};
 use cairn_services::{ChatMessage, Order, Page};
@@ -6,15 +7,17 @@ use serde_json::{Value, json};
 
 use crate::openai::convert::text_of;
 
-use super::refused;
+use super::{calls, refused};
 
 /// What was asked, in which conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Input {
-    /// The question.
+    /// The question; empty until [`Input::follow`] where only outputs of functions were sent.
     pub(super) question: String,
     /// Turns of users and assistants before it, oldest first.
     pub(super) history: Vec<ChatMessage>,
+    /// Calls of functions to answer it and what came of them; empty where none came yet.
+    pub(super) after: Vec<ChatMessage>,
     /// What systems and developers said, in order.
     pub(super) system: Vec<String>,
     /// The items of this request, as they are kept.
@@ -22,38 +25,67 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Reads the `input` of a request.
+    /// Reads the `input` of a request; what was said in it is known after [`Input::follow`].
     pub(super) fn read(input: &Value) -> Result<Self> {
         let items = items(input)?;
-        let (system, mut spoken) = split(turns(&items)?);
-        let question = spoken.pop().filter(|last| last.role == "user");
-        let question = question.map(|last| last.content).filter(|text| !text.trim().is_empty());
-        let Some(question) = question else {
+        let mut said = Vec::new();
+        for item in items.iter().rev() {
+            if calls::is_output(item) {
+                break;
+            }
+            said.extend(turn(item, "item")?.filter(|turn| turn.role != "system"));
+            if !said.is_empty() || calls::is_call(item) {
+                break;
+            }
+        }
+        let answered = said.is_empty() && items.iter().any(calls::is_output);
+        let last = said.pop().filter(|turn| turn.role == "user").map(|turn| turn.content);
+        let question = last.filter(|text| !text.trim().is_empty());
+        if question.is_none() && !answered {
             return Err(refused(
                 "input",
-                "the last message must be a user's question, and not empty",
+                "the last item must be a user's question, not empty, or the output of a function",
             ));
-        };
-        Ok(Self { question, history: spoken, system, items })
+        }
+        Ok(Self {
+            question: question.unwrap_or_default(),
+            history: Vec::new(),
+            after: Vec::new(),
+            system: Vec::new(),
+            items,
+        })
     }
 
-    /// Takes what `opened` says before the question, in place of its own items, which are kept
-    /// as they are.
-    pub(super) fn hear(&mut self, opened: &[Value]) -> Result<()> {
-        let (system, mut spoken) = split(turns(opened)?);
-        if let Some(question) = spoken.iter().rposition(|turn| turn.role == "user") {
-            spoken.remove(question);
+    /// Takes what is said in the items `earlier` and then in its `own`, which are those of the
+    /// request with what compactions hold in their place.
+    ///
+    /// # Errors
+    /// `Invalid` for an output without its call, a call without its output, and where no user
+    /// asked anything.
+    pub(super) fn follow(&mut self, earlier: Vec<Value>, own: Vec<Value>) -> Result<()> {
+        calls::answering(&earlier, &own, &self.items)?;
+        let all: Vec<Value> = earlier.into_iter().chain(own).collect();
+        let (system, mut spoken) = split(calls::turns(&all)?);
+        let asked = spoken.iter().rposition(|turn| turn.role == "user");
+        let asked = asked.filter(|at| !spoken[*at].content.trim().is_empty()).ok_or_else(|| {
+            let message = "no user asked anything before; send the question as well";
+            refused("input", message)
+        })?;
+        let mut after = spoken.split_off(asked + 1);
+        self.question = spoken.pop().map(|turn| turn.content).unwrap_or_default();
+        if !after.iter().any(|turn| turn.role == "tool") {
+            spoken.append(&mut after);
         }
-        (self.system, self.history) = (system, spoken);
+        (self.system, self.history, self.after) = (system, spoken, after);
         Ok(())
     }
 
-    /// Puts earlier turns in front.
-    pub(super) fn precede(&mut self, turns: Vec<ChatMessage>) {
-        let (mut system, mut history) = split(turns);
-        system.append(&mut self.system);
-        history.append(&mut self.history);
-        (self.system, self.history) = (system, history);
+    /// All that was said, for a model: `instructions` before it.
+    pub(super) fn messages(&self, instructions: Option<String>) -> Vec<ChatMessage> {
+        let system = instructions.map(|text| ChatMessage::new("system", text));
+        let question = ChatMessage::new("user", self.question.as_str());
+        let before = system.into_iter().chain(self.history.iter().cloned());
+        before.chain([question]).chain(self.after.iter().cloned()).collect()
     }
 
     /// The instructions of the request and the words of systems, as one text.
@@ -79,20 +111,14 @@ pub(super) fn items(input: &Value) -> Result<Vec<Value>> {
     }
 }
 
-fn turns(items: &[Value]) -> Result<Vec<ChatMessage>> {
-    let numbered = items.iter().enumerate();
-    let turns = numbered.map(|(number, item)| turn(item, &format!("input[{number}]")));
-    turns.filter_map(Result::transpose).collect()
-}
-
 fn split(turns: Vec<ChatMessage>) -> (Vec<String>, Vec<ChatMessage>) {
     let (system, spoken): (Vec<_>, Vec<_>) =
         turns.into_iter().partition(|turn| turn.role == "system");
     (system.into_iter().map(|turn| turn.content).collect(), spoken)
 }
 
-/// The turn of an input item; `None` for the record of an earlier search, whose
-/// answer follows as a message, and for a compaction, which has to be opened first.
+/// The turn of a message; `None` for the record of an earlier search, whose answer follows as a
+/// message, for a compaction, which has to be opened first, and for calls ([`calls::turns`]).
 pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
     if kind(item, place)? != Kind::Message {
         return Ok(None);
@@ -107,13 +133,15 @@ pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
 }
 
 /// The parts of content that are texts.
-const TEXTS: [&str; 3] = ["input_text", "output_text", "text"];
+const TEXTS: [&str; 4] = ["input_text", "output_text", "text", "refusal"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Message,
     Search,
     Compaction,
+    Call,
+    Output,
 }
 
 fn kind(item: &Value, place: &str) -> Result<Kind> {
@@ -121,8 +149,13 @@ fn kind(item: &Value, place: &str) -> Result<Kind> {
         None | Some("message") => Ok(Kind::Message),
         Some("file_search_call") => Ok(Kind::Search),
         Some("compaction") => Ok(Kind::Compaction),
+        Some("function_call") => Ok(Kind::Call),
+        Some("function_call_output") => Ok(Kind::Output),
         Some(other) => {
-            let message = format!("{place} is of type '{other}'; only messages are supported");
+            let message = format!(
+                "{place} is of type '{other}'; only messages, function_call and \
+                 function_call_output are supported"
+            );
             Err(Error::invalid(message).with_param(format!("{place}.type")))
         }
     }
@@ -160,6 +193,12 @@ pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
         let id = Id::generate("cmp_");
         return Ok(json!({"id": id, "type": "compaction", "encrypted_content": named}));
     }
+    if kind == Kind::Call {
+        return calls::keep_call(item, place);
+    }
+    if kind == Kind::Output {
+        return calls::keep_output(item, place);
+    }
     if kind == Kind::Search {
         let list = |name: &str| item.get(name).filter(|value| value.is_array()).cloned();
         return Ok(json!({
@@ -188,7 +227,11 @@ pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
 }
 
 fn text_part(part: &Value, role: &str) -> Value {
-    let text = &part["text"];
+    let refusal = part.get("refusal").filter(|_| part["type"] == "refusal");
+    if let Some(refusal) = refusal.filter(|_| role == "assistant") {
+        return json!({"type": "refusal", "refusal": refusal});
+    }
+    let text = refusal.unwrap_or(&part["text"]);
     if role != "assistant" {
         return json!({"type": "input_text", "text": text});
     }
@@ -231,9 +274,73 @@ pub(super) fn page(mut items: Vec<Value>, page: &Page) -> Result<Vec<Value>> {
 mod tests {
     use super::*;
 
+    /// What is read of `input` where nothing was said before.
+    fn read(input: &Value) -> Result<Input> {
+        after(&[], input)
+    }
+
+    /// What is read of `input` behind the items `earlier`.
+    fn after(earlier: &[Value], input: &Value) -> Result<Input> {
+        let earlier: Result<Vec<Value>> = earlier.iter().map(|item| keep(item, "item")).collect();
+        let mut read = Input::read(input)?;
+        let own = read.items.clone();
+        read.follow(earlier?, own)?;
+        Ok(read)
+    }
+
+    fn called(id: &str) -> Value {
+        json!({"type": "function_call", "call_id": id, "name": "f", "arguments": "{}"})
+    }
+
+    fn came(id: &str) -> Value {
+        json!({"type": "function_call_output", "call_id": id, "output": "8 degrees"})
+    }
+
+    fn said(role: &str, text: &str) -> Value {
+        json!({"role": role, "content": text})
+    }
+
+    #[test]
+    fn an_output_answers_the_question_before_it() -> Result<()> {
+        let asked = [said("user", "Who?"), said("assistant", "Ada."), said("user", "How cold?")];
+        let whole = [asked.as_slice(), &[called("a"), came("a")]].concat();
+        let earlier = [asked.as_slice(), &[called("a")]].concat();
+        for read in [read(&json!(whole))?, after(&earlier, &json!([came("a")]))?] {
+            let roles = |turns: &[ChatMessage]| {
+                turns.iter().map(|turn| turn.role.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(read.question, "How cold?");
+            assert_eq!(roles(&read.history), ["user", "assistant"]);
+            assert_eq!(roles(&read.after), ["assistant", "tool"]);
+            let all = read.messages(Some("Be brief.".to_owned()));
+            let expected = ["system", "user", "assistant", "user", "assistant", "tool"];
+            assert_eq!(roles(&all), expected);
+            assert_eq!(read.after[1].tool_call_id.as_deref(), Some("a"));
+        }
+        let next = [earlier.as_slice(), &[came("a"), said("assistant", "8.")]].concat();
+        let read = after(&next, &json!("And tomorrow?"))?;
+        assert_eq!((read.question.as_str(), read.after.len()), ("And tomorrow?", 0));
+        assert_eq!(read.history.len(), 6);
+        Ok(())
+    }
+
+    #[test]
+    fn an_output_without_its_call_or_question_is_refused() {
+        for (earlier, input, param) in [
+            (vec![said("user", "Who?")], json!([came("a")]), "input[0].call_id"),
+            (vec![said("user", "Who?"), called("a")], json!("Well?"), "input"),
+            (vec![called("a")], json!([came("a")]), "input"),
+            (vec![], json!([said("user", "Who?"), called("a")]), "input"),
+            (vec![], json!([said("user", "Who?"), came("b")]), "input[1].call_id"),
+        ] {
+            let refused = after(&earlier, &input).err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some(param), "{input}");
+        }
+    }
+
     #[test]
     fn a_text_is_the_question() -> Result<()> {
-        let read = Input::read(&json!("How high?"))?;
+        let read = read(&json!("How high?"))?;
         assert_eq!((read.question.as_str(), read.history.len()), ("How high?", 0));
         assert_eq!(read.items[0]["content"][0]["type"], "input_text");
         assert_eq!(read.instructions(None), None);
@@ -242,7 +349,7 @@ mod tests {
 
     #[test]
     fn the_last_message_is_the_question_and_the_others_are_history() -> Result<()> {
-        let read = Input::read(&json!([
+        let read = read(&json!([
             {"role": "developer", "content": "Be brief."},
             {"role": "user", "content": [{"type": "input_text", "text": "Who?"}]},
             {"type": "file_search_call", "id": "fs_1", "queries": ["Who?"], "status": "completed"},
@@ -256,6 +363,21 @@ mod tests {
         assert_eq!(read.instructions(Some("Cite.")).as_deref(), Some("Cite.\nBe brief."));
         assert_eq!(read.items.len(), 5);
         assert_eq!(read.items[0]["role"], "developer");
+        Ok(())
+    }
+
+    #[test]
+    fn a_refusal_is_kept_as_one_and_was_said() -> Result<()> {
+        let refusal = json!({"type": "refusal", "refusal": "The documents do not say."});
+        let read = read(&json!([
+            {"role": "user", "content": "Who?"},
+            {"role": "assistant", "content": [refusal]},
+            {"role": "user", "content": [refusal]},
+        ]))?;
+        let silent = "The documents do not say.";
+        assert_eq!((read.history[1].content.as_str(), read.question.as_str()), (silent, silent));
+        assert_eq!(read.items[1]["content"], json!([refusal]));
+        assert_eq!(read.items[2]["content"], json!([{"type": "input_text", "text": silent}]));
         Ok(())
     }
 
@@ -278,7 +400,7 @@ mod tests {
                 json!({"role": "assistant", "content": "Ada."}),
             ],
         );
-        read.hear(&opened)?;
+        read.follow(Vec::new(), opened)?;
         let history: Vec<&str> = read.history.iter().map(|turn| turn.content.as_str()).collect();
         assert_eq!((history, read.system), (vec!["Who?", "Ada."], vec!["Be brief.".to_owned()]));
         assert_eq!(read.items.len(), 3, "what was sent is kept");

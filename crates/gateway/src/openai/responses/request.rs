@@ -1,27 +1,23 @@
 //! What a request for a response asks for, checked.
 
 use cairn_kernel::{Id, Result};
+use cairn_services::Sampling;
 use cairn_services::chat::TextFormat;
 use cairn_services::conversations::check_metadata;
 use cairn_services::llms::ALIAS;
 use cairn_services::retrieve::Request;
-use cairn_services::{Filter, Sampling};
-use cairn_wire::openai::{ConversationRef, FileSearchTool, Response, ResponseRequest};
-use serde::Deserialize;
+use cairn_wire::openai::{ConversationRef, Response, ResponseRequest};
 use serde_json::{Value, json};
 
 use super::input::Input;
+use super::tools::{self, Functions, Tools};
 use super::{format, refused};
 use crate::openai::convert::{
-    Included, neutral, ranking, refuse_rest, results, sampling, seconds, sticky, tokens,
-    unsupported,
+    Included, neutral, refuse_rest, sampling, seconds, sticky, tokens, unsupported,
 };
-use crate::openai::search::options;
 
-/// Most stores of one search.
-const STORES_MAX: usize = 16;
-
-/// Fields that change nothing here: there is one search and one answer, always.
+/// Fields that change nothing here, or are read with what they speak of: there is one search and
+/// one answer, always.
 const HARMLESS: [&str; 9] = [
     "user",
     "service_tier",
@@ -43,12 +39,14 @@ pub(super) struct Asked {
     pub(super) input: Input,
     /// Where to search; `None` for a plain answer.
     pub(super) search: Option<Request>,
+    /// What the model may call.
+    pub(super) functions: Functions,
     /// The model asked for.
     pub(super) model: String,
     /// What keeps its version of the model from request to request.
     pub(super) sticky: Option<String>,
     pub(super) sampling: Sampling,
-    /// What the text must look like; a plain text where there is a search.
+    /// What the text must look like.
     pub(super) format: TextFormat,
     pub(super) stream: bool,
     pub(super) include_results: bool,
@@ -79,17 +77,10 @@ impl Asked {
 pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     refuse(&request)?;
     let input = Input::read(&request.input)?;
-    let search = search(&request, &input.question)?;
+    let Tools { search, functions } = tools::read(&request, &input.question)?;
     let format = format::read(request.text.as_ref())?;
-    if search.is_some() && format != TextFormat::Text {
-        return Err(refused(
-            "text.format",
-            "an answer over files is a text with citations; leave text.format out, or ask without \
-             the file_search tool",
-        ));
-    }
     let truncate = truncation(request.rest.get("truncation"), search.is_some())?;
-    let explain = search.is_some() && explains(&request.tools);
+    let explain = search.is_some() && tools::explains(&request.tools);
     // What is explained is shown.
     let names = request.include.as_deref().unwrap_or_default();
     let included = Included::read(names.iter().map(String::as_str))?;
@@ -125,7 +116,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         max_output_tokens,
         model: model.clone(),
         output: Vec::new(),
-        parallel_tool_calls: false,
+        parallel_tool_calls: functions.parallel,
         previous_response_id: request.previous_response_id.clone(),
         conversation: conversation.as_ref().map(|id| ConversationRef { id: id.to_string() }),
         temperature,
@@ -148,6 +139,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         shell,
         input,
         search,
+        functions,
         model,
         sticky,
         sampling,
@@ -193,77 +185,6 @@ fn refuse(request: &ResponseRequest) -> Result<()> {
         return Err(unsupported("text.verbosity"));
     }
     refuse_rest(&request.rest, &HARMLESS)
-}
-
-fn search(request: &ResponseRequest, question: &str) -> Result<Option<Request>> {
-    let mut found = None;
-    for (number, tool) in request.tools.iter().enumerate() {
-        let kind = tool.get("type").and_then(Value::as_str).unwrap_or("");
-        if kind != "file_search" {
-            return Err(refused(
-                &format!("tools[{number}].type"),
-                format!("the tool '{kind}' is not supported here; only file_search is"),
-            ));
-        }
-        if found.is_some() {
-            return Err(refused(
-                "tools",
-                "send one file_search tool with all its vector_store_ids",
-            ));
-        }
-        found = Some(tool_search(tool, number, question)?);
-    }
-    match request.tool_choice.as_ref() {
-        None | Some(Value::Null) => Ok(found),
-        Some(Value::String(choice)) if choice == "auto" => Ok(found),
-        Some(Value::String(choice)) if choice == "none" => Ok(None),
-        Some(choice)
-            if *choice == "required" || choice.get("type") == Some(&json!("file_search")) =>
-        {
-            let missing =
-                "tool_choice asks for a tool, and 'tools' has none; add a file_search tool";
-            found.map(Some).ok_or_else(|| refused("tool_choice", missing))
-        }
-        Some(_) => Err(refused(
-            "tool_choice",
-            "use auto, none, required or {\"type\": \"file_search\"} as tool_choice",
-        )),
-    }
-}
-
-fn tool_search(tool: &Value, number: usize, question: &str) -> Result<Request> {
-    let place = format!("tools[{number}]");
-    let tool = FileSearchTool::deserialize(tool)
-        .map_err(|fault| refused(&place, format!("{place} does not fit: {fault}")))?;
-    let stores = tool.vector_store_ids.len();
-    if stores == 0 || stores > STORES_MAX {
-        return Err(refused(
-            &format!("{place}.vector_store_ids"),
-            format!("vector_store_ids has {stores} ids; send between 1 and {STORES_MAX}"),
-        ));
-    }
-    let ranking = ranking(tool.ranking_options.as_ref(), &format!("{place}.ranking_options"))?;
-    let filter = tool.filters.as_ref().filter(|filter| !filter.is_null());
-    let mut stores: Vec<Id> = Vec::new();
-    for id in tool.vector_store_ids.into_iter().map(Id::from_raw) {
-        if !stores.contains(&id) {
-            stores.push(id);
-        }
-    }
-    let mut search = Request {
-        filter: filter.map(Filter::parse).transpose()?,
-        score_threshold: ranking.score_threshold,
-        dense_weight: ranking.dense_weight,
-        ranker: ranking.ranker,
-        ..Request::new(stores, question, results(tool.max_num_results)?)
-    };
-    options(tool.cairn.as_ref(), &format!("{place}.cairn"), &mut search)?;
-    Ok(search)
-}
-
-/// Whether the search shall be explained.
-fn explains(tools: &[Value]) -> bool {
-    tools.iter().any(|tool| tool["cairn"]["explain"] == true)
 }
 
 #[cfg(test)]
@@ -327,14 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn a_format_is_kept_without_a_search_and_refused_with_one() -> Result<()> {
+    fn a_format_is_kept_with_a_search_and_without_one() -> Result<()> {
         let format = json!({"format": {"type": "json_object"}});
         let read = asked(&json!({"text": format}))?;
         assert_eq!((read.format, &read.shell.text), (TextFormat::JsonObject, &format));
         let mut searched = tool(&json!({}));
         searched["text"] = format;
-        let refused = asked(&searched).err();
-        assert_eq!(refused.as_ref().and_then(Error::param), Some("text.format"));
+        let read = asked(&searched)?;
+        assert!(read.search.is_some());
+        assert_eq!(read.format, TextFormat::JsonObject);
         searched["tool_choice"] = json!("none");
         assert_eq!(asked(&searched)?.format, TextFormat::JsonObject);
         Ok(())
@@ -349,6 +271,21 @@ mod tests {
         let mut required = tool(&json!({}));
         required["tool_choice"] = json!({"type": "file_search"});
         assert!(asked(&required)?.search.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn functions_are_read_and_shown_as_they_were_sent() -> Result<()> {
+        let function = json!({"type": "function", "name": "clock", "strict": true});
+        let named = json!({"type": "function", "name": "clock"});
+        let read = asked(&json!({"tools": [function], "tool_choice": named}))?;
+        assert_eq!((&read.shell.tools, &read.shell.tool_choice), (&vec![function.clone()], &named));
+        assert!(read.shell.parallel_tool_calls && read.search.is_none());
+        assert_eq!(read.functions.tools.len(), 1);
+        let single = asked(&json!({"tools": [function], "parallel_tool_calls": false}))?;
+        assert!(!single.shell.parallel_tool_calls);
+        let none = asked(&tool(&json!({})))?;
+        assert!(!none.shell.parallel_tool_calls && none.functions.tools.is_empty());
         Ok(())
     }
 

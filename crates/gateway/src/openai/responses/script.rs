@@ -22,6 +22,17 @@ pub(super) enum Beat {
     Found(Vec<Passage>),
     /// More text.
     Text(String),
+    /// What is said in place of JSON; text that came before is taken back.
+    Refusal(String),
+    /// A call of a function begins.
+    Call {
+        /// `call_…`
+        id: String,
+        /// The function.
+        name: String,
+    },
+    /// More of its arguments.
+    Arguments(String),
     /// The end; nothing follows.
     End(Box<Ending>),
 }
@@ -29,6 +40,7 @@ pub(super) enum Beat {
 /// How an answer ended.
 #[derive(Debug)]
 pub(super) struct Ending {
+    /// The text, where no function was called.
     pub(super) text: String,
     /// Who wrote it.
     pub(super) model: String,
@@ -51,12 +63,20 @@ pub(super) struct Script {
     call_id: String,
     message_id: String,
     speaking: bool,
+    /// What the message says so far.
+    said: String,
+    /// The number of the part that refuses, where one does.
+    refusing: Option<usize>,
+    /// The call of a function that is being made.
+    calling: Option<Calling>,
+    /// Whether a function was called.
+    called: bool,
     nearest: Vec<Passage>,
     /// The passages that were found as results, which are kept whether they are shown or not.
     results: Value,
     /// The files of all passages that were found.
     files: Vec<String>,
-    /// Characters of each delta.
+    /// Characters of each delta of texts and arguments, in the order of the items.
     pieces: Vec<usize>,
     provenance: Option<Provenance>,
     /// Whether the response itself shows how it came about.
@@ -80,6 +100,10 @@ impl Script {
             call_id: Id::generate("fs_").to_string(),
             message_id: Id::generate("msg_").to_string(),
             speaking: false,
+            said: String::new(),
+            refusing: None,
+            calling: None,
+            called: false,
             nearest: Vec::new(),
             results: Value::Null,
             files: Vec::new(),
@@ -120,12 +144,25 @@ impl Script {
             Beat::Searching => self.searching(),
             Beat::Found(passages) => self.found(passages),
             Beat::Text(text) => {
-                let mut events = self.open_message();
+                let mut events = self.close_call("completed");
+                events.extend(self.open_message());
                 self.pieces.push(text.chars().count());
+                self.said.push_str(&text);
                 let delta = json!({"delta": text, "logprobs": []});
                 events.push(self.on_part("response.output_text.delta", delta));
                 events
             }
+            Beat::Refusal(text) => self.refuse(&text),
+            Beat::Call { id, name } => {
+                let mut events = self.close_call("completed");
+                if self.speaking {
+                    let said = std::mem::take(&mut self.said);
+                    events.extend(self.close_message("completed", &said, &[]));
+                }
+                events.extend(self.open_call(id, name));
+                events
+            }
+            Beat::Arguments(text) => self.on_arguments(&text).into_iter().collect(),
             Beat::End(ending) => self.end(*ending),
         }
     }
@@ -159,7 +196,7 @@ impl Script {
         &self.files
     }
 
-    /// Characters of each delta of the text so far.
+    /// Characters of each delta so far.
     pub(super) fn pieces(&self) -> &[usize] {
         &self.pieces
     }
@@ -222,7 +259,7 @@ impl Script {
     fn on_part(&mut self, kind: &str, mut fields: Value) -> Value {
         fields["item_id"] = self.message_id.as_str().into();
         fields["output_index"] = self.response.output.len().into();
-        fields["content_index"] = 0.into();
+        fields["content_index"] = self.refusing.unwrap_or(0).into();
         self.event(kind, fields)
     }
 
@@ -286,26 +323,110 @@ impl Script {
         ]
     }
 
-    fn end(&mut self, ending: Ending) -> Vec<Value> {
-        let mut events = self.open_message();
-        let annotations: Vec<Value> =
-            ending.annotations.iter().map(|annotation| json!(annotation)).collect();
-        for (number, annotation) in annotations.iter().enumerate() {
-            let fields = json!({"annotation_index": number, "annotation": annotation});
-            events.push(self.on_part("response.output_text.annotation.added", fields));
+    /// Opens the part that refuses. What was said before it is not in the message.
+    fn refuse(&mut self, text: &str) -> Vec<Value> {
+        let begun = std::mem::replace(&mut self.speaking, true);
+        let mut events = Vec::new();
+        if !begun {
+            let message = self.message("in_progress", &[]);
+            events.push(self.on_item("response.output_item.added", &message));
         }
+        self.refusing = Some(usize::from(begun));
+        self.pieces = vec![text.chars().count()];
+        let part = json!({"part": {"type": "refusal", "refusal": ""}});
+        events.push(self.on_part("response.content_part.added", part));
+        events.push(self.on_part("response.refusal.delta", json!({"delta": text})));
+        events
+    }
+
+    /// Ends the message that is open.
+    fn close_message(&mut self, status: &str, text: &str, annotations: &[Value]) -> Vec<Value> {
+        let (whole, kind, said) = match self.refusing {
+            Some(_) => {
+                let whole = json!({"type": "refusal", "refusal": text});
+                (whole, "response.refusal.done", json!({"refusal": text}))
+            }
+            None => {
+                let said = json!({"text": text, "logprobs": []});
+                (part(text, annotations), "response.output_text.done", said)
+            }
+        };
+        let mut events = vec![
+            self.on_part(kind, said),
+            self.on_part("response.content_part.done", json!({"part": whole})),
+        ];
+        let message = self.message(status, &[whole]);
+        events.push(self.on_item("response.output_item.done", &message));
+        self.response.output.push(message);
+        self.speaking = false;
+        // Another one is another item.
+        self.message_id = Id::generate("msg_").to_string();
+        events
+    }
+
+    fn open_call(&mut self, call_id: String, name: String) -> Vec<Value> {
+        let calling = Calling {
+            id: Id::generate("fc_").to_string(),
+            call_id,
+            name,
+            arguments: String::new(),
+        };
+        let item = calling.item("in_progress");
+        self.calling = Some(calling);
+        self.called = true;
+        vec![self.on_item("response.output_item.added", &item)]
+    }
+
+    fn on_arguments(&mut self, text: &str) -> Option<Value> {
+        let calling = self.calling.as_mut()?;
+        calling.arguments.push_str(text);
+        let id = calling.id.clone();
+        self.pieces.push(text.chars().count());
+        Some(self.on_function(&id, "delta", json!({"delta": text})))
+    }
+
+    /// An event about the arguments of the call `id`.
+    fn on_function(&mut self, id: &str, what: &str, mut fields: Value) -> Value {
+        fields["item_id"] = id.into();
+        fields["output_index"] = self.response.output.len().into();
+        self.event(&format!("response.function_call_arguments.{what}"), fields)
+    }
+
+    /// Ends the call that is open, if one is.
+    fn close_call(&mut self, status: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        if status == "completed" && self.calling.as_ref().is_some_and(Calling::is_silent) {
+            // Arguments are JSON, also where there are none.
+            events.extend(self.on_arguments("{}"));
+        }
+        let Some(calling) = self.calling.take() else { return events };
+        let done = json!({"name": calling.name, "arguments": calling.arguments});
+        events.push(self.on_function(&calling.id, "done", done));
+        let item = calling.item(status);
+        events.push(self.on_item("response.output_item.done", &item));
+        self.response.output.push(item);
+        events
+    }
+
+    fn end(&mut self, ending: Ending) -> Vec<Value> {
         let (status, last) = if ending.cut_off {
             ("incomplete", "response.incomplete")
         } else {
             ("completed", "response.completed")
         };
-        let whole = part(&ending.text, &annotations);
-        let said = json!({"text": ending.text, "logprobs": []});
-        events.push(self.on_part("response.output_text.done", said));
-        events.push(self.on_part("response.content_part.done", json!({"part": whole})));
-        let message = self.message(status, &[whole]);
-        events.push(self.on_item("response.output_item.done", &message));
-        self.response.output.push(message);
+        let mut events = self.close_call(status);
+        if self.speaking || !self.called {
+            let said = std::mem::take(&mut self.said);
+            let text = if self.called { said } else { ending.text };
+            events.extend(self.open_message());
+            let annotations: Vec<Value> =
+                ending.annotations.iter().map(|annotation| json!(annotation)).collect();
+            for (number, annotation) in annotations.iter().enumerate() {
+                let fields = json!({"annotation_index": number, "annotation": annotation});
+                events.push(self.on_part("response.output_text.annotation.added", fields));
+            }
+            events.extend(self.close_message(status, &text, &annotations));
+        }
         self.response.status = status;
         if ending.cut_off {
             self.response.incomplete_details = Some(json!({"reason": "max_output_tokens"}));
@@ -326,6 +447,32 @@ impl Script {
         self.finished = true;
         events.push(self.lifecycle(last));
         events
+    }
+}
+
+/// A call of a function that is being made.
+struct Calling {
+    /// `fc_…`
+    id: String,
+    call_id: String,
+    name: String,
+    arguments: String,
+}
+
+impl Calling {
+    fn item(&self, status: &str) -> Value {
+        json!({
+            "id": self.id,
+            "type": "function_call",
+            "call_id": self.call_id,
+            "name": self.name,
+            "arguments": self.arguments,
+            "status": status,
+        })
+    }
+
+    fn is_silent(&self) -> bool {
+        self.arguments.trim().is_empty()
     }
 }
 

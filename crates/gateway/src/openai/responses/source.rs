@@ -1,14 +1,15 @@
-//! Where an answer comes from: a search with a writer, or a language model alone.
+//! Where an answer comes from: a search with a writer, or a language model alone, which may call
+//! functions.
 
 use std::time::Instant;
 
 use cairn_kernel::{Result, Scope};
+use cairn_services::Services;
 use cairn_services::answer::provenance::{ModelUsed, PromptUsed, SamplingUsed};
 use cairn_services::answer::{Answer, Citation, Mode, Provenance, Question, Step, Suspicion};
 use cairn_services::chat::{Chat, ChatEvent, ChatRequest, ChatUsage};
 use cairn_services::llms::ALIAS;
 use cairn_services::retrieve::Request;
-use cairn_services::{ChatMessage, FinishReason, Services};
 use cairn_wire::openai::{
     CharRange, CitationExtra, FileCitation, InputTokensDetails, OutputTokensDetails, PageBox,
     PassageExtra, ResponseExtra, ResponseTimes, ResponseUsage, StrippedLink, Suspicious,
@@ -16,11 +17,15 @@ use cairn_wire::openai::{
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use super::format;
+use super::heard::Heard;
 use super::request::Asked;
 use super::script::{Beat, Ending};
+use super::{calls, deciding, format};
 use crate::openai::convert::decimal;
 use crate::openai::search::took;
+
+const UNUSED: &str = "what the functions gave was not put to the writer: the answer rests on the \
+documents alone";
 
 /// The beats of the answer to what was asked. Dropping the stream stops the work.
 ///
@@ -35,12 +40,17 @@ pub(super) async fn beats(
 ) -> Result<BoxStream<'static, Result<Beat>>> {
     let mut asked = asked;
     match asked.search.take() {
-        Some(search) => Ok(searched(services, scope, asked, search, trace, started)),
+        Some(search) if asked.functions.tools.is_empty() => {
+            Ok(searched(services, scope, asked, search, trace, started))
+        }
+        Some(search) => deciding::decided(services, scope, asked, search, trace, started).await,
         None => spoken(services, scope, asked, trace, started).await,
     }
 }
 
-fn searched(
+/// The beats of an answer over documents. Calls of functions before it are not put to the writer,
+/// who is offered none.
+pub(super) fn searched(
     services: &Services,
     scope: &Scope,
     asked: Asked,
@@ -53,21 +63,24 @@ fn searched(
     let question = Question {
         instructions: asked.input.instructions(asked.shell.instructions.as_deref()),
         text: asked.input.question,
-        history: asked.input.history,
+        history: calls::without(asked.input.history),
         truncate: asked.truncate,
         search,
         model: asked.model,
         sampling: asked.sampling,
+        format: asked.format,
         max_tokens: asked.shell.max_output_tokens,
         sticky: asked.sticky,
         trace: trace.to_owned(),
     };
     let instructed = question.instructions.is_some();
-    let steps = services.answers.answer(scope.clone(), question);
+    let unused = (!asked.input.after.is_empty()).then(|| UNUSED.to_owned());
+    let steps = services.answers.answer(scope.clone(), question).map_err(format::renamed);
     Box::pin(steps.map_ok(move |step| {
         let mut beat = beat(step, &model, started);
         if let Beat::End(ending) = &mut beat {
             ending.extra.notes.extend(note(instructed, &ending.extra));
+            ending.extra.notes.extend(unused.clone());
         }
         beat
     }))
@@ -89,6 +102,7 @@ pub(super) fn beat(step: Step, model: &str, started: Instant) -> Beat {
         Step::Searching => Beat::Searching,
         Step::Found(passages) => Beat::Found(passages),
         Step::Text(text) => Beat::Text(text),
+        Step::Refusal(text) => Beat::Refusal(text),
         Step::Done(answer) => Beat::End(Box::new(ending(*answer, model, started))),
     }
 }
@@ -184,80 +198,88 @@ fn annotation(citation: Citation) -> FileCitation {
     }
 }
 
-async fn spoken(
-    services: &Services,
-    scope: &Scope,
-    asked: Asked,
-    trace: &str,
-    started: Instant,
-) -> Result<BoxStream<'static, Result<Beat>>> {
+/// What a language model is asked.
+pub(super) fn request(asked: &Asked, trace: &str) -> ChatRequest {
     let instructions = asked.input.instructions(asked.shell.instructions.as_deref());
-    let system = instructions.map(|text| ChatMessage::new("system", text));
-    let question = ChatMessage::new("user", asked.input.question);
-    let truncate = asked.truncate && !asked.input.history.is_empty();
-    let messages = system.into_iter().chain(asked.input.history).chain([question]).collect();
-    let max_tokens = asked.shell.max_output_tokens;
-    let mut request = ChatRequest {
-        messages,
-        sampling: asked.sampling,
-        format: asked.format,
-        max_tokens,
+    ChatRequest {
+        messages: asked.input.messages(instructions),
+        tools: asked.functions.tools.clone(),
+        tool_choice: asked.functions.choice.clone(),
+        parallel_tool_calls: asked.functions.parallel,
+        sampling: asked.sampling.clone(),
+        format: asked.format.clone(),
+        max_tokens: asked.shell.max_output_tokens,
         choices: 1,
-        sticky: asked.sticky,
+        sticky: asked.sticky.clone(),
         trace: trace.to_owned(),
         ..ChatRequest::default()
-    };
-    let turns_left_out = match truncate {
+    }
+}
+
+/// Asks a language model, and says how its answer comes about.
+///
+/// # Errors
+/// As [`cairn_services::chat::Inference::chat`].
+pub(super) async fn ask(
+    services: &Services,
+    scope: &Scope,
+    asked: &Asked,
+    mut request: ChatRequest,
+) -> Result<(Chat, Provenance)> {
+    let turns_left_out = match asked.truncate && !asked.input.history.is_empty() {
         true => services.inference.fit(scope, &asked.model, &mut request).await?,
         false => 0,
     };
-    let sampling = SamplingUsed { sampling: request.sampling.clone(), max_tokens };
+    let sampling =
+        SamplingUsed { sampling: request.sampling.clone(), max_tokens: request.max_tokens };
     let begun = Provenance {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         asked_model: asked.model.clone(),
         prompt: Some(PromptUsed::plain(request.messages.clone())),
         turns_left_out,
         sampling: Some(sampling),
+        format: request.format.clone(),
         ..Provenance::default()
     };
-    let asking = Instant::now();
     let chat = services.inference.chat(scope, &asked.model, request).await;
     let chat = chat.map_err(format::renamed)?;
+    let language = ModelUsed { name: chat.model.clone(), identity: chat.identity.clone() };
+    Ok((chat, Provenance { language: Some(language), ..begun }))
+}
+
+/// The beats of an answer without a search.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn spoken(
+    services: &Services,
+    scope: &Scope,
+    asked: Asked,
+    trace: &str,
+    started: Instant,
+) -> Result<BoxStream<'static, Result<Beat>>> {
+    let request = request(&asked, trace);
+    let asking = Instant::now();
+    let (chat, made) = ask(services, scope, &asked, request).await?;
     let Chat { model, identity, events } = chat;
-    let language = Some(ModelUsed { name: model.clone(), identity: identity.clone() });
-    let mut made = Some(Provenance { language, ..begun });
-    let (mut text, mut cut_off) = (String::new(), false);
+    let mut heard = Heard::new(&asked.functions, false);
+    let mut made = Some(made);
     let beats = events.map(move |event| {
         Ok(match event.map_err(format::renamed)? {
-            ChatEvent::Text { text: more, .. } => {
-                text.push_str(&more);
-                Some(Beat::Text(more))
-            }
-            ChatEvent::Finished { reason, .. } => {
-                cut_off = reason == FinishReason::Length;
-                None
-            }
             ChatEvent::Done(usage) => {
-                let written = Written {
-                    text: std::mem::take(&mut text),
-                    cut_off,
-                    generate_ms: millis(asking),
-                    usage,
-                    provenance: made.take().unwrap_or_default(),
-                };
+                let (text, made) = (std::mem::take(&mut heard.text), made.take());
+                let made = made.unwrap_or_default();
+                let written = Written::new(text, heard.cut_off, asking, usage, made);
                 Some(Beat::End(Box::new(plain_ending(written, &model, &identity, started))))
             }
-            // No tools are offered, so none are called.
-            ChatEvent::Started { .. }
-            | ChatEvent::ToolCall { .. }
-            | ChatEvent::ToolArguments { .. } => None,
+            event => heard.hear(event)?,
         })
     });
     Ok(Box::pin(beats.try_filter_map(|beat| std::future::ready(Ok(beat)))))
 }
 
 /// What a model wrote without a search.
-struct Written {
+pub(super) struct Written {
     text: String,
     cut_off: bool,
     generate_ms: f64,
@@ -265,7 +287,26 @@ struct Written {
     provenance: Provenance,
 }
 
-fn plain_ending(written: Written, model: &str, identity: &str, started: Instant) -> Ending {
+impl Written {
+    /// Written from `asking` until now.
+    pub(super) fn new(
+        text: String,
+        cut_off: bool,
+        asking: Instant,
+        usage: ChatUsage,
+        provenance: Provenance,
+    ) -> Self {
+        Self { text, cut_off, generate_ms: millis(asking), usage, provenance }
+    }
+}
+
+/// How an answer without a search ends.
+pub(super) fn plain_ending(
+    written: Written,
+    model: &str,
+    identity: &str,
+    started: Instant,
+) -> Ending {
     let tokens = written.usage;
     Ending {
         text: written.text,
@@ -310,6 +351,14 @@ fn usage(input_tokens: u32, cached_tokens: u32, output_tokens: u32) -> ResponseU
         output_tokens_details: OutputTokensDetails { reasoning_tokens: 0 },
         total_tokens: input_tokens + output_tokens,
     }
+}
+
+/// Counts what was `spent` besides.
+pub(super) fn add(usage: &mut ResponseUsage, spent: ChatUsage) {
+    usage.input_tokens += spent.prompt_tokens;
+    usage.input_tokens_details.cached_tokens += spent.cached_tokens;
+    usage.output_tokens += spent.completion_tokens;
+    usage.total_tokens = usage.input_tokens + usage.output_tokens;
 }
 
 fn millis(since: Instant) -> f64 {

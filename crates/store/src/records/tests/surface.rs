@@ -509,9 +509,26 @@ async fn what_has_expired_is_gone_before_it_is_deleted() -> Result<()> {
     assert!(records.list_files(&scope, None, &page).await?.is_empty());
     assert!(records.list_store_files(&scope, &store, None, None, &page).await?.is_empty());
     let due = records.expired_files(10).await?;
-    assert_eq!(due, [(scope.tenant().to_string(), id.to_string())]);
+    assert_eq!(due, [(scope.tenant().to_string(), id.to_string(), None)]);
     delete_file(&records, &scope, &id).await?;
     assert!(records.expired_files(10).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_file_that_somebody_ended_it_is_known_who_did() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (ended, kept) =
+        (file(&records, &scope, "a.md").await?, file(&records, &scope, "b.md").await?);
+    let mut tx = records.begin().await?;
+    records.expire_file(&mut tx, &scope, ended.as_str()).await?;
+    commit(tx).await?;
+    assert!(records.file(&scope, &ended).await.is_err());
+    assert!(records.file(&scope, &kept).await.is_ok());
+    let by = Some(scope.principal().to_string());
+    let due = (scope.tenant().to_string(), ended.to_string(), by);
+    assert_eq!(records.expired_files(10).await?, [due]);
     Ok(())
 }
 

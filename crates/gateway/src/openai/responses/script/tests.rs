@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use cairn_services::answer::{Answer, Citation, Confidence, Mode, Step};
+use cairn_services::chat::ChatUsage;
 use cairn_services::records::ChunkRow;
 use cairn_services::retrieve::{Explain, Took};
 
@@ -332,4 +333,161 @@ fn results_that_are_not_shown_are_kept() {
         script.fail(&Error::internal("the end"));
         assert!(script.kept_output().is_empty());
     }
+}
+
+/// What a model says and calls without a search.
+fn called(beats: Vec<Beat>, cut_off: bool) -> (Script, Vec<Value>) {
+    let body = json!({"model": "writer", "input": "How cold?", "tools": [
+        {"type": "function", "name": "weather", "parameters": {"type": "object"}}]});
+    let asked =
+        request::read(serde_json::from_value(body).expect("a request"), 1000).expect("valid");
+    let mut script = Script::new(asked.shell, None, false);
+    let mut events = script.begin();
+    for beat in beats {
+        events.extend(script.step(beat));
+    }
+    let written = source::Written::new(
+        "Wait.".into(),
+        cut_off,
+        Instant::now(),
+        ChatUsage { prompt_tokens: 3, completion_tokens: 2, ..ChatUsage::default() },
+        Provenance::default(),
+    );
+    let ending = source::plain_ending(written, "writer", "sha", Instant::now());
+    events.extend(script.step(Beat::End(Box::new(ending))));
+    (script, events)
+}
+
+fn call(id: &str) -> Beat {
+    Beat::Call { id: id.into(), name: "weather".into() }
+}
+
+#[test]
+fn calls_come_in_the_order_that_clients_expect() {
+    let beats = vec![
+        Beat::Text("Wait.".into()),
+        call("call_1"),
+        Beat::Arguments("{\"city\":".into()),
+        Beat::Arguments("\"Oslo\"}".into()),
+        call("call_2"),
+    ];
+    let (script, events) = called(beats, false);
+    let expected = [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.output_item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "response.output_item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "response.completed",
+    ];
+    assert_eq!(kinds(&events), expected);
+    let output = &events[17]["response"]["output"];
+    let item = &output[1];
+    assert_eq!(
+        (&events[8]["item"]["arguments"], &events[8]["item"]["status"]),
+        (&json!(""), &json!("in_progress"))
+    );
+    let done = &events[11];
+    assert_eq!(
+        (&done["name"], &done["arguments"], &done["item_id"], &done["output_index"]),
+        (&json!("weather"), &json!("{\"city\":\"Oslo\"}"), &item["id"], &json!(1))
+    );
+    assert_eq!(item, &events[12]["item"]);
+    assert_eq!((&item["type"], &item["call_id"]), (&json!("function_call"), &json!("call_1")));
+    assert_eq!(
+        (&output[2]["arguments"], &output[2]["status"]),
+        (&json!("{}"), &json!("completed"))
+    );
+    assert_ne!(output[1]["id"], output[2]["id"]);
+    // What is kept is played again as it was.
+    assert_eq!(script.pieces(), [5, 8, 7, 2]);
+    let kept = json!(script.finished().expect("an end"));
+    assert_eq!(replay::events(&kept, script.pieces()), events);
+}
+
+#[test]
+fn calls_alone_have_no_message_and_one_cut_off_is_incomplete() {
+    let (script, events) = called(vec![call("call_1"), Beat::Arguments("{\"ci".into())], true);
+    assert_eq!(events.last().expect("an end")["type"], "response.incomplete");
+    let output = &script.response().output;
+    assert_eq!(output.len(), 1);
+    assert_eq!(
+        (&output[0]["status"], &output[0]["arguments"]),
+        (&json!("incomplete"), &json!("{\"ci"))
+    );
+}
+
+#[test]
+fn words_after_a_call_are_a_message_of_their_own() {
+    let beats = vec![Beat::Text("One.".into()), call("call_1"), Beat::Text("Two.".into())];
+    let (script, events) = called(beats, false);
+    let output = &script.response().output;
+    let texts: Vec<&Value> = output.iter().map(|item| &item["content"][0]["text"]).collect();
+    assert_eq!(texts, [&json!("One."), &Value::Null, &json!("Two.")]);
+    assert_ne!(output[0]["id"], output[2]["id"]);
+    let kept = json!(script.finished().expect("an end"));
+    assert_eq!(replay::events(&kept, script.pieces()), events);
+}
+
+#[test]
+fn a_refusal_of_json_is_a_part_of_its_own() {
+    const SILENT: &str = "The documents do not say.";
+    let mut script = script(false);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1)]),
+        Step::Refusal(SILENT.into()),
+        answer(SILENT, Some("too far"), false),
+    ];
+    let events = play(&mut script, steps);
+    let expected = [
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.refusal.delta",
+        "response.refusal.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ];
+    assert_eq!(kinds(&events)[7..], expected);
+    assert_eq!((&events[9]["delta"], &events[9]["content_index"]), (&json!(SILENT), &json!(0)));
+    assert_eq!(events[10]["refusal"], SILENT);
+    let response = json!(script.finished().expect("an end"));
+    let content = json!([{"type": "refusal", "refusal": SILENT}]);
+    assert_eq!(response["output"][1]["content"], content);
+    assert_eq!(response["cairn"]["reason"], "too far");
+    let again = replay::events(&response, script.pieces());
+    assert_eq!(kinds(&again), kinds(&events));
+    assert_eq!(again[9], events[9]);
+}
+
+#[test]
+fn json_that_is_taken_back_is_not_in_the_message() {
+    let mut script = script(false);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1)]),
+        Step::Text("{\"height\": ".into()),
+        Step::Refusal("The answer was withheld.".into()),
+        answer("The answer was withheld.", Some("leaked"), false),
+    ];
+    let events = play(&mut script, steps);
+    let told = events.iter().find(|event| event["type"] == "response.refusal.delta");
+    assert_eq!(told.expect("a refusal")["content_index"], 1);
+    let response = json!(script.finished().expect("an end"));
+    let content = json!([{"type": "refusal", "refusal": "The answer was withheld."}]);
+    assert_eq!(response["output"][1]["content"], content);
+    assert_eq!(script.pieces(), [24]);
 }
