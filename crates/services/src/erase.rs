@@ -10,7 +10,7 @@
 mod deep;
 mod scrub;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -121,9 +121,9 @@ impl Erase {
         let records = &self.parts.records;
         let (sha256, bytes) = records.file_facts(tx, scope, id).await?;
         let rows = records.responses_resting_on(tx, scope, id).await?;
-        let responses = self.scrub_responses(tx, scope, rows, (id, Gone::File)).await?;
+        let (responses, given) = self.scrub_responses(tx, scope, rows, (id, Gone::File)).await?;
         let rows = records.items_resting_on(tx, scope, id).await?;
-        let items = self.scrub_items(tx, rows, id).await?;
+        let items = self.scrub_items(tx, rows, (id, &given)).await?;
         let gone = records.delete_file(tx, scope, id).await?;
         records.forget_naming(tx, scope, id).await?;
         let destroyed = json!({
@@ -263,35 +263,40 @@ impl Erase {
             let file = Id::from_raw(file);
             // Each file anew, for what rests on two of them is scrubbed of both.
             let rows = records.responses_found_through(tx, scope, (store, &file)).await?;
-            responses.extend(self.scrub_responses(tx, scope, rows, (&file, Gone::Store)).await?);
+            let of = (&file, Gone::Store);
+            let (scrubbed, given) = self.scrub_responses(tx, scope, rows, of).await?;
+            responses.extend(scrubbed);
             let rows = records.items_found_through(tx, scope, (store, &file)).await?;
-            items.extend(self.scrub_items(tx, rows, &file).await?);
+            items.extend(self.scrub_items(tx, rows, (&file, &given)).await?);
         }
         records.forget_asked(tx, store).await?;
         Ok((responses, items))
     }
 
-    /// Takes the words of a file out of stored responses. Returns their ids.
+    /// Takes the words of a file out of stored responses. Returns their ids, and what the schemas
+    /// say that they were to keep to.
     async fn scrub_responses(
         &self,
         tx: &mut Tx,
         scope: &Scope,
         rows: Vec<ResponseRow>,
         (file, gone): (&Id, Gone),
-    ) -> Result<Vec<String>> {
-        let mut scrubbed = Vec::new();
+    ) -> Result<(Vec<String>, HashSet<String>)> {
+        let (mut scrubbed, mut schemas) = (Vec::new(), HashSet::new());
         for mut row in rows {
             let mut body = parse(&row.body)?;
-            scrub::response(&mut body, file.as_str());
+            let given = scrub::given(&body);
+            scrub::response(&mut body, file.as_str(), &given);
             let mut input = parse(&row.input)?;
-            scrub::items(Some(&mut input), file.as_str());
+            scrub::items(Some(&mut input), file.as_str(), &given);
+            schemas.extend(given);
             (row.body, row.input) = (body.to_string(), input.to_string());
             "[]".clone_into(&mut row.pieces);
             self.parts.records.rewrite_response(tx, &row, file).await?;
             self.scrub_provenance(tx, scope, &row.id, (file, gone)).await?;
             scrubbed.push(row.id);
         }
-        Ok(scrubbed)
+        Ok((scrubbed, schemas))
     }
 
     async fn scrub_provenance(
@@ -312,12 +317,18 @@ impl Erase {
         records.put_provenance(tx, scope, response, &scrubbed).await
     }
 
-    /// Takes the words of a file out of conversation items. Returns their ids.
-    async fn scrub_items(&self, tx: &mut Tx, rows: Vec<ItemRow>, file: &Id) -> Result<Vec<String>> {
+    /// Takes the words of a file out of conversation items, whose answers in JSON have the keys
+    /// that were `given` from their callers. Returns their ids.
+    async fn scrub_items(
+        &self,
+        tx: &mut Tx,
+        rows: Vec<ItemRow>,
+        (file, given): (&Id, &HashSet<String>),
+    ) -> Result<Vec<String>> {
         let mut scrubbed = Vec::new();
         for mut row in rows {
             let mut body = parse(&row.body)?;
-            scrub::item(&mut body, file.as_str());
+            scrub::item(&mut body, file.as_str(), given);
             row.body = body.to_string();
             self.parts.records.rewrite_item(tx, &row, file).await?;
             scrubbed.push(row.id);

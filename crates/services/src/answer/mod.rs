@@ -69,8 +69,8 @@ pub use guarded::{ShownPassage, Suspicion};
 pub use provenance::Provenance;
 pub use replay::{Change, Compared, Place, Replay, Rewritten, State};
 pub(crate) use spoken::is_silent;
-pub(crate) use structured::is_refusal;
 pub use structured::needs_a_model;
+pub(crate) use structured::{is_refusal, own_words};
 pub(crate) use subject::{is_asking, terms};
 
 use crate::chat::{Inference, TextFormat};

@@ -90,10 +90,7 @@ impl Structure {
                 return Err(Error::invalid(message).with_param(FIELD));
             }
         };
-        let mut own = HashSet::new();
-        if let Some(schema) = &schema {
-            collect(schema, &mut own);
-        }
+        let own = schema.as_ref().map(own_words).unwrap_or_default();
         Ok(Some(Self { schema, own: Arc::new(own) }))
     }
 
@@ -135,6 +132,13 @@ impl Structure {
             None => serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()),
         }
     }
+}
+
+/// The keys and texts of a schema: what its caller said, and no document.
+pub(crate) fn own_words(schema: &Value) -> HashSet<String> {
+    let mut own = HashSet::new();
+    collect(schema, &mut own);
+    own
 }
 
 /// Adds the keys and texts of a schema.

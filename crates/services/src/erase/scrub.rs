@@ -6,8 +6,8 @@
 //! only if another file supports it, the deleted one does not, and each of its content words
 //! stands in what is quoted of others: what nobody vouches for may well be the deleted
 //! file's. The others are replaced by a notice. An answer in JSON stays JSON: what holds for a
-//! sentence holds for each of its texts, and numbers and flags that nothing else vouches for become
-//! null. A refusal in the program's own words has none of documents, and stays.
+//! sentence holds for each of its texts and for the keys that the caller's schema does not have, and
+//! numbers and flags that nothing else vouches for become null. A refusal in the program's own words has none of documents, and stays.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use std::ops::Range;
 use cairn_search::{Analyzer, Language};
 use serde_json::{Value, json};
 
-use crate::answer::{Provenance, is_asking, is_refusal, is_silent, terms};
+use crate::answer::{Provenance, is_asking, is_refusal, is_silent, own_words, terms};
 use crate::leaves::{Kind, Leaf, is_json};
 use crate::retold::{Retold, sentence_of, touch};
 
@@ -31,9 +31,14 @@ pub(super) enum Gone {
     Store,
 }
 
-/// Scrubs a kept response.
-pub(super) fn response(body: &mut Value, file: &str) {
-    items(body.get_mut("output"), file);
+/// The keys and texts of the schema that a kept response was asked to keep to; they are its caller's.
+pub(super) fn given(body: &Value) -> HashSet<String> {
+    body.pointer("/text/format/schema").map(own_words).unwrap_or_default()
+}
+
+/// Scrubs a kept response, where `given` are the caller's own keys.
+pub(super) fn response(body: &mut Value, file: &str, given: &HashSet<String>) {
+    items(body.get_mut("output"), file, given);
     if let Some(extra) = body.get_mut("cairn").filter(|extra| extra.is_object()) {
         forget_hits(extra.get_mut("nearest"), file);
         forget_hits(extra.get_mut("passages"), file);
@@ -84,14 +89,14 @@ pub(super) fn provenance(provenance: &mut Provenance, file: &str, gone: Gone) {
 }
 
 /// Scrubs a list of items.
-pub(super) fn items(items: Option<&mut Value>, file: &str) {
+pub(super) fn items(items: Option<&mut Value>, file: &str, given: &HashSet<String>) {
     for entry in items.and_then(Value::as_array_mut).into_iter().flatten() {
-        item(entry, file);
+        item(entry, file, given);
     }
 }
 
 /// Scrubs one item.
-pub(super) fn item(item: &mut Value, file: &str) {
+pub(super) fn item(item: &mut Value, file: &str, given: &HashSet<String>) {
     if item.get("type").and_then(Value::as_str) == Some("file_search_call") {
         forget_hits(item.get_mut("results"), file);
         return;
@@ -106,7 +111,7 @@ pub(super) fn item(item: &mut Value, file: &str) {
     }
     match item.get_mut("content") {
         Some(Value::String(text)) if !is_silent(text) => NOTICE.clone_into(text),
-        Some(Value::Array(parts)) => parts.iter_mut().for_each(|text| part(text, file)),
+        Some(Value::Array(parts)) => parts.iter_mut().for_each(|text| part(text, file, given)),
         _ => {}
     }
 }
@@ -126,7 +131,7 @@ fn names(value: &Value, file: &str) -> bool {
     value.get("file_id").and_then(Value::as_str) == Some(file)
 }
 
-fn part(part: &mut Value, file: &str) {
+fn part(part: &mut Value, file: &str, given: &HashSet<String>) {
     if let Some(Value::String(refusal)) = part.get_mut("refusal")
         && !is_refusal(refusal)
     {
@@ -139,7 +144,10 @@ fn part(part: &mut Value, file: &str) {
     let annotations = part.get_mut("annotations").and_then(Value::as_array_mut);
     let annotations = annotations.map(std::mem::take).unwrap_or_default();
     let marks: Vec<Mark<'_>> = annotations.iter().map(|note| Mark::read(note, file)).collect();
-    let rewritten = if is_json(&text) { refill(&text, &marks) } else { rewrite(&text, &marks) };
+    let rewritten = match is_json(&text) {
+        true => refill(&text, &marks, given),
+        false => rewrite(&text, &marks),
+    };
     let moved = annotations.iter().zip(&marks).filter(|(_, mark)| !mark.gone);
     let moved: Vec<Value> = moved.filter_map(|(note, _)| rewritten.moved(note.clone())).collect();
     part["text"] = rewritten.text.into();
@@ -197,19 +205,20 @@ fn rewrite(text: &str, marks: &[Mark<'_>]) -> Retold {
 }
 
 /// JSON without what the deleted file has to do with.
-fn refill(text: &str, marks: &[Mark<'_>]) -> Retold {
+fn refill(text: &str, marks: &[Mark<'_>], given: &HashSet<String>) -> Retold {
     let mut keys = 0;
     Retold::of_json(text, |leaf, place| {
         let touching: Vec<_> = marks.iter().filter(|mark| mark.touches(place)).collect();
         let gone = touching.iter().any(|mark| mark.gone);
         let vouched = || !gone && touching.iter().any(|mark| mark.supported);
         match leaf.kind {
+            Kind::Key if !gone && (given.contains(&leaf.said) || stays(leaf, &touching)) => None,
             // No two keys of an object are the same.
-            Kind::Key if gone => {
+            Kind::Key => {
                 keys += 1;
                 Some(if keys == 1 { NOTICE.to_owned() } else { format!("{NOTICE} ({keys})") })
             }
-            Kind::Key | Kind::Null => None,
+            Kind::Null => None,
             Kind::Text => (!stays(leaf, &touching)).then(|| NOTICE.to_owned()),
             // Its digits were compared when it was cited.
             Kind::Number => (!vouched()).then(|| "null".to_owned()),
@@ -256,7 +265,7 @@ mod tests {
             note("file-2", 22..39, true),
             note("file-1", 58..74, true),
         ]);
-        item(&mut said, "file-1");
+        item(&mut said, "file-1", &HashSet::new());
         let part = &said["content"][0];
         assert_eq!(part["text"], format!("{NOTICE} Ida left in 1989. {NOTICE}"));
         let kept = part["annotations"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -272,17 +281,20 @@ mod tests {
     fn a_call_forgets_what_it_was_made_with_and_people_keep_theirs() {
         let mut call = json!({"type": "function_call", "id": "fc_1", "call_id": "call_1",
             "name": "mail", "arguments": "{\"text\": \"The lamp is new.\"}"});
-        item(&mut call, "file-1");
+        item(&mut call, "file-1", &HashSet::new());
         assert_eq!((&call["arguments"], &call["call_id"]), (&json!("{}"), &json!("call_1")));
         let output = json!({"type": "function_call_output", "call_id": "call_1", "output": "sent"});
         let mut kept = output.clone();
-        item(&mut kept, "file-1");
+        item(&mut kept, "file-1", &HashSet::new());
         assert_eq!(kept, output);
     }
 
     #[test]
     fn json_stays_json_and_loses_what_the_file_said() {
         let text = r#"{"lamp": "electric", "keeper": "Ida", "left": 1989, "height": 12, "old": true, "note": null, "more": "", "x": ["Ida", "why"]}"#;
+        let schema = json!({"properties": {"lamp": {}, "keeper": {}, "left": {}, "height": {},
+            "old": {}, "note": {}, "more": {}, "x": {}}});
+        let given = given(&json!({"text": {"format": {"type": "json_schema", "schema": schema}}}));
         let note = |file: &str, words: &str, quote: &str, supported: bool| {
             let start = text.find(words).unwrap_or_default();
             let end = start + words.len();
@@ -299,7 +311,7 @@ mod tests {
                 note("file-1", "12", "It is 12 m high.", true),
             ]},
         ]});
-        item(&mut said, "file-1");
+        item(&mut said, "file-1", &given);
         let part = &said["content"][0];
         let kept: Value = serde_json::from_str(part["text"].as_str().unwrap()).unwrap();
         let expected = json!({"lamp": NOTICE, "keeper": "Ida", "left": 1989, "height": null,
@@ -312,7 +324,7 @@ mod tests {
             let text: Vec<char> = part["text"].as_str().unwrap().chars().collect();
             assert_eq!(text[place].iter().collect::<String>(), words);
         }
-        item(&mut said, "file-2");
+        item(&mut said, "file-2", &given);
         let rest: Value =
             serde_json::from_str(said["content"][0]["text"].as_str().unwrap()).unwrap();
         assert_eq!((&rest["keeper"], &rest["left"]), (&json!(NOTICE), &Value::Null));
@@ -320,7 +332,7 @@ mod tests {
 
     #[test]
     fn keys_of_the_file_go_and_a_refusal_stays() {
-        let text = r#"{"Ida": 1, "Tor": 2, "Bea": 3}"#;
+        let text = r#"{"Ida": 1, "Tor": 2, "Bea": 3, "Una": 4}"#;
         let note = |file: &str, start: usize| {
             json!({"type": "file_citation", "file_id": file, "index": start + 3, "cairn": {
                 "quote": "Ida, Tor and Bea", "supported": true,
@@ -333,8 +345,11 @@ mod tests {
             {"type": "refusal", "refusal": "The documents do not say."},
             {"type": "refusal", "refusal": "I cannot tell that Ida left."},
         ]});
-        item(&mut said, "file-1");
-        let expected = format!(r#"{{"{NOTICE}": null, "Tor": null, "{NOTICE} (2)": null}}"#);
+        item(&mut said, "file-1", &HashSet::new());
+        // Nobody vouches for the last one, and no schema has it.
+        let expected = format!(
+            r#"{{"{NOTICE}": null, "Tor": null, "{NOTICE} (2)": null, "{NOTICE} (3)": null}}"#
+        );
         assert_eq!(said["content"][0]["text"], expected);
         assert_eq!(said["content"][1]["refusal"], "The documents do not say.");
         assert_eq!(said["content"][2]["refusal"], NOTICE);
@@ -344,10 +359,10 @@ mod tests {
     fn a_sentence_of_both_files_goes_and_so_does_one_of_neither() {
         let both = [note("file-1", 0..21, false), note("file-2", 0..21, true)];
         let mut said = answer(&both);
-        item(&mut said, "file-1");
+        item(&mut said, "file-1", &HashSet::new());
         assert_eq!(said["content"][0]["text"], NOTICE);
         let mut unsure = answer(&[note("file-2", 0..21, false)]);
-        item(&mut unsure, "file-1");
+        item(&mut unsure, "file-1", &HashSet::new());
         assert_eq!(unsure["content"][0]["text"], NOTICE);
     }
 
@@ -357,7 +372,7 @@ mod tests {
             let mut note = note("file-2", 22..39, true);
             note["cairn"]["quote"] = quote.into();
             let mut said = answer(&[note]);
-            item(&mut said, "file-1");
+            item(&mut said, "file-1", &HashSet::new());
             said["content"][0]["text"].as_str().unwrap_or_default().to_owned()
         };
         assert_eq!(said("Somebody left in the spring of 1989."), NOTICE);
@@ -369,7 +384,7 @@ mod tests {
     fn a_citation_without_a_place_takes_the_whole_text() {
         let bare = json!({"type": "file_citation", "file_id": "file-1", "index": 3});
         let mut said = answer(&[bare, note("file-2", 0..21, true)]);
-        item(&mut said, "file-1");
+        item(&mut said, "file-1", &HashSet::new());
         assert_eq!(said["content"][0]["text"], NOTICE);
     }
 
@@ -430,7 +445,7 @@ mod tests {
                 "passages": [{"file_id": "file-1"}, {"file_id": "file-2"}],
                 "stripped_links": [{"url": "https://evil.net/?q=the+words+of+file-1"}]},
         });
-        response(&mut body, "file-1");
+        response(&mut body, "file-1", &HashSet::new());
         assert_eq!(body["output"][0]["results"], json!([{"file_id": "file-2", "text": "b"}]));
         assert_eq!(body["cairn"]["nearest"], body["output"][0]["results"]);
         assert_eq!(body["cairn"]["scrubbed"], true);
@@ -442,7 +457,7 @@ mod tests {
             {"type": "message", "role": "assistant",
                 "content": [{"type": "output_text", "text": SILENT, "annotations": []}]},
         ]);
-        items(Some(&mut asked), "file-1");
+        items(Some(&mut asked), "file-1", &HashSet::new());
         assert_eq!(asked[0]["content"], "What does it say?");
         assert_eq!(asked[1]["content"], NOTICE);
         assert_eq!(asked[2]["content"][0]["text"], SILENT);
