@@ -128,6 +128,9 @@ def test_a_conversation_keeps_calls_and_what_came_of_them(client):
     ask(client, input=[output_of(call)], conversation=talk.id, tool_choice="none", max_output_tokens=20)
     items = list(client.conversations.items.list(talk.id, order="asc"))
     assert [item.type for item in items] == ["message", "function_call", "function_call_output", "message"]
+    with pytest.raises(openai.BadRequestError, match="call_none") as refused:
+        client.conversations.items.create(talk.id, items=[output_of(call) | {"call_id": "call_none"}])
+    assert refused.value.param == "items[0].call_id"
     found = client.conversations.items.retrieve(items[1].id, conversation_id=talk.id)
     assert found.call_id == call.call_id and found.arguments == call.arguments
     brought = client.conversations.create(items=[

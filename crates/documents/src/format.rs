@@ -22,6 +22,8 @@ pub enum Format {
     Markdown,
     /// HTML.
     Html,
+    /// LaTeX.
+    Latex,
     /// PDF.
     Pdf,
     /// Word (OOXML).
@@ -68,7 +70,7 @@ pub enum Format {
 
 /// The kinds that are read, for messages.
 const READ: &str = "PDF, DOCX, PPTX, XLSX, DOC, PPT, XLS, ODT, ODS, ODP, EPUB, EML, MSG, HTML, Markdown, \
-    notebooks, feeds, CSV, JSON, source code, plain text, ZIP archives of these, and by OCR PNG, JPEG, \
+    LaTeX, notebooks, feeds, CSV, JSON, source code, plain text, ZIP archives of these, and by OCR PNG, JPEG, \
     TIFF, WebP and BMP";
 
 /// First bytes of images.
@@ -184,13 +186,14 @@ const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
 impl Format {
     /// Every kind; of those with one media type the one to name it by comes first.
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Text,
         Self::Code,
         Self::Csv,
         Self::Json,
         Self::Markdown,
         Self::Html,
+        Self::Latex,
         Self::Pdf,
         Self::Docx,
         Self::Pptx,
@@ -270,6 +273,7 @@ impl Format {
             "xml" | "rss" | "atom" | "rdf" if feed::is_feed(head) => Self::Feed,
             "md" | "markdown" | "mdown" | "mkd" | "mdx" | "qmd" | "rmd" => Self::Markdown,
             "html" | "htm" | "xhtml" | "shtml" => Self::Html,
+            "tex" | "ltx" | "latex" | "bbl" => Self::Latex,
             "csv" | "tsv" | "psv" | "tab" => Self::Csv,
             "json" | "jsonl" | "ndjson" | "geojson" => Self::Json,
             other if CODE.contains(&other) => Self::Code,
@@ -291,6 +295,7 @@ impl Format {
             Self::Json => "application/json",
             Self::Markdown => "text/markdown",
             Self::Html => "text/html",
+            Self::Latex => "text/x-tex",
             Self::Pdf => "application/pdf",
             Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             Self::Pptx => {
@@ -326,6 +331,7 @@ impl Format {
             Self::Json => "json",
             Self::Markdown => "markdown",
             Self::Html => "html",
+            Self::Latex => "latex",
             Self::Pdf => "pdf",
             Self::Docx => "docx",
             Self::Pptx => "pptx",
@@ -497,6 +503,7 @@ mod tests {
         assert_eq!(detect("x.md", b"# hi"), Format::Markdown);
         assert_eq!(detect("page", b"\n<!DOCTYPE html><p>"), Format::Html);
         assert_eq!(detect("x.rs", b"fn main() {}"), Format::Code);
+        assert_eq!(detect("x.tex", b"\\section{A}"), Format::Latex);
         assert_eq!(detect("x.eml", b"Subject: hi\n\nyou"), Format::Eml);
         assert_eq!(detect("letter", b"Return-Path: <a@b>\n\nyou"), Format::Eml);
         assert_eq!(detect("x.eml", b"Subject: hi\r\n\r\nyou\0\0"), Format::Eml);

@@ -1,7 +1,7 @@
 //! Bytes to text with structure and positions, and text to chunks.
 //!
 //! * [`parse`] reads one file: PDF, Office files old and new, OpenDocument, EPUB,
-//!   mail, notebooks, feeds, HTML, Markdown, CSV, JSON, source code, plain text, and
+//!   mail, notebooks, feeds, HTML, Markdown, LaTeX, CSV, JSON, source code, plain text, and
 //!   ZIP archives of these; [`parse_with`] also reads images and scanned pages, with
 //!   the models of [`OcrModels`]. They never panic, but may use much time and memory
 //!   on hostile input, so servers use [`Parser`].
@@ -35,6 +35,7 @@ mod html;
 mod json;
 mod kept;
 mod label;
+mod latex;
 mod mail;
 mod markdown;
 mod notebook;

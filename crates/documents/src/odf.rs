@@ -1,6 +1,8 @@
 //! OpenDocument files (ODT, ODS, ODP): `content.xml`, and the page styles' heads and feet.
 
+mod comments;
 mod lists;
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +18,9 @@ use crate::parts::Context;
 use crate::xml::{self, Attributes, Token};
 use crate::{archive, encoding, invalid_file, picture};
 
+use self::comments::Comment;
 use self::lists::Lists;
+use self::objects::{Chart, Object};
 
 /// Empty cells in a row are written out up to this number; more are filler.
 const EMPTY_CELLS_MAX: usize = 64;
@@ -73,6 +77,7 @@ pub(crate) fn read(
     }
     let styles = file("styles.xml").unwrap_or_default();
     let (heads, feet) = furniture(&styles);
+    let objects = objects::all(&mut archive, context);
     let mut read: HashMap<String, Vec<String>> = HashMap::new();
     let mut words = |path: &str| {
         if let Some(lines) = read.get(path) {
@@ -84,6 +89,7 @@ pub(crate) fn read(
         lines
     };
     let mut body = Body::new(builder, format, &mut words);
+    body.objects = objects;
     xml::walk(&styles, |token| {
         if let Token::Open(name, attributes) = token {
             body.lists.define(name, attributes);
@@ -120,17 +126,24 @@ fn title(meta: &str) -> Option<String> {
 fn furniture(styles: &str) -> (Vec<String>, Vec<String>) {
     let (mut heads, mut feet): (Vec<String>, Vec<String>) = Default::default();
     let (mut head, mut text) = (None, String::new());
+    let (mut numbered, mut counted) = (false, false);
     xml::walk(styles, |token| match token {
         Token::Open(name, _) => match name {
             "style:header" | "style:header-first" | "style:header-left" => head = Some(true),
             "style:footer" | "style:footer-first" | "style:footer-left" => head = Some(false),
             "text:tab" | "text:s" | "text:line-break" => text.push(' '),
+            "text:page-number" => numbered = true,
+            "text:page-count" => counted = true,
             _ => {}
         },
         Token::Close(name) if name == "text:p" || name == "text:h" => {
             let line = std::mem::take(&mut text).trim().to_owned();
             let list = if head == Some(true) { &mut heads } else { &mut feet };
-            if line.chars().any(char::is_alphabetic) && !list.contains(&line) {
+            // 'Page 1' and 'Page 1 of 99' say nothing of the text.
+            let words = line.split_whitespace().filter(|word| word.contains(char::is_alphabetic));
+            let own = 1 + usize::from(std::mem::take(&mut counted));
+            let number = std::mem::take(&mut numbered) && words.count() <= own;
+            if !number && line.chars().any(char::is_alphabetic) && !list.contains(&line) {
                 list.push(line);
             }
         }
@@ -186,51 +199,6 @@ impl Row {
     }
 }
 
-/// A comment in the making.
-#[derive(Debug, Default)]
-struct Comment {
-    author: String,
-    text: String,
-    field: Field,
-}
-
-/// The part of a comment that is being read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Field {
-    #[default]
-    Other,
-    Author,
-    Text,
-}
-
-impl Comment {
-    fn token(&mut self, token: Token<'_>) {
-        match token {
-            Token::Open("dc:creator", _) => self.field = Field::Author,
-            Token::Open("text:p" | "text:h", _) => self.field = Field::Text,
-            Token::Open("text:s" | "text:tab" | "text:line-break", _) => self.text.push(' '),
-            Token::Close("dc:creator" | "text:p" | "text:h") => {
-                self.field = Field::Other;
-                self.text.push(' ');
-            }
-            Token::Text(text) => match self.field {
-                Field::Author => self.author.push_str(text),
-                Field::Text => self.text.push_str(text),
-                Field::Other => {}
-            },
-            Token::Open(..) | Token::Close(_) => {}
-        }
-    }
-
-    /// The comment as it stands after what it is about; nothing for an empty one.
-    fn written(self) -> Option<String> {
-        let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let author = self.author.trim();
-        let by = if author.is_empty() { String::new() } else { format!(" by {author}") };
-        (!text.is_empty()).then(|| format!("[Comment{by}] {text}"))
-    }
-}
-
 struct Body<'a> {
     flow: Flow,
     format: Format,
@@ -263,6 +231,12 @@ struct Body<'a> {
     /// Whether a picture of the present frame was read; others show the same.
     drawn: bool,
     pages: u32,
+    /// The charts and formulas of the file, and the charts to be written beside the text.
+    objects: HashMap<String, Object>,
+    charts: Vec<Chart>,
+    /// Whether the present frame has a slide's title, or its notes without a word yet.
+    title: bool,
+    notes: bool,
 }
 
 impl<'a> Body<'a> {
@@ -291,6 +265,10 @@ impl<'a> Body<'a> {
             comment: None,
             drawn: false,
             pages: 0,
+            objects: HashMap::new(),
+            charts: Vec::new(),
+            title: false,
+            notes: false,
         }
     }
 
@@ -303,6 +281,17 @@ impl<'a> Body<'a> {
     fn write_beside(&mut self) {
         for text in std::mem::take(&mut self.beside) {
             self.paragraph(&text);
+        }
+        for Chart { titles, rows } in std::mem::take(&mut self.charts) {
+            titles.iter().for_each(|title| self.paragraph(title));
+            for row in rows {
+                self.flow.open_row();
+                for cell in row {
+                    self.flow.text(&cell);
+                    self.flow.close_cell();
+                }
+                self.flow.close_row();
+            }
         }
     }
 
@@ -334,6 +323,10 @@ impl<'a> Body<'a> {
     }
 
     fn text(&mut self, text: &str) {
+        if self.notes && !text.trim().is_empty() {
+            self.notes = false;
+            self.paragraph("Notes:");
+        }
         match (&mut self.note, &mut self.cell) {
             (Some(note), _) => note.push_str(text),
             (None, Some((cell, _))) => cell.push_str(text),
@@ -384,7 +377,15 @@ impl<'a> Body<'a> {
                 let columns = "table:number-columns-repeated";
                 self.cell = Some((String::new(), attributes.count(columns, COLUMNS_MAX)));
             }
-            "draw:frame" => self.drawn = false,
+            "table:table-column" if self.rows.is_empty() && self.format != Format::Ods => {
+                self.width += attributes.count("table:number-columns-repeated", PADDED_MAX);
+            }
+            "draw:frame" => {
+                let class = attributes.find("presentation:class");
+                (self.drawn, self.title) = (false, class == Some("title"));
+                self.notes = class == Some("notes");
+            }
+            "draw:object" => self.object(attributes),
             "draw:image" => self.image(attributes),
             "draw:page" => self.page(),
             _ => self.lists.define(name, attributes),
@@ -427,6 +428,19 @@ impl<'a> Body<'a> {
             self.beside.extend(lines);
         } else {
             self.text(&format!(" {} ", lines.join(" ")));
+        }
+    }
+
+    /// A chart stands after its paragraph, a formula in it; the frame has a picture of it, too.
+    fn object(&mut self, attributes: &Attributes) {
+        let path = attributes.find("xlink:href").unwrap_or_default();
+        // Each is shown once, so that a file does not grow by naming it over and over.
+        let found = self.objects.remove(path.strip_prefix("./").unwrap_or(path));
+        self.drawn |= found.is_some();
+        match found {
+            Some(Object::Chart(chart)) => self.charts.push(chart),
+            Some(Object::Formula(formula)) => self.text(&format!(" {formula} ")),
+            None => {}
         }
     }
 
@@ -484,6 +498,7 @@ impl<'a> Body<'a> {
             // What stands between rows would part the table.
             "table:table" if self.rows.is_empty() => self.write_beside(),
             "draw:frame" => {
+                (self.title, self.notes) = (false, false);
                 self.text(" ");
                 if self.paragraphs == 0 && self.is_running() {
                     self.flow.close();
@@ -508,6 +523,7 @@ impl<'a> Body<'a> {
         }
         match heading {
             Some((level, _)) => self.flow.close_heading(level),
+            None if self.title && self.is_running() => self.flow.close_heading(2),
             None => self.flow.close(),
         }
         self.write_beside();

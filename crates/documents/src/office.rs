@@ -1,11 +1,15 @@
 //! Word, PowerPoint and Excel files, today's (OOXML) and those of 97 to 2003.
 //!
-//! `office_oxide` reads them. Its tree of sections becomes blocks in [`blocks`], with the numbers
-//! of Word's headings and lists from [`markers`]; workbooks are written row by row in [`sheets`],
-//! as the tree ends after some thousand rows.
+//! `office_oxide` reads them, after [`mend`] has put into text what it has no model for. Its tree
+//! of sections becomes blocks in [`blocks`], with the numbers of Word's headings and lists from
+//! [`markers`]; workbooks are written row by row in [`sheets`], as the tree ends after some
+//! thousand rows.
 
 mod blocks;
+mod charts;
+mod equations;
 mod markers;
+mod mend;
 mod numbering;
 mod sheets;
 
@@ -44,8 +48,8 @@ pub(crate) fn read(
         Format::Ppt => DocumentFormat::Ppt,
         _ => DocumentFormat::Docx,
     };
-    let opened =
-        office_oxide::Document::from_reader_with(Cursor::new(bytes.to_vec()), kind, &options());
+    let package = mend::mended(bytes, format, context).unwrap_or_else(|| bytes.to_vec());
+    let opened = office_oxide::Document::from_reader_with(Cursor::new(package), kind, &options());
     let document = opened.map_err(|error| refused(name, error))?;
     let mut builder = Builder::new(format.media_type());
     // The tree's title is a heading where the file names none.

@@ -11,8 +11,8 @@ use crate::parts::{Budget, Context};
 use crate::plain::{self, Style};
 use crate::readings::{Pictures, Readings};
 use crate::{
-    archive, encoding, epub, feed, html, invalid_file, json, mail, markdown, notebook, odf, office,
-    outlook, pdf, picture, rows,
+    archive, encoding, epub, feed, html, invalid_file, json, latex, mail, markdown, notebook, odf,
+    office, outlook, pdf, picture, rows,
 };
 
 /// Stack of the thread that parses: nested input recurses.
@@ -172,6 +172,7 @@ fn read(name: &str, bytes: &[u8], format: Format, context: Context<'_>) -> Resul
         | Format::Notebook
         | Format::Feed
         | Format::Markdown
+        | Format::Latex
         | Format::Html => text(name, bytes, format, context.options),
     }
 }
@@ -201,6 +202,7 @@ fn text(name: &str, bytes: &[u8], format: Format, options: &ParseOptions) -> Res
     Ok(match format {
         Format::Markdown => markdown::read(text, builder),
         Format::Html => html::read(text, builder),
+        Format::Latex => latex::read(text, builder),
         Format::Csv => rows::read(text, &extension(name), builder),
         Format::Json => json::read(text, builder),
         Format::Feed => feed::read(text, builder),

@@ -5,6 +5,7 @@
 //! positions decide them better than the order in which a file draws.
 
 mod beside;
+mod bidi;
 mod columns;
 mod flow;
 mod furniture;
@@ -39,7 +40,7 @@ const PAGES_MAX: usize = 50_000;
 enum PageText {
     /// Lines with positions.
     Lines(Vec<Line>),
-    /// Text already in order (vertical, rotated and right-to-left scripts).
+    /// Text already in order (vertical and rotated text).
     Ready(String),
 }
 

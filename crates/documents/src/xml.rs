@@ -40,28 +40,35 @@ pub(crate) fn local(name: &str) -> &str {
 
 /// Hands every token of `source` to `visit`; false when the text is cut short or no XML.
 pub(crate) fn walk(source: &str, mut visit: impl FnMut(Token<'_>)) -> bool {
+    walk_at(source, |token, _| visit(token))
+}
+
+/// As [`walk`], with the byte of `source` at which each token ends.
+pub(crate) fn walk_at(source: &str, mut visit: impl FnMut(Token<'_>, usize)) -> bool {
     let mut reader = quick_xml::Reader::from_str(source);
     let config = reader.config_mut();
     config.expand_empty_elements = true;
     config.allow_dangling_amp = true;
     let mut depth = 0_usize;
     loop {
-        match reader.read_event() {
+        let event = reader.read_event();
+        let end = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        match event {
             Ok(Event::Start(tag)) => {
                 depth += 1;
-                visit(Token::Open(tag.name().as_ref(), &attributes(&tag)));
+                visit(Token::Open(tag.name().as_ref(), &attributes(&tag)), end);
             }
             Ok(Event::End(tag)) => {
                 depth = depth.saturating_sub(1);
-                visit(Token::Close(tag.name().as_ref()));
+                visit(Token::Close(tag.name().as_ref()), end);
             }
-            Ok(Event::Text(text)) => visit(Token::Text(&text.xml10_content())),
-            Ok(Event::CData(text)) => visit(Token::Text(&text.xml10_content())),
+            Ok(Event::Text(text)) => visit(Token::Text(&text.xml10_content()), end),
+            Ok(Event::CData(text)) => visit(Token::Text(&text.xml10_content()), end),
             Ok(Event::GeneralRef(entity)) => {
                 let name = entity.xml10_content();
                 match entity.resolve_char_ref() {
-                    Ok(Some(c)) => visit(Token::Text(c.encode_utf8(&mut [0; 4]))),
-                    _ => visit(Token::Text(named(&name).unwrap_or_default())),
+                    Ok(Some(c)) => visit(Token::Text(c.encode_utf8(&mut [0; 4])), end),
+                    _ => visit(Token::Text(named(&name).unwrap_or_default()), end),
                 }
             }
             Ok(Event::Eof) => return depth == 0,
@@ -112,6 +119,18 @@ mod tests {
         assert!(whole);
         assert_eq!(seen, "(a1 & 2x <A(c)<d>)");
         assert!(!walk("<a><b></a>", |_| {}));
+    }
+
+    #[test]
+    fn tags_are_known_by_where_they_end() {
+        let source = "<a>x &amp; y<b/>z</a>";
+        let mut ends = Vec::new();
+        assert!(walk_at(source, |token, end| {
+            if !matches!(token, Token::Text(_)) {
+                ends.push(&source[..end]);
+            }
+        }));
+        assert_eq!(ends, ["<a>", "<a>x &amp; y<b/>", "<a>x &amp; y<b/>", source]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io;
 
 use crate::{Error, Kind};
 
+/// What SQLite says, by whatever it is spoken to, when there is no room for a page (`SQLITE_FULL`).
+const DATABASE_FULL: &str = "database or disk is full";
 /// The code of the error for a disk without space.
 pub const DISK_FULL: &str = "disk_full";
 
@@ -28,6 +30,9 @@ pub fn unwritten(what: &str, cause: impl Into<Box<dyn Cause + Send + Sync>>) -> 
 fn is_full(cause: &(dyn Cause + 'static)) -> bool {
     let mut next = Some(cause);
     while let Some(error) = next {
+        if error.to_string().contains(DATABASE_FULL) {
+            return true;
+        }
         if let Some(failed) = error.downcast_ref::<io::Error>() {
             let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
             if full.contains(&failed.kind()) {
@@ -49,6 +54,7 @@ fn is_full(cause: &(dyn Cause + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ResultExt as _;
 
     #[test]
     fn a_full_disk_is_told_however_deep_it_lies() {
@@ -65,6 +71,9 @@ mod tests {
                 assert!(error.message().contains("make room"), "{error}");
             }
         }
+        let row = "error returned from database: (code: 13) database or disk is full";
+        let row = Err::<(), _>(row).or_internal("adding a row").err();
+        assert_eq!(row.and_then(|error| error.code()), Some(DISK_FULL));
         let other = unwritten("writing a file", io::Error::other("the disk is on fire"));
         assert_eq!((other.kind(), other.message()), (Kind::Internal, "writing a file"));
     }

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::disk::unwritten;
+
 /// What sort of failure it is. The gateway maps each kind to one status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -194,7 +196,8 @@ impl std::error::Error for Error {
 
 /// Turns a foreign error into ours, saying what was being done.
 pub trait ResultExt<T> {
-    /// Our own failure while doing `what`; the cause is kept for the log.
+    /// Our own failure while doing `what`, or that of a disk that is full
+    /// ([`unwritten`](crate::unwritten)); the cause is kept for the log.
     fn or_internal(self, what: &str) -> Result<T>;
     /// A failure of `kind` with `message` for the caller; the cause is kept for the log.
     fn or_kind(self, kind: Kind, message: impl Into<String>) -> Result<T>;
@@ -205,7 +208,7 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     fn or_internal(self, what: &str) -> Result<T> {
-        self.map_err(|cause| Error::internal(what).with_source(cause))
+        self.map_err(|cause| unwritten(what, cause))
     }
 
     fn or_kind(self, kind: Kind, message: impl Into<String>) -> Result<T> {

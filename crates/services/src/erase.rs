@@ -32,7 +32,7 @@ use scrub::Gone;
 /// How often the upkeep looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// The reasons of certificates: somebody asked for the delete, or the file's own time was over.
-const REQUESTED: &str = "requested";
+pub(crate) const REQUESTED: &str = "requested";
 const EXPIRED: &str = "expired";
 /// How long answers are remembered for retries.
 pub(crate) const REMEMBERED_MS: i64 = 86_400_000;

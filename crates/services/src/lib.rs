@@ -237,6 +237,8 @@ impl Services {
                 .with_cross_encoder(encoder.clone());
         let inference =
             chat::Inference::new(llms, models.clone(), Arc::clone(&embedder), embedding_model);
+        let answers = answer::Answers::new(records.clone(), retrieve.clone(), inference.clone())
+            .linking_to(link_hosts);
         let reranker = encoder.unwrap_or_else(|| Reranker::late_interaction(embedder));
         let usage = usage::Usage::open(records.clone(), data.join("usage")).await?;
         let rerank = rerank::Rerank::new(reranker, models.clone(), usage.clone());
@@ -293,13 +295,16 @@ impl Services {
                 projection.clone(),
             ),
             sources: sources.clone(),
-            answers: answer::Answers::new(records.clone(), retrieve.clone(), inference.clone())
-                .linking_to(link_hosts),
+            responses: responses::Responses::new(
+                records.clone(),
+                answers.clone(),
+                inference.clone(),
+            ),
+            answers,
             inference,
             providers,
             rankings: rankings::Rankings::new(records.clone()),
             rerank,
-            responses: responses::Responses::new(records.clone()),
             conversations: conversations::Conversations::new(records.clone()),
             training: training::Training::new(records.clone(), queue.clone()),
             question_sets: question_sets::QuestionSets::new(records.clone(), queue.clone()),

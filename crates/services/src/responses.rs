@@ -1,26 +1,38 @@
-//! Stored answers. They belong to who asked, as conversations do ([`crate::conversations`]).
+//! Responses: how they are made, and those that are kept, which belong to who asked, as
+//! conversations do ([`crate::conversations`]).
 
+mod beat;
 mod condense;
+mod deciding;
+mod heard;
+mod inquiry;
+mod making;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use cairn_store::Records;
 use cairn_store::records::{Append, Keeping, Origin, ResponseRow};
 use serde_json::{Value, json};
 
-use crate::answer::Provenance;
+use crate::answer::{Answers, Provenance};
+use crate::chat::Inference;
 
+pub use beat::{Beat, Ended, Outcome, Written};
 pub use condense::condense;
+pub use inquiry::{Functions, Inquiry, SEARCH};
+pub use making::{Beats, cut_short};
 
-/// Keeps answers for later turns. A delete scrubs them of what rested on the file.
-#[derive(Clone, Debug)]
+/// Makes answers, and keeps them for later turns. A delete scrubs them of what rested on the file.
+#[derive(Clone)]
 pub struct Responses {
     records: Records,
+    answers: Answers,
+    inference: Inference,
 }
 
 impl Responses {
-    /// Answers in `records`.
-    pub fn new(records: Records) -> Self {
-        Self { records }
+    /// Answers in `records`, made over documents by `answers` and by the models of `inference`.
+    pub fn new(records: Records, answers: Answers, inference: Inference) -> Self {
+        Self { records, answers, inference }
     }
 
     /// Keeps an answer that rests on `sources`, with how it came about, and adds it to its

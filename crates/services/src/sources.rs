@@ -28,7 +28,7 @@ use cairn_store::{Blobs, Page, Records};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use crate::erase::Erase;
+use crate::erase::{Erase, REQUESTED};
 use crate::stores::{Attributes, VectorStores, attributes_text, require_alive, split};
 
 use progress::Board;
@@ -339,14 +339,15 @@ impl Sources {
         self.clear(scope, id, Some(Instant::now() + REMOVAL_WAIT)).await
     }
 
-    /// Deletes the files of a source that is being removed, and it at last, until `deadline`.
+    /// Deletes the files of a source that is being removed, and it at last, until `deadline`. The
+    /// certificates say that it was requested, and by whose key: the documents are still there.
     async fn clear(&self, scope: &Scope, id: &Id, deadline: Option<Instant>) -> Result<bool> {
         for item in self.parts.records.held_items(scope, id).await? {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 self.wake.notify_one();
                 return Ok(false);
             }
-            self.drop_item(scope, &item.id).await?;
+            self.drop_item(scope, &item.id, REQUESTED).await?;
         }
         self.parts.erase.wake();
         match self.parts.records.delete_source(scope, id).await {
@@ -355,12 +356,12 @@ impl Sources {
         }
     }
 
-    /// Forgets an item and deletes its files for good.
-    async fn drop_item(&self, scope: &Scope, item: &str) -> Result<()> {
+    /// Forgets an item and deletes its files for good, for a `reason` that certificates say.
+    async fn drop_item(&self, scope: &Scope, item: &str, reason: &'static str) -> Result<()> {
         let Parts { records, erase, .. } = self.parts.as_ref();
         let mut tx = records.begin().await?;
         for file in records.files_of_item(&mut tx, scope, item).await? {
-            match erase.file_within(&mut tx, scope, &Id::from_raw(file), "removed").await {
+            match erase.file_within(&mut tx, scope, &Id::from_raw(file), reason).await {
                 Err(gone) if gone.kind() == Kind::NotFound => {}
                 erased => erased.map(|_| ())?,
             }

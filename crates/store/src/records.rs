@@ -8,6 +8,7 @@ mod chunks;
 mod compaction;
 mod conversations;
 mod datasets;
+mod direct;
 mod erasures;
 mod evaluations;
 mod files;
@@ -78,6 +79,7 @@ pub use uploads::{PartRow, UploadRow};
 pub use usage::{UsageEntry, UsageRow};
 
 use compaction::Compaction;
+use direct::Direct;
 use revision::Revisions;
 
 /// What a caller is told whose turn to write does not come.
@@ -90,6 +92,7 @@ pub type Tx = sqlx::Transaction<'static, sqlx::Sqlite>;
 #[derive(Clone, Debug)]
 pub struct Records {
     read: SqlitePool,
+    direct: Arc<Direct>,
     write: SqlitePool,
     clock: Clock,
     revision: Arc<Revisions>,
@@ -133,7 +136,8 @@ impl Records {
             .connect_with(options.read_only(true))
             .await
             .or_internal(&opening)?;
-        Ok(Self { read, write, clock, revision, compaction: Arc::default() })
+        let direct = Direct::new(file);
+        Ok(Self { read, direct, write, clock, revision, compaction: Arc::default() })
     }
 
     /// Begins a write transaction. Others wait until it ends, so keep it short.
@@ -164,6 +168,7 @@ impl Records {
 
     /// Writes the log back into the database and closes every connection.
     pub async fn close(&self) {
+        self.direct.close();
         self.read.close().await;
         self.write.close().await;
     }

@@ -212,6 +212,22 @@ async fn a_conversation_holds_calls_and_what_came_of_them() -> Result<()> {
     ensure!(kinds(&added["data"]) == ["function_call", "function_call_output"], "{added}");
     ask(&caller, &json!("Thank you."), &within).await?;
 
+    // What came of a call that is not there tells nothing.
+    let came = json!([{"type": "function_call_output", "call_id": "call_9", "output": "x"}]);
+    for (path, body) in
+        [(items.as_str(), json!({"items": came})), ("/v1/conversations", json!({"items": came}))]
+    {
+        let (status, refused) = caller.try_json(Method::POST, path, &body).await?;
+        ensure!(status == StatusCode::BAD_REQUEST, "{status} {refused}");
+        ensure!(refused["error"]["param"] == "items[0].call_id", "{refused}");
+        ensure!(refused["error"]["message"].to_string().contains("call_9"), "{refused}");
+    }
+    let known = json!({"items": [{"type": "function_call_output", "call_id": "call_2",
+        "output": "still 20 degrees"}]});
+    let more = caller.json(Method::POST, &items, &known).await?;
+    let more = more["data"][0]["id"].as_str().context("an id")?;
+    ensure!(caller.delete(&format!("{items}/{more}")).await? == StatusCode::OK);
+
     // A call whose output was taken away has to be answered first.
     let gone = listed["data"][3]["id"].as_str().context("an id")?;
     let taken = added["data"][1]["id"].as_str().context("an id")?;
@@ -279,6 +295,43 @@ async fn beside_a_search_the_model_decides_first() -> Result<()> {
     let named = json!({"tool_choice": {"type": "function", "name": "weather"}});
     let called = ask(&caller, &json!(COLD), &with(&named)).await?;
     ensure!(kinds(&called["output"]) == ["function_call", "function_call"], "{called}");
+    scene.stop().await
+}
+
+#[tokio::test]
+async fn tokens_are_counted_of_what_the_model_would_be_asked() -> Result<()> {
+    let (scene, behind, caller, store) = scripted(says).await?;
+    caller.ingest(&store, "tower.md", TOWER.as_bytes()).await?;
+    let files = json!({"type": "file_search", "vector_store_ids": [store]});
+    let form = json!({"format": {"type": "json_schema", "name": "keeper", "schema": {
+        "type": "object", "properties": {"keeper": {"type": "string"}}, "required": ["keeper"],
+        "additionalProperties": false}}});
+    let count = async |more: Value| -> Result<Value> {
+        let body = question(&json!(KEEPER), &more);
+        let path = "/v1/responses/input_tokens";
+        let counted = caller.json(Method::POST, path, &body).await?;
+        ensure!(counted["input_tokens"].as_u64() > Some(0), "{counted}");
+        behind.asked().pop().context("a request")
+    };
+    let alone = count(json!({"tools": [], "text": form})).await?;
+    ensure!(alone["response_format"]["json_schema"]["name"] == "keeper", "{alone}");
+
+    // Over documents the program's own words count as well, but no passage is looked for.
+    let prose = count(json!({"tools": [files]})).await?;
+    let shaped = count(json!({"tools": [files], "text": form})).await?;
+    for asked in [&prose, &shaped] {
+        ensure!(turn(asked, "system").contains("numbered sources"), "{asked}");
+        ensure!(turn(asked, "user").contains(KEEPER), "{asked}");
+        ensure!(!asked.to_string().contains("Ida Thorvald"), "{asked}");
+    }
+    ensure!(turn(&shaped, "user").contains("JSON") && !turn(&prose, "user").contains("JSON"));
+    ensure!(shaped["response_format"]["json_schema"]["name"] == "keeper", "{shaped}");
+
+    let strange = json!([{"type": "file_search", "vector_store_ids": ["vs_none"]}]);
+    let body = question(&json!(KEEPER), &json!({"tools": strange}));
+    let (status, refused) =
+        caller.try_json(Method::POST, "/v1/responses/input_tokens", &body).await?;
+    ensure!(status == StatusCode::NOT_FOUND, "{status} {refused}");
     scene.stop().await
 }
 

@@ -233,12 +233,21 @@ async fn a_large_file_takes_no_memory_on_its_way_in() -> Result<()> {
     for key in [None, Some("first")] {
         server.upload(4, key).await?;
     }
-    for key in [None, Some("second")] {
-        server.forget_the_peak()?;
-        let before = server.memory("VmRSS")?;
-        server.upload(SENT, key).await?;
-        let grown = server.memory("VmHWM")?.saturating_sub(before);
-        ensure!(grown < TAKEN, "{SENT} MiB with the key {key:?} took {grown} MiB");
+    for keyed in [false, true] {
+        let mut least = u64::MAX;
+        // On a busy machine what the program does beside it, from time to time, falls into one of
+        // them; what an upload takes, each of them takes.
+        for attempt in 0..3 {
+            let key = format!("again-{attempt}");
+            server.forget_the_peak()?;
+            let before = server.memory("VmRSS")?;
+            server.upload(SENT, keyed.then_some(key.as_str())).await?;
+            least = least.min(server.memory("VmHWM")?.saturating_sub(before));
+            if least < TAKEN {
+                break;
+            }
+        }
+        ensure!(least < TAKEN, "{SENT} MiB, with a key: {keyed}, took {least} MiB");
     }
     Ok(())
 }

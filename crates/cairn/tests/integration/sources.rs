@@ -297,6 +297,11 @@ async fn a_source_is_paused_changed_and_removed() -> Result<()> {
     ensure!(found(&caller, &store, &word(15, 1)).await? == 0);
     let (_, files) = caller.get("/v1/files").await?;
     ensure!(files["data"].as_array().is_some_and(Vec::is_empty), "{files}");
+    // They were there still: somebody wanted them gone, as for the file that was deleted by itself.
+    let (_, listed) = caller.get("/cairn/v1/erasures?limit=100").await?;
+    let erasures = listed["data"].as_array().context("erasures")?;
+    let of = |reason: &str| erasures.iter().filter(|one| one["reason"] == reason).count();
+    ensure!(of("removed") == 10 && of("requested") == FILES - 9, "{listed}");
     scene.stop().await
 }
 

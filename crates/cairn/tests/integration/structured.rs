@@ -174,6 +174,37 @@ async fn what_is_no_json_is_taken_back() -> Result<()> {
     ensure!(part(&answer)["type"] == "refusal" && answer["cairn"]["refused"] == true, "{answer}");
     ensure!(text(&answer, "/cairn/reason").contains("not the JSON"), "{answer}");
     ensure!(!part(&answer).to_string().contains("Thorvald"), "{answer}");
+
+    // Where it was seen, it ends before the refusal, which is a message of its own.
+    let talk = caller.json(Method::POST, "/v1/conversations", &json!({})).await?;
+    let more = json!({"stream": true, "conversation": talk["id"]});
+    let told = events(&caller, &asking(&store, QUESTION, &more)).await?;
+    ensure!(!said(&told, "response.output_text.delta", "/delta").is_empty(), "{told:?}");
+    let last = told.last().context("an end")?;
+    let output = &last["response"]["output"];
+    ensure!(output[1]["content"] == json!([]) && output[1]["status"] == "incomplete", "{output}");
+    let refusal = &output[2]["content"][0];
+    ensure!(refusal["type"] == "refusal" && output[3].is_null(), "{output}");
+    let path = format!("/v1/responses/{}?stream=true", text(last, "/response/id"));
+    let played = caller.request(Method::GET, &path).send().await?.text().await?;
+    let played = played.lines().filter_map(|line| line.strip_prefix("data: "));
+    let played = played.filter(|line| line.starts_with('{'));
+    let played: Vec<Value> = played.map(serde_json::from_str).collect::<Result<_, _>>()?;
+    for events in [&told, &played] {
+        let count = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
+        ensure!(count("response.content_part.added") == count("response.content_part.done"));
+        ensure!(count("response.output_item.added") == count("response.output_item.done"));
+        let done = events.iter().find(|event| event["type"] == "response.refusal.done");
+        let done = done.context("a refusal")?;
+        ensure!(done["output_index"] == 2 && done["content_index"] == 0, "{done}");
+        ensure!(done["refusal"] == refusal["refusal"], "{done}");
+    }
+
+    // It was not said.
+    let items = format!("/v1/conversations/{}/items?order=asc", text(&talk, "/id"));
+    let (_, listed) = caller.get(&items).await?;
+    let kinds = listed["data"].as_array().into_iter().flatten().map(|item| &item["type"]);
+    ensure!(kinds.collect::<Vec<_>>() == ["message", "file_search_call", "message"], "{listed}");
     scene.stop().await
 }
 

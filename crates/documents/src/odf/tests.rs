@@ -186,3 +186,57 @@ fn lists_and_headings_have_the_numbers_of_their_styles() {
     let titles: Vec<&str> = document.headings.iter().map(|one| one.title.as_str()).collect();
     assert_eq!(titles, ["1. A", "1.1 B", "C", "2. D", "2.1 E", "9 F"]);
 }
+
+#[test]
+fn slides_have_titles_notes_and_charts() {
+    let frame = |class: &str, inner: &str| {
+        format!("<draw:frame presentation:class='{class}'>{inner}</draw:frame>")
+    };
+    let text = |text: &str| format!("<draw:text-box><text:p>{text}</text:p></draw:text-box>");
+    let slide = |inner: &str| format!("<draw:page>{inner}</draw:page>");
+    let chart = "<draw:object xlink:href='./Object 1'/><draw:image xlink:href='./Replaced 1'/>";
+    let source = format!(
+        "<a>{}{}</a>",
+        slide(
+            &(frame("title", &text("One"))
+                + &frame("outline", &text("words"))
+                + &frame("notes", &text("Say it.")))
+        ),
+        slide(
+            &(frame("title", &text("Two")) + &frame("chart", chart) + &frame("notes", &text("")))
+        )
+    );
+    let mut words = |path: &str| vec![format!("in {path}")];
+    let mut body = Body::new(Builder::new("x"), Format::Odp, &mut words);
+    let rows = vec![vec![String::new(), "In".to_owned()], vec!["2023".to_owned(), "5".to_owned()]];
+    let chart = Chart { titles: vec!["Birds".to_owned()], rows };
+    body.objects.insert("Object 1".to_owned(), Object::Chart(chart));
+    assert!(xml::walk(&source, |token| body.token(token)));
+    body.write_beside();
+    let document = body.flow.finish().finish();
+    assert_eq!(
+        document.text,
+        "One\n\nwords\n\nNotes:\n\nSay it.\n\nTwo\n\nBirds\n\n|  | In |\n| 2023 | 5 |"
+    );
+    let titles: Vec<&str> = document.headings.iter().map(|one| one.title.as_str()).collect();
+    assert_eq!(titles, ["One", "Two"]);
+}
+
+#[test]
+fn rows_are_as_wide_as_their_table_says() {
+    let cell = |text: &str| format!("<table:table-cell><text:p>{text}</text:p></table:table-cell>");
+    let row = |cells: &str| format!("<table:table-row>{cells}</table:table-row>");
+    let rows = row(&(cell("a") + "<table:covered-table-cell/>")) + &row(&(cell("b") + &cell("c")));
+    let columns = "<table:table-column table:number-columns-repeated='2'/>";
+    let document = body(&format!("<table:table>{columns}{rows}</table:table>"), Format::Odt);
+    assert_eq!(document.text, "| a |  |\n| b | c |");
+}
+
+#[test]
+fn a_foot_with_nothing_but_the_number_of_the_page_is_left_out() {
+    let foot = |text: &str| format!("<style:footer><text:p>{text}</text:p></style:footer>");
+    let number = "<text:page-number>1</text:page-number>";
+    let styles = foot(&format!("Page {number}")) + &foot(&format!("Acme Ltd. {number}"));
+    let (_, feet) = furniture(&format!("<a>{styles}</a>"));
+    assert_eq!(feet, ["Acme Ltd. 1"]);
+}

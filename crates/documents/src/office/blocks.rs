@@ -6,6 +6,7 @@ use office_oxide::ir::{
     Table,
 };
 
+use super::charts;
 use super::markers::Markers;
 use super::numbering::{self, BULLET};
 use crate::builder::Builder;
@@ -19,6 +20,10 @@ use crate::picture;
 const DEPTH_MAX: usize = 100;
 /// Columns that one cell may span.
 const SPAN_MAX: u32 = 64;
+/// Lines that tell of one chart.
+const CHART_LINES_MAX: usize = 600;
+/// Digits of a page's number.
+const PAGE_DIGITS_MAX: usize = 4;
 
 /// Writes all sections. The markers are those of the paragraphs of a Word file.
 pub(super) fn write(
@@ -36,7 +41,9 @@ pub(super) fn write(
             writer.flow.builder.page(u32::try_from(number + 1).unwrap_or(u32::MAX));
         }
         writer.furniture(heads(section));
-        if paged {
+        // The reader names those of old that have no title.
+        let made_up = format!("Slide {}", number + 1);
+        if paged && !(format == Format::Ppt && section.title.as_ref() == Some(&made_up)) {
             writer.title(section);
         }
         writer.elements(&section.elements, 0);
@@ -92,7 +99,8 @@ impl Writer<'_> {
         for part in parts.into_iter().flatten() {
             let text: String = part.content.iter().map(flat).collect::<Vec<_>>().join(" ");
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            if !text.is_empty() && !self.furniture.contains(&text) {
+            let number = text.len() <= PAGE_DIGITS_MAX && text.bytes().all(|c| c.is_ascii_digit());
+            if !number && !self.furniture.contains(&text) {
                 self.furniture.push(text);
                 self.elements(&part.content, 0);
             }
@@ -105,9 +113,31 @@ impl Writer<'_> {
             self.flow.builder.note("parts nested very deeply were not read");
             return;
         }
-        for element in elements {
-            self.element(element, depth);
+        let mut at = 0;
+        while let Some(element) = elements.get(at) {
+            let taken = self.chart(elements.get(at..).unwrap_or_default());
+            if taken == 0 {
+                self.element(element, depth);
+            }
+            at += taken.max(1);
         }
+    }
+
+    /// Writes the data of a chart that starts here; how many elements it has.
+    fn chart(&mut self, elements: &[Element]) -> usize {
+        let line = |element: &Element| match element {
+            Element::Paragraph(paragraph) => Some(said(&paragraph.content)),
+            _ => None,
+        };
+        if !elements.first().and_then(line).is_some_and(|line| line.starts_with(charts::CATEGORIES))
+        {
+            return 0;
+        }
+        let lines: Vec<String> = elements.iter().take(CHART_LINES_MAX).map_while(line).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let (rows, taken) = charts::table(&lines);
+        charts::write_rows(rows, &mut self.flow);
+        taken
     }
 
     fn element(&mut self, element: &Element, depth: usize) {
@@ -161,6 +191,7 @@ impl Writer<'_> {
     fn note(&mut self, note: &Note, depth: usize) {
         self.flow.close();
         match &note.author {
+            Some(author) if author.trim().is_empty() => self.flow.text("[Comment] "),
             Some(author) => self.flow.text(&format!("[Comment by {author}] ")),
             None => self.flow.text(&format!("[{}] ", note.id)),
         }

@@ -9,6 +9,7 @@ use office_oxide::xlsx::cell::Cell;
 use office_oxide::xlsx::{CellRef, CellValue, Worksheet, XlsxDocument};
 
 use super::blocks::picture;
+use super::charts;
 use crate::builder::Builder;
 use crate::flow::Flow;
 use crate::parts::Context;
@@ -120,7 +121,7 @@ impl<'a> Writer<'a> {
         let (heads, feet) = furniture.split_at(3);
         self.furniture(heads);
         for text in &sheet.chart_text {
-            self.paragraph(text);
+            self.chart(text);
         }
         for shape in sheet.text_shapes.iter() {
             self.paragraph(&shape.text);
@@ -156,7 +157,7 @@ impl<'a> Writer<'a> {
     fn old_sheet(&mut self, sheet: &Sheet) {
         self.page(&sheet.name);
         for text in &sheet.chart_text {
-            self.paragraph(text);
+            self.chart(text);
         }
         let mut shape = Shape::default();
         for row in &sheet.rows {
@@ -234,8 +235,12 @@ impl<'a> Writer<'a> {
         for (at, text) in texts.iter().enumerate() {
             self.flow.text(&format!("Chart {}", at + 1));
             self.flow.close_heading(3);
-            self.paragraph(text);
+            self.chart(text);
         }
+    }
+
+    fn chart(&mut self, text: &str) {
+        charts::write(&text.lines().collect::<Vec<_>>(), &mut self.flow);
     }
 
     fn finish(mut self) -> Builder {

@@ -1,7 +1,7 @@
 //! Reading order: columns of prose are read one after the other, rows of a
 //! table across.
 
-use super::lines::{Line, Run, pieces, rows};
+use super::lines::{Line, Run, close_pieces, pieces, rows};
 use super::tables;
 
 /// Columns nest at most this deep (two halves, each of two columns).
@@ -13,12 +13,37 @@ const BIN: f32 = 2.0;
 
 /// The lines of a page in reading order.
 pub(super) fn lines(runs: Vec<Run>) -> Vec<Line> {
-    let rows: Vec<Vec<Line>> =
-        rows(runs).into_iter().map(pieces).filter(|row| !row.is_empty()).collect();
+    let rows = rows(runs);
+    let gutters = close_gutters(&rows);
+    let rows = rows.into_iter().map(|row| pieces(row, &gutters));
+    let rows: Vec<Vec<Line>> = rows.filter(|row| !row.is_empty()).collect();
     let mut ordered = Vec::new();
     let mut column = 0;
     read(rows, 0, &mut column, &mut ordered);
     ordered
+}
+
+/// Corridors between columns of prose that may be closer than cells of a table are: a gap that
+/// most lines have at one place is no space.
+fn close_gutters(rows: &[Vec<Run>]) -> Vec<f32> {
+    let mut found = Vec::new();
+    let rows = rows.iter().map(|row| close_pieces(row)).filter(|row| !row.is_empty());
+    let mut parts: Vec<(Vec<Vec<Line>>, usize)> = vec![(rows.collect(), 0)];
+    while let Some((rows, depth)) = parts.pop() {
+        let Some(at) = gutter(&rows).filter(|_| depth < DEPTH_MAX) else { continue };
+        found.push(at);
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for row in rows {
+            if !row.iter().any(|piece| crosses(piece, at)) {
+                let (before, after): (Vec<_>, Vec<_>) =
+                    row.into_iter().partition(|piece| piece.x1 <= at);
+                left.extend((!before.is_empty()).then_some(before));
+                right.extend((!after.is_empty()).then_some(after));
+            }
+        }
+        parts.extend([(left, depth + 1), (right, depth + 1)]);
+    }
+    found
 }
 
 fn read(rows: Vec<Vec<Line>>, depth: usize, column: &mut usize, ordered: &mut Vec<Line>) {
@@ -123,4 +148,31 @@ fn is_prose(rows: &[Vec<Line>], gutter: f32, before: bool) -> bool {
     lengths.sort_unstable();
     let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
     lengths.len() >= 4 && median >= 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(text: &str, x0: f32, x1: f32, y: f32) -> Run {
+        Run { text: text.to_owned(), x0, x1, y, size: 11.0, bold: false, mono: false, place: None }
+    }
+
+    #[test]
+    fn columns_that_stand_closer_than_cells_are_read_one_after_the_other() {
+        let mut runs = Vec::new();
+        for row in 0..8_u8 {
+            let y = 700.0 - 13.0 * f32::from(row);
+            runs.push(run(&format!("left line {row} of the text that fills it"), 50.0, 290.0, y));
+            runs.push(run(&format!("right line {row} of the text"), 302.0, 440.0, y));
+            runs.push(run("that fills it", 443.0, 540.0, y));
+        }
+        let across = run("A title across both of the columns, in", 60.0, 293.0, 740.0);
+        runs.extend([across, run("two parts", 296.0, 360.0, 740.0)]);
+        let texts: Vec<String> = lines(runs).into_iter().map(|line| line.text).collect();
+        assert_eq!(texts.len(), 17);
+        assert_eq!(texts[0], "A title across both of the columns, in two parts");
+        assert_eq!(texts[8], "left line 7 of the text that fills it");
+        assert_eq!(texts[9], "right line 0 of the text that fills it");
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::PageText;
 use super::furniture::Furniture;
-use super::lines::{CELL_JOINT, Line};
+use super::lines::{CELL_JOINT, Line, ends_in_page};
 use crate::builder::Builder;
 use crate::document::BlockKind;
 
@@ -311,13 +311,13 @@ fn is_short(last: &Line, line: &Line) -> bool {
 
 /// A line of a table of contents: a title, leaders, a page number.
 fn is_contents_entry(text: &str) -> bool {
-    text.contains('\u{2026}') && text.ends_with(|c: char| c.is_ascii_digit())
+    text.contains('\u{2026}') && ends_in_page(text)
 }
 
 fn ends(line: &Line) -> bool {
     let text = line.text.trim_end();
     let text = text.trim_end_matches(['"', '\'', ')', ']', '\u{201d}', '\u{2019}', '\u{bb}']);
-    text.ends_with(['.', '!', '?', ':', ';', '\u{2026}', '\u{3002}'])
+    text.ends_with(['.', '!', '?', ':', ';', '\u{2026}', '\u{3002}', '\u{61f}', '\u{6d4}'])
 }
 
 fn is_bullet(text: &str) -> bool {

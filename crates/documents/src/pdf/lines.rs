@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use crate::boxes::Place;
 
 /// A gap of this many ems between runs parts cells or columns, not words.
-const CELL_GAP: f32 = 1.3;
+pub(super) const CELL_GAP: f32 = 1.3;
+/// A gap of this many ems parts columns where others at the same place do so too.
+const CLOSE_GAP: f32 = 0.6;
 /// A gap of this many ems is a space.
-const WORD_GAP: f32 = 0.16;
+pub(super) const WORD_GAP: f32 = 0.16;
 
 /// What parts the cells in a line's text; within cells white space is single.
 pub(super) const CELL_JOINT: &str = "  ";
@@ -105,13 +107,26 @@ pub(super) fn rows(mut runs: Vec<Run>) -> Vec<Vec<Run>> {
         .collect()
 }
 
-/// Joins the runs of a row to pieces parted by wide gaps.
-pub(super) fn pieces(row: Vec<Run>) -> Vec<Line> {
+/// Joins the runs of a row to pieces parted by wide gaps, and by lesser ones at `gutters`.
+pub(super) fn pieces(row: Vec<Run>, gutters: &[f32]) -> Vec<Line> {
+    let at_gutter =
+        |last: &Run, run: &Run| gutters.iter().any(|at| last.x1 <= *at && *at <= run.x0);
+    parted(row, |last, run, gap| gap >= CELL_GAP || gap >= CLOSE_GAP && at_gutter(last, run))
+}
+
+/// The pieces of a row that would be there if all gaps wider than spaces were gutters.
+pub(super) fn close_pieces(row: &[Run]) -> Vec<Line> {
+    parted(row.to_vec(), |_, _, gap| gap >= CLOSE_GAP)
+}
+
+/// The pieces of a row, where `apart` says of neighbours and the gap between them, in ems, that
+/// they are apart.
+fn parted(row: Vec<Run>, apart: impl Fn(&Run, &Run, f32) -> bool) -> Vec<Line> {
     let mut pieces: Vec<Vec<Run>> = Vec::new();
     for run in row {
         let near = pieces.last().and_then(|piece| piece.last()).is_some_and(|last| {
             let em = last.size.max(run.size);
-            run.x0 - last.x1 < CELL_GAP * em
+            !apart(last, &run, (run.x0 - last.x1) / em)
         });
         match pieces.last_mut().filter(|_| near) {
             Some(piece) => piece.push(run),
@@ -222,6 +237,14 @@ fn without_leaders(text: &str) -> String {
     plain
 }
 
+/// Whether a line of a table of contents ends here: in digits, or in a Roman numeral as the pages
+/// before the text have.
+pub(super) fn ends_in_page(text: &str) -> bool {
+    let last = text.rsplit([' ', '\u{2026}']).next().unwrap_or_default();
+    let roman = !last.is_empty() && last.chars().all(|c| "ivxlc".contains(c));
+    roman || text.ends_with(|c: char| c.is_ascii_digit())
+}
+
 /// Joins the pieces of one row to a line of several cells.
 pub(super) fn join(pieces: &[Line]) -> Option<Line> {
     let (first, others) = pieces.split_first()?;
@@ -292,6 +315,33 @@ mod tests {
         assert_eq!(text(&[last(), mark("12", 100.0)]), "in 199812");
         assert_eq!(text(&[run("Foxes", 40.0, 100.0, 10.0), mark("1", 104.0)]), "Foxes1");
         assert_eq!(text(&[last(), run("1", 70.0, 104.0, 6.0)]), "in 1998 1");
+    }
+
+    #[test]
+    fn a_gap_that_is_no_space_parts_only_at_a_gutter() {
+        let run = |text: &str, x0: f32, x1: f32| Run {
+            text: text.to_owned(),
+            x0,
+            x1,
+            y: 100.0,
+            size: 10.0,
+            bold: false,
+            mono: false,
+            place: None,
+        };
+        let row = || vec![run("one", 0.0, 50.0), run("two", 60.0, 90.0), run("three", 93.0, 140.0)];
+        let texts = |lines: Vec<Line>| lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
+        assert_eq!(texts(pieces(row(), &[])), ["one two three"]);
+        assert_eq!(texts(pieces(row(), &[55.0])), ["one", "two three"]);
+        assert_eq!(texts(pieces(row(), &[91.0])), ["one two three"], "a space");
+        assert_eq!(texts(close_pieces(&row())), ["one", "two three"]);
+    }
+
+    #[test]
+    fn pages_before_the_text_have_roman_numbers() {
+        assert!(ends_in_page("Notices \u{2026} vii") && ends_in_page("Notices\u{2026}xi"));
+        assert!(ends_in_page("Paths \u{2026} 12"));
+        assert!(!ends_in_page("and so on \u{2026} perhaps") && !ends_in_page("and so on \u{2026}"));
     }
 
     #[test]

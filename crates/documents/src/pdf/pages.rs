@@ -3,13 +3,14 @@
 use cairn_kernel::Result;
 use pdf_oxide::PdfDocument;
 use pdf_oxide::extractors::text::{ArtifactType, PaginationSubtype};
+use pdf_oxide::geometry::Rect;
 use pdf_oxide::layout::TextSpan;
 
 use super::furniture::Furniture;
 use super::lines::{self, Line, Run};
 use super::scan::Scanner;
 use super::sheet::{Layer, Sheet};
-use super::{PageText, columns, turned};
+use super::{PageText, bidi, columns, turned};
 use crate::builder::Builder;
 use crate::document::Document;
 use crate::invalid_file;
@@ -113,24 +114,31 @@ fn text_layer(
     spans: &[TextSpan],
     furniture: &mut Furniture,
 ) -> (PageText, Vec<Line>) {
-    let (mut all, mut unusual) = (0, 0);
+    let (mut all, mut turned, mut leftward) = (0, 0, 0);
     for span in spans {
         let chars = span.text.chars().filter(|c| !c.is_whitespace()).count();
         all += chars;
         if span.rotation_degrees != 0.0 || span.wmode != 0 {
-            unusual += chars;
+            turned += chars;
         } else {
-            unusual += span.text.chars().filter(|&c| is_right_to_left(c)).count();
+            leftward += span.text.chars().filter(|&c| bidi::is_right_to_left(c)).count();
         }
-    }
-    if unusual * 5 > all
-        && let Ok(text) = pdf.extract_text(page)
-    {
-        return (PageText::Ready(text), Vec::new());
     }
     let (running, body): (Vec<&TextSpan>, Vec<&TextSpan>) =
         spans.iter().partition(|span| is_furniture(span));
     let run = |span: &TextSpan| run(span, sheet);
+    if turned * 5 <= all && leftward * 5 > all {
+        let places: Vec<Rect> = running.iter().map(|span| span.page_bbox()).collect();
+        if let Some((heads, lines)) = bidi::lines(pdf, (page, sheet), &places, all - turned) {
+            heads.iter().for_each(|line| furniture.name(page, &line.text));
+            return (PageText::Lines(lines), turned::lines(&body, &run));
+        }
+    }
+    if (turned + leftward) * 5 > all
+        && let Ok(text) = pdf.extract_text(page)
+    {
+        return (PageText::Ready(text), Vec::new());
+    }
     let lines = |spans: &[&TextSpan]| {
         let level = spans.iter().filter(|span| span.rotation_degrees == 0.0);
         columns::lines(level.filter_map(|span| run(span)).collect())
@@ -150,10 +158,6 @@ fn is_garbled(spans: &[TextSpan]) -> bool {
         unknown += usize::from(matches!(c, '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\0'..='\u{1f}'));
     }
     unknown * 3 > all
-}
-
-fn is_right_to_left(c: char) -> bool {
-    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
 }
 
 /// Whether the file calls a span a running one. The extractor's own guesses, which have other

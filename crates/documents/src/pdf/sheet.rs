@@ -89,6 +89,11 @@ impl Sheet {
             .then_some(place)
     }
 
+    /// Where a level line of the page's own space is shown; all in points.
+    pub(super) fn line(&self, x0: f32, x1: f32, base: f32, size: f32) -> Place {
+        self.place([x0, base - BELOW * size, x1, base + ABOVE * size])
+    }
+
     /// A rectangle in the page's own space that the extractor has turned already.
     fn raw(&self, frame: Frame, turned: i32) -> Frame {
         let [left, bottom, right, top] = self.media;

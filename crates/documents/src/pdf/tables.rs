@@ -3,7 +3,7 @@
 
 mod parts;
 
-use super::lines::{CELL_JOINT, Line, go_on, join};
+use super::lines::{CELL_JOINT, Line, ends_in_page, go_on, join};
 
 /// Rows of several pieces from which on one can speak of columns.
 const ROWS_MIN: usize = 3;
@@ -308,8 +308,7 @@ fn is_form(rows: &[&[Line]]) -> bool {
 /// Titles, leaders and page numbers.
 fn is_contents(rows: &[&[Line]]) -> bool {
     let entry = |row: &&&[Line]| {
-        let number =
-            row.last().is_some_and(|last| last.text.ends_with(|c: char| c.is_ascii_digit()));
+        let number = row.last().is_some_and(|last| ends_in_page(&last.text));
         number && row.iter().any(|piece| piece.text.contains('\u{2026}'))
     };
     rows.iter().filter(entry).count() * 3 >= rows.len()

@@ -14,7 +14,7 @@ use cairn_wire::openai::{
 use serde_json::Value;
 
 use super::convert::{Included, Listing, Paging, seconds};
-use super::responses::{history, input};
+use super::responses::{calls, compaction, history, input};
 use crate::error::ApiResult;
 use crate::extract::{Caller, Json as Body};
 
@@ -31,7 +31,9 @@ pub(crate) async fn create(
     Caller(scope): Caller,
     Body(request): Body<CreateConversation>,
 ) -> ApiResult<Json<Conversation>> {
-    let items = new_items(&request.items.unwrap_or_default())?;
+    let given = request.items.unwrap_or_default();
+    let items = new_items(&given)?;
+    answered(&[], &given)?;
     let metadata = request.metadata.unwrap_or_default();
     let shared = request.cairn.and_then(|wish| wish.shared).unwrap_or(false);
     let made = services.conversations.create(&scope, (&metadata, shared), items).await?;
@@ -119,7 +121,11 @@ pub(crate) async fn add_items(
 ) -> ApiResult<Json<List<Value>>> {
     let items = new_items(&request.items)?;
     let added: Result<Vec<Value>> = items.iter().map(|item| shown(&item.body, &included)).collect();
-    services.conversations.add(&scope, &Id::from_raw(id), items).await?;
+    let id = Id::from_raw(id);
+    if calls::unanswered(&[], &request.items).is_some() {
+        answered(&compaction::of_conversation(&services, &scope, &id).await?, &request.items)?;
+    }
+    services.conversations.add(&scope, &id, items).await?;
     let data = added?;
     Ok(Json(List {
         object: "list",
@@ -222,6 +228,17 @@ fn new_items(given: &[Value]) -> Result<Vec<NewItem>> {
     Ok(items)
 }
 
+/// Refuses an output among `items`, which a client brings, whose call is neither in front of it
+/// nor among the items `earlier`.
+///
+/// # Errors
+/// `Invalid` naming the call.
+fn answered(earlier: &[Value], items: &[Value]) -> Result<()> {
+    let Some((at, call)) = calls::unanswered(earlier, items) else { return Ok(()) };
+    let remedy = "add its function_call item in front of it";
+    Err(calls::uncalled(&format!("items[{at}]"), call, remedy))
+}
+
 /// An item as it is shown: results of a search only to those who ask for them.
 fn shown(body: &str, included: &Included) -> Result<Value> {
     let mut item: Value = serde_json::from_str(body).or_internal("reading an item")?;
@@ -260,6 +277,23 @@ mod tests {
             shown(&items[1].body, &Included { results: true, ..Included::default() })?["results"]
                 .is_array()
         );
+        Ok(())
+    }
+
+    #[test]
+    fn an_output_needs_its_call_in_front_of_it() -> Result<()> {
+        let called = json!({"type": "function_call", "call_id": "call_1", "name": "f",
+            "arguments": "{}"});
+        let came = json!({"type": "function_call_output", "call_id": "call_1", "output": "x"});
+        let both = [called.clone(), came.clone()];
+        let (earlier, later) = both.split_at(1);
+        answered(&[], &both)?;
+        answered(earlier, later)?;
+        for items in [vec![came.clone()], vec![came, called]] {
+            let refused = answered(&[], &items).err();
+            assert_eq!(refused.as_ref().and_then(Error::param), Some("items[0].call_id"));
+            assert!(refused.is_some_and(|error| error.message().contains("'call_1'")));
+        }
         Ok(())
     }
 

@@ -1,11 +1,10 @@
 //! `/v1/responses`: answers over files with citations, or plain ones.
 
 mod background;
-mod calls;
+pub(super) mod calls;
 pub(crate) mod compaction;
-mod deciding;
+mod ending;
 mod format;
-mod heard;
 pub(super) mod history;
 pub(super) mod input;
 mod keeper;
@@ -13,7 +12,6 @@ mod live;
 mod replay;
 mod request;
 mod script;
-mod source;
 mod standing;
 mod tools;
 
@@ -27,12 +25,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Scope};
-use cairn_services::chat::{ChatRequest, TextFormat};
+use cairn_services::Services;
 use cairn_services::records::{Origin, ResponseRow};
-use cairn_services::{Sampling, Services};
+use cairn_services::responses::{Beat, Beats};
 use cairn_wire::openai::{self as wire, InputTokens, List, ListQuery, ResponseRequest};
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use serde_json::{Value, json};
 
 use super::convert::{Included, Listing, Paging};
@@ -44,7 +41,7 @@ use keeper::Keeper;
 pub(crate) use live::Live;
 use live::Running;
 use request::Asked;
-use script::{Beat, Script};
+use script::Script;
 use standing::{Standing, guarded};
 
 /// Answers a question.
@@ -74,6 +71,8 @@ pub(crate) async fn create(
     asked.sticky = sticky.or(asked.sticky);
     let sources = remember(&services, &scope, &mut asked).await?;
     let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results)
+        .since(started)
+        .followed(asked.stream || asked.shell.background)
         .explaining(asked.explain)
         .proving(asked.include_provenance);
     let keeper = Keeper {
@@ -92,7 +91,7 @@ pub(crate) async fn create(
         return begin(&live, asked, script, keeper).await;
     }
     let streamed = asked.stream;
-    let beats = source::beats(&services, &scope, asked, &keeper.trace, started).await?;
+    let beats = keeper.make(asked).await?;
     // The search is over before anything is sent, so what fails until then has a status.
     let beats = sse::read_ahead(beats, |beat| !matches!(beat, Beat::Searching)).await?;
     if streamed {
@@ -155,11 +154,7 @@ fn followed(running: Arc<Running>, next: usize, standing: Standing) -> Response 
     sse::respond(events.map(|event| sse::named(&event)))
 }
 
-async fn whole(
-    mut script: Script,
-    mut beats: BoxStream<'static, Result<Beat>>,
-    keeper: &Keeper,
-) -> Result<wire::Response> {
+async fn whole(mut script: Script, mut beats: Beats, keeper: &Keeper) -> Result<wire::Response> {
     while let Some(beat) = beats.next().await {
         script.step(beat?);
         if let Some(response) = script.finished() {
@@ -170,11 +165,7 @@ async fn whole(
     Err(sse::cut_short())
 }
 
-fn play(
-    mut script: Script,
-    mut beats: BoxStream<'static, Result<Beat>>,
-    keeper: Keeper,
-) -> Response {
+fn play(mut script: Script, mut beats: Beats, keeper: Keeper) -> Response {
     let mut standing = Standing::new(&keeper.services, &keeper.scope);
     sse::respond(stream! {
         for event in script.begin() {
@@ -207,7 +198,8 @@ fn play(
     })
 }
 
-/// How many tokens a question would read, with the turns before it.
+/// How many tokens a question would read, with the turns before it and the form of its answer; the
+/// passages that a search would find are not among them.
 #[utoipa::path(
     post,
     path = "/v1/responses/input_tokens",
@@ -222,17 +214,10 @@ pub(crate) async fn input_tokens(
     Body(request): Body<ResponseRequest>,
 ) -> ApiResult<Json<InputTokens>> {
     let mut asked = request::read(request, Clock::system().now())?;
+    format::check(&services, &asked)?;
     remember(&services, &scope, &mut asked).await?;
-    let (sampling, format) = (Sampling::default(), TextFormat::Text);
-    let asking = match asked.search.is_some() && !asked.functions.tools.is_empty() {
-        true => deciding::request(&asked, &trace),
-        false => source::request(&asked, &trace),
-    };
-    let mut request = ChatRequest { sampling, format, ..asking };
-    if asked.truncate && request.messages.len() > 1 {
-        services.inference.fit(&scope, &asked.model, &mut request).await?;
-    }
-    let input_tokens = services.inference.count_tokens(&scope, &asked.model, request).await?;
+    let counted = services.responses.count_tokens(&scope, asked.inquiry(&trace)).await;
+    let input_tokens = counted.map_err(format::renamed)?;
     Ok(Json(InputTokens { object: "response.input_tokens", input_tokens }))
 }
 

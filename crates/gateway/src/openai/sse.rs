@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use cairn_kernel::{Error, Result};
+use cairn_kernel::Result;
+pub(crate) use cairn_services::responses::cut_short;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use serde_json::Value;
@@ -42,11 +43,6 @@ pub(crate) async fn read_ahead<T: Send + 'static>(
         }
     }
     Ok(Box::pin(stream::iter(read).chain(stream)))
-}
-
-/// What is said when an engine's stream ends without its end.
-pub(crate) fn cut_short() -> Error {
-    Error::unavailable("the engine stopped in the middle of the answer; send the request again")
 }
 
 #[cfg(test)]

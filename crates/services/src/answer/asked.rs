@@ -123,14 +123,45 @@ const CLOSED: [&str; 38] = [
     "shouldn", "won", "wouldn",
 ];
 
+/// Words by which a question asks for more than yes or no, wherever they stand, and at its beginning.
+const OPEN: [&str; 70] = [
+    "what", "which", "who", "whom", "whose", "when", "where", "why", "how", "wann", "wer", "wen",
+    "wem", "wessen", "wo", "woher", "wohin", "wie", "warum", "wieso", "weshalb", "welche",
+    "welcher", "welches", "welchem", "welchen", "wieviel", "wieviele", "quand", "quoi", "où",
+    "comment", "pourquoi", "combien", "quel", "quelle", "quels", "quelles", "cuándo", "quién",
+    "quiénes", "qué", "dónde", "cómo", "cuál", "cuáles", "cuánto", "cuánta", "cuántos", "cuántas",
+    "quanto", "quanta", "quanti", "quante", "quando", "dove", "perché", "quale", "quali", "quem",
+    "onde", "qual", "quais", "quantos", "quantas", "wanneer", "hoeveel", "welk", "waarom", "hoe",
+];
+const OPEN_FIRST: [&str; 9] = ["was", "qui", "wat", "wie", "chi", "waar", "hur", "när", "vad"];
+
 /// Whether `question`, in English, is answered by yes or no. Not what offers a choice ("a or b?"),
 /// nor what is asked of the one who answers ("can you tell me when ...?").
 pub(crate) fn wants_yes_or_no(question: &str) -> bool {
     let said = words(question);
+    begins_closed(&said) && !said.split(' ').any(|word| word == "or")
+}
+
+/// Whether `question` is answered by yes or no, or by one of the things that it names, as far as its
+/// words tell. Of other languages than English only words that ask are known: where none of them
+/// stands in a question, it is one.
+pub(crate) fn is_closed(language: Language, question: &str) -> bool {
+    let said = words(question);
+    let told = Language::of_words(question);
+    let unknown = told.is_empty() && language == Language::English;
+    let english = unknown || told.contains(&Language::English);
+    let asks = said.split(' ').any(|word| OPEN.contains(&word))
+        || said.split(' ').next().is_some_and(|word| OPEN_FIRST.contains(&word));
+    if english {
+        return begins_closed(&said);
+    }
+    !asks && question.trim_end().ends_with(['?', '\u{61f}', '\u{37e}'])
+}
+
+/// Whether a question in these words of English begins as one for yes or no does.
+fn begins_closed(said: &str) -> bool {
     let mut first = said.split(' ').skip_while(|word| ["and", "but", "so", "then"].contains(word));
-    first.next().is_some_and(|word| CLOSED.contains(&word))
-        && first.next() != Some("you")
-        && !said.split(' ').any(|word| word == "or")
+    first.next().is_some_and(|word| CLOSED.contains(&word)) && first.next() != Some("you")
 }
 
 impl Kind {
@@ -181,6 +212,24 @@ mod tests {
             "",
         ] {
             assert!(!wants_yes_or_no(open), "{open}");
+        }
+    }
+
+    #[test]
+    fn questions_for_yes_or_no_are_told_in_other_languages_by_what_they_do_not_ask() {
+        for (language, question, closed) in [
+            (Language::English, "Was the tower built in 1920 or in 1931?", true),
+            (Language::English, "Can you tell me the revenue of 2021?", false),
+            (Language::English, "Revenue in 2021?", false),
+            (Language::German, "Wurde der Turm 1920 gebaut?", true),
+            (Language::German, "Wie hoch war der Umsatz 2021?", false),
+            (Language::German, "Was war der Umsatz 2021?", false),
+            (Language::German, "Umsatz 2021", false),
+            (Language::French, "Est-ce que la tour date de 1920 ?", true),
+            (Language::French, "Quel était le revenu en 2021 ?", false),
+            (Language::Swedish, "Byggdes tornet 1920?", true),
+        ] {
+            assert_eq!(is_closed(language, question), closed, "{question}");
         }
     }
 

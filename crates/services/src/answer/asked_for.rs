@@ -5,12 +5,13 @@ use cairn_search::Analyzer;
 
 use super::codes::{Code, codes, is_year};
 use super::facts::{Around, Doubt};
+use super::named::Named;
 use super::numbers::Numbers;
 use super::reply::Reply;
 use super::subject;
 
 /// Words before a year that make it the end of a time that is asked for, not its name.
-const RELATING: [&str; 34] = [
+pub(super) const RELATING: [&str; 34] = [
     "after", "before", "since", "between", "until", "till", "from", "by", "than", "over", "under",
     "nach", "vor", "seit", "bis", "zwischen", "ab", "après", "avant", "depuis", "entre", "después",
     "antes", "desde", "hasta", "dopo", "prima", "dal", "fino", "tra", "depois", "até", "sinds",
@@ -18,7 +19,7 @@ const RELATING: [&str; 34] = [
 ];
 /// Words that a number behind them tells from others of its kind: "chapter 4". Behind other words it
 /// is an amount: "within 14 days".
-const NAMED: [&str; 66] = [
+pub(super) const NAMED: [&str; 66] = [
     "chapter",
     "section",
     "step",
@@ -95,6 +96,8 @@ pub(crate) struct AskedFor {
     numbers: Vec<String>,
     /// What it says otherwise, as terms.
     words: Vec<String>,
+    /// What an answer must be about, by the question as it was asked.
+    named: Named,
 }
 
 impl AskedFor {
@@ -104,6 +107,7 @@ impl AskedFor {
             codes: codes(question),
             numbers: numbers(question),
             words: subject::content(analyzer, question),
+            named: Named::of(analyzer, question),
         }
     }
 
@@ -111,7 +115,7 @@ impl AskedFor {
     /// do.
     pub(crate) fn narrowed(self, later: Self) -> Self {
         if later.codes.is_empty() && later.numbers.is_empty() {
-            return Self { words: later.words, ..self };
+            return Self { words: later.words, named: later.named, ..self };
         }
         later
     }
@@ -119,6 +123,11 @@ impl AskedFor {
     /// The codes.
     pub(crate) fn codes(&self) -> &[Code] {
         &self.codes
+    }
+
+    /// What an answer must be about.
+    pub(crate) fn named(&self) -> &Named {
+        &self.named
     }
 
     /// Its content words, as terms.
@@ -213,7 +222,8 @@ impl Place<'_> {
     }
 }
 
-fn lacks(number: &str, found: &Numbers) -> bool {
+/// Whether no number of these is this one.
+pub(super) fn lacks(number: &str, found: &Numbers) -> bool {
     Numbers::of(number).missing_in(found, &Numbers::default()).is_some()
 }
 

@@ -8,6 +8,8 @@
 //! Nearness hardly tells "Error E17" from "Error E14": where some sentence has the code that is
 //! asked for, those with another one of its kind are left out.
 //!
+//! A sentence that is not about what the question names is quoted with a doubt ([`super::named`]).
+//!
 //! A row of a table is said with the names of its columns; its citation quotes the row as it is.
 
 use std::ops::Range;
@@ -48,7 +50,17 @@ pub(crate) fn extract(
     passages: &[Passage],
     reading: &Reading,
 ) -> (String, Vec<Citation>) {
-    compose(passages, &best(SAID, kind, passages, reading))
+    compose(passages, reading, &best(SAID, kind, passages, reading))
+}
+
+/// The sentence that an extractive answer would rest on first, and its passage.
+pub(crate) fn nearest<'p>(
+    kind: Kind,
+    passages: &'p [Passage],
+    reading: &Reading,
+) -> Option<(&'p Passage, Range<usize>)> {
+    let (_, index, range) = ranked(kind, passages, reading).into_iter().next()?;
+    Some((passages.get(index)?, range))
 }
 
 /// The passages that have one of the best sentences, each with those that it has, and with the row
@@ -105,13 +117,9 @@ fn candidates<'r>(passages: &[Passage], reading: &'r Reading) -> Vec<&'r Line> {
     lines
 }
 
-/// The best sentences in reading order: indices of passages, and bytes of their texts.
-fn best(
-    choice: Choice,
-    kind: Kind,
-    passages: &[Passage],
-    reading: &Reading,
-) -> Vec<(usize, Range<usize>)> {
+/// The sentences that may be an answer, best first: what each is worth, the index of its passage, and
+/// bytes of its text.
+fn ranked(kind: Kind, passages: &[Passage], reading: &Reading) -> Vec<(f32, usize, Range<usize>)> {
     let lines = candidates(passages, reading);
     let dated = lines.iter().any(|line| line.in_time == Some(true));
     let mut ranked: Vec<(f32, usize, Range<usize>)> = Vec::new();
@@ -125,6 +133,17 @@ fn best(
         ranked.push((rank, line.passage, line.range.clone()));
     }
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    ranked
+}
+
+/// The best sentences in reading order: indices of passages, and bytes of their texts.
+fn best(
+    choice: Choice,
+    kind: Kind,
+    passages: &[Passage],
+    reading: &Reading,
+) -> Vec<(usize, Range<usize>)> {
+    let ranked = ranked(kind, passages, reading);
     let best = ranked.first().map_or(0.0, |first| first.0);
     let mut chosen: Vec<(usize, Range<usize>)> = Vec::new();
     for (rank, index, range) in ranked {
@@ -148,7 +167,11 @@ fn said<'p>(passage: &'p Passage, range: &Range<usize>) -> &'p str {
     passage.chunk.text.get(range.clone()).unwrap_or_default().trim()
 }
 
-fn compose(passages: &[Passage], chosen: &[(usize, Range<usize>)]) -> (String, Vec<Citation>) {
+fn compose(
+    passages: &[Passage],
+    reading: &Reading,
+    chosen: &[(usize, Range<usize>)],
+) -> (String, Vec<Citation>) {
     let (mut answer, mut citations) = (String::new(), Vec::new());
     for (index, range) in chosen {
         let Some(passage) = passages.get(*index) else { continue };
@@ -160,7 +183,9 @@ fn compose(passages: &[Passage], chosen: &[(usize, Range<usize>)]) -> (String, V
         let start = answer.chars().count();
         answer.push_str(sentence);
         let end = start + sentence.chars().count();
-        let itself = Support { passage: *index, quote: range.clone(), share: 1.0, doubt: None };
+        let line = reading.lines.iter().find(|one| one.passage == *index && one.range == *range);
+        let doubt = line.and_then(|line| line.doubt.clone());
+        let itself = Support { passage: *index, quote: range.clone(), share: 1.0, doubt };
         citations.push(citation(passage, &itself, (start, end)));
     }
     (answer, citations)
@@ -176,11 +201,15 @@ mod tests {
 
     /// The extractive answer to a question over a text, whose sentences come so near to it.
     fn answer(question: &str, text: &str, nearness: &[f32]) -> String {
-        let (passages, reading) = read(question, text, nearness);
-        let kind = Kind::of(cairn_search::Language::English, question);
-        let (answer, citations) = extract(kind, &passages, &reading);
+        let (answer, citations) = cited(question, text, nearness);
         assert!(citations.iter().all(|cited| cited.supported));
         answer
+    }
+
+    fn cited(question: &str, text: &str, nearness: &[f32]) -> (String, Vec<Citation>) {
+        let (passages, reading) = read(question, text, nearness);
+        let kind = Kind::of(cairn_search::Language::English, question);
+        extract(kind, &passages, &reading)
     }
 
     fn read(question: &str, text: &str, nearness: &[f32]) -> (Vec<Passage>, Reading) {
@@ -193,6 +222,7 @@ mod tests {
             nearness: *nearness,
             naming: Naming::None,
             in_time: None,
+            doubt: None,
         };
         let lines = ranges.into_iter().zip(nearness).map(line).collect();
         let mut reading = Reading { nearness: 0.8, lines };
@@ -234,8 +264,19 @@ mod tests {
         let sales = "Sales in 2022 were 4 million. Sales in 2021 were 3 million.";
         let found = answer("What were the sales in 2021?", sales, &[0.84, 0.9]);
         assert_eq!(found, "Sales in 2021 were 3 million.");
-        let found = answer("What were the sales in 2020?", sales, &[0.84, 0.9]);
+        let (found, citations) = cited("What were the sales in 2020?", sales, &[0.84, 0.9]);
         assert_eq!(found, sales);
+        let doubted = citations.iter().all(|one| !one.supported && one.doubt.is_some());
+        assert!(doubted, "no passage says it: {citations:?}");
+    }
+
+    #[test]
+    fn the_nearest_sentence_is_the_best_and_not_the_first() {
+        let (passages, reading) =
+            read("Who is it?", "It is Ann here. It is Bob here.", &[0.5, 0.9]);
+        let (found, range) = nearest(Kind::Any, &passages, &reading).expect("a sentence");
+        assert_eq!(&found.chunk.text[range], "It is Bob here.");
+        assert!(nearest(Kind::Any, &passages, &Reading::default()).is_none());
     }
 
     #[test]

@@ -32,7 +32,9 @@ mod facts;
 mod guarded;
 mod leaning;
 mod markers;
+mod named;
 mod numbers;
+mod parts;
 mod places;
 mod prompt;
 pub mod provenance;
@@ -46,8 +48,10 @@ mod statements;
 mod structured;
 mod subject;
 mod threshold;
+mod unsourced;
 mod values;
 mod writing;
+mod years;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -322,7 +326,9 @@ impl Answers {
             yield Step::Found(found.clone());
             let allowed = this.hosts.with_addresses_of(&question.text);
             let writing = Instant::now();
-            if let Some(reason) = refusal(&question.text, &found, draft.answer.confidence) {
+            let read = (shown.as_slice(), &reading);
+            let sure = draft.answer.confidence;
+            if let Some(reason) = refusal(&question.text, &found, &about, read, sure) {
                 draft.refuse(reason);
                 yield draft.told();
             } else if let Some(writer) = writer {
@@ -535,7 +541,13 @@ fn count(answer: &Answer) {
         .increment(1);
 }
 
-fn refusal(question: &str, found: &[Passage], confidence: Confidence) -> Option<String> {
+fn refusal(
+    question: &str,
+    found: &[Passage],
+    about: &About,
+    (shown, reading): (&[Passage], &Reading),
+    confidence: Confidence,
+) -> Option<String> {
     if found.is_empty() {
         return Some(
             "no passage was found; the store may be empty or the filter too narrow".to_owned(),
@@ -543,6 +555,16 @@ fn refusal(question: &str, found: &[Passage], confidence: Confidence) -> Option<
     }
     if let Some(code) = codes::missing(question, found) {
         return Some(format!("none of the passages found says '{code}', nor is any called so"));
+    }
+    let nearest = extract::nearest(about.kind, shown, reading);
+    // Of two things that are asked, the other one may be answered.
+    let missing = nearest.filter(|_| !parts::are_several(question)).and_then(|(passage, range)| {
+        about.subject.asked_for().named().missing(found, (passage, &range))
+    });
+    if let Some(name) = missing {
+        return Some(format!(
+            "none of the passages found says anything of {name}; the nearest is about another one"
+        ));
     }
     (!confidence.suffices()).then(|| {
         format!(

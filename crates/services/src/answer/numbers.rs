@@ -62,6 +62,11 @@ pub(crate) fn is_scale(word: &str) -> bool {
     SCALES.iter().any(|(scale, _)| *scale == word)
 }
 
+/// What a number word is worth, up to ninety.
+pub(crate) fn small(word: &str) -> Option<u32> {
+    WORDS.iter().find(|(known, _)| *known == word && *known != "twice").map(|(_, worth)| *worth)
+}
+
 /// Which month of the year a word is, from 1, as a whole or by its first three letters.
 pub(crate) fn month(word: &str) -> Option<usize> {
     let named = |month: &&str| **month == *word || (word.len() == 3 && month.starts_with(word));

@@ -13,6 +13,7 @@ use cairn_search::Analyzer;
 use cairn_serving::embed::DIMENSIONS;
 
 use super::codes::{Naming, naming};
+use super::facts::Doubt;
 use super::prompt;
 use super::subject::Subject;
 use crate::retrieve::{Passage, Retrieve, Tokens};
@@ -36,6 +37,8 @@ pub(crate) struct Line {
     pub(crate) naming: Naming,
     /// Whether it says the year that is asked for, where it says any.
     pub(crate) in_time: Option<bool>,
+    /// What speaks against quoting it: that it is not about what the question names.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 /// What was read.
@@ -88,11 +91,13 @@ impl Reading {
     /// Notes which sentences name what is asked for, and which something else.
     pub(crate) fn name(&mut self, subject: &Subject, passages: &[Passage]) {
         let asked = subject.asked_for();
+        let doubts = asked.named().doubts(passages);
         for line in &mut self.lines {
             let text = passages.get(line.passage).map(|passage| &passage.chunk.text);
             let text = text.and_then(|text| text.get(line.range.clone())).unwrap_or_default();
             line.naming = naming(asked.codes(), text);
             line.in_time = asked.is_in_time(text);
+            line.doubt = doubts.of(line.passage, &line.range);
         }
     }
 
@@ -111,8 +116,9 @@ impl Reading {
                 *held = held.max(*found);
             }
             let range = start + range.start..start + range.end;
-            let (naming, in_time) = (Naming::None, None);
-            self.lines.push(Line { passage, range, nearness: mean(&nearest), naming, in_time });
+            let (naming, in_time, doubt) = (Naming::None, None, None);
+            let nearness = mean(&nearest);
+            self.lines.push(Line { passage, range, nearness, naming, in_time, doubt });
         }
         self.nearness = self.nearness.max(mean(&whole));
     }

@@ -32,6 +32,8 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 const READING_WAIT: Duration = Duration::from_secs(600);
 /// Most items of a source.
 const ITEMS_MAX: usize = 200_000;
+/// The reason of certificates for what is not at its place any more.
+const GONE: &str = "removed";
 /// Deletes that need no confirmation, however large a share they are.
 const DELETES_FREE: usize = 10;
 
@@ -206,7 +208,7 @@ impl Run {
         self.tracker.phase("deleting");
         for item in gone {
             self.may_go_on().await?;
-            self.sources.drop_item(&self.scope, &item.id).await?;
+            self.sources.drop_item(&self.scope, &item.id, GONE).await?;
             self.tracker.count(|counts| counts.deleted += 1);
         }
         if self.tracker.counts().deleted > 0 {

@@ -1,9 +1,10 @@
 //! Chunks: the passages answers are made of, with their vectors.
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
+use rusqlite::{Connection, Row};
 use sqlx::QueryBuilder;
 
-use super::access::{manager, push_readable, readable};
+use super::access::{asker, manager, readable};
 use super::{Records, Tx};
 
 /// A passage of a document, alive as long as its row is.
@@ -73,7 +74,55 @@ macro_rules! chunk_rows {
     };
 }
 
+/// The chunks of the points `?5`, a JSON list, in the store `?4` that the caller `?3` of the tenant
+/// `?1` may read at the time `?2`, in the generation of that state.
+macro_rules! hits {
+    ($state:literal) => {
+        concat!(
+            chunk_rows!(
+                "sf.status = 'completed' AND sf.revision = c.revision AND EXISTS (SELECT 1 \
+                 FROM index_generations g WHERE g.tenant_id = c.tenant_id \
+                 AND g.store_id = c.store_id AND g.generation = c.generation AND g.state = "
+            ),
+            $state,
+            ") AND c.tenant_id = ?1 AND (f.expires_at IS NULL OR f.expires_at > ?2) AND ",
+            readable!("f", "?3"),
+            // Without a bare column here SQLite takes the points, not all chunks of the store.
+            " AND (c.store_id || '') = ?4 AND c.seq IN (SELECT value FROM json_each(?5))"
+        )
+    };
+}
+
+/// [`hits`] of what answers.
+pub(super) const ALIVE: &str = hits!("'active'");
+/// [`hits`] of what is being built.
+pub(super) const IN_BUILD: &str = hits!("'building'");
+
 impl ChunkRow {
+    /// From a row of [`chunk_rows`], by the order of its columns.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            id: row.get(1)?,
+            file_id: row.get(2)?,
+            filename: row.get(3)?,
+            attributes: row.get(4)?,
+            revision: row.get(5)?,
+            ordinal: row.get(6)?,
+            text: row.get(7)?,
+            heading: row.get(8)?,
+            page: row.get(9)?,
+            char_start: row.get(10)?,
+            char_end: row.get(11)?,
+            tokens: row.get(12)?,
+            context: row.get(13)?,
+            label: row.get(14)?,
+            match_start: row.get(15)?,
+            match_end: row.get(16)?,
+            text_version: row.get(17)?,
+        })
+    }
+
     /// All that was embedded and indexed in front of the text. Nothing where a large chunk is
     /// shown, as that was neither.
     pub fn above(&self) -> String {
@@ -398,7 +447,7 @@ impl Records {
         store: &Id,
         points: &[i64],
     ) -> Result<Vec<ChunkRow>> {
-        self.alive_in(scope, store, points, "'active'").await
+        self.hits(scope, store, points, ALIVE).await
     }
 
     /// As [`Records::live_chunks`], of the generation that is being built: for evaluations, which
@@ -412,38 +461,29 @@ impl Records {
         store: &Id,
         points: &[i64],
     ) -> Result<Vec<ChunkRow>> {
-        self.alive_in(scope, store, points, "'building'").await
+        self.hits(scope, store, points, IN_BUILD).await
     }
 
-    async fn alive_in(
+    /// The chunks of `points` by `statement`, one of [`ALIVE`] and [`IN_BUILD`].
+    async fn hits(
         &self,
         scope: &Scope,
         store: &Id,
         points: &[i64],
-        state: &'static str,
+        statement: &'static str,
     ) -> Result<Vec<ChunkRow>> {
         if points.is_empty() {
             return Ok(Vec::new());
         }
-        let mut query = QueryBuilder::<sqlx::Sqlite>::new(chunk_rows!(
-            "sf.status = 'completed' AND sf.revision = c.revision AND EXISTS (SELECT 1 \
-             FROM index_generations g WHERE g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
-             AND g.generation = c.generation AND g.state = "
-        ));
-        query.push(state).push(") AND c.tenant_id = ");
-        query.push_bind(scope.tenant().as_str());
-        query.push(" AND (f.expires_at IS NULL OR f.expires_at > ").push_bind(self.clock.now());
-        query.push(")");
-        push_readable(&mut query, scope);
-        // Without a bare column here SQLite takes the points, not all chunks of the store.
-        query.push(" AND (c.store_id || '') = ");
-        query.push_bind(store.as_str()).push(" AND c.seq IN (");
-        let mut list = query.separated(", ");
-        for point in points {
-            list.push_bind(point);
-        }
-        query.push(")");
-        query.build_query_as().fetch_all(&self.read).await.or_internal("reading hits")
+        let points = serde_json::to_string(points).or_internal("listing points")?;
+        let (tenant, now, who) = (scope.tenant().to_string(), self.clock.now(), asker(scope));
+        let store = store.to_string();
+        let read = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(statement)?;
+            let rows = statement.query_map((tenant, now, who, store, points), ChunkRow::read)?;
+            rows.collect()
+        };
+        self.direct.read("reading hits", read).await
     }
 
     /// Those of the given points whose rows are gone.

@@ -71,8 +71,8 @@ impl Records {
     /// log. Writers wait as long as it takes, readers do not.
     ///
     /// # Errors
-    /// `Unavailable` as for [`Records::checkpoint`] and [`Records::begin`], `Internal` when the
-    /// disk is full.
+    /// `Unavailable` as for [`Records::checkpoint`] and [`Records::begin`], and when the disk is
+    /// full.
     pub async fn compact(&self) -> Result<()> {
         self.checkpoint().await?;
         let mut connection = self.write.acquire().await.or_kind(Kind::Unavailable, BUSY)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use sqlx::QueryBuilder;
 
 use super::{Records, StoreRow, commit, decode_vector};
@@ -75,14 +76,46 @@ pub struct AskedStore {
     pub has_lists: bool,
 }
 
-/// A store beside its ranking and its active generation.
-#[derive(sqlx::FromRow)]
-struct AskedRow {
-    #[sqlx(flatten)]
-    ranked: RankedRow,
-    #[sqlx(flatten)]
-    active: ActiveRow,
-    lists: i64,
+/// A store `?2` of the tenant `?1` beside its ranking and its active generation.
+const ASKED: &str = "SELECT v.id, v.name, v.description, v.metadata, v.embedding_model, \
+     v.expires_after_days, v.created_at, v.last_active_at, r.ranking, r.choice, r.queries, \
+     r.quality, r.created_at AS ranked_at, g.generation, g.index_name, \
+     g.embedding_model AS vector_model, g.embedding_version AS vector_version, \
+     EXISTS (SELECT 1 FROM files WHERE tenant_id = ?1 AND restricted = 1) AS lists \
+     FROM vector_stores v JOIN index_generations g \
+     ON g.tenant_id = v.tenant_id AND g.store_id = v.id AND g.state = 'active' \
+     LEFT JOIN store_rankings r ON r.tenant_id = v.tenant_id AND r.store_id = v.id \
+     WHERE v.tenant_id = ?1 AND v.id = ?2";
+
+impl AskedStore {
+    /// From a row of [`ASKED`].
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let ranked = RankedRow {
+            store: StoreRow {
+                id: row.get("id")?,
+                name: row.get("name")?,
+                description: row.get("description")?,
+                metadata: row.get("metadata")?,
+                embedding_model: row.get("embedding_model")?,
+                expires_after_days: row.get("expires_after_days")?,
+                created_at: row.get("created_at")?,
+                last_active_at: row.get("last_active_at")?,
+            },
+            ranking: row.get("ranking")?,
+            choice: row.get("choice")?,
+            queries: row.get("queries")?,
+            quality: row.get("quality")?,
+            ranked_at: row.get("ranked_at")?,
+        };
+        let active = ActiveRow {
+            generation: row.get("generation")?,
+            index_name: row.get("index_name")?,
+            vector_model: row.get("vector_model")?,
+            vector_version: row.get("vector_version")?,
+        };
+        let (store, ranking) = ranked.split();
+        Ok(Self { row: store, ranking, active, has_lists: row.get("lists")? })
+    }
 }
 
 /// Where a chunk stands among its neighbours in its document.
@@ -131,26 +164,12 @@ impl Records {
     /// # Errors
     /// `NotFound` when the tenant has no such store.
     pub async fn asked_store(&self, scope: &Scope, id: &Id) -> Result<AskedStore> {
-        let row: Option<AskedRow> = sqlx::query_as(
-            "SELECT v.id, v.name, v.description, v.metadata, v.embedding_model, \
-             v.expires_after_days, v.created_at, v.last_active_at, r.ranking, r.choice, r.queries, \
-             r.quality, r.created_at AS ranked_at, g.generation, g.index_name, \
-             g.embedding_model AS vector_model, g.embedding_version AS vector_version, \
-             EXISTS (SELECT 1 FROM files WHERE tenant_id = $1 AND restricted = 1) AS lists \
-             FROM vector_stores v JOIN index_generations g \
-             ON g.tenant_id = v.tenant_id AND g.store_id = v.id AND g.state = 'active' \
-             LEFT JOIN store_rankings r ON r.tenant_id = v.tenant_id AND r.store_id = v.id \
-             WHERE v.tenant_id = $1 AND v.id = $2",
-        )
-        .bind(scope.tenant().as_str())
-        .bind(id.as_str())
-        .fetch_optional(&self.read)
-        .await
-        .or_internal("reading a vector store for a search")?;
-        let found = row.ok_or_else(|| Error::not_found(format!("vector store '{id}'")))?;
-        let AskedRow { ranked, active, lists } = found;
-        let (row, ranking) = ranked.split();
-        Ok(AskedStore { row, ranking, active, has_lists: lists != 0 })
+        let asked = (scope.tenant().to_string(), id.to_string());
+        let read = move |connection: &Connection| {
+            connection.prepare_cached(ASKED)?.query_row(asked, AskedStore::read).optional()
+        };
+        let found = self.direct.read("reading a vector store for a search", read).await?;
+        found.ok_or_else(|| Error::not_found(format!("vector store '{id}'")))
     }
 
     /// Sets the ranking of a store in place of the one it has.

@@ -35,7 +35,7 @@ pub struct SourceRow {
     pub attributes: String,
     /// Seconds from the end of a run to the next; 0 runs only when asked.
     pub every_seconds: i64,
-    /// Who made it.
+    /// Who made it; of one that is being removed, who removes it.
     pub principal_id: String,
     /// That caller's role.
     pub role: String,
@@ -276,18 +276,23 @@ impl Records {
         commit(tx).await
     }
 
-    /// Begins the removal of a source: from now on it is not looked at.
+    /// Begins the removal of a source: from now on it is not looked at, and what is done to it is
+    /// done on behalf of the caller, who first asked for it.
     ///
     /// # Errors
     /// `NotFound` when the tenant has no such source.
     pub async fn begin_source_removal(&self, scope: &Scope, id: &Id) -> Result<()> {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE sources SET state = 'removing', updated_at = $3 WHERE tenant_id = $1 AND id = $2",
+            "UPDATE sources SET principal_id = CASE state WHEN 'removing' THEN principal_id ELSE $4 END, \
+             role = CASE state WHEN 'removing' THEN role ELSE $5 END, \
+             state = 'removing', updated_at = $3 WHERE tenant_id = $1 AND id = $2",
         )
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
         .bind(self.clock.now())
+        .bind(scope.principal().as_str())
+        .bind(scope.role().as_str())
         .execute(&mut *tx)
         .await
         .or_internal("removing a source")?;

@@ -114,6 +114,25 @@ async fn delete_store(records: &Records, scope: &Scope, store: &Id) -> Result<()
 }
 
 #[tokio::test]
+async fn a_full_disk_is_told_with_the_remedy() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "acme").await?;
+    // No page may come to those that are there: SQLite says the same of a disk without room.
+    sqlx::query("PRAGMA max_page_count = 1")
+        .execute(&records.write)
+        .await
+        .or_internal("a bound")?;
+    let name = "n".repeat(1000);
+    for _ in 0..1000 {
+        let Err(full) = file(&records, &scope, &name).await else { continue };
+        assert_eq!((full.kind(), full.code()), (Kind::Unavailable, Some(cairn_kernel::DISK_FULL)));
+        assert!(full.message().contains("make room"), "{full}");
+        return Ok(());
+    }
+    Err(Error::internal("a full disk took everything"))
+}
+
+#[tokio::test]
 async fn a_tenant_sees_nothing_of_another() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;
     let (ours, theirs) = (tenant(&records, "ours").await?, tenant(&records, "theirs").await?);

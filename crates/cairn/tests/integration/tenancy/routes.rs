@@ -233,7 +233,8 @@ fn answers(owned: &Owned) -> Vec<Row> {
         {"type": "compaction", "encrypted_content": owned.of("compaction")},
         {"role": "user", "content": question}]});
     rows.extend([
-        hidden("POST /v1/responses", searched),
+        hidden("POST /v1/responses", searched.clone()),
+        hidden("POST /v1/responses/input_tokens", searched),
         hidden("POST /v1/responses", after.clone()),
         hidden("POST /v1/responses", within.clone()),
         hidden("POST /v1/responses/input_tokens", after),

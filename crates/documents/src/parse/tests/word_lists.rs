@@ -1,4 +1,4 @@
-//! Word files whose numbers are counted, not written.
+//! Word files whose numbers are counted, not written, and what is put into words before.
 
 use super::office_files::{package, relations};
 use super::*;
@@ -95,4 +95,26 @@ fn cells_that_span_columns_keep_the_others_in_place() {
     );
     let document = parse("table.docx", &word(&body)).unwrap();
     assert_eq!(document.text, "| Part | Price |  | Maker |\n| Bolt | 3 | 4 | Acme |");
+}
+
+#[test]
+fn equations_and_rows_that_start_late_are_read() {
+    let text = |text: &str| format!(r#"<w:r><w:t xml:space="preserve">{text}</w:t></w:r>"#);
+    let run = |text: &str| format!("<m:r><m:t>{text}</m:t></m:r>");
+    let fraction = format!(
+        "<m:oMath><m:f><m:num>{}</m:num><m:den>{}</m:den></m:f></m:oMath>",
+        run("x+1"),
+        run("2")
+    );
+    let cell = |inner: &str| format!("<w:tc><w:p>{}</w:p></w:tc>", text(inner));
+    let late = format!(r#"<w:tr><w:trPr><w:gridBefore w:val="1"/></w:trPr>{}</w:tr>"#, cell("b"));
+    let body = format!(
+        r#"<w:p>{}{fraction}{}</w:p><w:tbl><w:tblGrid><w:gridCol w:w="1"/><w:gridCol w:w="1"/></w:tblGrid><w:tr>{}{}</w:tr>{late}</w:tbl>"#,
+        text("So "),
+        text("."),
+        cell("A"),
+        cell("B")
+    );
+    let document = parse("sums.docx", &word(&body)).unwrap();
+    assert_eq!(document.text, "So (x+1)/2.\n\n| A | B |\n|  | b |");
 }

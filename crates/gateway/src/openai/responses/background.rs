@@ -5,7 +5,6 @@
 //! start ends it as failed.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use cairn_kernel::{Error, Result, Shutdown};
 use futures::StreamExt as _;
@@ -14,7 +13,6 @@ use super::keeper::Keeper;
 use super::live::{Listed, Running};
 use super::request::Asked;
 use super::script::Script;
-use super::source;
 use super::standing::Standing;
 use crate::error;
 use crate::openai::sse;
@@ -41,13 +39,11 @@ pub(super) async fn run(
 }
 
 async fn make(running: &Running, asked: Asked, script: &mut Script, keeper: &Keeper) -> Result<()> {
-    let started = Instant::now();
     running.push(script.begin());
     if !keeper.note(script.response()).await? {
         return Ok(());
     }
-    let beats = source::beats(&keeper.services, &keeper.scope, asked, &keeper.trace, started);
-    let mut beats = beats.await?;
+    let mut beats = keeper.make(asked).await?;
     let mut standing = Standing::new(&keeper.services, &keeper.scope);
     let mut files = None;
     while let Some(beat) = beats.next().await {

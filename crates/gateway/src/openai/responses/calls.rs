@@ -3,7 +3,7 @@
 //! A call that was cut off at the token limit is kept and shown, but nobody answers it, so it is
 //! no turn.
 
-use cairn_kernel::{Id, Result};
+use cairn_kernel::{Error, Id, Result};
 use cairn_services::ChatMessage;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ pub(super) fn is_call(item: &Value) -> bool {
 }
 
 /// Whether an item says what came of a call.
-pub(super) fn is_output(item: &Value) -> bool {
+pub(in crate::openai) fn is_output(item: &Value) -> bool {
     is(item, "function_call_output")
 }
 
@@ -84,6 +84,22 @@ fn text<'i>(item: &'i Value, name: &str) -> &'i str {
     item.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The first output among `items` whose call is neither in front of it nor among the items
+/// `earlier`: its place, and the name of the call.
+pub(in crate::openai) fn unanswered<'i>(
+    earlier: &[Value],
+    items: &'i [Value],
+) -> Option<(usize, &'i str)> {
+    let mut outputs = items.iter().enumerate().filter(|(_, item)| is_output(item));
+    outputs.find_map(|(at, output)| {
+        let call = text(output, "call_id");
+        let made =
+            |item: &Value| is_call(item) && !is_cut_off(item) && text(item, "call_id") == call;
+        let mut before = earlier.iter().chain(items.iter().take(at));
+        (!before.any(made)).then_some((at, call))
+    })
+}
+
 /// Refuses an output among `items`, which were just sent, whose call is neither in front of it nor
 /// among the items `earlier`. What was sent as one item may have become several in `items`; the
 /// place is that among those that were `sent`.
@@ -91,24 +107,20 @@ fn text<'i>(item: &'i Value, name: &str) -> &'i str {
 /// # Errors
 /// `Invalid` naming the call.
 pub(super) fn answering(earlier: &[Value], items: &[Value], sent: &[Value]) -> Result<()> {
-    for (at, output) in items.iter().enumerate().filter(|(_, item)| is_output(item)) {
-        let call = text(output, "call_id");
-        let mut before = earlier.iter().chain(items.iter().take(at));
-        let made =
-            |item: &Value| is_call(item) && !is_cut_off(item) && text(item, "call_id") == call;
-        if before.any(made) {
-            continue;
-        }
-        let number = sent.iter().position(|item| input::id(item) == input::id(output));
-        let place = format!("input[{}]", number.unwrap_or(at));
-        let message = format!(
-            "{place} is the output of the call '{call}', which was not made before; send its \
-             function_call item in front of it, or the previous_response_id or conversation it is \
-             in"
-        );
-        return Err(refused(&format!("{place}.call_id"), message));
-    }
-    Ok(())
+    let Some((at, call)) = unanswered(earlier, items) else { return Ok(()) };
+    let output = items.get(at).map(input::id);
+    let number = sent.iter().position(|item| Some(input::id(item)) == output);
+    let place = format!("input[{}]", number.unwrap_or(at));
+    let remedy = "send its function_call item in front of it, or the previous_response_id or \
+                  conversation it is in";
+    Err(uncalled(&place, call, remedy))
+}
+
+/// The refusal of the output at `place` of a call that was not made.
+pub(in crate::openai) fn uncalled(place: &str, call: &str, remedy: &str) -> Error {
+    let message =
+        format!("{place} is the output of the call '{call}', which was not made before; {remedy}");
+    refused(&format!("{place}.call_id"), message)
 }
 
 /// The turns of a talk: calls that follow each other, and the text in front of them, are one turn
@@ -176,20 +188,8 @@ fn output<'i>(call: &Value, after: impl Iterator<Item = &'i Value>) -> Result<Ch
     Ok(ChatMessage { tool_call_id, ..ChatMessage::new("tool", said) })
 }
 
-/// What people and models said in `turns`, without calls and what came of them: for a writer that
-/// is offered no functions.
-pub(super) fn without(turns: Vec<ChatMessage>) -> Vec<ChatMessage> {
-    let spoken = turns.into_iter().filter_map(|mut turn| {
-        let called = turn.tool_calls.take().is_some();
-        (turn.role != "tool" && !(called && turn.content.is_empty())).then_some(turn)
-    });
-    spoken.collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use cairn_kernel::Error;
-
     use super::*;
 
     fn said(role: &str, text: &str) -> Value {
@@ -295,8 +295,6 @@ mod tests {
         assert_eq!(told(&items)?, expected);
         let turns = turns(&kept(&items)?)?;
         assert_eq!((turns[1].content.as_str(), turns[2].content.as_str()), ("Wait.", "of a"));
-        let words: Vec<String> = without(turns).into_iter().map(|turn| turn.content).collect();
-        assert_eq!(words, ["What?", "Wait.", "So."]);
         Ok(())
     }
 

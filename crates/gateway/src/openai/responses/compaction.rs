@@ -131,6 +131,20 @@ pub(super) async fn open(
     Ok(opened)
 }
 
+/// The latest items of a conversation, with what compactions among them hold.
+///
+/// # Errors
+/// `NotFound`.
+pub(in crate::openai) async fn of_conversation(
+    services: &Services,
+    scope: &Scope,
+    id: &Id,
+) -> Result<Vec<Value>> {
+    let earlier = history::of_conversation(services, scope, id, true).await?;
+    let history::Earlier { items, mut sources } = earlier;
+    open(services, scope, items, Missing::PassedOver, &mut sources).await
+}
+
 /// The items that a compaction stands for.
 async fn held(services: &Services, scope: &Scope, id: &Id) -> Result<Vec<Value>> {
     let unknown = || {

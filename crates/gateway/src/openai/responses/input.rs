@@ -80,14 +80,6 @@ impl Input {
         Ok(())
     }
 
-    /// All that was said, for a model: `instructions` before it.
-    pub(super) fn messages(&self, instructions: Option<String>) -> Vec<ChatMessage> {
-        let system = instructions.map(|text| ChatMessage::new("system", text));
-        let question = ChatMessage::new("user", self.question.as_str());
-        let before = system.into_iter().chain(self.history.iter().cloned());
-        before.chain([question]).chain(self.after.iter().cloned()).collect()
-    }
-
     /// The instructions of the request and the words of systems, as one text.
     pub(super) fn instructions(&self, given: Option<&str>) -> Option<String> {
         let all: Vec<&str> =
@@ -118,9 +110,10 @@ fn split(turns: Vec<ChatMessage>) -> (Vec<String>, Vec<ChatMessage>) {
 }
 
 /// The turn of a message; `None` for the record of an earlier search, whose answer follows as a
-/// message, for a compaction, which has to be opened first, and for calls ([`calls::turns`]).
+/// message, for a compaction, which has to be opened first, for calls ([`calls::turns`]), and for
+/// an answer that was taken back.
 pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
-    if kind(item, place)? != Kind::Message {
+    if kind(item, place)? != Kind::Message || is_taken_back(item) {
         return Ok(None);
     }
     let role = match role(item, place)? {
@@ -130,6 +123,13 @@ pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
     let content = item.get("content").unwrap_or(&Value::Null);
     let text = text_of(content, &format!("{place}.content"), &TEXTS)?;
     Ok(Some(ChatMessage::new(role, text)))
+}
+
+/// Whether an item is an answer that was begun and taken back: a message without a part.
+pub(super) fn is_taken_back(item: &Value) -> bool {
+    let parts = item.get("content").and_then(Value::as_array);
+    item.get("role").and_then(Value::as_str) == Some("assistant")
+        && parts.is_some_and(Vec::is_empty)
 }
 
 /// The parts of content that are texts.
@@ -312,9 +312,6 @@ mod tests {
             assert_eq!(read.question, "How cold?");
             assert_eq!(roles(&read.history), ["user", "assistant"]);
             assert_eq!(roles(&read.after), ["assistant", "tool"]);
-            let all = read.messages(Some("Be brief.".to_owned()));
-            let expected = ["system", "user", "assistant", "user", "assistant", "tool"];
-            assert_eq!(roles(&all), expected);
             assert_eq!(read.after[1].tool_call_id.as_deref(), Some("a"));
         }
         let next = [earlier.as_slice(), &[came("a"), said("assistant", "8.")]].concat();
@@ -378,6 +375,21 @@ mod tests {
         assert_eq!((read.history[1].content.as_str(), read.question.as_str()), (silent, silent));
         assert_eq!(read.items[1]["content"], json!([refusal]));
         assert_eq!(read.items[2]["content"], json!([{"type": "input_text", "text": silent}]));
+        Ok(())
+    }
+
+    #[test]
+    fn an_answer_that_was_taken_back_was_not_said() -> Result<()> {
+        let refusal = json!({"type": "refusal", "refusal": "The answer was withheld."});
+        let read = read(&json!([
+            {"role": "user", "content": "Who?"},
+            {"type": "message", "role": "assistant", "status": "incomplete", "content": []},
+            {"role": "assistant", "content": [refusal]},
+            {"role": "user", "content": "When?"},
+        ]))?;
+        let history: Vec<&str> = read.history.iter().map(|turn| turn.content.as_str()).collect();
+        assert_eq!(history, ["Who?", "The answer was withheld."]);
+        assert_eq!(read.items.len(), 4, "what was sent is kept");
         Ok(())
     }
 

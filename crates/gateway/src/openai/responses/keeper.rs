@@ -1,16 +1,20 @@
-//! What is done with a finished answer: it is counted, kept, and added to its conversation.
+//! How an answer is made, and what is done with a finished one: it is counted, kept, and added to
+//! its conversation.
 
 use cairn_kernel::{Id, Result, ResultExt, Scope};
 use cairn_services::Services;
 use cairn_services::records::{Append, Keeping, NewItem, Origin, ResponseRow};
+use cairn_services::responses::Beats;
 use cairn_wire::openai::Response;
+use futures::TryStreamExt as _;
 use serde_json::Value;
 
+use super::request::Asked;
 use super::script::Script;
-use super::{history, input};
+use super::{format, history, input};
 use crate::openai::convert;
 
-/// Keeps one answer.
+/// Makes and keeps one answer.
 pub(super) struct Keeper {
     pub(super) services: Services,
     pub(super) scope: Scope,
@@ -30,6 +34,15 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
+    /// Begins to make the answer to what was asked.
+    ///
+    /// # Errors
+    /// What keeps a model from being asked; an answer over files fails in the stream.
+    pub(super) async fn make(&self, asked: Asked) -> Result<Beats> {
+        let beats = self.services.responses.make(&self.scope, asked.inquiry(&self.trace)).await;
+        Ok(Box::pin(beats.map_err(format::renamed)?.map_err(format::renamed)))
+    }
+
     /// Keeps the answer that `script` has finished.
     ///
     /// # Errors
@@ -115,7 +128,8 @@ impl Keeper {
             let named = sources.iter().filter(|source| named.contains(&source.file));
             new_item(item, named.cloned().collect())
         });
-        let answered = response.output.iter().map(|item| new_item(item, sources.to_vec()));
+        let answered = response.output.iter().filter(|item| !input::is_taken_back(item));
+        let answered = answered.map(|item| new_item(item, sources.to_vec()));
         let items = asked.chain(answered).collect();
         self.conversation.clone().map(|conversation| Append { conversation, items })
     }

@@ -5,12 +5,13 @@ use cairn_services::Sampling;
 use cairn_services::chat::TextFormat;
 use cairn_services::conversations::check_metadata;
 use cairn_services::llms::ALIAS;
+use cairn_services::responses::{Functions, Inquiry};
 use cairn_services::retrieve::Request;
 use cairn_wire::openai::{ConversationRef, Response, ResponseRequest};
 use serde_json::{Value, json};
 
 use super::input::Input;
-use super::tools::{self, Functions, Tools};
+use super::tools::{self, Tools};
 use super::{format, refused};
 use crate::openai::convert::{
     Included, neutral, refuse_rest, sampling, seconds, sticky, tokens, unsupported,
@@ -70,6 +71,25 @@ impl Asked {
     pub(super) fn stores(&self) -> Vec<String> {
         let stores = self.search.as_ref().map(|search| search.stores.iter());
         stores.into_iter().flatten().map(ToString::to_string).collect()
+    }
+
+    /// What the service is asked, by the request `trace`.
+    pub(super) fn inquiry(self, trace: &str) -> Inquiry {
+        Inquiry {
+            instructions: self.input.instructions(self.shell.instructions.as_deref()),
+            history: self.input.history,
+            question: self.input.question,
+            after: self.input.after,
+            truncate: self.truncate,
+            search: self.search,
+            functions: self.functions,
+            model: self.model,
+            sampling: self.sampling,
+            format: self.format,
+            max_tokens: self.shell.max_output_tokens,
+            sticky: self.sticky,
+            trace: trace.to_owned(),
+        }
     }
 }
 

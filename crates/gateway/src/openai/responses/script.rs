@@ -1,41 +1,21 @@
 //! The events of a response, in the order that OpenAI's clients expect, and the
 //! finished object.
 
+use std::time::Instant;
+
 use cairn_kernel::{Error, Id, Kind};
 use cairn_services::answer::Provenance;
+use cairn_services::responses::Beat;
 use cairn_services::retrieve::Passage;
 use cairn_wire::openai::{FileCitation, Response, ResponseExtra, ResponseUsage};
 use serde_json::{Map, Value, json};
 
+use super::ending::ending;
 use crate::error;
 use crate::openai::convert::hit;
 
 /// Passages shown for a question that is not answered.
 const NEAREST: usize = 3;
-
-/// What happens while an answer is made.
-#[derive(Debug)]
-pub(super) enum Beat {
-    /// The search begins.
-    Searching,
-    /// What it found.
-    Found(Vec<Passage>),
-    /// More text.
-    Text(String),
-    /// What is said in place of JSON; text that came before is taken back.
-    Refusal(String),
-    /// A call of a function begins.
-    Call {
-        /// `call_…`
-        id: String,
-        /// The function.
-        name: String,
-    },
-    /// More of its arguments.
-    Arguments(String),
-    /// The end; nothing follows.
-    End(Box<Ending>),
-}
 
 /// How an answer ended.
 #[derive(Debug)]
@@ -57,6 +37,9 @@ pub(super) struct Ending {
 /// Turns beats into events.
 pub(super) struct Script {
     response: Response,
+    started: Instant,
+    /// Whether somebody may see the events.
+    followed: bool,
     queries: Option<Vec<String>>,
     include_results: bool,
     explain: bool,
@@ -65,8 +48,10 @@ pub(super) struct Script {
     speaking: bool,
     /// What the message says so far.
     said: String,
-    /// The number of the part that refuses, where one does.
-    refusing: Option<usize>,
+    /// Whether the message is one that refuses.
+    refusing: bool,
+    /// How many of the `pieces` are of what came before the message.
+    before: usize,
     /// The call of a function that is being made.
     calling: Option<Calling>,
     /// Whether a function was called.
@@ -94,6 +79,8 @@ impl Script {
     ) -> Self {
         Self {
             response,
+            started: Instant::now(),
+            followed: true,
             queries,
             include_results,
             explain: false,
@@ -101,7 +88,8 @@ impl Script {
             message_id: Id::generate("msg_").to_string(),
             speaking: false,
             said: String::new(),
-            refusing: None,
+            refusing: false,
+            before: 0,
             calling: None,
             called: false,
             nearest: Vec::new(),
@@ -113,6 +101,18 @@ impl Script {
             next: 0,
             finished: false,
         }
+    }
+
+    /// The same, of a response that was begun at `started`.
+    pub(super) fn since(mut self, started: Instant) -> Self {
+        self.started = started;
+        self
+    }
+
+    /// The same, where nobody sees the events if not `followed`.
+    pub(super) fn followed(mut self, followed: bool) -> Self {
+        self.followed = followed;
+        self
     }
 
     /// The same, where each passage says how it came to its score if `explain`.
@@ -163,7 +163,7 @@ impl Script {
                 events
             }
             Beat::Arguments(text) => self.on_arguments(&text).into_iter().collect(),
-            Beat::End(ending) => self.end(*ending),
+            Beat::End(ended) => self.end(ending(*ended, self.started)),
         }
     }
 
@@ -255,11 +255,11 @@ impl Script {
         self.event(kind, fields)
     }
 
-    /// An event about the text of the message.
+    /// An event about the text of the message, which is its only part.
     fn on_part(&mut self, kind: &str, mut fields: Value) -> Value {
         fields["item_id"] = self.message_id.as_str().into();
         fields["output_index"] = self.response.output.len().into();
-        fields["content_index"] = self.refusing.unwrap_or(0).into();
+        fields["content_index"] = 0.into();
         self.event(kind, fields)
     }
 
@@ -312,56 +312,82 @@ impl Script {
         })
     }
 
+    /// The event of a new message.
+    fn begin_message(&mut self) -> Value {
+        self.speaking = true;
+        self.before = self.pieces.len();
+        let message = self.message("in_progress", &[]);
+        self.on_item("response.output_item.added", &message)
+    }
+
     fn open_message(&mut self) -> Vec<Value> {
-        if std::mem::replace(&mut self.speaking, true) {
+        if self.speaking {
             return Vec::new();
         }
-        let message = self.message("in_progress", &[]);
         vec![
-            self.on_item("response.output_item.added", &message),
+            self.begin_message(),
             self.on_part("response.content_part.added", json!({"part": part("", &[])})),
         ]
     }
 
-    /// Opens the part that refuses. What was said before it is not in the message.
+    /// Opens a message that refuses, behind what was said before it and is taken back.
     fn refuse(&mut self, text: &str) -> Vec<Value> {
-        let begun = std::mem::replace(&mut self.speaking, true);
-        let mut events = Vec::new();
-        if !begun {
-            let message = self.message("in_progress", &[]);
-            events.push(self.on_item("response.output_item.added", &message));
-        }
-        self.refusing = Some(usize::from(begun));
-        self.pieces = vec![text.chars().count()];
+        let mut events = self.take_back();
+        self.refusing = true;
+        events.push(self.begin_message());
+        self.pieces.push(text.chars().count());
         let part = json!({"part": {"type": "refusal", "refusal": ""}});
         events.push(self.on_part("response.content_part.added", part));
         events.push(self.on_part("response.refusal.delta", json!({"delta": text})));
         events
     }
 
+    /// Ends the message that is open without its words, so that what follows has the same place
+    /// here, in the finished response and when it is played again; where nobody has seen it, there
+    /// was none. There is no `response.output_text.done`: OpenAI's client reads the text of that as
+    /// the JSON that was asked for, and would raise in front of the refusal.
+    fn take_back(&mut self) -> Vec<Value> {
+        if !self.speaking {
+            return Vec::new();
+        }
+        self.said.clear();
+        self.pieces.truncate(self.before);
+        if !self.followed {
+            self.speaking = false;
+            return Vec::new();
+        }
+        let empty = json!({"part": part("", &[])});
+        let mut events = vec![self.on_part("response.content_part.done", empty)];
+        events.push(self.end_message("incomplete", &[]));
+        events
+    }
+
     /// Ends the message that is open.
     fn close_message(&mut self, status: &str, text: &str, annotations: &[Value]) -> Vec<Value> {
-        let (whole, kind, said) = match self.refusing {
-            Some(_) => {
-                let whole = json!({"type": "refusal", "refusal": text});
-                (whole, "response.refusal.done", json!({"refusal": text}))
-            }
-            None => {
-                let said = json!({"text": text, "logprobs": []});
-                (part(text, annotations), "response.output_text.done", said)
-            }
+        let (whole, kind, said) = if self.refusing {
+            let whole = json!({"type": "refusal", "refusal": text});
+            (whole, "response.refusal.done", json!({"refusal": text}))
+        } else {
+            let said = json!({"text": text, "logprobs": []});
+            (part(text, annotations), "response.output_text.done", said)
         };
         let mut events = vec![
             self.on_part(kind, said),
             self.on_part("response.content_part.done", json!({"part": whole})),
         ];
-        let message = self.message(status, &[whole]);
-        events.push(self.on_item("response.output_item.done", &message));
+        events.push(self.end_message(status, &[whole]));
+        events
+    }
+
+    /// The event of the end of the message, which is of these parts.
+    fn end_message(&mut self, status: &str, parts: &[Value]) -> Value {
+        let message = self.message(status, parts);
+        let event = self.on_item("response.output_item.done", &message);
         self.response.output.push(message);
         self.speaking = false;
         // Another one is another item.
         self.message_id = Id::generate("msg_").to_string();
-        events
+        event
     }
 
     fn open_call(&mut self, call_id: String, name: String) -> Vec<Value> {

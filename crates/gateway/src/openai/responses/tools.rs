@@ -3,6 +3,7 @@
 use cairn_kernel::{Id, Result};
 use cairn_services::Filter;
 use cairn_services::chat::{Tool, ToolChoice};
+use cairn_services::responses::{Functions, SEARCH};
 use cairn_services::retrieve::Request;
 use cairn_wire::openai::{FileSearchTool, FunctionDefinition, ResponseRequest};
 use serde::Deserialize;
@@ -12,9 +13,6 @@ use super::refused;
 use crate::openai::convert::{neutral, ranking, results, unsupported};
 use crate::openai::functions;
 use crate::openai::search::options;
-
-/// What the search is called, as a tool and where a model is offered it beside functions.
-pub(super) const SEARCH: &str = "file_search";
 
 /// Most stores of one search.
 const STORES_MAX: usize = 16;
@@ -28,15 +26,6 @@ pub(super) struct Tools {
     pub(super) search: Option<Request>,
     /// What the model may call.
     pub(super) functions: Functions,
-}
-
-/// Functions that a model may call.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Functions {
-    pub(super) tools: Vec<Tool>,
-    pub(super) choice: ToolChoice,
-    /// Whether one answer may hold several calls.
-    pub(super) parallel: bool,
 }
 
 /// Reads the tools of `request`, of which `question` is asked, as its `tool_choice` leaves them.
@@ -219,24 +208,6 @@ fn search(tool: &Value, place: &str, question: &str) -> Result<Request> {
 /// Whether the search shall be explained.
 pub(super) fn explains(tools: &[Value]) -> bool {
     tools.iter().any(|tool| tool["type"] == SEARCH && tool["cairn"]["explain"] == true)
-}
-
-/// The search as a function that a model may call beside others.
-pub(super) fn search_function() -> Tool {
-    Tool {
-        name: SEARCH.to_owned(),
-        description: Some(
-            "Looks up the answer in the documents. Call it for everything that no other function \
-             tells."
-                .to_owned(),
-        ),
-        parameters: json!({
-            "type": "object",
-            "properties": {"query": {"type": "string", "description": "What to look up."}},
-            "required": ["query"],
-        }),
-        strict: false,
-    }
 }
 
 #[cfg(test)]

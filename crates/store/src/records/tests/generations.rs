@@ -6,6 +6,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::*;
+use crate::records::chunks::{ALIVE, IN_BUILD};
 
 fn wish() -> NewGeneration {
     NewGeneration {
@@ -456,5 +457,24 @@ async fn a_text_stays_as_long_as_a_store_has_chunks_of_it() -> Result<()> {
     assert_eq!(part.as_deref(), Some("old"), "the other store's chunks are cut from it");
     records.detach_file(&scope, &elsewhere, &one).await?;
     assert_eq!(records.text_between(&scope, of, 0, 3).await?, None);
+    Ok(())
+}
+
+/// Whoever searches reads some twenty hits, not the store.
+#[tokio::test]
+async fn hits_are_found_by_their_points() -> Result<()> {
+    let dir = tempfile::tempdir().or_internal("a folder")?;
+    let records = Records::open(&dir.path().join("records.db"), Clock::system()).await?;
+    for statement in [ALIVE, IN_BUILD] {
+        let steps = records.direct.read("asking for a plan", move |connection| {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}"))?;
+            let asked = ("ten_1", 7, "|public|", "vs_1", "[1, 2]");
+            let steps = plan.query_map(asked, |row| row.get::<_, String>("detail"))?;
+            steps.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let steps = steps.await?;
+        let by_point = "SEARCH c USING INTEGER PRIMARY KEY (rowid=?)";
+        assert_eq!(steps.first().map(String::as_str), Some(by_point), "{steps:?}");
+    }
     Ok(())
 }

@@ -125,6 +125,22 @@ async fn the_first_run_of_a_tenant_waits_for_no_further_ones_of_others() -> Resu
 }
 
 #[tokio::test]
+async fn a_removal_is_on_behalf_of_who_asked_for_it_first() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let id = source(&records, &scope, &store(&records, &scope).await?).await?;
+    for (key, role) in [("key_ada", Role::Admin), ("key_ida", Role::Editor)] {
+        let who = Scope::grant(scope.tenant().clone(), Id::from_raw(key), role);
+        records.begin_source_removal(&who, &id).await?;
+    }
+    let rows = records.sources_to_remove(10).await?;
+    let who: Vec<(&str, &str)> =
+        rows.iter().map(|row| (row.principal_id.as_str(), row.role.as_str())).collect();
+    assert_eq!(who, [("key_ada", "admin")]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_asked_for_during_a_run_is_not_lost() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;
     let scope = tenant(&records, "t").await?;

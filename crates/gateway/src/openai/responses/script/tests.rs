@@ -1,12 +1,11 @@
-use std::time::Instant;
-
 use cairn_services::answer::{Answer, Citation, Confidence, Mode, Step};
 use cairn_services::chat::ChatUsage;
 use cairn_services::records::ChunkRow;
+use cairn_services::responses::{Ended, Outcome, Written};
 use cairn_services::retrieve::{Explain, Took};
 
 use super::*;
-use crate::openai::responses::{replay, request, source};
+use crate::openai::responses::{replay, request};
 
 fn passage(number: i64) -> Passage {
     Passage {
@@ -103,7 +102,7 @@ fn script(include: bool) -> Script {
 fn play(script: &mut Script, steps: Vec<Step>) -> Vec<Value> {
     let mut events = script.begin();
     for step in steps {
-        events.extend(script.step(source::beat(step, "writer", Instant::now())));
+        events.extend(script.step(Beat::of(step, "writer")));
     }
     events
 }
@@ -346,15 +345,15 @@ fn called(beats: Vec<Beat>, cut_off: bool) -> (Script, Vec<Value>) {
     for beat in beats {
         events.extend(script.step(beat));
     }
-    let written = source::Written::new(
-        "Wait.".into(),
-        cut_off,
-        Instant::now(),
-        ChatUsage { prompt_tokens: 3, completion_tokens: 2, ..ChatUsage::default() },
-        Provenance::default(),
-    );
-    let ending = source::plain_ending(written, "writer", "sha", Instant::now());
-    events.extend(script.step(Beat::End(Box::new(ending))));
+    let written =
+        Written { text: "Wait.".into(), cut_off, identity: "sha".into(), ..Written::default() };
+    let ended = Ended {
+        outcome: Outcome::Model(Box::new(written)),
+        model: "writer".into(),
+        usage: ChatUsage { prompt_tokens: 3, completion_tokens: 2, ..ChatUsage::default() },
+        notes: Vec::new(),
+    };
+    events.extend(script.step(Beat::End(Box::new(ended))));
     (script, events)
 }
 
@@ -474,20 +473,77 @@ fn a_refusal_of_json_is_a_part_of_its_own() {
 }
 
 #[test]
-fn json_that_is_taken_back_is_not_in_the_message() {
+fn json_that_is_taken_back_ends_before_the_refusal() {
+    const WITHHELD: &str = "The answer was withheld.";
     let mut script = script(false);
     let steps = vec![
         Step::Searching,
         Step::Found(vec![passage(1)]),
         Step::Text("{\"height\": ".into()),
-        Step::Refusal("The answer was withheld.".into()),
-        answer("The answer was withheld.", Some("leaked"), false),
+        Step::Refusal(WITHHELD.into()),
+        answer(WITHHELD, Some("leaked"), false),
     ];
     let events = play(&mut script, steps);
-    let told = events.iter().find(|event| event["type"] == "response.refusal.delta");
-    assert_eq!(told.expect("a refusal")["content_index"], 1);
+    let expected = [
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.refusal.delta",
+        "response.refusal.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ];
+    assert_eq!(kinds(&events)[7..], expected);
     let response = json!(script.finished().expect("an end"));
-    let content = json!([{"type": "refusal", "refusal": "The answer was withheld."}]);
-    assert_eq!(response["output"][1]["content"], content);
+    let output = &response["output"];
+    assert_eq!(
+        (&output[1]["content"], &output[1]["status"]),
+        (&json!([]), &json!("incomplete")),
+        "nothing of it is left"
+    );
+    assert_eq!(output[2]["content"], json!([{"type": "refusal", "refusal": WITHHELD}]));
+    assert_eq!(output.as_array().map(Vec::len), Some(3));
+    assert_eq!(script.pieces(), [24]);
+
+    // Whatever is told of a part has the place that the part has at last.
+    let again = replay::events(&response, script.pieces());
+    for told in [&events, &again] {
+        let refusal = told.iter().find(|event| event["type"] == "response.refusal.delta");
+        let refusal = refusal.expect("a refusal");
+        assert_eq!(
+            (&refusal["output_index"], &refusal["content_index"], &refusal["item_id"]),
+            (&json!(2), &json!(0), &output[2]["id"])
+        );
+        let count = |kind: &str| told.iter().filter(|event| event["type"] == kind).count();
+        assert_eq!(count("response.content_part.added"), count("response.content_part.done"));
+        assert_eq!(count("response.output_item.added"), count("response.output_item.done"));
+    }
+    let deltas = |events: &[Value]| -> Vec<Value> {
+        let deltas = events.iter().filter(|event| event["type"] == "response.refusal.delta");
+        deltas.map(|event| event["delta"].clone()).collect()
+    };
+    assert_eq!(deltas(&again), deltas(&events));
+}
+
+#[test]
+fn json_that_nobody_saw_leaves_no_trace() {
+    const WITHHELD: &str = "The answer was withheld.";
+    let mut script = script(false).followed(false);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![passage(1)]),
+        Step::Text("{\"height\": ".into()),
+        Step::Refusal(WITHHELD.into()),
+        answer(WITHHELD, Some("leaked"), false),
+    ];
+    play(&mut script, steps);
+    let output = &script.response().output;
+    assert_eq!(output.len(), 2);
+    assert_eq!(output[1]["content"], json!([{"type": "refusal", "refusal": WITHHELD}]));
     assert_eq!(script.pieces(), [24]);
 }

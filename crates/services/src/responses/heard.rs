@@ -1,11 +1,11 @@
 //! What a language model says and calls, as beats.
 
 use cairn_kernel::{Error, Result};
-use cairn_services::FinishReason;
-use cairn_services::chat::{ChatEvent, ChatUsage, ToolChoice};
 
-use super::script::Beat;
-use super::tools::{Functions, SEARCH};
+use super::beat::Beat;
+use super::inquiry::{Functions, SEARCH};
+use crate::FinishReason;
+use crate::chat::{ChatEvent, ChatUsage, ToolChoice};
 
 /// Follows the events of one choice.
 #[derive(Debug, Default)]
@@ -101,10 +101,10 @@ fn mixed() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use cairn_services::chat::Tool;
     use serde_json::json;
 
     use super::*;
+    use crate::chat::Tool;
 
     fn functions(choice: ToolChoice) -> Functions {
         let clock = Tool {
