@@ -9,7 +9,8 @@
 //! exceptions serve authentication and the program's own upkeep, and say so.
 //!
 //! SQL stays within the subset SQLite and Postgres share (`$1` parameters,
-//! `ON CONFLICT`, `RETURNING`); what differs sits in `migrations/` and [`Records::open`].
+//! `ON CONFLICT`, `RETURNING`); what differs sits in `migrations/`, in [`Records::open`] and in the
+//! two readings that every search makes, which are SQLite's own (`records/direct.rs`).
 
 mod blobs;
 pub mod records;
