@@ -16,6 +16,7 @@ mod middleware;
 mod oip;
 mod openai;
 mod openapi;
+mod patience;
 mod routes;
 mod serve;
 

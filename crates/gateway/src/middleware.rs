@@ -12,6 +12,7 @@ use tracing::Instrument;
 use crate::App;
 use crate::error::of_path;
 use crate::extract::RequestId;
+use crate::patience::Patience;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -49,9 +50,12 @@ async fn admit(app: &App, request: Request, next: Next) -> Response {
         let full = Error::new(Kind::Exhausted, "too many requests at once; try again in a second");
         return of_path(&path, full);
     };
-    match tokio::time::timeout(app.deadline, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
+    let (parts, body) = request.into_parts();
+    let (patience, body) = Patience::with(body);
+    let request = Request::from_parts(parts, body);
+    match patience.wait(app.deadline, next.run(request)).await {
+        Some(response) => response,
+        None => {
             let late = format!("no answer within {} s", app.deadline.as_secs());
             of_path(&path, Error::new(Kind::Timeout, late))
         }

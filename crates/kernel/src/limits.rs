@@ -12,7 +12,8 @@ pub struct Limits {
     pub upload_bytes: u64,
     /// Largest file that is uploaded in parts, in bytes.
     pub upload_parts_bytes: u64,
-    /// Longest a request may take before its answer starts, in seconds.
+    /// Longest a request may take before its answer starts, in seconds: from the last whole
+    /// mebibyte of its body that came, so that large files over slow lines are waited for.
     pub request_seconds: u64,
     /// Longest one document may take to parse, in seconds.
     pub parse_seconds: u64,
