@@ -95,8 +95,13 @@ pub(crate) fn xml_encoding(bytes: &[u8]) -> Option<String> {
     label.split(quote).nth(1).map(str::to_owned)
 }
 
-/// The encoding an HTML file declares in its first kilobytes.
+/// The encoding an HTML file declares in its first kilobytes, or else, if it is XHTML, in its
+/// first line.
 pub(crate) fn html_charset(bytes: &[u8]) -> Option<String> {
+    meta_charset(bytes).or_else(|| xml_encoding(bytes))
+}
+
+fn meta_charset(bytes: &[u8]) -> Option<String> {
     let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
     let after = head.split("charset=").nth(1)?;
@@ -138,5 +143,7 @@ mod tests {
         let page = b"<html><head><meta charset=\"iso-8859-2\"></head>\xb1</html>";
         assert_eq!(html_charset(page).as_deref(), Some("iso-8859-2"));
         assert!(decode(page, html_charset(page).as_deref()).text.contains('ą'));
+        let page = b"<?xml version='1.0' encoding='windows-1251'?>\n<html>\xc4\xe0</html>";
+        assert!(decode(page, html_charset(page).as_deref()).text.contains("Да"));
     }
 }

@@ -27,7 +27,13 @@ const KEPT: [&str; 12] = [
 
 /// Whether the start of an XML text is that of a feed.
 pub(crate) fn is_feed(head: &str) -> bool {
-    ["<rss", "<feed", "<rdf:RDF"].iter().any(|start| head.contains(start))
+    let begins = |tag: &str| {
+        let ends = |c: char| c.is_whitespace() || c == '>';
+        head.split(tag).skip(1).any(|after| after.starts_with(ends))
+    };
+    // Other RDF is no feed: ontologies and the like.
+    let items = ["purl.org/rss/", "/rdf/simple/"].iter().any(|space| head.contains(space));
+    begins("<rss") || begins("<feed") || items && begins("<rdf:RDF")
 }
 
 /// Reads a feed.

@@ -4,6 +4,7 @@
 
 use crate::builder::Builder;
 use crate::document::BlockKind;
+use crate::numerals::superscript;
 
 /// Lists nested deeper are indented no further.
 const INDENT_MAX: usize = 20;
@@ -33,6 +34,20 @@ impl Flow {
             } else if !is_invisible(c) {
                 self.inline.push(c);
             }
+        }
+    }
+
+    /// Running text that stands raised. Behind other text an exponent or the mark of a note is
+    /// written in raised signs, as it is no further digit of a number.
+    pub(crate) fn raised(&mut self, text: &str) {
+        let signs: Option<String> = text.trim_end().chars().map(superscript).collect();
+        let follows = |c: char| !c.is_whitespace() && !matches!(c, '(' | '[');
+        match signs.filter(|_| self.inline.ends_with(follows)) {
+            Some(signs) => {
+                self.text(&signs);
+                self.text(text.get(text.trim_end().len()..).unwrap_or_default());
+            }
+            None => self.text(text),
         }
     }
 
@@ -183,4 +198,21 @@ impl Flow {
 /// Characters that only steer layout: soft hyphens, zero-width spaces and joints.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_raised_behind_a_digit_is_no_digit_of_the_number() {
+        let mut flow = Flow::new(Builder::new("x"));
+        for (text, raised) in
+            [("10", "6"), (" and 10", "-3 "), ("in 2024", "1"), (" the 5", "th"), (" of x", "2")]
+        {
+            flow.text(text);
+            flow.raised(raised);
+        }
+        assert_eq!(flow.finish().finish().text, "10⁶ and 10⁻³ in 2024¹ the 5th of x²");
+    }
 }

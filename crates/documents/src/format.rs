@@ -5,14 +5,17 @@ use std::io::Cursor;
 use cairn_kernel::{Error, Kind, Result};
 use office_oxide::cfb::CfbReader;
 
-use crate::{feed, invalid_file};
+use crate::{feed, invalid_file, rtf};
+use known::{CODE, FOREIGN};
+
+mod known;
 
 /// A kind of file that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Plain text in paragraphs.
     Text,
-    /// Source code, logs, configuration, XML: text whose line breaks matter.
+    /// Source code, logs, configuration: text whose line breaks matter.
     Code,
     /// Comma- or tab-separated rows.
     Csv,
@@ -24,6 +27,18 @@ pub enum Format {
     Html,
     /// LaTeX.
     Latex,
+    /// XML: articles, patents, data.
+    Xml,
+    /// WebVTT subtitles.
+    Vtt,
+    /// SubRip subtitles.
+    Srt,
+    /// reStructuredText.
+    Rst,
+    /// Org.
+    Org,
+    /// AsciiDoc.
+    Asciidoc,
     /// PDF.
     Pdf,
     /// Word (OOXML).
@@ -38,6 +53,8 @@ pub enum Format {
     Ppt,
     /// Excel 97 to 2003.
     Xls,
+    /// Rich text.
+    Rtf,
     /// OpenDocument text.
     Odt,
     /// OpenDocument spreadsheet.
@@ -69,9 +86,9 @@ pub enum Format {
 }
 
 /// The kinds that are read, for messages.
-const READ: &str = "PDF, DOCX, PPTX, XLSX, DOC, PPT, XLS, ODT, ODS, ODP, EPUB, EML, MSG, HTML, Markdown, \
-    LaTeX, notebooks, feeds, CSV, JSON, source code, plain text, ZIP archives of these, and by OCR PNG, JPEG, \
-    TIFF, WebP and BMP";
+const READ: &str = "PDF, DOCX, PPTX, XLSX, DOC, PPT, XLS, ODT, ODS, ODP, RTF, EPUB, EML, MSG, HTML, Markdown, \
+    LaTeX, reStructuredText, Org, AsciiDoc, XML, subtitles (VTT, SRT), notebooks, feeds, CSV, JSON, \
+    source code, plain text, ZIP archives of these, and by OCR PNG, JPEG, TIFF, WebP and BMP";
 
 /// First bytes of images.
 const IMAGES: [(&[u8], Format); 5] = [
@@ -86,107 +103,12 @@ const IMAGES: [(&[u8], Format); 5] = [
 const MAIL: [&str; 6] =
     ["Received: ", "Return-Path: ", "Delivered-To: ", "MIME-Version: ", "Message-ID: ", "X-MS-"];
 
-const CODE: [&str; 62] = [
-    "rs",
-    "py",
-    "js",
-    "mjs",
-    "cjs",
-    "ts",
-    "tsx",
-    "jsx",
-    "java",
-    "c",
-    "h",
-    "cc",
-    "cpp",
-    "cxx",
-    "hpp",
-    "hh",
-    "cs",
-    "go",
-    "rb",
-    "php",
-    "swift",
-    "kt",
-    "kts",
-    "scala",
-    "sh",
-    "bash",
-    "zsh",
-    "fish",
-    "ps1",
-    "bat",
-    "sql",
-    "css",
-    "scss",
-    "less",
-    "xml",
-    "xsd",
-    "xsl",
-    "svg",
-    "rss",
-    "atom",
-    "yaml",
-    "yml",
-    "toml",
-    "ini",
-    "cfg",
-    "conf",
-    "properties",
-    "env",
-    "log",
-    "diff",
-    "patch",
-    "lua",
-    "pl",
-    "r",
-    "jl",
-    "ex",
-    "exs",
-    "erl",
-    "hs",
-    "ml",
-    "proto",
-    "graphql",
-];
-
-/// First bytes of kinds that are not read, with their names.
-const FOREIGN: [(&[u8], &str); 26] = [
-    (b"GIF8", "a GIF image"),
-    (b"RIFF", "a RIFF file (audio or video)"),
-    (b"\0\0\x01\0", "an icon"),
-    (b"8BPS", "a Photoshop image"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\0", "an xz archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x7fELF", "an executable"),
-    (b"MZ", "an executable"),
-    (b"\xcf\xfa\xed\xfe", "an executable"),
-    (b"\xca\xfe\xba\xbe", "an executable or Java class"),
-    (b"\0asm", "a WebAssembly module"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"PAR1", "a Parquet file"),
-    (b"ID3", "an MP3 recording"),
-    (b"OggS", "an Ogg recording"),
-    (b"fLaC", "a FLAC recording"),
-    (b"wOFF", "a web font"),
-    (b"wOF2", "a web font"),
-    (b"OTTO", "a font"),
-    (b"{\\rtf", "a Rich Text (RTF) document"),
-    (b"%!PS", "a PostScript document"),
-    (b"GGUF", "a GGUF model"),
-];
-
 /// First bytes of the container of legacy Office files and of encrypted OOXML.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
 impl Format {
     /// Every kind; of those with one media type the one to name it by comes first.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::Text,
         Self::Code,
         Self::Csv,
@@ -194,6 +116,12 @@ impl Format {
         Self::Markdown,
         Self::Html,
         Self::Latex,
+        Self::Xml,
+        Self::Vtt,
+        Self::Srt,
+        Self::Rst,
+        Self::Org,
+        Self::Asciidoc,
         Self::Pdf,
         Self::Docx,
         Self::Pptx,
@@ -201,6 +129,7 @@ impl Format {
         Self::Doc,
         Self::Ppt,
         Self::Xls,
+        Self::Rtf,
         Self::Odt,
         Self::Ods,
         Self::Odp,
@@ -240,6 +169,10 @@ impl Format {
         if let Some(image) = image(bytes) {
             return Ok(image);
         }
+        // Whatever its name says: many are called .doc.
+        if rtf::is_rich(bytes) {
+            return Ok(Self::Rtf);
+        }
         let found = FOREIGN.iter().find(|(magic, _)| bytes.starts_with(magic));
         if let Some((_, found)) = found.filter(|(magic, _)| magic.len() > 2 || !is_text(bytes)) {
             return Err(unsupported(name, found));
@@ -271,6 +204,12 @@ impl Format {
             "eml" | "mht" | "mhtml" => Self::Eml,
             "ipynb" => Self::Notebook,
             "xml" | "rss" | "atom" | "rdf" if feed::is_feed(head) => Self::Feed,
+            "xml" | "nxml" | "xbrl" => Self::Xml,
+            "vtt" => Self::Vtt,
+            "srt" => Self::Srt,
+            "rst" | "rest" => Self::Rst,
+            "org" => Self::Org,
+            "adoc" | "asciidoc" => Self::Asciidoc,
             "md" | "markdown" | "mdown" | "mkd" | "mdx" | "qmd" | "rmd" => Self::Markdown,
             "html" | "htm" | "xhtml" | "shtml" => Self::Html,
             "tex" | "ltx" | "latex" | "bbl" => Self::Latex,
@@ -278,6 +217,11 @@ impl Format {
             "json" | "jsonl" | "ndjson" | "geojson" => Self::Json,
             other if CODE.contains(&other) => Self::Code,
             "txt" | "text" => Self::Text,
+            _ if head.starts_with("<?xml") => match feed::is_feed(head) {
+                true => Self::Feed,
+                false => Self::Xml,
+            },
+            _ if head.starts_with("WEBVTT") => Self::Vtt,
             _ if MAIL.iter().any(|start| head.starts_with(start)) => Self::Eml,
             _ => {
                 let head = head.to_ascii_lowercase();
@@ -296,6 +240,12 @@ impl Format {
             Self::Markdown => "text/markdown",
             Self::Html => "text/html",
             Self::Latex => "text/x-tex",
+            Self::Xml => "text/xml",
+            Self::Vtt => "text/vtt",
+            Self::Srt => "application/x-subrip",
+            Self::Rst => "text/x-rst",
+            Self::Org => "text/org",
+            Self::Asciidoc => "text/asciidoc",
             Self::Pdf => "application/pdf",
             Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             Self::Pptx => {
@@ -305,6 +255,7 @@ impl Format {
             Self::Doc => "application/msword",
             Self::Ppt => "application/vnd.ms-powerpoint",
             Self::Xls => "application/vnd.ms-excel",
+            Self::Rtf => "application/rtf",
             Self::Odt => "application/vnd.oasis.opendocument.text",
             Self::Ods => "application/vnd.oasis.opendocument.spreadsheet",
             Self::Odp => "application/vnd.oasis.opendocument.presentation",
@@ -332,6 +283,12 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Html => "html",
             Self::Latex => "latex",
+            Self::Xml => "xml",
+            Self::Vtt => "vtt",
+            Self::Srt => "srt",
+            Self::Rst => "rst",
+            Self::Org => "org",
+            Self::Asciidoc => "asciidoc",
             Self::Pdf => "pdf",
             Self::Docx => "docx",
             Self::Pptx => "pptx",
@@ -339,6 +296,7 @@ impl Format {
             Self::Doc => "doc",
             Self::Ppt => "ppt",
             Self::Xls => "xls",
+            Self::Rtf => "rtf",
             Self::Odt => "odt",
             Self::Ods => "ods",
             Self::Odp => "odp",
@@ -469,7 +427,10 @@ fn is_letter(extension: &str, bytes: &[u8]) -> bool {
     head.contains(&b':') && is_text(head) && (named || begins())
 }
 
-/// Whether the bytes can be text in some encoding: no zeros (but for UTF-16)
+/// One zero in so many bytes of text is damage, as in pages that programs put together.
+const BYTES_A_ZERO: usize = 1_000;
+
+/// Whether the bytes can be text in some encoding: hardly any zeros (but for UTF-16)
 /// and hardly any control characters in the first 64 KiB.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let sample = bytes.get(..bytes.len().min(64 << 10)).unwrap_or_default();
@@ -477,7 +438,7 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
         return true;
     }
     let zeros = sample.iter().filter(|&&b| b == 0).count();
-    if zeros > 0 {
+    if zeros * BYTES_A_ZERO > sample.len() {
         return zeros * 3 > sample.len() && crate::encoding::looks_like_utf16(bytes);
     }
     let control = sample
@@ -509,12 +470,25 @@ mod tests {
         assert_eq!(detect("x.eml", b"Subject: hi\r\n\r\nyou\0\0"), Format::Eml);
         assert_eq!(detect("letter", b"MIME-Version: 1.0\n\nyou\0"), Format::Eml);
         assert_eq!(detect("x.xml", b"<?xml version='1.0'?><rss></rss>"), Format::Feed);
-        assert_eq!(detect("x.xml", b"<a/>"), Format::Code);
+        let ontology = b"<?xml version='1.0'?><rdf:RDF xmlns:owl='o'><owl:Class/></rdf:RDF>";
+        assert_eq!(detect("x.owl", ontology), Format::Xml);
+        assert_eq!(detect("x.xml", b"<feedback/>"), Format::Xml);
+        assert_eq!(detect("x.xml", b"<a/>"), Format::Xml);
+        assert_eq!(detect("x.xsd", b"<a/>"), Format::Code);
+        assert_eq!(detect("page", b"<?xml version='1.0'?><a/>"), Format::Xml);
+        assert_eq!(detect("x.doc", b"{\\rtf1 a}"), Format::Rtf);
+        assert_eq!(detect("talk", b"WEBVTT\n\n"), Format::Vtt);
+        assert_eq!(detect("talk.SRT", b"1\n"), Format::Srt);
+        assert_eq!(detect("a.rst", b"A\n="), Format::Rst);
+        assert_eq!(detect("a.org", b"* A"), Format::Org);
+        assert_eq!(detect("a.adoc", b"= A"), Format::Asciidoc);
         assert_eq!(detect("x", b"\x89PNG\r\n\x1a\n"), Format::Png);
         assert_eq!(detect("x", b"RIFF\0\0\0\0WEBPVP8 "), Format::Webp);
         assert_eq!(detect("x", b"BM\0\0\0\0\0\0"), Format::Bmp);
         assert_eq!(detect("BMW.txt", b"BM is how this text starts"), Format::Text);
         assert_eq!(detect("a.b/notes", b"hello"), Format::Text);
+        let page = [b"<html>".as_slice(), &[b'x'; 2_000], b"\0\0</html>"].concat();
+        assert_eq!(detect("page", &page), Format::Html);
     }
 
     #[test]

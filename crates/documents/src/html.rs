@@ -15,14 +15,19 @@ pub(crate) use contents::contents;
 use left_out::Reason;
 use numbers::List;
 use opened::Opened;
-use table::Grid;
+pub(crate) use table::Grid;
+pub(crate) use tags::{is_line_break, is_tag};
 
 mod contents;
 mod layout;
 mod left_out;
+mod margin;
+mod math;
 mod numbers;
 mod opened;
+mod raised;
 mod table;
+mod tags;
 mod xhtml;
 
 /// Elements below this depth are read as plain text, to bound the stack.
@@ -31,6 +36,9 @@ const DEPTH_MAX: usize = 600;
 const EMPTY_CELLS_MAX: usize = 200_000;
 /// More text than this that a page does not show is spoken of in the notes, in letters and digits.
 const HIDDEN_CHARS_MAX: usize = 100;
+
+/// Less text than this for browsers without scripts is a word on them, in letters and digits.
+const NOSCRIPT_LETTERS_MIN: usize = 300;
 
 /// Class names of boxes beside the text, whose headings name the box and open no section.
 const ASIDE: [&str; 8] =
@@ -78,85 +86,9 @@ pub(crate) fn fragment(source: &str, flow: &mut Flow) {
     *flow = walk.finish();
 }
 
-/// Whether `text` is one tag or comment of HTML, and not, say, a generic type.
-pub(crate) fn is_tag(text: &str) -> bool {
-    const KNOWN: [&str; 60] = [
-        "a",
-        "abbr",
-        "address",
-        "article",
-        "aside",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "blockquote",
-        "br",
-        "center",
-        "cite",
-        "code",
-        "dd",
-        "del",
-        "details",
-        "dfn",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "font",
-        "footer",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "i",
-        "img",
-        "ins",
-        "kbd",
-        "li",
-        "mark",
-        "ol",
-        "p",
-        "picture",
-        "pre",
-        "q",
-        "s",
-        "samp",
-        "section",
-        "small",
-        "source",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tt",
-        "u",
-        "ul",
-    ];
-    let inner = text.trim().trim_start_matches('<').trim_start_matches('/');
-    let name: String = inner.chars().take_while(char::is_ascii_alphanumeric).collect();
-    inner.starts_with('!')
-        || KNOWN.contains(&name.to_ascii_lowercase().as_str())
-        || ["td", "th", "tr", "tbody", "thead", "var", "video", "wbr"].contains(&name.as_str())
-}
-
-/// Whether `text` is a `<br>` tag.
-pub(crate) fn is_line_break(text: &str) -> bool {
-    let inner = text.trim_matches(['<', '>', '/', ' ']);
-    inner.eq_ignore_ascii_case("br")
-}
-
 fn parse(source: &str) -> RcDom {
-    let tree_builder = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
+    // As browsers do, which show no `noscript`: one that is not closed does not swallow the page.
+    let tree_builder = TreeBuilderOpts { scripting_enabled: true, ..TreeBuilderOpts::default() };
     let options = ParseOpts { tree_builder, ..ParseOpts::default() };
     parse_document(RcDom::default(), options).one(source)
 }
@@ -172,6 +104,14 @@ fn attribute(node: &Node, wanted: &str) -> Option<String> {
     let NodeData::Element { attrs, .. } = &node.data else { return None };
     let attrs = attrs.borrow();
     attrs.iter().find(|attr| attr.name.local.as_ref() == wanted).map(|attr| attr.value.to_string())
+}
+
+/// The text of a node that is but text.
+fn own_text(node: &Node) -> Option<String> {
+    match &node.data {
+        NodeData::Text { contents } => Some(contents.borrow().to_string()),
+        _ => None,
+    }
 }
 
 /// The first element called `name`, without recursion.
@@ -237,6 +177,14 @@ struct Walk<'a> {
     hidden: usize,
     /// Names of lists of links that were left out.
     links: Vec<String>,
+    /// Whether a notice on cookies was left out.
+    cookies: bool,
+    /// The name of the margin of the page around the present element, and how many articles and
+    /// main parts enclose it.
+    margin: Option<String>,
+    texts: usize,
+    /// Whether it is shown only without scripts.
+    noscript: bool,
     pictures: Option<Pictures<'a>>,
 }
 
@@ -255,6 +203,10 @@ impl<'a> Walk<'a> {
             opened: Opened::of(&dom.document),
             hidden: 0,
             links: Vec::new(),
+            cookies: false,
+            margin: None,
+            texts: 0,
+            noscript: false,
             pictures,
         }
     }
@@ -272,6 +224,9 @@ impl<'a> Walk<'a> {
         if self.hidden > HIDDEN_CHARS_MAX {
             builder.note("text that the page does not show was left out");
         }
+        if self.cookies {
+            builder.note("a notice on cookies was left out");
+        }
         if !self.links.is_empty() {
             let names = self.links.join("', '");
             builder.note(format!("lists of links were left out as navigation: '{names}'"));
@@ -288,12 +243,13 @@ impl<'a> Walk<'a> {
     fn node(&mut self, node: &Rc<Node>, depth: usize) {
         match &node.data {
             NodeData::Text { contents } => self.flow.text(&contents.borrow()),
+            NodeData::Element { .. } if name_of(node) == "noscript" => self.noscript(node, depth),
             NodeData::Element { .. } if self.leaves_out(node) => {}
             NodeData::Element { .. } if depth > DEPTH_MAX => {
                 self.flattened = true;
                 self.flow.text(&text_of(node));
             }
-            NodeData::Element { .. } => self.element(node, depth),
+            NodeData::Element { .. } => self.placed(node, depth),
             NodeData::Document => self.children(node, depth),
             _ => {}
         }
@@ -310,12 +266,59 @@ impl<'a> Walk<'a> {
         }
         let reason = left_out::reason(node, &self.opened);
         match reason {
-            Some(Reason::Links(mark)) if !self.links.contains(&mark) => self.links.push(mark),
+            Some(Reason::Links(mark)) => self.links_left_out(mark),
             Some(Reason::Hidden(chars)) => self.hidden += chars,
+            Some(Reason::Cookies) => self.cookies = true,
             Some(_) => {}
             None => return false,
         }
         true
+    }
+
+    fn links_left_out(&mut self, name: String) {
+        if !self.links.contains(&name) {
+            self.links.push(name);
+        }
+    }
+
+    /// What a page shows without scripts, if that is more than the rest of it.
+    fn noscript(&mut self, node: &Rc<Node>, depth: usize) {
+        let children = node.children.borrow();
+        let source: String = children.iter().filter_map(|child| own_text(child)).collect();
+        if self.noscript || left_out::is_hidden(node, &self.opened) {
+            return;
+        }
+        let dom = parse(&source);
+        let letters = left_out::letters_of(&dom.document);
+        if letters > NOSCRIPT_LETTERS_MIN && self.opened.is_all(letters) {
+            self.noscript = true;
+            self.children(&dom.document, depth);
+            self.noscript = false;
+        }
+    }
+
+    /// An element, unless it is a list of links in a margin of the page.
+    fn placed(&mut self, node: &Rc<Node>, depth: usize) {
+        let own = match self.margin {
+            Some(_) => None,
+            None => margin::name(node, self.texts > 0)
+                .filter(|_| !self.opened.is_half(left_out::letters_of(node))),
+        };
+        let around = own.as_ref().or(self.margin.as_ref());
+        if let Some(name) = around.filter(|_| margin::is_list(node)).cloned() {
+            return self.links_left_out(name);
+        }
+        let text = usize::from(matches!(name_of(node), "article" | "main"));
+        let opens = own.is_some();
+        if opens {
+            self.margin = own;
+        }
+        self.texts += text;
+        self.element(node, depth);
+        self.texts -= text;
+        if opens {
+            self.margin = None;
+        }
     }
 
     fn element(&mut self, node: &Rc<Node>, depth: usize) {
@@ -330,6 +333,7 @@ impl<'a> Walk<'a> {
             "pre" | "listing" | "xmp" => self.flow.code(&text_of(node)),
             "br" => self.flow.line_break(),
             "img" => self.picture(node),
+            "math" => self.formula(node),
             "button" if self.labels > 0 => self.children(node, depth),
             "button" => self.block(node, depth),
             "ul" | "menu" | "ol" => self.list(node, depth),
@@ -350,6 +354,7 @@ impl<'a> Walk<'a> {
                 self.children(node, depth);
                 self.flow.text("\u{201d}");
             }
+            "sup" | "span" | "font" if raised::is_raised(node) => self.raised(node, depth),
             "summary" | "dt" => {
                 self.flow.close();
                 self.label(node, depth);
@@ -377,6 +382,27 @@ impl<'a> Walk<'a> {
         self.labels += bare;
         self.children(node, depth);
         self.labels -= bare;
+    }
+
+    fn formula(&mut self, node: &Rc<Node>) {
+        let block = attribute(node, "display").is_some_and(|value| value == "block");
+        if block {
+            self.flow.close();
+        }
+        self.flow.text(&math::line(node));
+        if block {
+            self.flow.close();
+        }
+    }
+
+    /// What stands raised; the mark of a note in brackets, so that it is no part of a word.
+    fn raised(&mut self, node: &Rc<Node>, depth: usize) {
+        let text = text_of(node);
+        match raised::mark(node) {
+            Some(mark) => self.flow.text(&format!("[{mark}]")),
+            None if text.contains(|c: char| c.is_ascii_digit()) => self.flow.raised(&text),
+            None => self.children(node, depth),
+        }
     }
 
     fn list(&mut self, node: &Rc<Node>, depth: usize) {

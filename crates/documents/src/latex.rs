@@ -109,6 +109,11 @@ pub(crate) fn read(whole: &str, builder: Builder) -> Document {
     plain::read(whole, Style::Prose, builder)
 }
 
+/// A formula as lines of signs, whether or not the marks of mathematics (`$`) stand around it.
+pub(crate) fn formula(source: &str) -> String {
+    formulas::text(source.trim().trim_matches('$'), &mut Macros::new())
+}
+
 /// Where the text of a whole file begins; none in a part, which may say so in a comment.
 fn beginning(source: &str) -> Option<usize> {
     let places = source.match_indices("\\begin{document}").map(|(at, _)| at);

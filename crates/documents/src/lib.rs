@@ -1,10 +1,10 @@
 //! Bytes to text with structure and positions, and text to chunks.
 //!
-//! * [`parse`] reads one file: PDF, Office files old and new, OpenDocument, EPUB,
-//!   mail, notebooks, feeds, HTML, Markdown, LaTeX, CSV, JSON, source code, plain text, and
-//!   ZIP archives of these; [`parse_with`] also reads images and scanned pages, with
-//!   the models of [`OcrModels`]. They never panic, but may use much time and memory
-//!   on hostile input, so servers use [`Parser`].
+//! * [`parse`] reads one file: PDF, Office files old and new, OpenDocument, RTF,
+//!   EPUB, mail, notebooks, feeds, HTML, Markdown, LaTeX, reStructuredText, Org, AsciiDoc, XML,
+//!   subtitles, CSV, JSON, source code, plain text, and ZIP archives of these; [`parse_with`]
+//!   also reads images and scanned pages, with the models of [`OcrModels`]. They never panic,
+//!   but may use much time and memory on hostile input, so servers use [`Parser`].
 //! * [`Parser`] does the same in confined children of this executable with a
 //!   deadline and a memory ceiling; [`child_main`] is the child's side.
 //! * [`chunk`] cuts a [`Document`] along its structure into pieces of bounded
@@ -21,11 +21,14 @@
 //! an item says bytes; [`CharIndex`] converts.
 
 mod archive;
+mod articles;
+mod asciidoc;
 mod boxes;
 mod builder;
 mod child;
 mod chunk;
 mod document;
+mod elements;
 mod encoding;
 mod epub;
 mod feed;
@@ -36,6 +39,7 @@ mod json;
 mod kept;
 mod label;
 mod latex;
+mod lines;
 mod mail;
 mod markdown;
 mod notebook;
@@ -44,16 +48,22 @@ mod ocr;
 mod odf;
 mod office;
 mod offsets;
+mod org;
 mod outlook;
 mod parse;
 mod parser;
 mod parts;
+mod patents;
 mod pdf;
 mod picture;
 mod plain;
+mod prose;
 mod readings;
 mod rows;
+mod rst;
+mod rtf;
 mod sentences;
+mod subtitles;
 mod xml;
 
 pub use boxes::LineBox;

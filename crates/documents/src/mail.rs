@@ -1,13 +1,15 @@
 //! E-mail messages (EML, MHTML): who and when, the text, the attachments.
 
 use cairn_kernel::Result;
-use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{
+    Addr, Address, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType,
+};
 
 use crate::builder::Builder;
 use crate::document::{BlockKind, Document};
 use crate::format::Format;
 use crate::parts::{Context, Unread};
-use crate::{format, html, invalid_file};
+use crate::{encoding, format, html};
 
 mod content;
 mod tree;
@@ -19,6 +21,7 @@ pub(crate) struct Letter {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) cc: String,
+    pub(crate) bcc: String,
     pub(crate) date: String,
 }
 
@@ -28,8 +31,13 @@ impl Letter {
         builder.title(self.subject.as_str());
         let subject = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
         builder.block(BlockKind::Heading(1), &subject);
-        let named =
-            [("From", &self.from), ("To", &self.to), ("Cc", &self.cc), ("Date", &self.date)];
+        let named = [
+            ("From", &self.from),
+            ("To", &self.to),
+            ("Cc", &self.cc),
+            ("Bcc", &self.bcc),
+            ("Date", &self.date),
+        ];
         let lines: Vec<String> = named
             .into_iter()
             .map(|(name, value)| (name, value.split_whitespace().collect::<Vec<_>>().join(" ")))
@@ -43,18 +51,20 @@ impl Letter {
 /// Reads a message.
 pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Document> {
     let parser = MessageParser::default();
-    let written = parser.parse(bytes).ok_or_else(|| {
-        invalid_file(format!("'{name}' is no e-mail message, or a damaged one; export it again"))
-    })?;
+    let plain = content::plain(bytes);
+    let parsed = parser.parse(&plain.bytes).filter(|_| content::begins_head(&plain.bytes));
+    let Some(written) = parsed else { return Ok(headless(name, &plain)) };
     let mended = content::mended(&written);
     let message = mended.as_ref().and_then(|bytes| parser.parse(bytes)).unwrap_or(written);
     let mut builder = Builder::new(Format::Eml.media_type());
+    plain.note.iter().for_each(|note| builder.note(note.as_str()));
     Letter {
         subject: message.subject().unwrap_or_default().to_owned(),
         from: addresses(message.from()),
         to: addresses(message.to()),
         cc: addresses(message.cc()),
-        date: message.date().map(mail_parser::DateTime::to_rfc822).unwrap_or_default(),
+        bcc: addresses(message.bcc()),
+        date: date(&message),
     }
     .write(&mut builder);
     let parts = tree::sort(&message);
@@ -68,6 +78,23 @@ pub(crate) fn read(name: &str, bytes: &[u8], context: Context<'_>) -> Result<Doc
     }
     unread.write(&mut builder);
     Ok(builder.finish())
+}
+
+/// A file that has no head of a mail, and so is but text.
+fn headless(name: &str, plain: &content::Plain<'_>) -> Document {
+    let decoded = encoding::decode(&plain.bytes, None);
+    let mut builder = Builder::new(Format::Eml.media_type());
+    builder.note(format!("'{name}' has no head as mails have; it was read as text"));
+    plain.note.iter().chain(&decoded.note).for_each(|note| builder.note(note.as_str()));
+    paragraphs(&decoded.text, &mut builder);
+    builder.finish()
+}
+
+/// When the message was sent: as it is written where that is no date of RFC 5322.
+fn date(message: &Message<'_>) -> String {
+    let known = message.date().filter(|date| date.is_valid());
+    let written = || message.header_raw(HeaderName::Date).unwrap_or_default().trim().to_owned();
+    known.map_or_else(written, mail_parser::DateTime::to_rfc822)
 }
 
 /// A part of the message's own text.
@@ -134,8 +161,21 @@ pub(crate) fn paragraphs(text: &str, builder: &mut Builder) {
 }
 
 fn addresses(address: Option<&Address<'_>>) -> String {
-    let Some(address) = address else { return String::new() };
-    let listed: Vec<String> = address
+    match address {
+        None => String::new(),
+        Some(Address::List(list)) => listed(list),
+        Some(Address::Group(groups)) => {
+            let groups = groups.iter().map(|group| match group.name.as_deref() {
+                None => listed(&group.addresses),
+                Some(name) => format!("{name}: {}", listed(&group.addresses)),
+            });
+            groups.map(|group| group.trim().to_owned()).collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+fn listed(addresses: &[Addr<'_>]) -> String {
+    let listed: Vec<String> = addresses
         .iter()
         .map(|one| match (one.name(), one.address()) {
             (Some(name), Some(address)) => format!("{name} <{address}>"),

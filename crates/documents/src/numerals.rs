@@ -1,4 +1,4 @@
-//! Numbers as headings and lists write them: 4, iv, D.
+//! Numbers as headings and lists write them: 4, iv, D; and as exponents: ⁶.
 
 /// How a number is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,21 @@ impl Numerals {
             Self::Ordinal => ordinal(number),
         }
     }
+}
+
+/// A digit or sign as it is written when it stands raised, if there is a char for that.
+pub(crate) fn superscript(c: char) -> Option<char> {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    match c {
+        '+' => Some('⁺'),
+        '-' | '\u{2212}' | '\u{2013}' => Some('⁻'),
+        _ => c.to_digit(10).and_then(|digit| DIGITS.get(digit as usize).copied()),
+    }
+}
+
+/// A digit as it is written when it stands lowered.
+pub(crate) fn subscript(c: char) -> Option<char> {
+    c.to_digit(10).and_then(|digit| char::from_u32(0x2080 + digit))
 }
 
 fn roman(number: u32) -> String {

@@ -5,8 +5,10 @@
 //! direction tells lines that stand on their head. Models are loaded once a process.
 
 mod detect;
+mod gaps;
 mod recognise;
 mod region;
+mod weights;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +35,7 @@ pub struct OcrModels {
     pub direction: Option<PathBuf>,
 }
 
-/// One line of text in a picture; places are pixels, y grows downwards.
+/// A line of text in a picture, or a part of one that wide gaps part; places are pixels, y grows downwards.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Word {
     pub(crate) text: String,
@@ -84,10 +86,9 @@ pub(crate) fn engine(models: &OcrModels) -> Result<Arc<Engine>> {
 
 fn load(path: &PathBuf) -> Result<Model> {
     let name = path.display();
-    Model::load_file(path).or_kind(
-        Kind::Unavailable,
-        format!("the OCR model {name} cannot be loaded; remove it and pull it again"),
-    )
+    let reason = || format!("the OCR model {name} cannot be loaded; remove it and pull it again");
+    let bytes = std::fs::read(path).or_kind(Kind::Unavailable, reason())?;
+    Model::load(weights::without_subnormals(bytes)).or_kind(Kind::Unavailable, reason())
 }
 
 /// An engine's failure on a picture.
@@ -109,30 +110,54 @@ impl Engine {
         if regions.iter().all(|region| known(region.place(&picture))) {
             return Ok((Vec::new(), picture));
         }
-        let mut quarters = 0;
-        let vertical = regions.iter().filter(|region| region.is_vertical()).count();
-        if vertical * 2 > regions.len() && regions.len() >= 4 {
-            picture = imageops::rotate90(&picture);
-            quarters += 1;
-            regions = self.detector.regions(&picture)?;
-        }
-        if self.recogniser.stands_on_its_head(&picture, &regions)? {
-            picture = imageops::rotate180(&picture);
-            quarters += 2;
+        let quarters = self.recogniser.turn(&picture, &regions)?;
+        if quarters > 0 {
+            picture = turned(&picture, quarters);
             regions = self.detector.regions(&picture)?;
         }
         let lean = region::lean(&regions);
+        regions.retain(|region| !known(region.place(&picture).turned_back(quarters)));
+        let lines = self.recogniser.lines(&picture, &regions)?;
         let mut words = Vec::new();
-        for region in &regions {
-            let place = region.place(&picture).turned_back(quarters);
-            if known(place) {
-                continue;
-            }
-            if let Some(text) = self.recogniser.text(&picture, region)? {
-                let (x0, y0, x1, y1) = region.straightened(lean).bounds();
-                words.push(Word { text, x0, y0, x1, y1, height: region.height(), place });
-            }
+        for (region, parts) in regions.iter().zip(lines) {
+            words.extend(parts.into_iter().map(|part| {
+                let stretch = region.stretch(part.from, part.to);
+                let place = stretch.place(&picture).turned_back(quarters);
+                let (x0, y0, x1, y1) = stretch.straightened(lean).bounds();
+                Word { text: part.text, x0, y0, x1, y1, height: region.height(), place }
+            }));
         }
         Ok((words, picture))
+    }
+}
+
+/// `picture` turned clockwise by so many quarters.
+fn turned(picture: &RgbImage, quarters: u32) -> RgbImage {
+    match quarters % 4 {
+        1 => imageops::rotate90(picture),
+        2 => imageops::rotate180(picture),
+        3 => imageops::rotate270(picture),
+        _ => picture.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_turned_picture_is_found_in_the_one_that_was_given() {
+        let picture = RgbImage::from_fn(3, 2, |x, y| Rgb([x as u8, y as u8, 0]));
+        for quarters in 0..4 {
+            let turned = turned(&picture, quarters);
+            let (width, height) = (turned.width() as f32, turned.height() as f32);
+            // The pixel that is at the top left now.
+            let place = Place { x0: 0.0, y0: 0.0, x1: 1.0 / width, y1: 1.0 / height };
+            let place = place.turned_back(quarters);
+            let (x, y) = ((place.x0 * 3.0).round(), (place.y0 * 2.0).round());
+            assert_eq!(turned.get_pixel(0, 0), picture.get_pixel(x as u32, y as u32), "{quarters}");
+        }
     }
 }

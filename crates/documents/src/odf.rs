@@ -37,11 +37,10 @@ const PADDED_MAX: usize = 64;
 const SPACES_MAX: usize = 80;
 
 /// Elements whose text no reader sees.
-const SKIPPED: [&str; 9] = [
+const SKIPPED: [&str; 8] = [
     "text:tracked-changes",
     "office:scripts",
     "office:font-face-decls",
-    "text:note-citation",
     "presentation:date-time-decl",
     "text:sequence-decls",
     "office:binary-data",
@@ -481,6 +480,7 @@ impl<'a> Body<'a> {
                 self.lists.close();
             }
             "text:list-item" if self.is_running() => self.flow.close(),
+            "text:note-citation" => self.cite(),
             "text:note" => self.beside.extend(self.note.take()),
             "table:table-cell" | "table:covered-table-cell" if self.rows.len() == 1 => {
                 if let (Some((text, count)), Some(row)) = (self.cell.take(), self.rows.last_mut()) {
@@ -508,6 +508,15 @@ impl<'a> Body<'a> {
             "svg:title" | "svg:desc" => self.text(" "),
             _ => {}
         }
+    }
+
+    /// Writes the mark of a note, which was read, in the text and before the note.
+    fn cite(&mut self) {
+        let Some(mark) = self.note.take() else { return };
+        let mark = mark.trim();
+        let mark = if mark.is_empty() { String::new() } else { format!("[{mark}]") };
+        self.text(&mark);
+        self.note = Some(format!("{mark} "));
     }
 
     fn end_paragraph(&mut self) {

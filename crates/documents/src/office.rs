@@ -7,6 +7,7 @@
 
 mod blocks;
 mod charts;
+mod drawings;
 mod equations;
 mod markers;
 mod mend;
@@ -22,6 +23,7 @@ use office_oxide::options::{OnIncomplete, ParseOptions};
 use office_oxide::{DocumentFormat, OfficeError};
 use zip::ZipArchive;
 
+pub(crate) use self::equations::Equation;
 use self::markers::Markers;
 use crate::builder::Builder;
 use crate::document::Document;

@@ -12,14 +12,17 @@ use crate::document::Document;
 use crate::format::Format;
 use crate::mail::{self, Letter};
 use crate::parts::{Context, Unread};
+use crate::rtf::{self, Origin};
 use crate::{encoding, html, invalid_file};
-use rtf::Origin;
 
 mod compressed;
-mod rtf;
 
 /// Attachments looked for in one message.
 const ATTACHMENTS_MAX: usize = 500;
+/// Recipients looked for in one message.
+const RECIPIENTS_MAX: usize = 500;
+/// Numbers in a row that attachments taken out of a message may leave free.
+const MISSING_MAX: usize = 16;
 /// Messages within messages are read to this depth.
 const DEPTH_MAX: usize = 4;
 /// Messages read of one file, at all depths.
@@ -31,6 +34,9 @@ const SENDER_NAME: &str = "0C1A";
 const SENDER_ADDRESSES: [&str; 2] = ["5D01", "0C1F"];
 const DISPLAY_TO: &str = "0E04";
 const DISPLAY_CC: &str = "0E03";
+const DISPLAY_BCC: &str = "0E02";
+const RECIPIENT_NAME: &str = "3001";
+const RECIPIENT_ADDRESSES: [&str; 2] = ["39FE", "3003"];
 const HEADERS: &str = "007D";
 const BODY: &str = "1000";
 const BODY_HTML: &str = "1013";
@@ -39,6 +45,10 @@ const ATTACHMENT_NAMES: [&str; 3] = ["3707", "3704", "3001"];
 
 /// When a message was sent, was received, was last changed and was begun.
 const TIMES: [u16; 4] = [0x0039, 0x0e06, 0x3008, 0x3007];
+/// Whether a recipient is meant (1), has a copy (2) or has one unseen (3).
+const RECIPIENT_TYPE: u16 = 0x0c15;
+/// What stands before the properties of recipients and attachments.
+const PART_HEADER_BYTES: usize = 8;
 /// The code pages of a message's strings and of its page.
 const STRINGS_CODE_PAGE: u16 = 0x3ffd;
 const PAGE_CODE_PAGE: u16 = 0x3fde;
@@ -88,21 +98,67 @@ impl Store<'_> {
             (Some(name), Some(address)) if name != address => format!("{name} <{address}>"),
             (one, other) => one.or(other).unwrap_or_default(),
         };
+        let [to, cc, bcc] = self.recipients(place);
         let letter = Letter {
             subject: self.text(place, SUBJECT).unwrap_or_default(),
             from,
-            to: self.text(place, DISPLAY_TO).unwrap_or_default(),
-            cc: self.text(place, DISPLAY_CC).unwrap_or_default(),
+            to,
+            cc,
+            bcc,
             date: self.date(place).unwrap_or_default(),
         };
         letter.write(builder);
         self.body(place, builder, unread);
+        let mut missing = 0;
         for number in 0..ATTACHMENTS_MAX {
             let storage = format!("{place}__attach_version1.0_#{number:08X}");
             if self.reader.find_entry_by_path(&storage).is_none() {
+                missing += 1;
+                if missing > MISSING_MAX {
+                    break;
+                }
+                continue;
+            }
+            missing = 0;
+            self.attachment(&format!("{storage}/"), number, depth, context, builder, unread);
+        }
+    }
+
+    /// To whom a message goes, who has a copy, and who has one unseen: with addresses where they
+    /// are known, else as they are displayed.
+    fn recipients(&mut self, place: &str) -> [String; 3] {
+        let mut found = [(); 3].map(|()| Vec::new());
+        let mut missing = 0;
+        for number in 0..RECIPIENTS_MAX {
+            let storage = format!("{place}__recip_version1.0_#{number:08X}/");
+            let kind = self.fixed(&storage, PART_HEADER_BYTES, RECIPIENT_TYPE, INTEGER);
+            // Flags are in the higher bits.
+            let kind = kind.map(|kind| kind & 0xf).and_then(|kind| usize::try_from(kind).ok());
+            match kind.and_then(|kind| found.get_mut(kind.checked_sub(1)?)) {
+                Some(list) => list.extend(self.recipient(&storage)),
+                None => missing += 1,
+            }
+            if missing > MISSING_MAX {
                 break;
             }
-            self.attachment(&format!("{storage}/"), number, depth, context, builder, unread);
+        }
+        let [to, cc, bcc] = found.map(|list| list.join(", "));
+        [(to, DISPLAY_TO), (cc, DISPLAY_CC), (bcc, DISPLAY_BCC)].map(|(listed, displayed)| {
+            match listed.is_empty() {
+                true => self.text(place, displayed).unwrap_or_default(),
+                false => listed,
+            }
+        })
+    }
+
+    fn recipient(&mut self, storage: &str) -> Option<String> {
+        let address = RECIPIENT_ADDRESSES.iter().find_map(|id| self.text(storage, id));
+        let address = address.filter(|address| address.contains('@'));
+        match (self.text(storage, RECIPIENT_NAME), address) {
+            (Some(name), Some(address)) if name.trim_matches('\'') != address => {
+                Some(format!("{name} <{address}>"))
+            }
+            (name, address) => address.or(name),
         }
     }
 
@@ -117,7 +173,7 @@ impl Store<'_> {
         let text = self.text(place, BODY);
         let packed = self.stream(place, BODY_RTF, "0102");
         let rich = packed.as_deref().and_then(compressed::unpack);
-        let rich = rich.as_deref().and_then(rtf::read);
+        let rich = rich.as_deref().and_then(|rich| rtf::read(rich, Builder::default()));
         let rich = rich.filter(|(_, document)| !document.text.is_empty());
         match (text, rich) {
             // A page that says less than the plain text is damaged.
@@ -178,11 +234,16 @@ impl Store<'_> {
         self.reader.open_stream_by_path(&path).ok().filter(|bytes| !bytes.is_empty())
     }
 
-    /// A property of a fixed size, in 64 bits (MS-OXMSG 2.4).
+    /// A property of a message, of a fixed size, in 64 bits.
     fn property(&mut self, place: &str, id: u16, kind: u16) -> Option<u64> {
+        self.fixed(place, if place.is_empty() { 32 } else { 24 }, id, kind)
+    }
+
+    /// A property of a fixed size, in 64 bits, behind a header of so many bytes (MS-OXMSG 2.4).
+    fn fixed(&mut self, place: &str, header_bytes: usize, id: u16, kind: u16) -> Option<u64> {
         let path = format!("{place}__properties_version1.0");
         let bytes = self.reader.open_stream_by_path(&path).ok()?;
-        let entries = bytes.get(if place.is_empty() { 32 } else { 24 }..)?;
+        let entries = bytes.get(header_bytes..)?;
         let [k, i] = [kind.to_le_bytes(), id.to_le_bytes()];
         let tag = [k, i].concat();
         let entry = entries.chunks_exact(16).find(|entry| entry.starts_with(&tag))?;
@@ -240,7 +301,7 @@ fn words(text: &str) -> usize {
 }
 
 /// The encoding of a Windows code page.
-fn code_page(number: u32) -> Option<&'static Encoding> {
+pub(crate) fn code_page(number: u32) -> Option<&'static Encoding> {
     let label = match number {
         874 | 1250..=1258 => format!("windows-{number}"),
         932 => "shift_jis".to_owned(),

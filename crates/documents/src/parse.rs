@@ -11,8 +11,8 @@ use crate::parts::{Budget, Context};
 use crate::plain::{self, Style};
 use crate::readings::{Pictures, Readings};
 use crate::{
-    archive, encoding, epub, feed, html, invalid_file, json, latex, mail, markdown, notebook, odf,
-    office, outlook, pdf, picture, rows,
+    archive, asciidoc, elements, encoding, epub, feed, html, invalid_file, json, latex, mail,
+    markdown, notebook, odf, office, org, outlook, pdf, picture, rows, rst, rtf, subtitles,
 };
 
 /// Stack of the thread that parses: nested input recurses.
@@ -158,6 +158,7 @@ fn read(name: &str, bytes: &[u8], format: Format, context: Context<'_>) -> Resul
             office::read(name, bytes, format, context)
         }
         Format::Odt | Format::Ods | Format::Odp => odf::read(name, bytes, format, context),
+        Format::Rtf => Ok(rtf::file(bytes, Builder::new(format.media_type()))),
         Format::Epub => epub::read(name, bytes, context),
         Format::Eml => mail::read(name, bytes, context),
         Format::Msg => outlook::read(name, bytes, context),
@@ -173,6 +174,12 @@ fn read(name: &str, bytes: &[u8], format: Format, context: Context<'_>) -> Resul
         | Format::Feed
         | Format::Markdown
         | Format::Latex
+        | Format::Xml
+        | Format::Vtt
+        | Format::Srt
+        | Format::Rst
+        | Format::Org
+        | Format::Asciidoc
         | Format::Html => text(name, bytes, format, context.options),
     }
 }
@@ -187,7 +194,7 @@ fn text(name: &str, bytes: &[u8], format: Format, options: &ParseOptions) -> Res
     }
     let declared = match format {
         Format::Html => encoding::html_charset(bytes),
-        Format::Feed | Format::Code => encoding::xml_encoding(bytes),
+        Format::Feed | Format::Xml | Format::Code => encoding::xml_encoding(bytes),
         _ => None,
     };
     let decoded = encoding::decode(bytes, declared.as_deref());
@@ -206,6 +213,11 @@ fn text(name: &str, bytes: &[u8], format: Format, options: &ParseOptions) -> Res
         Format::Csv => rows::read(text, &extension(name), builder),
         Format::Json => json::read(text, builder),
         Format::Feed => feed::read(text, builder),
+        Format::Xml => elements::read(text, builder),
+        Format::Vtt | Format::Srt => subtitles::read(text, builder),
+        Format::Rst => rst::read(text, builder),
+        Format::Org => org::read(text, builder),
+        Format::Asciidoc => asciidoc::read(text, builder),
         Format::Notebook => notebook::read(name, text, builder)?,
         Format::Code => plain::read(text, Style::Code, builder),
         _ => plain::read(text, Style::Prose, builder),

@@ -1,10 +1,20 @@
-//! XML as a stream of tags and text. Entities other than the five of XML itself
-//! and numbers stay as they are written, so none can grow.
+//! XML as a stream of tags and text. Of entities numbers are known, and the names that XML and
+//! HTML have for chars, so none can grow.
 
 use std::collections::HashMap;
 
+use html5ever::data::NAMED_ENTITIES;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
+
+/// The name of a comment, for [`walk_all`].
+pub(crate) const COMMENT: &str = "!--";
+
+/// Greek letters from U+03B1 on, as ISO 8879 calls them: `agr` is alpha, `Agr` its capital.
+const GREEK: [&str; 25] = [
+    "a", "b", "g", "d", "e", "z", "ee", "th", "i", "k", "l", "m", "n", "x", "o", "p", "r", "sf",
+    "s", "t", "u", "ph", "kh", "ps", "oh",
+];
 
 /// One piece of an XML text.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +37,14 @@ impl Attributes {
         self.0.get(name).map(String::as_str)
     }
 
+    /// All attributes, by name.
+    pub(crate) fn sorted(&self) -> Vec<(&str, &str)> {
+        let mut all: Vec<(&str, &str)> =
+            self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// The attribute as a number within `1..=most`, 1 when it is absent or none.
     pub(crate) fn count(&self, name: &str, most: usize) -> usize {
         self.find(name).and_then(|value| value.parse().ok()).unwrap_or(1).clamp(1, most)
@@ -43,8 +61,17 @@ pub(crate) fn walk(source: &str, mut visit: impl FnMut(Token<'_>)) -> bool {
     walk_at(source, |token, _| visit(token))
 }
 
+/// As [`walk`], with comments as elements that are called [`COMMENT`].
+pub(crate) fn walk_all(source: &str, mut visit: impl FnMut(Token<'_>)) -> bool {
+    run(source, true, |token, _| visit(token))
+}
+
 /// As [`walk`], with the byte of `source` at which each token ends.
-pub(crate) fn walk_at(source: &str, mut visit: impl FnMut(Token<'_>, usize)) -> bool {
+pub(crate) fn walk_at(source: &str, visit: impl FnMut(Token<'_>, usize)) -> bool {
+    run(source, false, visit)
+}
+
+fn run(source: &str, comments: bool, mut visit: impl FnMut(Token<'_>, usize)) -> bool {
     let mut reader = quick_xml::Reader::from_str(source);
     let config = reader.config_mut();
     config.expand_empty_elements = true;
@@ -68,8 +95,13 @@ pub(crate) fn walk_at(source: &str, mut visit: impl FnMut(Token<'_>, usize)) -> 
                 let name = entity.xml10_content();
                 match entity.resolve_char_ref() {
                     Ok(Some(c)) => visit(Token::Text(c.encode_utf8(&mut [0; 4])), end),
-                    _ => visit(Token::Text(named(&name).unwrap_or_default()), end),
+                    _ => visit(Token::Text(&named(&name)), end),
                 }
+            }
+            Ok(Event::Comment(text)) if comments => {
+                visit(Token::Open(COMMENT, &Attributes::default()), end);
+                visit(Token::Text(&text.xml10_content()), end);
+                visit(Token::Close(COMMENT), end);
             }
             Ok(Event::Eof) => return depth == 0,
             Ok(_) => {}
@@ -89,16 +121,26 @@ fn attributes(tag: &BytesStart<'_>) -> Attributes {
     Attributes(found)
 }
 
-fn named(entity: &str) -> Option<&'static str> {
-    Some(match entity {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
-        "nbsp" => "\u{a0}",
-        _ => return None,
-    })
+/// The chars that an entity stands for, two at most; none for one that only the file knows.
+fn named(entity: &str) -> String {
+    if entity == "apos" {
+        return "'".to_owned();
+    }
+    if let Some((first, second)) = NAMED_ENTITIES.get(format!("{entity};").as_str()) {
+        let chars = [first, second].into_iter().filter(|code| **code > 0);
+        return chars.filter_map(|code| char::from_u32(*code)).collect();
+    }
+    greek(entity).map(String::from).unwrap_or_default()
+}
+
+fn greek(entity: &str) -> Option<char> {
+    const CAPITALS_BEFORE: u32 = 0x20;
+    let name = entity.strip_suffix("gr")?;
+    let capital = name.starts_with(|c: char| c.is_ascii_uppercase());
+    let lower = name.to_ascii_lowercase();
+    let at = GREEK.iter().position(|letter| *letter == lower)?;
+    let letter = 0x3b1 + u32::try_from(at).ok()?;
+    char::from_u32(if capital { letter - CAPITALS_BEFORE } else { letter })
 }
 
 #[cfg(test)]
@@ -131,6 +173,29 @@ mod tests {
             }
         }));
         assert_eq!(ends, ["<a>", "<a>x &amp; y<b/>", "<a>x &amp; y<b/>", source]);
+    }
+
+    #[test]
+    fn names_of_chars_are_known() {
+        let mut seen = String::new();
+        walk("<a>&eacute;&lsqb;&agr;&Ohgr;&sfgr;&ThickSpace;&apos;&none;</a>", |token| {
+            if let Token::Text(text) = token {
+                seen += text;
+            }
+        });
+        assert_eq!(seen, "é[αΩς\u{205f}\u{200a}'");
+    }
+
+    #[test]
+    fn comments_are_elements_where_they_are_wanted() {
+        let mut seen = String::new();
+        let whole = walk_all("<a><!-- b --></a>", |token| match token {
+            Token::Open(name, _) => seen += name,
+            Token::Close(_) => seen.push('/'),
+            Token::Text(text) => seen += text,
+        });
+        assert!(whole);
+        assert_eq!(seen, "a!-- b //");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use markup5ever_rcdom::{Node, NodeData};
 
 use super::opened::{Opened, alphanumeric, letters};
-use super::{attribute, name_of, styled};
+use super::{attribute, margin, math, name_of, styled};
 
 /// Elements that never hold text for a reader.
 const SKIPPED: [&str; 16] = [
@@ -47,6 +47,8 @@ pub(super) enum Reason {
     Plain,
     /// Its style hides it, with so many letters and digits.
     Hidden(usize),
+    /// It is a notice on cookies.
+    Cookies,
     /// It is a list of links with this class name or id.
     Links(String),
 }
@@ -55,12 +57,18 @@ pub(super) enum Reason {
 pub(super) fn reason(node: &Rc<Node>, opened: &Opened) -> Option<Reason> {
     let name = name_of(node);
     let role = attribute(node, "role").unwrap_or_default();
-    if is_skipped(name) || role == "navigation" {
+    if is_skipped(name) || role == "navigation" || math::is_drawn(node) {
         return Some(Reason::Plain);
     }
     if is_hidden(node, opened) {
         let styled = is_styled_away(node);
         return Some(if styled { Reason::Hidden(letters_of(node)) } else { Reason::Plain });
+    }
+    if margin::is_form(node, &role, opened) {
+        return Some(Reason::Plain);
+    }
+    if margin::is_notice(node, opened) {
+        return Some(Reason::Cookies);
     }
     // A heading called "related" is one, though it be a link to itself.
     if matches!(name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "body" | "main" | "article") {
@@ -90,7 +98,7 @@ pub(super) fn reason(node: &Rc<Node>, opened: &Opened) -> Option<Reason> {
 /// Whether a reader cannot come to see `node`: panels that a click opens are text, and so is
 /// what a style hides, as scripts may show it, unless it plainly says nothing.
 pub(super) fn is_hidden(node: &Rc<Node>, opened: &Opened) -> bool {
-    if !hides(node) {
+    if !hides(node) || math::is_kept(node) {
         return false;
     }
     let hidden = attribute(node, "hidden");
@@ -186,6 +194,7 @@ pub(super) fn marks(node: &Node) -> Vec<String> {
 struct Chars {
     linked: usize,
     other: usize,
+    links: usize,
 }
 
 impl Chars {
@@ -208,13 +217,16 @@ fn text_chars(root: &Rc<Node>) -> Chars {
     while let Some((node, linked)) = open.pop() {
         nodes += 1;
         if nodes > NODES_MAX || chars.all() > CHARS_MAX {
-            return Chars { linked: 0, other: NODES_MAX };
+            return Chars { other: NODES_MAX, ..Chars::default() };
         }
         let name = name_of(&node);
         if is_skipped(name) || matches!(name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6") {
             continue;
         }
-        let linked = linked || name == "a";
+        if name == "a" {
+            chars.links += 1;
+        }
+        let linked = linked || name == "a" && !is_address(&node);
         if let NodeData::Text { contents } = &node.data {
             let count = letters(&contents.borrow());
             if linked { chars.linked += count } else { chars.other += count }
@@ -222,6 +234,19 @@ fn text_chars(root: &Rc<Node>) -> Chars {
         open.extend(node.children.borrow().iter().map(|child| (Rc::clone(child), linked)));
     }
     chars
+}
+
+/// Whether a link says how to reach someone.
+fn is_address(link: &Node) -> bool {
+    attribute(link, "href").is_some_and(|target| {
+        ["mailto:", "tel:"].iter().any(|scheme| target.trim_start().starts_with(scheme))
+    })
+}
+
+/// Whether at least three quarters of the text below `root` are links, `least` of them at least.
+pub(super) fn is_links(root: &Rc<Node>, least: usize) -> bool {
+    let chars = text_chars(root);
+    chars.links >= least && chars.is_links()
 }
 
 /// Whether there is a letter or a digit below `root`.

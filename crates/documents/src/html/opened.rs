@@ -81,6 +81,11 @@ impl Opened {
         letters >= self.letters
     }
 
+    /// Whether so many letters and digits are half of those of the page.
+    pub(super) fn is_half(&self, letters: usize) -> bool {
+        letters * 2 >= self.letters
+    }
+
     /// Notes the parts that `node` names as those it opens.
     fn names_of(&mut self, node: &Node) {
         let NodeData::Element { attrs, .. } = &node.data else { return };

@@ -2,10 +2,12 @@
 
 /// Columns that spans are followed through; HTML lets no cell span more.
 const COLUMNS_MAX: usize = 1_000;
+/// Rows are filled up with empty cells to the width of those before, up to this one.
+const PADDED_MAX: usize = 64;
 
 /// The present row of a table, and how far cells of earlier rows reach into it.
 #[derive(Debug, Default)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     /// By column, in how many of the rows to come a cell from above still stands.
     covered: Vec<u32>,
     column: usize,
@@ -13,29 +15,32 @@ pub(super) struct Grid {
     columns_seen: bool,
     /// Whether the present row is one cell above all columns: a title.
     title: bool,
-    /// Whether the present row has one cell of its own.
+    /// Whether the present row has one cell of its own, and whether a cell reaches into rows below
+    /// from it or above.
     single: bool,
+    reaching: bool,
     /// Columns of the widest row of several cells until now.
     widest: usize,
 }
 
 impl Grid {
     /// A row of so many cells of its own begins.
-    pub(super) fn open_row(&mut self, cells: usize) {
+    pub(crate) fn open_row(&mut self, cells: usize) {
         self.column = 0;
         let free = self.covered.iter().all(|&rows| rows == 0);
         self.columns_seen |= cells > 1 || !free;
         self.title = cells == 1 && !self.columns_seen;
         self.single = cells == 1;
+        self.reaching = !free;
     }
 
     /// Whether a row of several cells was seen.
-    pub(super) fn has_columns(&self) -> bool {
+    pub(crate) fn has_columns(&self) -> bool {
         self.columns_seen
     }
 
     /// How many empty cells stand before the next cell of the row.
-    pub(super) fn open_cell(&mut self) -> usize {
+    pub(crate) fn open_cell(&mut self) -> usize {
         let from = self.column;
         while let Some(rows) = self.covered.get_mut(self.column).filter(|rows| **rows > 0) {
             *rows -= 1;
@@ -46,8 +51,9 @@ impl Grid {
 
     /// A cell ends that spans `columns` and `rows` (0: the rest of the row group).
     /// How many empty cells follow it for the columns that it also stands above.
-    pub(super) fn close_cell(&mut self, columns: usize, rows: u32) -> usize {
+    pub(crate) fn close_cell(&mut self, columns: usize, rows: u32) -> usize {
         let below = if rows == 0 { u32::MAX } else { rows - 1 };
+        self.reaching |= below > 0;
         let end = self.column + columns.clamp(1, COLUMNS_MAX);
         for column in self.column..end.min(COLUMNS_MAX) {
             if below > 0 && self.covered.len() <= column {
@@ -66,11 +72,8 @@ impl Grid {
         if self.title { 0 } else { filled }
     }
 
-    /// How many empty cells end the row, below cells of earlier rows.
-    pub(super) fn close_row(&mut self) -> usize {
-        if !self.single {
-            self.widest = self.widest.max(self.column);
-        }
+    /// How many empty cells end the row: below cells of earlier rows, and up to the widest of these.
+    pub(crate) fn close_row(&mut self) -> usize {
         let mut empty = 0;
         for (column, rows) in self.covered.iter_mut().enumerate().skip(self.column) {
             if *rows > 0 {
@@ -78,11 +81,18 @@ impl Grid {
                 empty = column + 1 - self.column;
             }
         }
-        empty
+        if self.single && !self.reaching {
+            return empty;
+        }
+        let missing = self.widest.min(PADDED_MAX).saturating_sub(self.column);
+        if !self.single {
+            self.widest = self.widest.max(self.column + empty);
+        }
+        empty.max(missing)
     }
 
     /// A group of rows begins or ends: no cell reaches over that.
-    pub(super) fn end_group(&mut self) {
+    pub(crate) fn end_group(&mut self) {
         self.covered.clear();
     }
 }
@@ -114,6 +124,21 @@ mod tests {
         grid.close_row();
         grid.open_row(1);
         assert_eq!((grid.open_cell(), grid.close_cell(100, 1), grid.close_row()), (0, 2, 0));
+    }
+
+    #[test]
+    fn a_short_row_is_as_wide_as_those_before() {
+        let mut grid = Grid::default();
+        let mut row = |cells: usize, rows: u32| {
+            grid.open_row(cells);
+            for _ in 0..cells {
+                grid.open_cell();
+                grid.close_cell(1, rows);
+            }
+            grid.close_row()
+        };
+        assert_eq!([row(4, 1), row(2, 1), row(1, 1)], [0, 2, 0]);
+        assert_eq!([row(1, 3), row(3, 1), row(1, 1)], [3, 0, 2]);
     }
 
     #[test]

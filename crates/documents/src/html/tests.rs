@@ -40,14 +40,6 @@ fn deep_nesting_does_not_end_the_program() {
 }
 
 #[test]
-fn tags_and_generics_are_told_apart() {
-    assert!(
-        is_tag("<br/>") && is_tag("</span>") && is_tag("<!-- x -->") && is_line_break("<br />")
-    );
-    assert!(!is_tag("<T>") && !is_tag("<String, u8>"));
-}
-
-#[test]
 fn cells_stand_under_their_columns() {
     let table = "<table><thead><tr><th rowspan=2>Year<th colspan=2>Sales</tr><tr><th>North<th>South</thead>\
         <tbody><tr><td rowspan=2>2024<td>1<td rowspan='2'>2<tr><td>3<tr><td>2025<td colspan=2>4</table>";
@@ -217,4 +209,76 @@ fn the_preview_of_a_mail_stays_out() {
         <a href="https://acme.example"><img src="logo.png" width="90" height="30"></a>
         <p>Dear Ann, please find it here.</p></body></html>"#;
     assert_eq!(document(page).text, "Dear Ann, please find it here.");
+}
+
+#[test]
+fn exponents_and_marks_of_notes_are_told_from_digits() {
+    let page = "<p>About 10<sup>6</sup> or 10<sup>&minus;3</sup> m<sup>2</sup>, the 5<sup>th</sup>. In 2024<sup>1</sup> \
+        sales<sup><a href='#n1'>1</a></sup> and costs<a href='p#n2'><sup>b</sup></a> grew 3<span style='vertical-align:super'>2</span> \
+        <sup>[4]</sup>.<sup><a href='x.html'>2</a></sup></p>";
+    assert_eq!(
+        document(page).text,
+        "About 10⁶ or 10⁻³ m², the 5th. In 2024¹ sales[1] and costs[b] grew 3² [4].²"
+    );
+}
+
+#[test]
+fn lists_of_links_in_margins_go_and_other_text_there_stays() {
+    let links = |names: [&str; 3]| {
+        let items = names.map(|name| format!("<li><a href='{name}'>{name}</a></li>"));
+        format!("<ul>{}</ul>", items.concat())
+    };
+    let words = "word ".repeat(60);
+    let page = format!(
+        "<header><h1>Acme</h1>{}</header><div class=page-with-sidebar><div class=article-footer>{}</div>\
+         <main><header><a>Ann</a>, <a>Bo</a>, <a>Cy</a></header><p>{words}</p>{}</main></div>\
+         <aside><p>Open from 9 to 5.</p><h4>Read on</h4>{}</aside>\
+         <footer><p>Acme, 1 Road</p><div><h5>Firm</h5>{}</div>\
+         <ul><li><a href='mailto:a@b.c'>a@b.c</a><li><a href='tel:1'>12 34</a><li><a href=x>Map</a></ul></footer>",
+        links(["Shop", "News", "Help"]),
+        links(["Ann", "Bo", "Cy"]),
+        links(["One", "Two", "Three"]),
+        links(["First", "Second", "Third"]),
+        links(["About", "Jobs", "Press"]),
+    );
+    let document = document(&page);
+    assert_eq!(
+        document.text,
+        format!(
+            "Acme\n\n- Ann\n- Bo\n- Cy\n\nAnn, Bo, Cy\n\n{}\n\n- One\n- Two\n- Three\n\nOpen from 9 to 5.\n\nRead on\n\n\
+             Acme, 1 Road\n\n- a@b.c\n- 12 34\n- Map",
+            words.trim()
+        )
+    );
+    assert_eq!(
+        document.notes,
+        ["lists of links were left out as navigation: 'header', 'aside', 'footer'"]
+    );
+}
+
+#[test]
+fn notices_on_cookies_and_windows_that_ask_go_and_a_page_on_cookies_stays() {
+    let notice = "<div id=cookie-notice><p>We use cookies.</p><a href=p>More</a></div>";
+    let page = format!(
+        "<p>{}</p>{notice}<div role=dialog>Sign in <input></div><div role=dialog>The crew.</div><div class='post category-cookie-bars'>Bake the cookies.</div>",
+        "word ".repeat(20)
+    );
+    let about = document(&page);
+    assert_eq!(
+        about.text,
+        format!("{}\n\nThe crew.\n\nBake the cookies.", "word ".repeat(20).trim())
+    );
+    assert_eq!(about.notes, ["a notice on cookies was left out"]);
+    assert_eq!(document(notice).text, "We use cookies.\n\nMore");
+}
+
+#[test]
+fn what_a_page_shows_without_scripts_is_read_where_it_is_the_page() {
+    let story = "<p>Once upon a time.</p>".repeat(30);
+    let page = format!("<div id=app>Loading</div><noscript><div>{story}</div></noscript>");
+    assert!(document(&page).text.starts_with("Loading\n\nOnce upon a time.\n\nOnce"));
+    let hint = "<noscript>Please turn scripts on.</noscript><p>Hi.</p>";
+    assert_eq!(document(hint).text, "Hi.");
+    let open = "<body><noscript><div id=a></noscript><p>All of the page.</p>";
+    assert_eq!(document(open).text, "All of the page.");
 }

@@ -195,6 +195,8 @@ const APART: &[(&str, &str)] = &[
     ("leq", "≤"),
     ("le", "≤"),
     ("leqslant", "≤"),
+    ("lt", "<"),
+    ("gt", ">"),
     ("geq", "≥"),
     ("ge", "≥"),
     ("geqslant", "≥"),

@@ -1,6 +1,7 @@
 //! The text of a part, from its bytes: what a mail says of its encoding is often missing or wrong.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use encoding_rs::{Encoding as Charset, ISO_2022_JP, REPLACEMENT, UTF_8};
 use mail_parser::decoders::charsets::map::charset_decoder;
@@ -9,6 +10,9 @@ use mail_parser::{Encoding, Message, MessagePart, MimeHeaders};
 
 use crate::encoding::{self, Decoded};
 
+/// An encoded word in the head of a mail has at most so many bytes; some programs write more than
+/// the 75 that are allowed.
+const WORD_BYTES_MAX: usize = 1_000;
 /// One wrong char in so many beyond ASCII is damage; more are another encoding.
 const RIGHT_A_WRONG_ONE: usize = 4;
 
@@ -23,9 +27,29 @@ pub(super) fn label<'p>(part: &'p MessagePart<'_>) -> Option<&'p str> {
     label.map(str::trim).filter(|label| !label.is_empty())
 }
 
+/// Whether the first line is that of a head, as `Subject: Hi`, or there is none.
+pub(super) fn begins_head(bytes: &[u8]) -> bool {
+    let start = bytes.trim_ascii_start();
+    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    // The line that mailboxes have above each mail.
+    let parts = [b"From ".as_slice(), b">From "].iter().any(|from| line.starts_with(from));
+    line.is_empty() || parts || is_of_head(line)
+}
+
+fn is_of_head(line: &[u8]) -> bool {
+    let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+    name.len() < line.len() && name.trim_ascii_end().iter().all(u8::is_ascii_graphic)
+}
+
 /// The bytes of a text part as its sender's program had them.
 pub(super) fn bytes<'m>(message: &'m Message<'m>, part: &'m MessagePart<'m>) -> Cow<'m, [u8]> {
-    let range = part.offset_body as usize..part.offset_end as usize;
+    let (head, body) = (part.offset_header as usize, part.offset_body as usize);
+    // A part may begin with its text, without a head and the empty line behind it.
+    let without = message.raw_message.get(head..body).is_some_and(|head| {
+        let mut lines = head.split(|&byte| byte == b'\n');
+        !head.trim_ascii().is_empty() && !lines.any(is_of_head)
+    });
+    let range = if without { head } else { body }..part.offset_end as usize;
     let Some(raw) = message.raw_message.get(range) else { return part.contents().into() };
     let (end, bytes) = match part.encoding {
         Encoding::None => return raw.into(),
@@ -82,6 +106,22 @@ fn labelled(bytes: &[u8], charset: &'static Charset) -> Decoded {
     Decoded { note, ..decoded }
 }
 
+/// A mail as mails are written: not in UTF-16, as some programs save them, and without a mark.
+pub(super) struct Plain<'b> {
+    pub(super) bytes: Cow<'b, [u8]>,
+    pub(super) note: Option<String>,
+}
+
+/// The bytes of a mail, with a note where they are in another encoding.
+pub(super) fn plain(bytes: &[u8]) -> Plain<'_> {
+    let marked = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    if marked || encoding::looks_like_utf16(bytes) {
+        let decoded = encoding::decode(bytes, None);
+        return Plain { bytes: decoded.text.into_bytes().into(), note: decoded.note };
+    }
+    Plain { bytes: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).into(), note: None }
+}
+
 /// The message with the lines of its parts' heads in UTF-8, if some are in something else.
 /// Messages within are left as they are.
 pub(super) fn mended(message: &Message<'_>) -> Option<Vec<u8>> {
@@ -96,7 +136,7 @@ pub(super) fn mended(message: &Message<'_>) -> Option<Vec<u8>> {
             continue;
         }
         mended.extend_from_slice(raw.get(written..start).unwrap_or_default());
-        mended.extend(in_utf8(head, old_charset(part).or(of_message)));
+        mended.extend(in_utf8(&escaped(head), old_charset(part).or(of_message)));
         written = end;
     }
     if written == 0 {
@@ -112,6 +152,49 @@ fn old_charset(part: &MessagePart<'_>) -> Option<&'static Charset> {
     let charset = Charset::for_label(label.as_bytes())?;
     let old = charset.is_ascii_compatible() && charset != UTF_8;
     old.then_some(charset)
+}
+
+/// A head with the bytes escaped that stand raw in an encoded word (`=?iso-8859-1?Q?Grün?=`):
+/// they are in the encoding that the word names.
+fn escaped(head: &[u8]) -> Vec<u8> {
+    let mut written = Vec::with_capacity(head.len());
+    let mut rest = head;
+    while let Some(place) = word(rest) {
+        let (before, from) = rest.split_at(place.start);
+        let (word, after) = from.split_at(place.len());
+        written.extend_from_slice(before);
+        for &byte in word {
+            match byte {
+                0x80.. => written.extend(format!("={byte:02X}").into_bytes()),
+                _ => written.push(byte),
+            }
+        }
+        rest = after;
+    }
+    written.extend_from_slice(rest);
+    written
+}
+
+/// Where the first encoded word of a head stands that spells its bytes.
+fn word(head: &[u8]) -> Option<Range<usize>> {
+    let find = |bytes: &[u8], wanted: &[u8]| {
+        bytes.windows(wanted.len()).position(|window| window == wanted)
+    };
+    let mut from = 0;
+    loop {
+        let start = from + find(head.get(from..)?, b"=?")?;
+        let most = head.len().min(start + WORD_BYTES_MAX);
+        let near = head.get(start..most)?;
+        let text = find(near, b"?Q?").or_else(|| find(near, b"?q?")).map(|at| at + 3);
+        let length = text.and_then(|text| Some(text + find(near.get(text..)?, b"?=")? + 2));
+        let is_word = |length: &usize| {
+            near.get(..*length).is_some_and(|word| !word.iter().any(u8::is_ascii_whitespace))
+        };
+        match length.filter(is_word) {
+            Some(length) => return Some(start..start + length),
+            None => from = start + 2,
+        }
+    }
 }
 
 /// A head with its lines in UTF-8: those that are none are in `charset`, if they can be, or else

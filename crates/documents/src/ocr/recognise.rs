@@ -1,5 +1,8 @@
 //! What a line of text says: PP-OCR's recognition and direction.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use cairn_kernel::{Error, Result};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
@@ -8,7 +11,8 @@ use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 
 use super::failed;
-use super::region::Region;
+use super::gaps::{self, Part, Sign};
+use super::region::{self, Region};
 
 /// The height at which a line is read, in pixels.
 const HEIGHT: u32 = 48;
@@ -19,10 +23,21 @@ const WIDTH_MAX: u32 = 3_200;
 const DIRECTION_WIDTH: u32 = 192;
 /// A line read less surely than this on average is none.
 const SURE_MIN: f32 = 0.7;
-/// The direction model is believed from this on.
-const DIRECTION_MIN: f32 = 0.9;
+/// From this share on of what the direction model takes for turned, lines are read both ways.
+const DIRECTION_MIN: f32 = 0.3;
+/// Lines read side by side, at most.
+const SIDE_BY_SIDE_MAX: usize = 4;
 /// Lines looked at to tell which way up a picture is.
 const DIRECTION_LINES: usize = 12;
+/// Lines read both ways, and how much of them: so many times their height.
+const COMPARED_LINES: usize = 4;
+const COMPARED_WIDTH: u32 = 16;
+/// How many times better lines are read on their head that stand on it.
+const BETTER: f32 = 1.1;
+/// A region so many times as high as wide may hold one upright sign.
+const NARROW_MAX: f32 = 2.5;
+/// What stands upright or runs upwards is read this surely.
+const TURN_MIN: f32 = 0.92;
 
 pub(super) struct Recogniser {
     model: Model,
@@ -58,52 +73,133 @@ impl Recogniser {
         Ok(Self { model, direction, characters, alike })
     }
 
-    /// Whether most of the longer lines stand on their head.
-    pub(super) fn stands_on_its_head(
-        &self,
-        picture: &RgbImage,
-        regions: &[Region],
-    ) -> Result<bool> {
-        let Some(direction) = &self.direction else { return Ok(false) };
+    /// How many quarters `picture`, in which text lies at `regions`, must be turned clockwise to
+    /// be upright.
+    pub(super) fn turn(&self, picture: &RgbImage, regions: &[Region]) -> Result<u32> {
+        let sideways = region::lie_on_their_side(regions);
         let mut long: Vec<&Region> =
-            regions.iter().filter(|region| !region.is_vertical()).collect();
-        long.sort_by(|a, b| b.size.0.total_cmp(&a.size.0));
+            regions.iter().filter(|region| region.is_vertical() == sideways).collect();
+        long.sort_by(|a, b| b.length().total_cmp(&a.length()));
         long.truncate(DIRECTION_LINES);
-        let mut turned = 0;
-        for region in &long {
+        let cut_upright = |region: &Region| {
             let line = cut(picture, region);
-            let width = (line.width() * HEIGHT / line.height().max(1)).clamp(1, DIRECTION_WIDTH);
-            let line = imageops::resize(&line, width, HEIGHT, FilterType::Triangle);
-            let input = tensor(&line, DIRECTION_WIDTH);
+            if sideways { imageops::rotate90(&line) } else { line }
+        };
+        let lines: Vec<RgbImage> = long.into_iter().map(cut_upright).collect();
+        // What the direction model says of text on its side and of few lines is not sure.
+        let doubtful = sideways || self.turned_share(&lines)? >= DIRECTION_MIN;
+        let on_its_head = doubtful && self.reads_better_turned(&lines)?;
+        Ok(u32::from(sideways) + 2 * u32::from(on_its_head))
+    }
+
+    /// How surely lines stand on their head, on average: 0 to 1; 0 without a model for it.
+    fn turned_share(&self, lines: &[RgbImage]) -> Result<f32> {
+        let Some(direction) = &self.direction else { return Ok(0.0) };
+        let mut turned = 0.0;
+        for line in lines {
+            // A part of the line that the model sees at its own width.
+            let width = (line.height() * DIRECTION_WIDTH / HEIGHT).clamp(1, line.width().max(1));
+            let left = (line.width() - width) / 2;
+            let part = imageops::crop_imm(line, left, 0, width, line.height()).to_image();
+            let width = (width * HEIGHT / line.height().max(1)).clamp(1, DIRECTION_WIDTH);
+            let part = imageops::resize(&part, width, HEIGHT, FilterType::Triangle);
+            let input = tensor(&part, DIRECTION_WIDTH);
             let output = direction.run_one(input.view().into(), None).map_err(failed)?;
             let scores: NdTensor<f32, 2> = output.try_into().map_err(failed)?;
-            turned += usize::from(scores.into_data().get(1).is_some_and(|&s| s > DIRECTION_MIN));
+            turned += scores.into_data().get(1).copied().unwrap_or_default();
         }
-        Ok(long.len() >= 2 && turned * 3 > long.len() * 2)
+        Ok(turned / lines.len().max(1) as f32)
     }
 
-    /// The text of one line, `None` when there is none to be sure of.
-    pub(super) fn text(&self, picture: &RgbImage, region: &Region) -> Result<Option<String>> {
+    /// Whether the longest lines are read more surely when they are turned by half.
+    fn reads_better_turned(&self, lines: &[RgbImage]) -> Result<bool> {
+        let (mut upright, mut turned) = (0.0, 0.0);
+        for line in lines.iter().take(COMPARED_LINES) {
+            let width = line.width().min(line.height() * COMPARED_WIDTH);
+            let part = imageops::crop_imm(line, 0, 0, width, line.height()).to_image();
+            upright += self.read(&part)?.0.weight();
+            turned += self.read(&imageops::rotate180(&part))?.0.weight();
+        }
+        Ok(turned > upright * BETTER)
+    }
+
+    /// The parts of each line, none of those in which there is nothing to be sure of. As many
+    /// lines as there are cores are read side by side: the steps of the model take a line too
+    /// little time to be worth sharing out.
+    pub(super) fn lines(&self, picture: &RgbImage, regions: &[Region]) -> Result<Vec<Vec<Part>>> {
+        let next = AtomicUsize::new(0);
+        let read = || -> Result<Vec<(usize, Vec<Part>)>> {
+            let mut lines = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(region) = regions.get(at) else { return Ok(lines) };
+                match self.parts(picture, region) {
+                    Ok(parts) => lines.push((at, parts)),
+                    Err(error) => {
+                        // The others need not go on.
+                        next.store(regions.len(), Ordering::Relaxed);
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let others = cores.min(SIDE_BY_SIDE_MAX).min(regions.len()).saturating_sub(1);
+        let mut lines = thread::scope(|scope| {
+            // Where no further thread can be had, this one reads all.
+            let spawn = |_| thread::Builder::new().name("lines".into()).spawn_scoped(scope, read);
+            let others: Vec<_> = (0..others).map_while(|at| spawn(at).ok()).collect();
+            let own = read();
+            // All are waited for: one that panicked would otherwise end the scope with a panic.
+            let others: Vec<_> = others.into_iter().map(|other| other.join()).collect();
+            let mut lines = own?;
+            for other in others {
+                lines.extend(other.map_err(|_| failed("a line could not be read"))??);
+            }
+            Ok::<_, Error>(lines)
+        })?;
+        lines.sort_unstable_by_key(|(at, _)| *at);
+        Ok(lines.into_iter().map(|(_, parts)| parts).collect())
+    }
+
+    /// The parts of one line, none when there is nothing to be sure of.
+    fn parts(&self, picture: &RgbImage, region: &Region) -> Result<Vec<Part>> {
         let line = cut(picture, region);
         if !region.is_vertical() {
-            return self.upright(&line);
+            let (told, line) = self.read(&line)?;
+            return Ok(if told.is_sure() { gaps::parts(&line, &told.signs) } else { Vec::new() });
         }
-        // Text beside a page mostly runs upwards.
-        match self.upright(&imageops::rotate90(&line))? {
-            None => self.upright(&imageops::rotate270(&line)),
-            upwards => Ok(upwards),
+        // Narrow signs are higher than wide; other text beside a page mostly runs upwards.
+        let narrow = region.size.1 < NARROW_MAX * region.size.0;
+        let turns: [fn(&RgbImage) -> RgbImage; 3] =
+            [RgbImage::clone, imageops::rotate90, imageops::rotate270];
+        let mut best = Told::default();
+        for turn in turns.into_iter().skip(usize::from(!narrow)) {
+            let (told, _) = self.read(&turn(&line))?;
+            if told.weight() > best.weight() {
+                best = told;
+            }
+            if best.sure >= TURN_MIN {
+                break;
+            }
         }
+        let whole = |told: Told<'_>| Part { text: told.text(), from: 0.0, to: 1.0 };
+        Ok(Some(best).filter(Told::is_sure).map(whole).into_iter().collect())
     }
 
-    fn upright(&self, line: &RgbImage) -> Result<Option<String>> {
+    /// What an upright line says, and its picture as the model saw it.
+    fn read(&self, line: &RgbImage) -> Result<(Told<'_>, RgbImage)> {
         let width = (line.width() as f32 * HEIGHT as f32 / line.height().max(1) as f32).ceil();
         let width = (width as u32).clamp(8, WIDTH_MAX);
         let line = imageops::resize(line, width, HEIGHT, FilterType::Triangle);
-        let input = tensor(&line, width.max(WIDTH_MIN));
-        let output = self.model.run_one(input.view().into(), None).map_err(failed)?;
+        let seen = width.max(WIDTH_MIN);
+        let output = self.model.run_one(tensor(&line, seen).view().into(), None).map_err(failed)?;
         let scores: NdTensor<f32, 3> = output.try_into().map_err(failed)?;
-        let [_, _, classes] = scores.shape();
-        Ok(decode(&scores.into_data(), classes, &self.characters, &self.alike))
+        let [_, steps, classes] = scores.shape();
+        let step_width = seen as f32 / steps.max(1) as f32;
+        let told =
+            decode(&scores.into_data(), (classes, step_width), &self.characters, &self.alike);
+        Ok((told, line))
     }
 }
 
@@ -160,33 +256,57 @@ fn alike(characters: &[String]) -> Vec<Alike> {
     alike.flatten().collect()
 }
 
-/// The likeliest class of every step, repeats and blanks (class 0) left out.
-fn decode(
+/// What a line says, and how surely.
+#[derive(Default)]
+struct Told<'m> {
+    signs: Vec<Sign<'m>>,
+    /// The mean of the likelihoods of its signs; 0 when there are none.
+    sure: f32,
+}
+
+impl Told<'_> {
+    fn text(&self) -> String {
+        let text: String = self.signs.iter().map(|sign| sign.text).collect();
+        text.trim().to_owned()
+    }
+
+    fn is_sure(&self) -> bool {
+        self.sure >= SURE_MIN && self.signs.iter().any(|sign| !sign.text.trim().is_empty())
+    }
+
+    /// How much is read how surely: more of it counts where it is sure.
+    fn weight(&self) -> f32 {
+        self.sure.powi(4) * (self.signs.len() as f32).sqrt()
+    }
+}
+
+/// The likeliest class of every step, repeats and blanks (class 0) left out. Steps have so many
+/// `classes` and are so many pixels wide.
+fn decode<'m>(
     scores: &[f32],
-    classes: usize,
-    characters: &[String],
+    (classes, step_width): (usize, f32),
+    characters: &'m [String],
     alike: &[Alike],
-) -> Option<String> {
+) -> Told<'m> {
     let (mut read, mut last) = (Vec::new(), 0);
     let mut sure = 0.0_f32;
-    for step in scores.chunks_exact(classes.max(1)) {
+    for (at, step) in scores.chunks_exact(classes.max(1)).enumerate() {
         let likeliest = step.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-        let (class, score) = likeliest.map(|(class, &score)| (class, score))?;
+        let (class, score) = likeliest.map_or((0, 0.0), |(class, &score)| (class, score));
         if class != 0 && class != last {
-            read.push((class, step));
+            read.push((class, step, at));
             sure += score;
         }
         last = class;
     }
     let text_of = |class: usize| characters.get(class - 1).map_or("", String::as_str);
     let chars: Vec<char> =
-        read.iter().map(|&(class, _)| text_of(class).chars().next().unwrap_or(' ')).collect();
-    let classes = read.iter().enumerate().map(|(at, &(class, step))| {
-        alike.iter().find_map(|alike| alike.instead(class, step, &chars, at)).unwrap_or(class)
+        read.iter().map(|&(class, ..)| text_of(class).chars().next().unwrap_or(' ')).collect();
+    let signs = read.iter().enumerate().map(|(nth, &(class, step, at))| {
+        let instead = alike.iter().find_map(|alike| alike.instead(class, step, &chars, nth));
+        Sign { text: text_of(instead.unwrap_or(class)), at: (at as f32 + 0.5) * step_width }
     });
-    let text: String = classes.map(text_of).collect();
-    let text = text.trim().to_owned();
-    (!read.is_empty() && sure / read.len() as f32 >= SURE_MIN && !text.is_empty()).then_some(text)
+    Told { signs: signs.collect(), sure: sure / read.len().max(1) as f32 }
 }
 
 impl Alike {
@@ -225,10 +345,14 @@ mod tests {
             scores
         };
         let scores: Vec<f32> = [1, 1, 0, 1, 3, 2, 2, 0].into_iter().flat_map(step).collect();
-        assert_eq!(decode(&scores, 4, &characters, &[]).as_deref(), Some("aa b"));
-        assert_eq!(decode(&[0.9, 0.1, 0.0, 0.0], 4, &characters, &[]), None);
+        let told = decode(&scores, (4, 8.0), &characters, &[]);
+        assert!(told.is_sure());
+        assert_eq!(told.text(), "aa b");
+        let places: Vec<f32> = told.signs.iter().map(|sign| sign.at).collect();
+        assert_eq!(places, [4.0, 28.0, 36.0, 44.0]);
+        assert!(!decode(&[0.9, 0.1, 0.0, 0.0], (4, 8.0), &characters, &[]).is_sure());
         let unsure: Vec<f32> = vec![0.3, 0.4, 0.2, 0.1];
-        assert_eq!(decode(&unsure, 4, &characters, &[]), None);
+        assert!(!decode(&unsure, (4, 8.0), &characters, &[]).is_sure());
     }
 
     #[test]
@@ -254,7 +378,7 @@ mod tests {
                 scores.extend(step);
                 scores.extend([&[1.0][..], &[0.0; 13]].concat());
             }
-            decode(&scores, 14, &characters, &alike).unwrap()
+            decode(&scores, (14, 8.0), &characters, &alike).text()
         };
         for (seen, meant) in [
             ("AT0B-55", "ATOB-55"),

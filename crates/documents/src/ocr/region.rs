@@ -4,6 +4,9 @@ use image::RgbImage;
 
 use crate::boxes::Place;
 
+/// Text lies on its side when its vertical lines are so many times as long as the others.
+const SIDEWAYS_MIN: f32 = 2.0;
+
 /// A rectangle around a line of text, in pixels, y downwards.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region {
@@ -69,6 +72,18 @@ impl Region {
         }
     }
 
+    /// The stretch of it between two shares of its extent along the text.
+    pub(super) fn stretch(self, from: f32, to: f32) -> Self {
+        let width = self.size.0;
+        let aside = ((from + to) / 2.0 - 0.5) * width;
+        let (ux, uy) = self.along;
+        Self {
+            centre: (self.centre.0 + ux * aside, self.centre.1 + uy * aside),
+            size: ((to - from).max(0.0) * width, self.size.1),
+            ..self
+        }
+    }
+
     /// Where it lies in the picture turned back by `lean`.
     pub(super) fn straightened(self, lean: f32) -> Self {
         let turn =
@@ -86,6 +101,11 @@ impl Region {
         self.size.0.min(self.size.1)
     }
 
+    /// Its longer side.
+    pub(super) fn length(&self) -> f32 {
+        self.size.0.max(self.size.1)
+    }
+
     /// The upright rectangle around it: left, top, right, bottom.
     pub(crate) fn bounds(&self) -> (f32, f32, f32, f32) {
         let (width, height) = self.size;
@@ -101,6 +121,14 @@ impl Region {
         let (x0, y0, x1, y1) = self.bounds();
         Place { x0: x0 / width, y0: y0 / height, x1: x1 / width, y1: y1 / height }
     }
+}
+
+/// Whether most of the text runs up or down the picture.
+pub(super) fn lie_on_their_side(regions: &[Region]) -> bool {
+    let length = |vertical: bool| -> f32 {
+        regions.iter().filter(|region| region.is_vertical() == vertical).map(Region::length).sum()
+    };
+    length(true) > SIDEWAYS_MIN * length(false)
 }
 
 /// The angle at which most lines lean, in radians.
@@ -161,6 +189,26 @@ mod tests {
         assert!((region.size.0 - 101.0).abs() < 0.1 && (region.size.1 - 11.0).abs() < 0.1);
         assert!((region.along.1 - angle.sin()).abs() < 0.01 && !region.is_vertical());
         assert!((region.centre.0 - 100.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn few_lines_tell_that_they_lie_on_their_side() {
+        let region = |size: (f32, f32)| Region { centre: (50.0, 50.0), along: (1.0, 0.0), size };
+        assert!(lie_on_their_side(&[region((30.0, 600.0)), region((30.0, 120.0))]));
+        assert!(!lie_on_their_side(&[]));
+        // The numbers of a scale beside its label; ones in a table.
+        let scale: Vec<Region> = (0..6).map(|_| region((40.0, 30.0))).collect();
+        assert!(!lie_on_their_side(&[scale, vec![region((30.0, 300.0))]].concat()));
+        let ones: Vec<Region> = (0..6).map(|_| region((15.0, 30.0))).collect();
+        assert!(!lie_on_their_side(&[ones, vec![region((200.0, 30.0))]].concat()));
+    }
+
+    #[test]
+    fn a_stretch_lies_along_the_line() {
+        let line = Region { centre: (100.0, 50.0), along: (0.8, 0.6), size: (100.0, 20.0) };
+        let stretch = line.stretch(0.0, 0.5);
+        assert_eq!((stretch.centre, stretch.size), ((80.0, 35.0), (50.0, 20.0)));
+        assert_eq!(line.stretch(0.0, 1.0).centre, line.centre);
     }
 
     #[test]

@@ -24,7 +24,10 @@ fn a_text_keeps_headings_lists_tables_and_notes() {
          <table:table><table:table-row><table:table-cell><text:p>K</text:p></table:table-cell><table:table-cell table:number-columns-repeated='2'><text:p>x</text:p><text:p>y</text:p></table:table-cell></table:table-row></table:table></office:text>",
         Format::Odt,
     );
-    assert_eq!(document.text, "Head\n\nOne two.\n\nA note.\n\n- a\n  - b\n\n| K | x y | x y |");
+    assert_eq!(
+        document.text,
+        "Head\n\nOne two[1].\n\n[1] A note.\n\n- a\n  - b\n\n| K | x y | x y |"
+    );
     assert_eq!(document.headings[0].level, 2);
 }
 

@@ -3,7 +3,7 @@
 
 use office_oxide::ir::{
     DocumentIR, Element, HeaderFooter, InlineContent, List, ListItem, ListStyle, Note, Section,
-    Table,
+    Table, VerticalAlign,
 };
 
 use super::charts;
@@ -178,6 +178,11 @@ impl Writer<'_> {
     fn inline(&mut self, content: &[InlineContent]) {
         for piece in content {
             match piece {
+                InlineContent::Text(span)
+                    if span.vertical_align == Some(VerticalAlign::Superscript) =>
+                {
+                    self.flow.raised(&span.text);
+                }
                 InlineContent::Text(span) => self.flow.text(&span.text),
                 InlineContent::LineBreak => self.flow.line_break(),
                 InlineContent::FootnoteRef(note) | InlineContent::EndnoteRef(note) => {

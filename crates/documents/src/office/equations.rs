@@ -15,7 +15,7 @@ const APART: [&str; 4] = ["f", "func", "limLow", "limUpp"];
 
 /// An equation in the making, element by element.
 #[derive(Debug, Default)]
-pub(super) struct Equation {
+pub(crate) struct Equation {
     open: Vec<Part>,
     /// Elements that are too deep to be told apart.
     deeper: usize,
@@ -33,7 +33,7 @@ struct Part {
 
 impl Equation {
     /// An element starts, called so without its prefix, with the value of its `m:val`.
-    pub(super) fn open(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn open(&mut self, name: &str, value: Option<&str>) {
         if self.open.len() >= DEPTH_MAX {
             self.deeper += 1;
             return;
@@ -49,7 +49,7 @@ impl Equation {
         self.open.push(Part { name: name.to_owned(), text, inner, properties });
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         let deep = self.deeper > 0 && !text.trim().is_empty();
         if let Some(part) = self.open.last_mut().filter(|part| deep || part.name == "t") {
             part.text.extend(text.chars().filter_map(plain));
@@ -58,7 +58,7 @@ impl Equation {
 
     /// An element ends. The equation's text when it was the outermost; several equations in one
     /// are lines.
-    pub(super) fn close(&mut self) -> Option<String> {
+    pub(crate) fn close(&mut self) -> Option<String> {
         if self.deeper > 0 {
             self.deeper -= 1;
             return None;

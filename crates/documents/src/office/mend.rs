@@ -1,6 +1,6 @@
 //! Puts into words that `office_oxide` reads what it has no model for, before it reads a package:
-//! equations become text, and the columns that a row of a table starts late or ends early by
-//! become cells.
+//! equations become text, the columns that a row of a table starts late or ends early by become
+//! cells, and text boxes of workbooks keep their spaces and lines.
 
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
@@ -8,6 +8,7 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::drawings;
 use super::equations::Equation;
 use crate::archive;
 use crate::format::Format;
@@ -22,8 +23,10 @@ pub(super) fn mended(bytes: &[u8], format: Format, context: Context<'_>) -> Opti
     let folders: &[&str] = match format {
         Format::Docx => &["word/"],
         Format::Pptx => &["ppt/slides/", "ppt/notesSlides/"],
+        Format::Xlsx => &["xl/drawings/"],
         _ => return None,
     };
+    let rewritten = if format == Format::Xlsx { drawings::rewritten } else { rewritten };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
     let mut packed_bytes = 0_u64;
     let mut paths = Vec::new();

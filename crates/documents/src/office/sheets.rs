@@ -124,7 +124,7 @@ impl<'a> Writer<'a> {
             self.chart(text);
         }
         for shape in sheet.text_shapes.iter() {
-            self.paragraph(&shape.text);
+            shape.text.lines().for_each(|line| self.paragraph(line));
         }
         for image in sheet.images.iter().chain(&sheet.cell_images) {
             picture(&mut self.flow, self.context, image.alt_text.as_deref(), Some(&image.data[..]));

@@ -147,6 +147,23 @@ fn whole_files() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("m.csv", b"a;b\n\"c\nd\";e\n".to_vec()),
         ("m.json", br#"{"a": [1, {"b": "c"}]}"#.to_vec()),
+        (
+            "m.rtf",
+            br"{\rtf1{\stylesheet{\s1 heading 1;}}\pard\s1{\listtext 1.}a\par\trowd\cellx9\cellx20\pard\intbl b{\footnote c}\cell\u8364 ?\cell\row}".to_vec(),
+        ),
+        (
+            "a.xml",
+            b"<article><front><article-meta><title-group><article-title>a</article-title></title-group></article-meta></front><body><sec><label>1</label><title>b</title><p>c<xref ref-type='bibr'><sup>1</sup></xref><fn><p>d</p></fn></p><table><tr><td colspan='2'>e</td></tr></table></sec></body></article>".to_vec(),
+        ),
+        (
+            "p.xml",
+            b"<us-patent-grant><us-bibliographic-data-grant><invention-title>a</invention-title></us-bibliographic-data-grant><description><p num='1'>b</p></description><claims><claim><claim-text>c<claim-text>d</claim-text></claim-text></claim></claims></us-patent-grant>".to_vec(),
+        ),
+        ("d.xml", b"<?xml version='1.0'?><a b='c'><!-- d --><e>f</e><g>h<i>j</i></g></a>".to_vec()),
+        ("m.vtt", b"WEBVTT - a\n\n00:01.000 --> 00:02.000\n<v B>c <i>d</i>\n\n1\n00:02.000 --> 00:03.000\ne".to_vec()),
+        ("m.rst", b"A\n=\n\n- b ``c`` :d:`e <f>`\n\n.. note:: g\n\n+--+--+\n|h |i |\n+--+--+\n\n=== ===\n1   2\n=== ===\n".to_vec()),
+        ("m.org", b"#+TITLE: a\n* b *c* [[d][e]][fn:: f]\n- g\n| h | i |\n#+begin_src\nj\n#+end_src\n".to_vec()),
+        ("m.adoc", b"= a\n\n* b `c` <<d,e>> footnote:[f]\n\n[cols=2]\n|===\n2+|g |h\n|i\n|===\n\n----\nj\n----\n".to_vec()),
     ]
 }
 
@@ -155,7 +172,7 @@ proptest! {
 
     #[test]
     fn damaged_files_are_read_or_refused_and_never_panic(
-        which in 0_usize..14,
+        which in 0_usize..22,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..24),
         cut in proptest::option::of(any::<prop::sample::Index>()),
     ) {
@@ -182,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), name in "[a-z]{1,3}\\.(pdf|docx|html|md|txt|bin|eml|msg|zip|epub|odt|csv|json|ipynb|xml|png)") {
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), name in "[a-z]{1,3}\\.(pdf|docx|html|md|txt|bin|eml|msg|zip|epub|odt|csv|json|ipynb|xml|png|rtf|vtt|srt|rst|org|adoc)") {
         if let Err(error) = parse(&name, &bytes) {
             prop_assert!(matches!(error.kind(), Kind::Unprocessable | Kind::Unsupported));
         }

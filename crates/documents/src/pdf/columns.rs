@@ -1,22 +1,36 @@
 //! Reading order: columns of prose are read one after the other, rows of a
 //! table across.
 
-use super::lines::{Line, Run, close_pieces, pieces, rows};
-use super::tables;
+mod gutter;
 
-/// Columns nest at most this deep (two halves, each of two columns).
-const DEPTH_MAX: usize = 3;
-/// A corridor between columns is at least this wide, in points.
-const GUTTER_MIN: f32 = 7.0;
-/// Resolution of the search for corridors, in points.
-const BIN: f32 = 2.0;
+use super::lines::{Line, Run, close_pieces, pieces, rows};
+use super::tables::{self, Cuts};
+use gutter::Gutter;
+
+/// Parts nest at most this deep (two halves, each of two columns, below a part across).
+const DEPTH_MAX: usize = 4;
 
 /// The lines of a page in reading order.
 pub(super) fn lines(runs: Vec<Run>) -> Vec<Line> {
+    lines_and_tables(runs, &Cuts::default(), Vec::new())
+}
+
+/// The same with `tables` among them, each a line that stands for its rows. Runs that `cuts`
+/// names part from others only where columns do.
+pub(super) fn lines_and_tables(runs: Vec<Run>, cuts: &Cuts, tables: Vec<Line>) -> Vec<Line> {
     let rows = rows(runs);
-    let gutters = close_gutters(&rows);
-    let rows = rows.into_iter().map(|row| pieces(row, &gutters));
-    let rows: Vec<Vec<Line>> = rows.filter(|row| !row.is_empty()).collect();
+    let whole: Vec<Vec<Run>> = rows.iter().map(|row| cuts.join(row.clone())).collect();
+    let gutters = close_gutters(&whole);
+    let parts = tables::split(rows).into_iter();
+    let row = |parts: Vec<Vec<Run>>| {
+        parts.into_iter().flat_map(|part| pieces(cuts.join(part), &gutters)).collect()
+    };
+    let rows = parts.map(row);
+    let mut rows: Vec<Vec<Line>> = rows.filter(|row: &Vec<Line>| !row.is_empty()).collect();
+    for table in tables {
+        let above = |row: &Vec<Line>| row.first().is_some_and(|line| line.y > table.y);
+        rows.insert(rows.partition_point(above), vec![table]);
+    }
     let mut ordered = Vec::new();
     let mut column = 0;
     read(rows, 0, &mut column, &mut ordered);
@@ -30,43 +44,20 @@ fn close_gutters(rows: &[Vec<Run>]) -> Vec<f32> {
     let rows = rows.iter().map(|row| close_pieces(row)).filter(|row| !row.is_empty());
     let mut parts: Vec<(Vec<Vec<Line>>, usize)> = vec![(rows.collect(), 0)];
     while let Some((rows, depth)) = parts.pop() {
-        let Some(at) = gutter(&rows).filter(|_| depth < DEPTH_MAX) else { continue };
-        found.push(at);
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        for row in rows {
-            if !row.iter().any(|piece| crosses(piece, at)) {
-                let (before, after): (Vec<_>, Vec<_>) =
-                    row.into_iter().partition(|piece| piece.x1 <= at);
-                left.extend((!before.is_empty()).then_some(before));
-                right.extend((!after.is_empty()).then_some(after));
-            }
-        }
-        parts.extend([(left, depth + 1), (right, depth + 1)]);
+        let gutter = if depth < DEPTH_MAX { Gutter::find(&rows) } else { None };
+        let Some(gutter) = gutter else { continue };
+        found.push(gutter.x);
+        parts.extend(gutter.parts(rows).into_iter().map(|part| (part, depth + 1)));
     }
     found
 }
 
 fn read(rows: Vec<Vec<Line>>, depth: usize, column: &mut usize, ordered: &mut Vec<Line>) {
-    let gutter = if depth < DEPTH_MAX { gutter(&rows) } else { None };
+    let gutter = if depth < DEPTH_MAX { Gutter::find(&rows) } else { None };
     let Some(gutter) = gutter else { return one_column(&rows, column, ordered) };
-    let (mut left, mut right, mut across) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        if row.iter().any(|piece| crosses(piece, gutter)) {
-            // Lines across both columns (a title, an abstract, a wide table) end the part above.
-            read(std::mem::take(&mut left), depth + 1, column, ordered);
-            read(std::mem::take(&mut right), depth + 1, column, ordered);
-            across.push(row);
-            continue;
-        }
-        one_column(&std::mem::take(&mut across), column, ordered);
-        let (before, after): (Vec<_>, Vec<_>) =
-            row.into_iter().partition(|piece| piece.x1 <= gutter);
-        left.extend((!before.is_empty()).then_some(before));
-        right.extend((!after.is_empty()).then_some(after));
+    for part in gutter.parts(rows) {
+        read(part, depth + 1, column, ordered);
     }
-    one_column(&across, column, ordered);
-    read(left, depth + 1, column, ordered);
-    read(right, depth + 1, column, ordered);
 }
 
 fn one_column(rows: &[Vec<Line>], column: &mut usize, ordered: &mut Vec<Line>) {
@@ -74,80 +65,12 @@ fn one_column(rows: &[Vec<Line>], column: &mut usize, ordered: &mut Vec<Line>) {
         return;
     }
     let lines = tables::lines(rows);
+    let lines = tables::with_rows(lines);
     let left = lines.iter().map(|line| line.x0).fold(f32::INFINITY, f32::min);
     let right = lines.iter().map(|line| line.x1).fold(f32::NEG_INFINITY, f32::max);
     let number = *column;
     *column += 1;
     ordered.extend(lines.into_iter().map(|line| Line { column: number, left, right, ..line }));
-}
-
-fn crosses(piece: &Line, gutter: f32) -> bool {
-    piece.x0 < gutter - 1.0 && piece.x1 > gutter + 1.0
-}
-
-/// The middle of a corridor that parts two columns of prose, if there is one.
-fn gutter(rows: &[Vec<Line>]) -> Option<f32> {
-    if rows.len() < 6 {
-        return None;
-    }
-    let all = || rows.iter().flatten();
-    let left = all().map(|piece| piece.x0).fold(f32::INFINITY, f32::min);
-    let right = all().map(|piece| piece.x1).fold(f32::NEG_INFINITY, f32::max);
-    let width = right - left;
-    if !(60.0..5000.0).contains(&width) {
-        return None;
-    }
-    let covered = coverage(rows, left, width);
-    let allowed = rows.len() * 35 / 100;
-    let (mut best, mut run_start): (Option<(usize, usize)>, Option<usize>) = (None, None);
-    let range = covered.len() / 5..covered.len() * 4 / 5;
-    for bin in range.clone() {
-        let free = covered.get(bin).is_some_and(|&count| count <= allowed);
-        if free {
-            run_start.get_or_insert(bin);
-        }
-        if let Some(start) = run_start.filter(|_| !free || bin + 1 == range.end) {
-            let end = if free { bin + 1 } else { bin };
-            if best.is_none_or(|(a, b)| end - start > b - a) {
-                best = Some((start, end));
-            }
-            run_start = None;
-        }
-    }
-    let (start, end) = best?;
-    if ((end - start) as f32) * BIN < GUTTER_MIN {
-        return None;
-    }
-    let middle = left + (start + end) as f32 / 2.0 * BIN;
-    (is_prose(rows, middle, true) && is_prose(rows, middle, false)).then_some(middle)
-}
-
-/// How many pieces cover each bin of the width.
-fn coverage(rows: &[Vec<Line>], left: f32, width: f32) -> Vec<usize> {
-    let bins = (width / BIN) as usize + 1;
-    let mut covered = vec![0; bins];
-    for piece in rows.iter().flatten() {
-        let from = ((piece.x0 - left) / BIN).max(0.0) as usize;
-        let to = (((piece.x1 - left) / BIN).max(0.0) as usize + 1).min(bins);
-        for bin in covered.get_mut(from.min(to)..to).unwrap_or_default() {
-            *bin += 1;
-        }
-    }
-    covered
-}
-
-/// Whether one side of the corridor holds lines of prose and not cells of a table.
-fn is_prose(rows: &[Vec<Line>], gutter: f32, before: bool) -> bool {
-    let mut lengths: Vec<usize> = Vec::new();
-    for row in rows.iter().filter(|row| !row.iter().any(|piece| crosses(piece, gutter))) {
-        let side = row.iter().filter(|piece| (piece.x1 <= gutter + 1.0) == before);
-        let (pieces, chars) =
-            side.fold((0, 0), |(n, chars), piece| (n + 1, chars + piece.text.chars().count()));
-        lengths.extend(chars.checked_div(pieces));
-    }
-    lengths.sort_unstable();
-    let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
-    lengths.len() >= 4 && median >= 20
 }
 
 #[cfg(test)]
@@ -174,5 +97,57 @@ mod tests {
         assert_eq!(texts[0], "A title across both of the columns, in two parts");
         assert_eq!(texts[8], "left line 7 of the text that fills it");
         assert_eq!(texts[9], "right line 0 of the text that fills it");
+    }
+
+    fn words(column: &str, line: u8) -> String {
+        format!("{column} line {line} of the text")
+    }
+
+    fn texts(runs: Vec<Run>) -> Vec<String> {
+        lines(runs).into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn three_columns_whose_lines_stand_at_different_heights_are_told_apart() {
+        let mut runs = Vec::new();
+        for row in 0..12_u8 {
+            let y = 700.0 - 12.0 * f32::from(row);
+            for (column, x0, fall) in
+                [("left", 40.0, 0.0), ("middle", 217.0, 3.5), ("right", 394.0, 7.0)]
+            {
+                let x1 = x0 + 150.0 + f32::from(row % 4) * 6.0;
+                runs.push(run(&words(column, row), x0, x1, y - fall));
+            }
+        }
+        let columns = ["left", "middle", "right"];
+        let wanted = columns.iter().flat_map(|column| (0..12).map(|row| words(column, row)));
+        assert_eq!(texts(runs), wanted.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn columns_in_one_part_of_a_page_and_a_table_in_another_are_both_read() {
+        let mut runs = Vec::new();
+        for row in 0..12_u8 {
+            let y = 700.0 - 13.0 * f32::from(row);
+            let text = format!("line {row} across the whole page, as prose is mostly set in books");
+            runs.push(run(&text, 50.0, 540.0, y));
+        }
+        for row in 0..8_u8 {
+            let y = 500.0 - 13.0 * f32::from(row);
+            runs.push(run(&words("left", row), 50.0, 280.0, y));
+            runs.push(run(&words("right", row), 310.0, 540.0, y));
+        }
+        for row in 0..4_u8 {
+            let y = 380.0 - 13.0 * f32::from(row);
+            runs.extend([run("Bolts", 50.0, 80.0, y), run("3.50", 200.0, 220.0, y)]);
+            runs.extend([run("12", 350.0, 362.0, y), run("yes", 500.0, 520.0, y)]);
+        }
+        let texts = texts(runs);
+        assert_eq!(
+            texts[11..14].join("|"),
+            "line 11 across the whole page, as prose is mostly set in books|left line 0 of the text|left line 1 of the text"
+        );
+        assert_eq!(texts[19..21], ["left line 7 of the text", "right line 0 of the text"]);
+        assert_eq!(texts[28..], ["Bolts  3.50  12  yes"; 4]);
     }
 }

@@ -59,7 +59,14 @@ fn page_lines<'t>(
     let mut before = last.map(|last| (last, true));
     let mut joints = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {
-        joints.push(joint(before, line, lines.get(at + 1).copied(), leading));
+        let joint = joint(before, line, lines.get(at + 1).copied(), leading);
+        let row = match joints.last() {
+            Some(above) => matches!(above, Joint::Block(BlockKind::TableRow) | Joint::Table),
+            None => before.is_some_and(|(last, _)| last.cells > 2),
+        };
+        // No text goes on in a row of a table.
+        let goes_on = row && matches!(joint, Joint::Same | Joint::Line(_));
+        joints.push(if goes_on { Joint::Block(kind(line)) } else { joint });
         before = Some((*line, false));
     }
     let beside = if turned.is_empty() { lines.len() } else { end_of_page(&lines, &joints) };
@@ -315,9 +322,14 @@ fn is_contents_entry(text: &str) -> bool {
 }
 
 fn ends(line: &Line) -> bool {
-    let text = line.text.trim_end();
+    // A mark of a note may follow.
+    let text = line.text.trim_end_matches(|c: char| c == ' ' || is_raised(c));
     let text = text.trim_end_matches(['"', '\'', ')', ']', '\u{201d}', '\u{2019}', '\u{bb}']);
     text.ends_with(['.', '!', '?', ':', ';', '\u{2026}', '\u{3002}', '\u{61f}', '\u{6d4}'])
+}
+
+fn is_raised(c: char) -> bool {
+    matches!(c, '\u{b9}' | '\u{b2}' | '\u{b3}' | '\u{2070}'..='\u{2079}')
 }
 
 fn is_bullet(text: &str) -> bool {

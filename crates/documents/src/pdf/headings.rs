@@ -186,6 +186,7 @@ mod tests {
             heading: None,
             turned: false,
             parted: false,
+            rows: Vec::new(),
             place: None,
         }
     }

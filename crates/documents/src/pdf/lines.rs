@@ -3,13 +3,19 @@
 use std::fmt::Write as _;
 
 use crate::boxes::Place;
+use crate::numerals::{subscript, superscript};
 
 /// A gap of this many ems between runs parts cells or columns, not words.
 pub(super) const CELL_GAP: f32 = 1.3;
 /// A gap of this many ems parts columns where others at the same place do so too.
-const CLOSE_GAP: f32 = 0.6;
+pub(super) const CLOSE_GAP: f32 = 0.6;
+/// The same where the text on both sides stands at different heights.
+const LEANING_GAP: f32 = 0.3;
 /// A gap of this many ems is a space.
 pub(super) const WORD_GAP: f32 = 0.16;
+
+/// Runs of a row that an index may hang on, at most.
+const HUNG_ON_MAX: usize = 500;
 
 /// What parts the cells in a line's text; within cells white space is single.
 pub(super) const CELL_JOINT: &str = "  ";
@@ -52,6 +58,8 @@ pub(crate) struct Line {
     pub(super) turned: bool,
     /// Whether it starts a table right after another one.
     pub(super) parted: bool,
+    /// The rows of the ruled table that it stands for, while columns are found.
+    pub(super) rows: Vec<Line>,
     /// Where it is on the page as that is shown, if that is known.
     pub(super) place: Option<Place>,
 }
@@ -84,9 +92,10 @@ pub(super) fn rows(mut runs: Vec<Run>) -> Vec<Vec<Run>> {
     for run in runs {
         let (bottom, top) = (run.y, run.y + run.size);
         // Only the nearest rows can share a base line with a run this far down.
-        let place = rows.iter_mut().rev().take(6).find(|(y, height, _)| {
+        let place = rows.iter_mut().rev().take(6).find(|(y, height, row)| {
             let shared = (top.min(*y + *height) - bottom.max(*y)).max(0.0);
-            shared >= 0.55 * run.size.min(*height)
+            let least = run.size.min(*height);
+            shared >= 0.55 * least || shared >= 0.2 * least && is_lowered(&run, row)
         });
         match place {
             Some((y, height, row)) => {
@@ -107,30 +116,68 @@ pub(super) fn rows(mut runs: Vec<Run>) -> Vec<Vec<Run>> {
         .collect()
 }
 
+/// Whether a run may be an index that hangs on a run of `row`.
+fn is_lowered(run: &Run, row: &[Run]) -> bool {
+    // Where a row has more runs than any, the last ones are looked at.
+    row.iter().rev().take(HUNG_ON_MAX).any(|other| {
+        let gap = (run.x0 - other.x1) / other.size;
+        run.size <= 0.8 * other.size && run.y < other.y && (-0.3..=0.2).contains(&gap)
+    })
+}
+
 /// Joins the runs of a row to pieces parted by wide gaps, and by lesser ones at `gutters`.
 pub(super) fn pieces(row: Vec<Run>, gutters: &[f32]) -> Vec<Line> {
-    let at_gutter =
-        |last: &Run, run: &Run| gutters.iter().any(|at| last.x1 <= *at && *at <= run.x0);
-    parted(row, |last, run, gap| gap >= CELL_GAP || gap >= CLOSE_GAP && at_gutter(last, run))
+    let at_gutter = |a: &Run, b: &Run| gutters.iter().any(|at| a.x1 <= *at && *at <= b.x0);
+    parted(row, |last, ink, run| {
+        let close = gap(ink, run) >= CLOSE_GAP || are_leaning(ink, run);
+        gap(last, run) >= CELL_GAP || !is_blank(run) && close && at_gutter(ink, run)
+    })
 }
 
 /// The pieces of a row that would be there if all gaps wider than spaces were gutters.
 pub(super) fn close_pieces(row: &[Run]) -> Vec<Line> {
-    parted(row.to_vec(), |_, _, gap| gap >= CLOSE_GAP)
+    parted(row.to_vec(), |_, ink, run| {
+        let least = if are_leaning(ink, run) { LEANING_GAP } else { CLOSE_GAP };
+        !is_blank(run) && gap(ink, run) >= least
+    })
 }
 
-/// The pieces of a row, where `apart` says of neighbours and the gap between them, in ems, that
-/// they are apart.
-fn parted(row: Vec<Run>, apart: impl Fn(&Run, &Run, f32) -> bool) -> Vec<Line> {
+fn is_blank(run: &Run) -> bool {
+    run.text.trim().is_empty()
+}
+
+/// The gap between neighbours, in ems.
+fn gap(before: &Run, run: &Run) -> f32 {
+    (run.x0 - before.x1) / before.size.max(run.size)
+}
+
+/// Whether runs of one size stand at heights that no line of text has.
+fn are_leaning(a: &Run, b: &Run) -> bool {
+    let size = a.size.max(b.size);
+    (a.y - b.y).abs() >= 0.2 * size && a.size.min(b.size) > 0.85 * size
+}
+
+/// The pieces of a row, where `apart` says of a run that it is apart from the last run and from
+/// the last one that is no white space.
+fn parted(row: Vec<Run>, apart: impl Fn(&Run, &Run, &Run) -> bool) -> Vec<Line> {
     let mut pieces: Vec<Vec<Run>> = Vec::new();
+    // Where in the last piece its last run is that is no white space.
+    let mut inked: Option<usize> = None;
     for run in row {
-        let near = pieces.last().and_then(|piece| piece.last()).is_some_and(|last| {
-            let em = last.size.max(run.size);
-            !apart(last, &run, (run.x0 - last.x1) / em)
+        let near = pieces.last().is_some_and(|piece| {
+            let ink = inked.and_then(|at| piece.get(at));
+            piece.last().is_some_and(|last| !apart(last, ink.unwrap_or(last), &run))
         });
+        let blank = is_blank(&run);
         match pieces.last_mut().filter(|_| near) {
-            Some(piece) => piece.push(run),
-            None => pieces.push(vec![run]),
+            Some(piece) => {
+                inked = if blank { inked } else { Some(piece.len()) };
+                piece.push(run);
+            }
+            None => {
+                inked = (!blank).then_some(0);
+                pieces.push(vec![run]);
+            }
         }
     }
     pieces.into_iter().filter_map(|piece| line(&piece)).collect()
@@ -149,9 +196,11 @@ fn line(runs: &[Run]) -> Option<Line> {
                 continue;
             }
             let gap = run.x0 - end;
-            if text.ends_with(char::is_numeric) && is_raised(run, last, gap) {
-                // A mark or an exponent is no further digit of the number.
-                text.extend(run.text.trim().chars().map(superscript));
+            if let Some(signs) = shifted(run, last, gap, &text) {
+                text.push_str(&signs);
+                if run.text.ends_with(' ') {
+                    text.push(' ');
+                }
                 (end, raised) = (run.x1, Some(run));
                 continue;
             }
@@ -169,11 +218,11 @@ fn line(runs: &[Run]) -> Option<Line> {
     }
     let main = main_run(runs)?;
     let words = || runs.iter().filter(|run| run.text.chars().any(char::is_alphanumeric));
-    let low = |value: fn(&Run) -> f32| runs.iter().map(value).fold(f32::INFINITY, f32::min);
+    let ink = || runs.iter().filter(|run| !is_blank(run));
     Some(Line {
         text,
-        x0: low(|run| run.x0),
-        x1: runs.iter().map(|run| run.x1).fold(f32::NEG_INFINITY, f32::max),
+        x0: ink().map(|run| run.x0).fold(f32::INFINITY, f32::min),
+        x1: ink().map(|run| run.x1).fold(f32::NEG_INFINITY, f32::max),
         y: main.y,
         size: main.size,
         bold: words().next().is_some() && words().all(|run| run.bold),
@@ -185,35 +234,49 @@ fn line(runs: &[Run]) -> Option<Line> {
         heading: None,
         turned: false,
         parted: false,
+        rows: Vec::new(),
         place: runs.iter().filter_map(|run| run.place).reduce(Place::around),
     })
 }
 
-/// Whether a number of one or two digits stands smaller and higher than `last`, right behind it.
-fn is_raised(run: &Run, last: &Run, gap: f32) -> bool {
+/// A number of one or two digits that stands smaller and higher than `last`, right behind it, in
+/// raised signs: a mark or an exponent. One that stands lower behind a digit, in lowered signs: it
+/// is no further digit of the number.
+fn shifted(run: &Run, last: &Run, gap: f32, text: &str) -> Option<String> {
     let number = run.text.trim();
     let digits = (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    let near = gap < WORD_GAP * last.size && !text.ends_with(' ');
+    if !digits || run.size > 0.8 * last.size || !near {
+        return None;
+    }
     let rise = (run.y - last.y) / last.size;
-    digits
-        && run.size <= 0.8 * last.size
-        && (0.15..1.0).contains(&rise)
-        && gap < WORD_GAP * last.size
-}
-
-fn superscript(digit: char) -> char {
-    const SIGNS: [char; 10] = [
-        '\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}',
-        '\u{2078}', '\u{2079}',
-    ];
-    let value = digit.to_digit(10).and_then(|value| SIGNS.get(value as usize));
-    value.copied().unwrap_or(digit)
+    if (0.15..1.0).contains(&rise) {
+        number.chars().map(superscript).collect()
+    } else if (-0.5..-0.05).contains(&rise) && text.ends_with(char::is_numeric) {
+        number.chars().map(subscript).collect()
+    } else {
+        None
+    }
 }
 
 /// The run of the size that most characters have.
 fn main_run(runs: &[Run]) -> Option<&Run> {
+    // The sizes in order, each with how many characters there are up to it.
+    let mut sizes: Vec<(f32, usize)> =
+        runs.iter().map(|run| (run.size, run.text.trim().chars().count())).collect();
+    sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut all = 0;
+    for (_, chars) in &mut sizes {
+        all += *chars;
+        *chars = all;
+    }
+    let up_to = |end: usize| {
+        end.checked_sub(1).and_then(|last| sizes.get(last)).map_or(0, |(_, chars)| *chars)
+    };
     runs.iter().max_by_key(|run| {
-        let same = runs.iter().filter(|other| (other.size - run.size).abs() < 0.26);
-        same.map(|other| other.text.trim().chars().count()).sum::<usize>()
+        let from = sizes.partition_point(|(size, _)| run.size - size >= 0.26);
+        let end = sizes.partition_point(|(size, _)| size - run.size < 0.26);
+        up_to(end) - up_to(from)
     })
 }
 
@@ -311,10 +374,67 @@ mod tests {
         assert_eq!(text(&[last(), mark("1", 104.0), next]), "in 1998\u{b9}\u{b2}");
         let bold = [last(), mark("4", 104.0), mark("4", 104.0), more(75.0)];
         assert_eq!(text(&bold), "in 1998\u{2074} people");
-        // On the base line, after a letter, and a space away.
+        let foxes = || run("Foxes", 40.0, 100.0, 10.0);
+        assert_eq!(text(&[foxes(), mark("1", 104.0)]), "Foxes\u{b9}");
+        // On the base line, lower, and a space away.
         assert_eq!(text(&[last(), mark("12", 100.0)]), "in 199812");
-        assert_eq!(text(&[run("Foxes", 40.0, 100.0, 10.0), mark("1", 104.0)]), "Foxes1");
+        assert_eq!(text(&[last(), mark("12", 98.0)]), "in 1998\u{2081}\u{2082}");
+        assert_eq!(text(&[foxes(), mark("1", 98.0)]), "Foxes1");
         assert_eq!(text(&[last(), run("1", 70.0, 104.0, 6.0)]), "in 1998 1");
+    }
+
+    #[test]
+    fn an_index_belongs_to_the_row_that_it_hangs_on() {
+        let run = |text: &str, x0: f32, y: f32, size: f32| Run {
+            text: text.to_owned(),
+            x0,
+            x1: x0 + text.len() as f32 * size / 2.0,
+            y,
+            size,
+            bold: false,
+            mono: false,
+            place: None,
+        };
+        let below = || run("see the notes", 20.0, 96.4, 5.0);
+        let runs = vec![
+            run("of CO", 0.0, 100.0, 10.0),
+            run("2", 25.0, 97.0, 6.0),
+            run("falls", 31.0, 100.0, 10.0),
+        ];
+        let rows = rows(runs.into_iter().chain([Run { y: 86.0, ..below() }]).collect());
+        let texts: Vec<String> = rows.iter().map(|row| line(row).unwrap().text).collect();
+        assert_eq!(texts, ["of CO2 falls", "see the notes"]);
+        assert!(!is_lowered(&below(), &[run("of CO", 0.0, 100.0, 10.0)]), "too far to the left");
+    }
+
+    #[test]
+    fn white_space_at_the_end_of_a_line_closes_no_gutter() {
+        let run = |text: &str, x0: f32, x1: f32, y: f32| Run {
+            text: text.to_owned(),
+            x0,
+            x1,
+            y,
+            size: 10.0,
+            bold: false,
+            mono: false,
+            place: None,
+        };
+        let row = |y: f32| {
+            vec![
+                run("one", 0.0, 50.0, 100.0),
+                run(" ", 50.0, 54.0, 100.0),
+                run("two", 57.0, 90.0, y),
+            ]
+        };
+        let texts = |lines: Vec<Line>| lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
+        let lines = pieces(row(100.0), &[55.0]);
+        assert_eq!((lines[0].x1, texts(lines)), (50.0, vec!["one".to_owned(), "two".to_owned()]));
+        assert_eq!(texts(close_pieces(&row(100.0))), ["one", "two"]);
+        assert_eq!(texts(pieces(row(100.0), &[])), ["one two"]);
+        // A lesser gap between lines at different heights.
+        let leaning = |y: f32| vec![run("one", 0.0, 50.0, 100.0), run("two", 54.0, 90.0, y)];
+        assert_eq!(texts(close_pieces(&leaning(97.0))), ["one", "two"]);
+        assert_eq!(texts(close_pieces(&leaning(100.0))), ["one two"]);
     }
 
     #[test]

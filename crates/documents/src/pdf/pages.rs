@@ -10,6 +10,7 @@ use super::furniture::Furniture;
 use super::lines::{self, Line, Run};
 use super::scan::Scanner;
 use super::sheet::{Layer, Sheet};
+use super::tables::Grids;
 use super::{PageText, bidi, columns, turned};
 use crate::builder::Builder;
 use crate::document::Document;
@@ -140,8 +141,12 @@ fn text_layer(
         return (PageText::Ready(text), Vec::new());
     }
     let lines = |spans: &[&TextSpan]| {
-        let level = spans.iter().filter(|span| span.rotation_degrees == 0.0);
-        columns::lines(level.filter_map(|span| run(span)).collect())
+        let level = spans.iter().copied().filter(|span| span.rotation_degrees == 0.0);
+        let level: Vec<&TextSpan> = level.collect();
+        let grids = Grids::of(pdf, page, &level);
+        let (runs, cuts) = grids.runs(&level, &run);
+        let (tables, runs) = grids.fill(runs, &cuts);
+        columns::lines_and_tables(runs, &cuts, tables)
     };
     let turned = |spans: &[&TextSpan]| turned::lines(spans, &run);
     for line in lines(&running).iter().chain(&turned(&running)) {
@@ -174,16 +179,40 @@ fn run(span: &TextSpan, sheet: Option<&Sheet>) -> Option<Run> {
         return None;
     }
     let name = span.font_name.to_ascii_lowercase();
+    let (x0, x1) = ink(span);
     Some(Run {
         text,
-        x0: span.bbox.x,
-        x1: span.bbox.x + span.bbox.width.max(0.0),
+        x0,
+        x1,
         y: span.bbox.y,
         size: span.font_size.abs().clamp(1.0, 400.0),
         bold: span.font_weight.is_bold() || name.contains("bold") || name.contains("cmbx"),
         mono: span.is_monospace,
         place: sheet.and_then(|sheet| sheet.span(span)),
     })
+}
+
+/// From where to where a span has ink, in points: white space at its ends would close the gap
+/// between columns.
+fn ink(span: &TextSpan) -> (f32, f32) {
+    let (x0, x1) = (span.bbox.x, span.bbox.x + span.bbox.width.max(0.0));
+    let chars = span.text.chars().count();
+    let before = span.text.chars().take_while(|c| c.is_whitespace()).count();
+    let after = span.text.chars().rev().take_while(|c| c.is_whitespace()).count();
+    if before + after == 0 || before == chars {
+        return (x0, x1);
+    }
+    let last = chars - after - 1;
+    let known = span.char_x_offsets.len() == chars && span.char_widths.len() >= chars;
+    let (from, to) = match (span.char_x_offsets.get(before), span.char_x_offsets.get(last)) {
+        (Some(from), Some(to)) if known => (*from, to + span.char_widths.get(last).unwrap_or(&0.0)),
+        _ => {
+            let width = (x1 - x0) / chars as f32;
+            (x0 + width * before as f32, x1 - width * after as f32)
+        }
+    };
+    let (from, to) = (if before == 0 { x0 } else { from.max(x0) }, to.min(x1));
+    if from <= to { (from, to) } else { (x0, x1) }
 }
 
 impl Missing {
@@ -236,5 +265,28 @@ fn list(pages: &[usize]) -> String {
     match pages.len().saturating_sub(PAGES_NAMED) {
         0 => named,
         more => format!("{named} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_at_the_ends_of_a_span_has_no_ink() {
+        let span = |text: &str| TextSpan {
+            text: text.to_owned(),
+            bbox: Rect::new(100.0, 500.0, 60.0, 10.0),
+            ..TextSpan::default()
+        };
+        assert_eq!(ink(&span("plain words!")), (100.0, 160.0));
+        assert_eq!(ink(&span("  ten signs ")), (110.0, 155.0));
+        assert_eq!(ink(&span("   ")), (100.0, 160.0));
+        let known = TextSpan {
+            char_x_offsets: vec![100.0, 103.0, 130.0, 157.0],
+            char_widths: vec![3.0, 27.0, 27.0, 3.0],
+            ..span(" ab ")
+        };
+        assert_eq!(ink(&known), (103.0, 157.0));
     }
 }

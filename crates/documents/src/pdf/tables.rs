@@ -1,7 +1,15 @@
 //! Rows of a table: values stay under their columns where cells are empty, and the further
 //! lines of a cell belong to its row. Rows that are surely no table's stay as they are.
 
+mod corridors;
+mod glyphs;
+mod loose;
 mod parts;
+mod ruled;
+mod rules;
+
+pub(super) use corridors::{Cuts, split};
+pub(super) use ruled::{Grids, with_rows};
 
 use super::lines::{CELL_JOINT, Line, ends_in_page, go_on, join};
 
@@ -47,7 +55,7 @@ pub(super) fn lines(rows: &[Vec<Line>]) -> Vec<Line> {
         let from = lines.len();
         match columns {
             Some(columns) => Filling::new(&columns, table).write(&mut lines),
-            None => lines.extend(table.iter().filter_map(|row| join(row))),
+            None => lines.extend(loose::lines(table)),
         }
         if let Some(line) = lines.get_mut(from) {
             line.parted = parted;
@@ -112,7 +120,8 @@ fn reach(rows: &[Vec<Line>]) -> usize {
     }
     let (mut last, mut widest, mut end) = (0, rows.first(), 1);
     while let (Some(before), Some(row)) = (rows.get(end - 1), rows.get(end)) {
-        if fall(before, row) > ROW_GAP_MAX * size(row) {
+        let ruled = row.iter().any(|piece| !piece.rows.is_empty());
+        if ruled || fall(before, row) > ROW_GAP_MAX * size(row) {
             break;
         }
         if row.len() >= 2 {

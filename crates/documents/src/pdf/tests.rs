@@ -132,6 +132,38 @@ fn tables_right_after_each_other_are_apart() {
 }
 
 #[test]
+fn rules_make_cells_and_what_stands_in_one_belongs_together() {
+    let rules = "72 660 360 60 re 72 700 m 432 700 l 200 660 m 200 720 l S\n".to_owned();
+    let page = line(72, 740, 11, "Prices of the shop")
+        + &rules
+        + &line(76, 706, 11, "Name")
+        + &line(204, 706, 11, "Price")
+        + &line(76, 686, 11, "Bolts that do not")
+        + &line(76, 673, 11, "rust")
+        + &line(204, 680, 11, "3.50")
+        + &line(72, 640, 11, "All prices with tax");
+    let document = read(&[page]);
+    assert_eq!(
+        document.text,
+        "Prices of the shop\n\n| Name | Price |\n| Bolts that do not rust | 3.50 |\n\n\
+         All prices with tax"
+    );
+    let kinds: Vec<BlockKind> = document.blocks.iter().map(|block| block.kind).collect();
+    assert_eq!(kinds[1..3], [BlockKind::TableRow; 2]);
+}
+
+#[test]
+fn no_text_goes_on_in_a_row_of_a_table() {
+    let row = |y, a, b, c| line(72, y, 11, a) + &line(250, y, 11, b) + &line(420, y, 11, c);
+    let page = row(700, "Name", "Price", "Stock")
+        + &row(686, "Bolt", "3.50", "12")
+        + &row(672, "Nut", "1.20", "40 pieces that were counted")
+        + &line(72, 658, 11, "All prices are with tax, and nothing that is sold comes back to us");
+    let text = read(&[page]).text;
+    assert!(text.contains(" counted |\n\nAll prices are"), "{text}");
+}
+
+#[test]
 fn rows_of_a_table_are_read_across() {
     let row = |y, a, b, c| line(72, y, 11, a) + &line(250, y, 11, b) + &line(420, y, 11, c);
     let page = row(700, "Name", "Price", "Stock")

@@ -9,7 +9,7 @@ pub(super) const ACCEPT: &str =
     "text/html,application/xhtml+xml,application/pdf;q=0.9,text/*;q=0.8,*/*;q=0.5";
 
 /// Media types with the ending that files of them have.
-const TYPES: [(&str, &str); 19] = [
+const TYPES: [(&str, &str); 31] = [
     ("text/html", "html"),
     ("application/xhtml+xml", "html"),
     ("application/pdf", "pdf"),
@@ -29,6 +29,18 @@ const TYPES: [(&str, &str); 19] = [
     ("text/x-markdown", "md"),
     ("text/csv", "csv"),
     ("message/rfc822", "eml"),
+    ("application/rtf", "rtf"),
+    ("text/rtf", "rtf"),
+    ("text/richtext", "rtf"),
+    ("text/vtt", "vtt"),
+    ("application/x-subrip", "srt"),
+    ("text/x-rst", "rst"),
+    ("text/prs.fallenstein.rst", "rst"),
+    ("text/org", "org"),
+    ("text/x-org", "org"),
+    ("text/asciidoc", "adoc"),
+    ("text/x-asciidoc", "adoc"),
+    ("application/x-tex", "tex"),
 ];
 
 /// Media types that servers give to files they do not know.
@@ -42,9 +54,9 @@ const UNKNOWN: [&str; 6] = [
 ];
 
 /// Endings of files that are documents.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 22] = [
     "pdf", "docx", "pptx", "xlsx", "doc", "ppt", "xls", "odt", "odp", "ods", "epub", "txt", "md",
-    "csv", "eml",
+    "csv", "eml", "rtf", "vtt", "srt", "rst", "org", "adoc", "tex",
 ];
 
 /// Endings of what holds no text; it is not asked for.
@@ -121,6 +133,8 @@ mod tests {
         assert_eq!(kind("/a.pdf", "application/octet-stream"), Some("pdf"));
         assert_eq!(kind("/a.md", "text/plain"), Some("md"));
         assert_eq!(kind("/LICENSE", "text/plain"), Some("txt"));
+        assert_eq!(kind("/talk.srt", "text/plain"), Some("srt"));
+        assert_eq!(kind("/get?id=7", "text/rtf"), Some("rtf"));
         assert_eq!(kind("/a.exe", "application/octet-stream"), None);
         assert_eq!(kind("/a.png", "image/png"), None);
         assert!(may_hold_text(&url("/a.php?x=y.png")) && !may_hold_text(&url("/a.PNG")));

@@ -215,3 +215,110 @@ fn messages_left_out_for_their_depth_are_named() {
     assert_eq!(document.text, "S0\n\nS1\n\nS2\n\nS3\n\nS4");
     assert_eq!(document.notes, ["not read: the message 'S5' lies more than 4 deep"]);
 }
+
+#[test]
+fn hidden_recipients_and_dates_of_other_forms_are_kept() {
+    let date = |written: &str| {
+        let mail =
+            format!("From: a@b.c\r\nBcc: Zoe <z@b.c>\r\nDate: {written}\r\nSubject: S\r\n\r\nHi.");
+        read(mail.as_bytes()).text
+    };
+    let told = |date: &str| format!("S\n\nFrom: a@b.c\nBcc: Zoe <z@b.c>\nDate: {date}\n\nHi.");
+    let known = "Tue, 29 Jul 2025 12:42:06 +0000";
+    assert_eq!(date(known), told(known));
+    for other in ["2025-07-29T12:42:06.000Z", "the 3rd of May"] {
+        assert_eq!(date(other), told(other));
+    }
+}
+
+#[test]
+fn attachments_behind_one_that_was_taken_out_are_read() {
+    let storage = |number: u32| format!("__attach_version1.0_#{number:08X}");
+    let (first, third) = (storage(0), storage(2));
+    let text =
+        |of: &str| (format!("{of}/__substg1.0_3707001E"), format!("{of}/__substg1.0_37010102"));
+    let ((name_a, bytes_a), (name_b, bytes_b)) = (text(&first), text(&third));
+    let entries: [(&str, Option<&[u8]>); 8] = [
+        ("__properties_version1.0", Some(&[0; 32])),
+        ("__substg1.0_0037001E", Some(b"S")),
+        (&first, None),
+        (&name_a, Some(b"a.txt")),
+        (&bytes_a, Some(b"one")),
+        (&third, None),
+        (&name_b, Some(b"b.txt")),
+        (&bytes_b, Some(b"two")),
+    ];
+    let document = parse("a.msg", &compound(&entries)).unwrap();
+    assert_eq!(document.text, "S\n\na.txt\n\none\n\nb.txt\n\ntwo");
+}
+
+#[test]
+fn mails_in_utf16_and_what_has_no_head_are_read() {
+    let mail = "From: a@b.c\r\nSubject: Gr\u{fc}n\r\n\r\nHi \u{4e2d}.";
+    let utf16: Vec<u8> =
+        std::iter::once(0xfeff).chain(mail.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+    let document = read(&utf16);
+    assert_eq!(document.text, "Gr\u{fc}n\n\nFrom: a@b.c\n\nHi \u{4e2d}.");
+    assert!(document.notes[0].contains("UTF-16BE"), "{:?}", document.notes);
+    let marked = [b"\xef\xbb\xbf".as_slice(), mail.as_bytes()].concat();
+    assert_eq!(read(&marked).text, document.text);
+    let text = read(b"no head at all\n\nand more");
+    assert_eq!(text.text, "no head at all\n\nand more");
+    assert_eq!(text.notes, ["'a.eml' has no head as mails have; it was read as text"]);
+    let signed = multipart("signed", &[b"All of it,\r\nso it is.\r\n"]);
+    assert_eq!(read(&letter(&signed)).text, format!("{HEAD}All of it,\nso it is."));
+}
+
+#[test]
+fn groups_of_recipients_have_their_names() {
+    let mail = "From: a@b.c\r\nTo: The Board: Ann <x@b.c>, z@b.c;\r\nCc: undisclosed-recipients:;\r\nSubject: S\r\n\r\nHi.";
+    assert_eq!(
+        read(mail.as_bytes()).text,
+        "S\n\nFrom: a@b.c\nTo: The Board: Ann <x@b.c>, z@b.c\nCc: undisclosed-recipients:\n\nHi."
+    );
+}
+
+#[test]
+fn raw_bytes_in_an_encoded_word_are_in_its_encoding() {
+    let head = [
+        b"From: =?iso-8859-2?Q?Pawe\xb3?= <a@b.c>\r\nSubject: =?iso-8859-1?Q?Gr\xfcn?=\r\n"
+            .as_slice(),
+        b"Content-Type: text/plain; charset=utf-8\r\n\r\nHi.",
+    ]
+    .concat();
+    assert_eq!(read(&head).text, "Gr\u{fc}n\n\nFrom: Pawe\u{142} <a@b.c>\n\nHi.");
+}
+
+#[test]
+fn recipients_of_outlook_have_their_addresses() {
+    let storage = |number: u32| format!("__recip_version1.0_#{number:08X}");
+    let kind = |kind: u8| {
+        [[0; 8].as_slice(), &[3, 0, 0x15, 0x0c, 6, 0, 0, 0, kind, 0, 0, 0, 0, 0, 0, 0]].concat()
+    };
+    let (to, cc) = (kind(1), kind(2));
+    let paths: Vec<String> = [0, 1]
+        .map(|number| {
+            ["", "/__properties_version1.0", "/__substg1.0_3001001E", "/__substg1.0_39FE001E"]
+                .map(|part| format!("{}{part}", storage(number)))
+        })
+        .concat();
+    let contents: [Option<&[u8]>; 8] = [
+        None,
+        Some(&to),
+        Some(b"Ann"),
+        Some(b"ann@b.c"),
+        None,
+        Some(&cc),
+        Some(b"bo@b.c"),
+        Some(b"bo@b.c"),
+    ];
+    let mut entries: Vec<(&str, Option<&[u8]>)> = vec![
+        ("__properties_version1.0", Some(&[0; 32])),
+        ("__substg1.0_0037001E", Some(b"S")),
+        ("__substg1.0_0E04001E", Some(b"Ann")),
+        ("__substg1.0_0E02001E", Some(b"Cy")),
+    ];
+    entries.extend(paths.iter().map(String::as_str).zip(contents));
+    let document = parse("a.msg", &compound(&entries)).unwrap();
+    assert_eq!(document.text, "S\n\nTo: Ann <ann@b.c>\nCc: bo@b.c\nBcc: Cy");
+}

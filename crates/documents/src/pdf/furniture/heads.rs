@@ -4,14 +4,20 @@ use super::super::lines::Line;
 use super::numbers::{Stand, numbers};
 
 /// A line's letters and digits, the same in small letters and capitals and however it is spaced.
-/// Numbers with different points are different.
+/// Numbers with different points or signs are different, and so are `C`, `C++` and `C#`.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let (mut last, mut chars) = (None, text.chars().peekable());
     while let Some(c) = chars.next() {
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        let beside = last.is_some_and(|c: char| c.is_alphanumeric() || c == '+');
+        let first = last.is_none_or(char::is_whitespace);
         if c.is_alphanumeric() {
             plain.extend(c.to_lowercase());
+        } else if matches!(c, '+' | '#') && beside
+            || matches!(c, '+' | '-' | '\u{2212}') && first && digit(chars.peek().copied())
+        {
+            plain.push(if c == '\u{2212}' { '-' } else { c });
         } else if matches!(c, '.' | ',') && digit(last) && digit(chars.peek().copied()) {
             plain.push(c);
         }
@@ -78,6 +84,10 @@ mod tests {
         assert_eq!(plain("1.1. PATHS AND  KNOTS"), "1.1pathsandknots");
         assert_eq!(plain("1.1 Paths and Knots"), "1.1pathsandknots");
         assert_ne!(plain("Table 1.5"), plain("Table 15"));
+        assert_ne!(plain("The C++ Guide"), plain("The C Guide"));
+        assert_ne!(plain("The C++ Guide"), plain("The C# Guide"));
+        assert_ne!(plain("At -40 degrees"), plain("At 40 degrees"));
+        assert_eq!(plain("- 7 -"), plain("7"));
         assert_eq!(plain("\u{2014} \u{2022}"), "");
     }
 

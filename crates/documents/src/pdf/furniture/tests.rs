@@ -24,6 +24,7 @@ fn line(y: f32, size: f32, text: &str) -> Line {
         heading: None,
         turned: false,
         parted: false,
+        rows: Vec::new(),
         place: Some(place),
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::boxes::Place;
 
 /// Type of ten points, five to a char.
-fn piece(text: &str, x0: f32, y: f32) -> Line {
+pub(super) fn piece(text: &str, x0: f32, y: f32) -> Line {
     let x1 = x0 + text.chars().count() as f32 * 5.0;
     let place =
         Place { x0: x0 / 600.0, y0: 1.0 - (y + 8.0) / 800.0, x1: x1 / 600.0, y1: 1.0 - y / 800.0 };
@@ -24,6 +24,7 @@ fn piece(text: &str, x0: f32, y: f32) -> Line {
         heading: None,
         turned: false,
         parted: false,
+        rows: Vec::new(),
         place: Some(place),
     }
 }
@@ -295,9 +296,9 @@ fn forms_contents_lists_prose_and_formulas_stay_as_they_are() {
         (700.0, &[(50.0, "the quick brown fox jumps"), (250.0, "where it may rest for the")]),
         (688.0, &[(50.0, "over the lazy dog and runs"), (250.0, "night without any fear of")]),
         (676.0, &[(50.0, "along the river until it"), (250.0, "the hunters who follow")]),
-        (664.0, &[(250.0, "its trail")]),
+        (664.0, &[(50.0, "finds")]),
     ];
-    assert_eq!(texts(prose)[3], "its trail");
+    assert_eq!(texts(prose)[3], "finds");
     let formula: Rows<'_> = &[
         (700.0, &[(50.0, "\u{2208}"), (100.0, "j"), (150.0, "\u{2208}")]),
         (695.0, &[(50.0, "V"), (100.0, "x"), (150.0, "Y")]),
