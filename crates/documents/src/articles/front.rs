@@ -19,13 +19,11 @@ pub(super) struct Front {
     heading: String,
 }
 
-impl Article {
-    /// Whether an element is one of the head's that has been seen to.
-    pub(super) fn start_in_front(&mut self, name: &str, attributes: &Attributes) -> bool {
-        let around = self.open.last().map_or("", String::as_str);
-        match name {
-            "article-title" if around == "title-group" => self.prose.hold(),
-            "journal-title"
+/// Whether an element says where an article was published.
+fn is_of_source(name: &str) -> bool {
+    matches!(
+        name,
+        "journal-title"
             | "abbrev-journal-title"
             | "volume"
             | "issue"
@@ -36,8 +34,16 @@ impl Article {
             | "page-range"
             | "season"
             | "pub-date"
-                if around != "related-article" && self.is_in_head() =>
-            {
+    )
+}
+
+impl Article {
+    /// Whether an element is one of the head's that has been seen to.
+    pub(super) fn start_in_front(&mut self, name: &str, attributes: &Attributes) -> bool {
+        let around = self.open.last().map_or("", String::as_str);
+        match name {
+            "article-title" if around == "title-group" => self.prose.hold(),
+            _ if is_of_source(name) && around != "related-article" && self.is_in_head() => {
                 self.prose.hold();
                 if name == "article-id" {
                     self.front.kind = attributes.find("pub-id-type").unwrap_or_default().to_owned();
@@ -78,7 +84,7 @@ impl Article {
         true
     }
 
-    /// Whether the present element says where an article was published.
+    /// Whether the present element is one that such elements stand in.
     fn is_in_head(&self) -> bool {
         let head = |name: &String| {
             matches!(
@@ -97,19 +103,7 @@ impl Article {
                 self.prose.flow.builder.title(title.as_str());
                 self.prose.heading(self.level, &title);
             }
-            "journal-title"
-            | "abbrev-journal-title"
-            | "volume"
-            | "issue"
-            | "article-id"
-            | "elocation-id"
-            | "fpage"
-            | "lpage"
-            | "page-range"
-            | "season"
-            | "pub-date"
-                if self.is_in_head() =>
-            {
+            _ if is_of_source(name) && self.is_in_head() => {
                 let text = self.prose.release();
                 self.say(name, text);
             }

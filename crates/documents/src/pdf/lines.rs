@@ -351,9 +351,9 @@ impl Line {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_raised_number_is_no_further_digit() {
-        let run = |text: &str, x0: f32, y: f32, size: f32| Run {
+    /// Type that is half as wide as high.
+    fn run(text: &str, x0: f32, y: f32, size: f32) -> Run {
+        Run {
             text: text.to_owned(),
             x0,
             x1: x0 + text.len() as f32 * size / 2.0,
@@ -362,7 +362,11 @@ mod tests {
             bold: false,
             mono: false,
             place: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_raised_number_is_no_further_digit() {
         let text = |runs: &[Run]| line(runs).unwrap().text;
         let last = || run("in 1998", 30.0, 100.0, 10.0);
         let mark = |number: &str, y: f32| run(number, 65.2, y, 6.0);
@@ -385,16 +389,6 @@ mod tests {
 
     #[test]
     fn an_index_belongs_to_the_row_that_it_hangs_on() {
-        let run = |text: &str, x0: f32, y: f32, size: f32| Run {
-            text: text.to_owned(),
-            x0,
-            x1: x0 + text.len() as f32 * size / 2.0,
-            y,
-            size,
-            bold: false,
-            mono: false,
-            place: None,
-        };
         let below = || run("see the notes", 20.0, 96.4, 5.0);
         let runs = vec![
             run("of CO", 0.0, 100.0, 10.0),
