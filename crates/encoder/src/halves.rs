@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
-use crate::lanes::Lanes;
+use crate::lanes::wide::Lanes;
 use crate::unit::{COLUMNS, LINE, Ready, TILE};
 
 /// Numbers of a line.

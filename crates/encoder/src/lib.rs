@@ -1,13 +1,13 @@
-//! The embedding model all-MiniLM-L6-v2 in 8-bit integers, on the matrix instructions of the
-//! processor: AMX where it has them, AVX-512 VNNI otherwise.
+//! The embedding model all-MiniLM-L6-v2 in 8-bit integers, on the best instructions for them that
+//! the processor has: AMX, AVX-512 VNNI, or AVX2.
 //!
 //! The model's file holds its weights as 8-bit integers with a scale for each column. Here they
 //! stay what they are, and what they are multiplied with is rounded to 8 bits too, at steps that
 //! are fixed for each activation, but for a few channels that are several times larger than all
 //! others. These are multiplied as floats and added (the decomposition of Dettmers et al. 2022,
 //! "LLM.int8()"). What tokens take from each other is computed in 16-bit floats on AMX, and in
-//! floats otherwise. A vector has a cosine of 0.999 with that of floats, and does not depend on
-//! what else is computed beside it.
+//! floats otherwise. A vector has a cosine of 0.999 with that of floats, does not depend on what
+//! else is computed beside it, and differs between processors only by how they round floats.
 //!
 //! A general engine for ONNX has no kernels for AMX, and spends a third of a query of twenty words
 //! outside of its large products; here the query takes a third of the time, in one thread. Long

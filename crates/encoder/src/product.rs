@@ -1,14 +1,10 @@
 //! Products of rounded activations with weights.
 
-use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_set1_ps};
-
 use crate::file::Linear;
-use crate::lanes::{LANES, load, load_integers, load_two, store_bytes, store_two};
+use crate::lanes::{LANES, Simd};
 use crate::ranges::Range;
-use crate::unit::{Block, COLUMNS, LINE, Line, ROWS, Ready, TILE};
+use crate::unit::{Block, COLUMNS, LINE, Line, ROWS, Ready, TILE, Unit};
 
-/// Numbers of one column in a line.
-const DEEP: usize = LINE / TILE;
 /// Most channels that stay floats.
 const MOST_APART: usize = 8;
 
@@ -30,14 +26,19 @@ impl Rounded {
     }
 
     /// Puts `values`, a multiple of [`LANES`], in row `row` from column `first` on.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    pub(crate) fn put(&mut self, range: &Range, row: usize, first: usize, values: &[f32]) {
-        let (steps, zero) = (1.0 / range.step(), range.zero());
-        let (steps, zero) = (_mm512_set1_ps(steps), _mm512_set1_ps(zero));
+    #[inline(always)]
+    pub(crate) fn put<S: Simd>(
+        &mut self,
+        simd: S,
+        range: &Range,
+        (row, first): (usize, usize),
+        values: &[f32],
+    ) {
+        let (steps, zero) = (simd.all(1.0 / range.step()), simd.all(range.zero()));
         let start = row * self.depth + first;
         let places = self.values[start..start + values.len()].as_chunks_mut::<LANES>().0;
         for (places, values) in places.iter_mut().zip(values.as_chunks::<LANES>().0) {
-            store_bytes(_mm512_fmadd_ps(load(values), steps, zero), places);
+            simd.store_bytes(simd.mul_add(simd.load(values), steps, zero), places);
         }
         for (place, &channel) in self.apart[row].iter_mut().zip(range.apart) {
             if let Some(&x) = channel.checked_sub(first).and_then(|at| values.get(at)) {
@@ -64,8 +65,9 @@ pub(crate) struct Product {
 
 impl Product {
     /// The products of an activation of `range` with all of `parts`, side by side, each times its
-    /// factor. Their columns must be whole panels and their rows whole lines, the same in all.
-    pub(crate) fn new(parts: &[(&Linear, f32)], range: &'static Range) -> Self {
+    /// factor, laid out for `unit`. Their columns must be whole panels and their rows whole lines,
+    /// the same in all.
+    pub(crate) fn new(unit: Unit, parts: &[(&Linear, f32)], range: &'static Range) -> Self {
         let depth = parts.first().map_or(0, |(part, _)| part.weights.rows);
         let mut product = Self {
             range,
@@ -79,14 +81,14 @@ impl Product {
             assert!(part.weights.rows == depth && depth.is_multiple_of(LINE), "rows of a part");
             assert!(part.weights.columns.is_multiple_of(COLUMNS), "columns of a part");
             for first in (0..part.weights.columns).step_by(COLUMNS) {
-                product.add(part, factor, first);
+                product.add(unit, part, factor, first);
             }
         }
         product
     }
 
     /// Adds the [`COLUMNS`] columns of `part` from `first` on.
-    fn add(&mut self, part: &Linear, factor: f32, first: usize) {
+    fn add(&mut self, unit: Unit, part: &Linear, factor: f32, first: usize) {
         let Linear { weights, bias } = part;
         let whole = |row: usize, column: usize| match self.range.apart.contains(&row) {
             true => 0,
@@ -100,9 +102,10 @@ impl Product {
             offsets[column] =
                 bias[first + column] * factor - sum as f32 * self.range.zero() * scale;
         }
-        for tile in [0, TILE] {
-            for top in (0..self.depth).step_by(DEEP) {
-                let value = |place| whole(top + place % DEEP, tile + place / DEEP);
+        let (deep, columns) = unit.layout();
+        for left in (0..COLUMNS).step_by(columns) {
+            for top in (0..self.depth).step_by(deep) {
+                let value = |place| whole(top + place % deep, left + place / deep);
                 self.lines.push(Line(std::array::from_fn(value)));
             }
         }
@@ -118,10 +121,10 @@ impl Product {
 
     /// Multiplies the rows of `left`, and gives `sink` the outcome in blocks: where its first row
     /// and its first column are, and its rows.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    pub(crate) fn multiply(
+    #[inline(always)]
+    pub(crate) fn multiply<S: Simd>(
         &self,
-        ready: &Ready,
+        (simd, ready): (S, &Ready),
         left: &Rounded,
         mut sink: impl FnMut(usize, usize, &mut [[f32; COLUMNS]]),
     ) {
@@ -129,22 +132,22 @@ impl Product {
         let mut floats = [[0.0; COLUMNS]; ROWS];
         let apart = self.range.apart.len();
         for (panel, lines) in self.lines.chunks_exact(self.depth / 2).enumerate() {
-            let scales = load_two(&self.scales[panel]);
-            let bias = load_two(&self.bias[panel]);
+            let scales = simd.load_two(&self.scales[panel]);
+            let bias = simd.load_two(&self.bias[panel]);
             let weights = &self.apart[panel * apart..(panel + 1) * apart];
             for (block, kept) in left.apart.chunks(ROWS).enumerate() {
                 let values = &left.values[block * ROWS * self.depth..];
                 ready.block(kept.len(), self.depth, values, lines, &mut sums);
                 for ((sums, kept), out) in sums.0.iter().zip(kept).zip(&mut floats) {
                     let (sums, _) = sums.as_chunks::<LANES>();
-                    let mut near = _mm512_fmadd_ps(load_integers(&sums[0]), scales[0], bias[0]);
-                    let mut far = _mm512_fmadd_ps(load_integers(&sums[1]), scales[1], bias[1]);
+                    let mut near = simd.mul_add(simd.load_integers(&sums[0]), scales[0], bias[0]);
+                    let mut far = simd.mul_add(simd.load_integers(&sums[1]), scales[1], bias[1]);
                     for (&x, weights) in kept.iter().zip(weights) {
-                        let (x, weights) = (_mm512_set1_ps(x), load_two(weights));
-                        near = _mm512_fmadd_ps(x, weights[0], near);
-                        far = _mm512_fmadd_ps(x, weights[1], far);
+                        let (x, weights) = (simd.all(x), simd.load_two(weights));
+                        near = simd.mul_add(x, weights[0], near);
+                        far = simd.mul_add(x, weights[1], far);
                     }
-                    store_two([near, far], out);
+                    simd.store_two([near, far], out);
                 }
                 sink(block * ROWS, panel * COLUMNS, &mut floats[..kept.len()]);
             }
@@ -156,7 +159,6 @@ impl Product {
 mod tests {
     use super::*;
     use crate::file::Integers;
-    use crate::unit::Unit;
 
     /// Numbers that look random, from -1 to 1.
     fn numbers(count: usize, seed: u64) -> Vec<f32> {
@@ -166,6 +168,29 @@ mod tests {
             (state >> 40) as f32 / (1 << 23) as f32 - 1.0
         };
         (0..count).map(next).collect()
+    }
+
+    fn products<S: Simd>(
+        product: &Product,
+        (simd, ready): (S, &Ready),
+        input: &[f32],
+        rows: usize,
+        columns: usize,
+    ) -> Vec<f32> {
+        let depth = input.len() / rows;
+        let mut left = Rounded::new(rows, depth);
+        for (row, values) in input.chunks_exact(depth).enumerate() {
+            left.put(simd, product.range, (row, 0), &values[..64]);
+            left.put(simd, product.range, (row, 64), &values[64..]);
+        }
+        let mut out = vec![0.0; rows * columns];
+        product.multiply((simd, ready), &left, |row, column, block| {
+            for (number, values) in block.iter().enumerate() {
+                let at = (row + number) * columns + column;
+                out[at..at + COLUMNS].copy_from_slice(values);
+            }
+        });
+        out
     }
 
     #[test]
@@ -179,33 +204,25 @@ mod tests {
             scales: numbers(columns, 2).iter().map(|x| x.abs() + 0.01).collect(),
         };
         let linear = Linear { weights, bias: numbers(columns, 3) };
-        let product = Product::new(&[(&linear, 0.5)], &RANGE);
-        let Some(best) = Unit::best() else { return };
-        for rows in [1, 7, 16, 17, 31, 32, 33, 50, 64, 65] {
+        for rows in [1, 2, 7, 16, 17, 31, 32, 33, 50, 64, 65] {
             let mut input = numbers(rows * depth, rows as u64);
             for row in input.chunks_exact_mut(depth) {
                 row[3] *= 40.0;
             }
-            let mut outcomes = Vec::new();
-            for unit in [Unit::Lanes, best] {
-                let mut left = Rounded::new(rows, depth);
-                let mut out = vec![0.0; rows * columns];
-                // SAFETY: the processor has the instructions of a unit.
-                unsafe {
-                    for (row, values) in input.chunks_exact(depth).enumerate() {
-                        left.put(&RANGE, row, 0, &values[..64]);
-                        left.put(&RANGE, row, 64, &values[64..]);
+            let outcome = |unit: Unit| {
+                let product = Product::new(unit, &[(&linear, 0.5)], &RANGE);
+                match unit {
+                    Unit::Tiles(simd) | Unit::Lanes(simd) => {
+                        products(&product, (simd, &unit.ready()), &input, rows, columns)
                     }
-                    product.multiply(&unit.ready(), &left, |row, column, block| {
-                        for (number, values) in block.iter().enumerate() {
-                            let at = (row + number) * columns + column;
-                            out[at..at + COLUMNS].copy_from_slice(values);
-                        }
-                    });
+                    Unit::Pairs(simd) => {
+                        products(&product, (simd, &unit.ready()), &input, rows, columns)
+                    }
                 }
-                outcomes.push(out);
-            }
-            assert_eq!(outcomes[0], outcomes[1], "{rows} rows");
+            };
+            let outcomes: Vec<Vec<f32>> = Unit::all().map(outcome).collect();
+            let Some((first, others)) = outcomes.split_first() else { return };
+            assert!(others.iter().all(|other| other == first), "{rows} rows");
             for row in 0..rows {
                 for column in 0..columns {
                     let exact: f32 = (0..depth)
@@ -215,7 +232,7 @@ mod tests {
                         })
                         .sum::<f32>();
                     let exact = (exact + linear.bias[column]) * 0.5;
-                    let have = outcomes[0][row * columns + column];
+                    let have = first[row * columns + column];
                     let error = (have - exact).abs() / linear.weights.scales[column];
                     assert!(error < 10.0, "{have} for {exact} at {row}, {column}");
                 }

@@ -1,14 +1,13 @@
 //! Attention in floats.
 
-use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps};
 use std::ops::Range;
 
 use super::{PARTS, WIDTH, share};
 use crate::DIMENSIONS;
-use crate::lanes::{Lanes, load_two, store_two};
+use crate::lanes::Simd;
 use crate::unit::COLUMNS;
 
-/// Queries that are computed at once: as many as leave registers for their sums.
+/// Queries that are computed at once at most.
 const ROWS: usize = 8;
 /// Keys that are computed at once.
 const KEYS: usize = 32;
@@ -64,9 +63,10 @@ impl Space {
     /// Gives `sink` what each of `queries`, the first of which has the number `row`, takes from
     /// the tokens of a window: their number, the place of the head's first number, and the
     /// numbers.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    pub(crate) fn attend<'a>(
+    #[inline(always)]
+    pub(crate) fn attend<'a, S: Simd>(
         &mut self,
+        simd: S,
         (row, queries): (usize, &[Token]),
         window: &(impl Iterator<Item = &'a Token> + Clone),
         mut sink: impl FnMut(usize, usize, &[f32; WIDTH]),
@@ -86,85 +86,84 @@ impl Space {
                     keys[at % KEYS] = *x;
                 }
             }
-            for (at, queries) in queries.chunks(ROWS).enumerate() {
-                let row = row + at * ROWS;
+            for (at, queries) in queries.chunks(S::QUERIES).enumerate() {
+                let row = row + at * S::QUERIES;
                 match queries.len() {
-                    1..=2 => self.some::<2>(queries, first, row, &mut sink),
-                    3..=4 => self.some::<4>(queries, first, row, &mut sink),
-                    5..=6 => self.some::<6>(queries, first, row, &mut sink),
-                    _ => self.some::<ROWS>(queries, first, row, &mut sink),
+                    1..=2 => self.some::<2, S>(simd, queries, (first, row), &mut sink),
+                    3..=4 => self.some::<4, S>(simd, queries, (first, row), &mut sink),
+                    5..=6 => self.some::<6, S>(simd, queries, (first, row), &mut sink),
+                    _ => self.some::<ROWS, S>(simd, queries, (first, row), &mut sink),
                 }
             }
         }
     }
 
     /// What the head from number `first` on takes for up to `N` tokens.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn some<const N: usize>(
+    #[inline(always)]
+    fn some<const N: usize, S: Simd>(
         &mut self,
+        simd: S,
         tokens: &[Token],
-        first: usize,
-        first_row: usize,
+        (first, first_row): (usize, usize),
         sink: &mut impl FnMut(usize, usize, &[f32; WIDTH]),
     ) {
         // The last query stands in for those that are not there.
         let rows: [usize; N] = std::array::from_fn(|row| row.min(tokens.len() - 1));
-        self.weigh(rows.map(|row| head(&tokens[row], first)));
+        self.weigh(simd, rows.map(|row| head(&tokens[row], first)));
         let mut factors = [0.0; N];
         let rows = self.scores.iter_mut().zip(&mut self.shares);
         for (factor, (scores, shares)) in factors.iter_mut().zip(rows) {
             scores[self.values.len()..].fill(f32::NEG_INFINITY);
             let places = shares.as_chunks_mut::<KEYS>().0;
-            *factor = share(scores, |at, powers| store_two(powers, &mut places[at]));
+            *factor = share(simd, scores, |at, powers| simd.store_two(powers, &mut places[at]));
         }
-        let taken = self.take(factors);
+        let taken = self.take(simd, factors);
         for (row, taken) in taken.iter().enumerate().take(tokens.len()) {
             sink(first_row + row, first, taken);
         }
     }
 
     /// The dot products of the queries with all keys.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn weigh<const N: usize>(&mut self, queries: [&[f32; WIDTH]; N]) {
+    #[inline(always)]
+    fn weigh<const N: usize, S: Simd>(&mut self, simd: S, queries: [&[f32; WIDTH]; N]) {
         for (at, keys) in self.keys.iter().enumerate() {
-            let mut sums = [[_mm512_setzero_ps(); 2]; N];
+            let mut sums = [[simd.zero(); 2]; N];
             for (number, keys) in keys.iter().enumerate() {
-                let keys = load_two(keys);
+                let keys = simd.load_two(keys);
                 for (sums, query) in sums.iter_mut().zip(queries) {
-                    *sums = add(*sums, query[number], keys);
+                    *sums = add(simd, *sums, query[number], keys);
                 }
             }
             for (scores, sums) in self.scores.iter_mut().zip(sums) {
-                store_two(sums, &mut scores[at * KEYS..]);
+                simd.store_two(sums, &mut scores[at * KEYS..]);
             }
         }
     }
 
     /// The sums of the values, each times its share and the query's factor.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    fn take<const N: usize>(&self, factors: [f32; N]) -> [[f32; WIDTH]; N] {
-        let mut sums = [[_mm512_setzero_ps(); 2]; N];
+    #[inline(always)]
+    fn take<const N: usize, S: Simd>(&self, simd: S, factors: [f32; N]) -> [[f32; WIDTH]; N] {
+        let mut sums = [[simd.zero(); 2]; N];
         let shares: [&[f32]; N] = std::array::from_fn(|row| &self.shares[row][..self.values.len()]);
         for (at, value) in self.values.iter().enumerate() {
-            let value = load_two(value);
+            let value = simd.load_two(value);
             for (sums, shares) in sums.iter_mut().zip(shares) {
-                *sums = add(*sums, shares[at], value);
+                *sums = add(simd, *sums, shares[at], value);
             }
         }
         let mut taken = [[0.0; WIDTH]; N];
         for ((taken, [near, far]), factor) in taken.iter_mut().zip(sums).zip(factors) {
-            let factor = _mm512_set1_ps(factor);
-            store_two([_mm512_mul_ps(near, factor), _mm512_mul_ps(far, factor)], taken);
+            let factor = simd.all(factor);
+            simd.store_two([simd.mul(near, factor), simd.mul(far, factor)], taken);
         }
         taken
     }
 }
 
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn add(sums: [Lanes; 2], factor: f32, lanes: [Lanes; 2]) -> [Lanes; 2] {
-    let factor = _mm512_set1_ps(factor);
-    [_mm512_fmadd_ps(factor, lanes[0], sums[0]), _mm512_fmadd_ps(factor, lanes[1], sums[1])]
+#[inline(always)]
+fn add<S: Simd>(simd: S, sums: [S::Lanes; 2], factor: f32, lanes: [S::Lanes; 2]) -> [S::Lanes; 2] {
+    let factor = simd.all(factor);
+    [simd.mul_add(factor, lanes[0], sums[0]), simd.mul_add(factor, lanes[1], sums[1])]
 }
 
 #[inline]

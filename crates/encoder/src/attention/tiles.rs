@@ -4,7 +4,8 @@ use std::arch::x86_64::{_mm512_mul_ps, _mm512_set1_ps};
 
 use super::{HEADS, PARTS, share};
 use crate::halves::{Half, Sums, WIDTH, turn, weave};
-use crate::lanes::{load_two, store_two};
+use crate::lanes::Wide;
+use crate::lanes::wide::{load_two, store_two};
 use crate::unit::{COLUMNS, Ready, TILE};
 
 /// Tokens that keys and values are laid out for: two tiles of keys, one of values.
@@ -13,6 +14,7 @@ const STEP: usize = 2 * TILE;
 /// Queries, keys and values.
 #[derive(Debug)]
 pub(crate) struct Tiles {
+    wide: Wide,
     /// A line for each token, of each head of each part. Behind the last token are as many that
     /// hold zeros as are read.
     lines: Vec<Half>,
@@ -34,9 +36,9 @@ pub(crate) struct Space {
 }
 
 impl Tiles {
-    pub(crate) fn new(tokens: usize) -> Self {
+    pub(crate) fn new(wide: Wide, tokens: usize) -> Self {
         let rows = tokens + STEP;
-        Self { lines: vec![Half::ZERO; PARTS * HEADS * rows], rows }
+        Self { wide, lines: vec![Half::ZERO; PARTS * HEADS * rows], rows }
     }
 
     /// As [`Attention::put`](super::Attention::put).
@@ -77,7 +79,7 @@ impl Tiles {
                     factors.iter_mut().zip(scores).zip(shares).take(left)
                 {
                     scores[length..].fill(f32::NEG_INFINITY);
-                    *factor = share(scores, |at, powers| shares[at] = Half::of(powers));
+                    *factor = share(self.wide, scores, |at, powers| shares[at] = Half::of(powers));
                 }
                 ready.sums(padded / WIDTH, &space.shares, &space.values, &mut sums);
                 for (row, (taken, factor)) in sums.0.iter_mut().zip(factors).enumerate().take(left)

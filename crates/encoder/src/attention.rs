@@ -3,16 +3,12 @@
 mod floats;
 mod tiles;
 
-use std::arch::x86_64::{
-    _mm512_add_ps, _mm512_max_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_sub_ps,
-};
 use std::ops::Range;
 
 use self::floats::Floats;
 use self::tiles::Tiles;
 use crate::DIMENSIONS;
-use crate::lanes::{Lanes, load_two, power};
+use crate::lanes::Simd;
 use crate::unit::{COLUMNS, Ready, Unit};
 
 /// Heads of an attention, and the numbers of each.
@@ -46,15 +42,15 @@ impl Attention {
     /// Room for these of all tokens.
     pub(crate) fn new(unit: Unit, tokens: Range<usize>) -> Self {
         match unit {
-            Unit::Tiles => Self::Tiles(Tiles::new(tokens.len())),
-            Unit::Lanes => Self::Floats(Floats::new(tokens)),
+            Unit::Tiles(wide) => Self::Tiles(Tiles::new(wide, tokens.len())),
+            Unit::Lanes(_) | Unit::Pairs(_) => Self::Floats(Floats::new(tokens)),
         }
     }
 
     /// Puts in a part of one head from the token `row` on, where 0 is the first there is room
     /// for. Column 0 is where the queries begin, which carry [`SCALE`]; the keys follow them,
     /// then the values.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    #[inline(always)]
     pub(crate) fn put(&mut self, row: usize, column: usize, block: &[[f32; COLUMNS]]) {
         match self {
             // SAFETY: the unit is only where the processor has 16-bit floats.
@@ -75,10 +71,10 @@ impl Space {
     /// Gives `sink` for each token of `window` that `own` has what each of its heads took from
     /// all of the window, which are in `all`: the token's number, from the first of `own` on, the
     /// place of the head's first number, and the numbers. Tiles have all tokens in one.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-    pub(crate) fn attend(
+    #[inline(always)]
+    pub(crate) fn attend<S: Simd>(
         &mut self,
-        ready: &Ready,
+        (simd, ready): (S, &Ready),
         (own, all): (&Attention, &[&Attention]),
         window: &Range<usize>,
         sink: impl FnMut(usize, usize, &[f32; WIDTH]),
@@ -92,7 +88,7 @@ impl Space {
             Attention::Floats(own) => {
                 let all = all.iter().filter_map(|some| some.floats());
                 let tokens = all.flat_map(|some| some.among(window).1);
-                self.floats.attend(own.among(window), &tokens, sink);
+                self.floats.attend(simd, own.among(window), &tokens, sink);
             }
         }
     }
@@ -101,23 +97,22 @@ impl Space {
 /// Gives `put` what a query takes from each token, by the scores, a row of [`WIDTH`] after
 /// another: two to their power, less the largest of them. These are to be multiplied with what
 /// is returned.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-#[inline]
-fn share(scores: &[f32], mut put: impl FnMut(usize, [Lanes; 2])) -> f32 {
-    let mut most = [_mm512_set1_ps(f32::NEG_INFINITY); 2];
+#[inline(always)]
+fn share<S: Simd>(simd: S, scores: &[f32], mut put: impl FnMut(usize, [S::Lanes; 2])) -> f32 {
+    let mut most = [simd.all(f32::NEG_INFINITY); 2];
     for scores in scores.chunks_exact(WIDTH) {
-        let scores = load_two(scores);
-        most = [_mm512_max_ps(most[0], scores[0]), _mm512_max_ps(most[1], scores[1])];
+        let scores = simd.load_two(scores);
+        most = [simd.max(most[0], scores[0]), simd.max(most[1], scores[1])];
     }
-    let most = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1])));
-    let mut sums = [_mm512_setzero_ps(); 2];
+    let most = simd.all(simd.greatest(simd.max(most[0], most[1])));
+    let mut sums = [simd.zero(); 2];
     for (at, scores) in scores.chunks_exact(WIDTH).enumerate() {
-        let scores = load_two(scores);
-        let powers = [power(_mm512_sub_ps(scores[0], most)), power(_mm512_sub_ps(scores[1], most))];
-        sums = [_mm512_add_ps(sums[0], powers[0]), _mm512_add_ps(sums[1], powers[1])];
+        let scores = simd.load_two(scores);
+        let powers = scores.map(|scores| simd.power(simd.sub(scores, most)));
+        sums = [simd.add(sums[0], powers[0]), simd.add(sums[1], powers[1])];
         put(at, powers);
     }
-    1.0 / _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
+    1.0 / simd.sum(simd.add(sums[0], sums[1]))
 }
 
 #[cfg(test)]
@@ -152,57 +147,73 @@ mod tests {
 
     #[test]
     fn every_unit_takes_what_a_plain_way_takes() {
-        let Some(best) = Unit::best() else { return };
         let lengths = [1, 16, 65, 5, 33, 31];
         let tokens: usize = lengths.iter().sum();
-        // Where each part of the tokens begins; tiles have no parts.
-        let parts = [(Unit::Lanes, 1e-4, vec![0]), (Unit::Lanes, 1e-4, vec![0, 40, 41, 90])];
-        for (unit, most, starts) in parts.into_iter().chain([(best, 0.02, vec![0])]) {
-            let ends = starts.iter().skip(1).copied().chain([tokens]);
-            let parts: Vec<_> = starts.iter().zip(ends).map(|(&start, end)| start..end).collect();
-            let mut all: Vec<_> =
-                parts.iter().map(|part| Attention::new(unit, part.clone())).collect();
-            let mut taken = vec![[0.0; DIMENSIONS]; tokens];
-            // SAFETY: the processor has the instructions of a unit.
-            unsafe {
-                for (part, some) in parts.iter().zip(&mut all) {
-                    for row in (0..part.len()).step_by(32) {
-                        for column in (0..PARTS * DIMENSIONS).step_by(COLUMNS) {
-                            let block: Vec<[f32; COLUMNS]> = (row..part.len().min(row + 32))
-                                .map(|token| part.start + token)
-                                .map(|token| std::array::from_fn(|at| input(token, column + at)))
-                                .collect();
-                            some.put(row, column, &block);
-                        }
-                    }
+        for unit in Unit::all() {
+            match unit {
+                Unit::Tiles(simd) => {
+                    is_what_a_plain_way_takes((unit, simd), 0.02, &[0], &lengths, tokens);
                 }
-                let (ready, all) = (unit.ready(), all.iter().collect::<Vec<_>>());
-                let mut space = Space::default();
-                for (part, own) in parts.iter().zip(&all) {
-                    let mut first = 0;
-                    for length in lengths {
-                        let window = first..first + length;
-                        space.attend(&ready, (own, &all), &window, |row, column, numbers| {
-                            let taken = &mut taken[part.start + row];
-                            taken[column..column + WIDTH].copy_from_slice(numbers);
-                        });
-                        first += length;
-                    }
+                Unit::Lanes(simd) => in_parts((unit, simd), &lengths, tokens),
+                Unit::Pairs(simd) => in_parts((unit, simd), &lengths, tokens),
+            }
+        }
+    }
+
+    /// Where each part of the tokens begins; tiles have no parts.
+    fn in_parts<S: Simd>(unit: (Unit, S), lengths: &[usize], tokens: usize) {
+        for starts in [&[0][..], &[0, 40, 41, 90]] {
+            is_what_a_plain_way_takes(unit, 1e-4, starts, lengths, tokens);
+        }
+    }
+
+    fn is_what_a_plain_way_takes<S: Simd>(
+        (unit, simd): (Unit, S),
+        most: f32,
+        starts: &[usize],
+        lengths: &[usize],
+        tokens: usize,
+    ) {
+        let ends = starts.iter().skip(1).copied().chain([tokens]);
+        let parts: Vec<_> = starts.iter().zip(ends).map(|(&start, end)| start..end).collect();
+        let mut all: Vec<_> = parts.iter().map(|part| Attention::new(unit, part.clone())).collect();
+        let mut taken = vec![[0.0; DIMENSIONS]; tokens];
+        for (part, some) in parts.iter().zip(&mut all) {
+            for row in (0..part.len()).step_by(32) {
+                for column in (0..PARTS * DIMENSIONS).step_by(COLUMNS) {
+                    let block: Vec<[f32; COLUMNS]> = (row..part.len().min(row + 32))
+                        .map(|token| part.start + token)
+                        .map(|token| std::array::from_fn(|at| input(token, column + at)))
+                        .collect();
+                    some.put(row, column, &block);
                 }
             }
+        }
+        let (ready, all) = (unit.ready(), all.iter().collect::<Vec<_>>());
+        let mut space = Space::default();
+        for (part, own) in parts.iter().zip(&all) {
             let mut first = 0;
-            for length in lengths {
-                for (token, taken) in taken.iter().enumerate().skip(first).take(length) {
-                    for head in 0..HEADS {
-                        let exact = exact(token, head, (first, length));
-                        let have = &taken[head * WIDTH..(head + 1) * WIDTH];
-                        for (have, exact) in have.iter().zip(exact) {
-                            assert!((have - exact).abs() < most, "{unit:?}: {have} for {exact}");
-                        }
-                    }
-                }
+            for &length in lengths {
+                let window = first..first + length;
+                space.attend((simd, &ready), (own, &all), &window, |row, column, numbers| {
+                    let taken = &mut taken[part.start + row];
+                    taken[column..column + WIDTH].copy_from_slice(numbers);
+                });
                 first += length;
             }
+        }
+        let mut first = 0;
+        for &length in lengths {
+            for (token, taken) in taken.iter().enumerate().skip(first).take(length) {
+                for head in 0..HEADS {
+                    let exact = exact(token, head, (first, length));
+                    let have = &taken[head * WIDTH..(head + 1) * WIDTH];
+                    for (have, exact) in have.iter().zip(exact) {
+                        assert!((have - exact).abs() < most, "{unit:?}: {have} for {exact}");
+                    }
+                }
+            }
+            first += length;
         }
     }
 }
