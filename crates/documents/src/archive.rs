@@ -5,11 +5,10 @@ use std::io::Cursor;
 use cairn_kernel::Result;
 use zip::ZipArchive;
 
-use crate::builder::Builder;
 use crate::document::Document;
-use crate::format::Format;
 use crate::invalid_file;
-use crate::parts::{Context, Unread};
+use crate::parse::{Context, Format, Unread};
+use crate::write::Builder;
 
 /// Members that archivers add and no one wrote.
 const CHAFF: [&str; 5] = ["__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".git/"];

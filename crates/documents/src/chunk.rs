@@ -20,8 +20,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::Document;
-use crate::offsets::CharIndex;
+use crate::document::{CharIndex, Document};
 use units::{Tokens, Unit};
 
 pub use headers::{cells, header_row};

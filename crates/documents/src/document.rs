@@ -1,8 +1,18 @@
-//! What a parsed file is: one text, and where its parts lie in it.
+//! What a parsed file is: one text, and where its parts lie in it ([`boxes`] on its pages,
+//! [`offsets`] in its bytes), what is kept of it ([`kept`]), and what it is called ([`label`]).
 
 use serde::{Deserialize, Serialize};
 
-use crate::boxes::LineBox;
+pub(crate) use boxes::Place;
+
+pub use boxes::LineBox;
+pub use kept::kept_boxes;
+pub use offsets::CharIndex;
+
+mod boxes;
+mod kept;
+pub(crate) mod label;
+mod offsets;
 
 /// The most chars between two blocks.
 const SEPARATOR_CHARS: usize = 2;

@@ -1,4 +1,5 @@
-//! Bytes of a text file to a string, saying so when the encoding was a guess.
+//! Bytes of a text file to a string, saying so when the encoding was a guess, and the encodings
+//! that files name.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
@@ -110,6 +111,28 @@ fn meta_charset(bytes: &[u8]) -> Option<String> {
     label.get(..end).filter(|label| !label.is_empty()).map(str::to_owned)
 }
 
+/// The encoding of a Windows code page.
+pub(crate) fn code_page(number: u32) -> Option<&'static Encoding> {
+    let label = match number {
+        874 | 1250..=1258 => format!("windows-{number}"),
+        932 => "shift_jis".to_owned(),
+        936 => "gbk".to_owned(),
+        949 => "euc-kr".to_owned(),
+        950 => "big5".to_owned(),
+        10000 => "macintosh".to_owned(),
+        20127 | 28591 => "windows-1252".to_owned(),
+        20866 => "koi8-r".to_owned(),
+        21866 => "koi8-u".to_owned(),
+        28592..=28606 => format!("iso-8859-{}", number - 28590),
+        50220..=50222 => "iso-2022-jp".to_owned(),
+        51932 => "euc-jp".to_owned(),
+        54936 => "gb18030".to_owned(),
+        65001 => "utf-8".to_owned(),
+        _ => return None,
+    };
+    Encoding::for_label_no_replacement(label.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +168,13 @@ mod tests {
         assert!(decode(page, html_charset(page).as_deref()).text.contains('ą'));
         let page = b"<?xml version='1.0' encoding='windows-1251'?>\n<html>\xc4\xe0</html>";
         assert!(decode(page, html_charset(page).as_deref()).text.contains("Да"));
+    }
+
+    #[test]
+    fn code_pages_name_encodings() {
+        let name = |number| code_page(number).map(Encoding::name);
+        assert_eq!((name(1251), name(932)), (Some("windows-1251"), Some("Shift_JIS")));
+        assert_eq!((name(28605), name(20127)), (Some("ISO-8859-15"), Some("windows-1252")));
+        assert_eq!((name(1200), name(28602)), (None, None));
     }
 }

@@ -6,10 +6,9 @@ use std::io::Cursor;
 use cairn_kernel::Result;
 use zip::ZipArchive;
 
-use crate::builder::Builder;
 use crate::document::{BlockKind, Document};
-use crate::format::Format;
-use crate::parts::{Context, Unread};
+use crate::parse::{Context, Format, Unread};
+use crate::write::Builder;
 use crate::xml::{self, Token};
 use crate::{archive, encoding, html, invalid_file, picture};
 

@@ -8,9 +8,8 @@ use html5ever::tree_builder::TreeBuilderOpts;
 use html5ever::{ParseOpts, parse_document};
 use markup5ever_rcdom::{Node, NodeData, RcDom};
 
-use crate::builder::Builder;
 use crate::document::Document;
-use crate::flow::Flow;
+use crate::write::{Builder, Flow};
 pub(crate) use contents::contents;
 use left_out::Reason;
 use numbers::List;

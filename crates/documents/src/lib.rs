@@ -19,67 +19,39 @@
 //!
 //! Positions are counts of Unicode scalar values into [`Document::text`], unless
 //! an item says bytes; [`CharIndex`] converts.
+//!
+//! A file comes in at `parse`, which tells what it is and hands it to the reader of its kind:
+//! `pdf`, `office`, `mail`, `html`, `epub`, `xml`, `markup` (texts with marks in them), `text`
+//! (texts as they stand), `picture` (OCR) or `archive`. `encoding` makes text of bytes. All readers
+//! write through `write` into a `document`, which `chunk` cuts, at `sentences` where it can.
 
 mod archive;
-mod articles;
-mod asciidoc;
-mod boxes;
-mod builder;
-mod child;
 mod chunk;
 mod document;
-mod elements;
 mod encoding;
 mod epub;
-mod feed;
-mod flow;
-mod format;
 mod html;
-mod json;
-mod kept;
-mod label;
-mod latex;
-mod lines;
 mod mail;
-mod markdown;
-mod notebook;
-mod numerals;
-mod ocr;
-mod odf;
+mod markup;
 mod office;
-mod offsets;
-mod org;
-mod outlook;
 mod parse;
-mod parser;
-mod parts;
-mod patents;
 mod pdf;
 mod picture;
-mod plain;
-mod prose;
-mod readings;
-mod rows;
-mod rst;
-mod rtf;
 mod sentences;
-mod subtitles;
+mod text;
+mod write;
 mod xml;
 
-pub use boxes::LineBox;
-pub use child::{CHILD_ROLE, child_main};
 pub use chunk::{
     Chunk, ChunkOptions, Piece, Pieces, Strategy, TokenCounter, cells, chunk, cut, header_row,
 };
-pub use document::{Block, BlockKind, Document, Heading, Page};
-pub use format::Format;
-pub use kept::kept_boxes;
-pub use label::{label, label_is_told};
-pub use ocr::OcrModels;
-pub use offsets::CharIndex;
-pub use parse::{ParseOptions, Turn, parse, parse_with};
-pub use parser::Parser;
-pub use readings::Readings;
+pub use document::label::{label, label_is_told};
+pub use document::{Block, BlockKind, CharIndex, Document, Heading, LineBox, Page, kept_boxes};
+pub use parse::child::{CHILD_ROLE, child_main};
+pub use parse::parser::Parser;
+pub use parse::{Format, ParseOptions, Turn, parse, parse_with};
+pub use picture::ocr::OcrModels;
+pub use picture::readings::Readings;
 pub use sentences::sentences;
 
 /// The error for a file that is of a kind we read, but damaged, locked or empty.

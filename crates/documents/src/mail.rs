@@ -1,17 +1,18 @@
-//! E-mail messages (EML, MHTML): who and when, the text, the attachments.
+//! E-mail messages: who and when, the text, the attachments. Those of the internet (EML, MHTML) are
+//! read here, those of Outlook in [`outlook`].
 
 use cairn_kernel::Result;
 use mail_parser::{
     Addr, Address, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType,
 };
 
-use crate::builder::Builder;
 use crate::document::{BlockKind, Document};
-use crate::format::Format;
-use crate::parts::{Context, Unread};
-use crate::{encoding, format, html};
+use crate::parse::{Context, Format, Unread, format};
+use crate::write::Builder;
+use crate::{encoding, html};
 
 mod content;
+pub(crate) mod outlook;
 mod tree;
 
 /// The parts of a message in the order in which they are written.

@@ -1,19 +1,30 @@
-//! One file in, one document out.
+//! One file in, one document out: what it is ([`mod@format`]), the reader of its kind, and the
+//! files within it ([`parts`]); here, or in confined children ([`parser`] and [`child`]).
 
 use cairn_kernel::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::builder::Builder;
 use crate::document::Document;
-use crate::format::{Format, extension};
-use crate::ocr::OcrModels;
-use crate::parts::{Budget, Context};
-use crate::plain::{self, Style};
-use crate::readings::{Pictures, Readings};
-use crate::{
-    archive, asciidoc, elements, encoding, epub, feed, html, invalid_file, json, latex, mail,
-    markdown, notebook, odf, office, org, outlook, pdf, picture, rows, rst, rtf, subtitles,
-};
+use crate::mail::{self, outlook};
+use crate::markup::{asciidoc, latex, markdown, org, rst};
+use crate::office::{odf, ooxml, rtf};
+use crate::picture::ocr::OcrModels;
+use crate::picture::readings::{Pictures, Readings};
+use crate::text::plain::{self, Style};
+use crate::text::{json, notebook, rows, subtitles};
+use crate::write::Builder;
+use crate::xml::{elements, feed};
+use crate::{archive, encoding, epub, html, invalid_file, pdf, picture};
+use format::extension;
+
+pub(crate) use parts::{Budget, Context, Unread};
+
+pub use format::Format;
+
+pub(crate) mod child;
+pub(crate) mod format;
+pub(crate) mod parser;
+pub(crate) mod parts;
 
 /// Stack of the thread that parses: nested input recurses.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
@@ -60,7 +71,7 @@ pub fn parse_with(name: &str, bytes: &[u8], options: &ParseOptions) -> Result<Do
     }
 }
 
-/// What one turn of reading a file gives; see [`crate::readings`].
+/// What one turn of reading a file gives; see [`crate::picture::readings`].
 #[derive(Debug)]
 pub enum Turn {
     /// The document, all of it.
@@ -155,7 +166,7 @@ fn read(name: &str, bytes: &[u8], format: Format, context: Context<'_>) -> Resul
     match format {
         Format::Pdf => pdf::read(name, bytes, context),
         Format::Docx | Format::Pptx | Format::Xlsx | Format::Doc | Format::Ppt | Format::Xls => {
-            office::read(name, bytes, format, context)
+            ooxml::read(name, bytes, format, context)
         }
         Format::Odt | Format::Ods | Format::Odp => odf::read(name, bytes, format, context),
         Format::Rtf => Ok(rtf::file(bytes, Builder::new(format.media_type()))),

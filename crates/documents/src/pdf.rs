@@ -24,11 +24,10 @@ use cairn_kernel::Result;
 use pdf_oxide::PdfDocument;
 use pdf_oxide::object::Object;
 
-use crate::builder::Builder;
 use crate::document::Document;
-use crate::format::Format;
 use crate::invalid_file;
-use crate::parts::Context;
+use crate::parse::{Context, Format};
+use crate::write::Builder;
 use furniture::Furniture;
 use lines::Line;
 

@@ -1,4 +1,5 @@
-//! Image files and pictures within documents: decoding within bounds, reading by OCR.
+//! Image files and pictures within documents: decoding within bounds, reading by OCR ([`ocr`]),
+//! a few of a file at a time ([`readings`]).
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -6,13 +7,15 @@ use std::io::Cursor;
 use cairn_kernel::{Error, Kind, Result};
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 
-use crate::builder::Builder;
 use crate::document::Document;
-use crate::format::Format;
 use crate::invalid_file;
-use crate::parts::Context;
+use crate::parse::{Context, Format};
 use crate::pdf::scan::{self, Canvas};
-use crate::readings::{self, Told};
+use crate::write::Builder;
+use readings::Told;
+
+pub(crate) mod ocr;
+pub(crate) mod readings;
 
 /// The longest side of a picture, in pixels.
 const SIDE_MAX: u32 = 20_000;

@@ -1,8 +1,7 @@
 //! The header rows of tables, for chunks that begin below them.
 
 use super::units::Tokens;
-use crate::document::{Block, BlockKind, Document};
-use crate::offsets::CharIndex;
+use crate::document::{Block, BlockKind, CharIndex, Document};
 
 /// A header row is repeated unless it takes more than this part of a chunk.
 const HEADER_PART: usize = 4;

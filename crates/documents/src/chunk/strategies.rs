@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::headers::Headers;
 use super::units::{self, Tokens, Unit};
 use super::{Chunk, ChunkOptions, TokenCounter, describe, pack, sized};
-use crate::document::Document;
-use crate::offsets::CharIndex;
+use crate::document::{CharIndex, Document};
 
 /// What parts the titles of a heading path.
 const PATH: &str = " › ";

@@ -27,7 +27,7 @@ pub(super) fn words(text: &str) -> Vec<(usize, usize)> {
 }
 
 pub(super) fn markdown(source: &str) -> Document {
-    crate::markdown::read(source, crate::builder::Builder::new("text/markdown"))
+    crate::markup::markdown::read(source, crate::write::Builder::new("text/markdown"))
 }
 
 fn cut(document: &Document, max_tokens: usize, overlap_tokens: usize) -> Vec<Chunk> {
@@ -91,10 +91,10 @@ fn a_table_row_is_not_cut_while_it_fits() {
 
 #[test]
 fn one_endless_word_is_cut_between_tokens() {
-    let document = crate::plain::read(
+    let document = crate::text::plain::read(
         &"x,".repeat(500),
-        crate::plain::Style::Prose,
-        crate::builder::Builder::default(),
+        crate::text::plain::Style::Prose,
+        crate::write::Builder::default(),
     );
     let chunks = cut(&document, 64, 16);
     assert!(chunks.len() >= 15 && chunks.iter().all(|chunk| chunk.tokens <= 64));

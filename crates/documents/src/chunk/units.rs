@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use crate::document::{Block, BlockKind, Document};
-use crate::offsets::CharIndex;
+use crate::document::{Block, BlockKind, CharIndex, Document};
 use crate::sentences::sentences;
 
 /// The tokens of the whole text, for counting within any piece of it.

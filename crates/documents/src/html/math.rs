@@ -5,7 +5,7 @@ use std::rc::Rc;
 use markup5ever_rcdom::{Node, NodeData};
 
 use super::{attribute, left_out, name_of, text_of};
-use crate::office::Equation;
+use crate::write::Equation;
 
 /// Elements nested deeper are read as their text alone.
 const DEPTH_MAX: usize = 100;
@@ -222,7 +222,7 @@ fn is_lines(table: &Node) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::builder::Builder;
+    use crate::write::Builder;
 
     fn read(formula: &str) -> String {
         super::super::read(&format!("<p>Of <math>{formula}</math>.</p>"), Builder::default()).text

@@ -4,7 +4,7 @@
 use markup5ever_rcdom::Node;
 
 use super::{attribute, name_of, styled};
-use crate::numerals::Numerals;
+use crate::write::Numerals;
 
 const BULLET: &str = "-";
 const LATIN: &str = "abcdefghijklmnopqrstuvwxyz";

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
 use super::content;
-use crate::builder::Builder;
 use crate::html;
+use crate::write::Builder;
 
 /// Parts nested deeper are taken as they come.
 const DEPTH_MAX: usize = 100;

@@ -5,9 +5,9 @@ use pdf_oxide::annotation_types::AnnotationSubtype;
 use pdf_oxide::extractors::{FieldValue, FormExtractor};
 
 use super::lines;
-use crate::builder::Builder;
 use crate::document::BlockKind;
-use crate::parts::{Context, Unread};
+use crate::parse::{Context, Unread};
+use crate::write::Builder;
 
 /// Comments given, at most.
 const COMMENTS_MAX: usize = 2_000;

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use super::PageText;
 use super::furniture::Furniture;
 use super::lines::{CELL_JOINT, Line, ends_in_page};
-use crate::builder::Builder;
 use crate::document::BlockKind;
+use crate::write::Builder;
 
 /// How a line goes on from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::boxes::Place;
-use crate::numerals::{subscript, superscript};
+use crate::document::Place;
+use crate::write::numerals::{subscript, superscript};
 
 /// A gap of this many ems between runs parts cells or columns, not words.
 pub(super) const CELL_GAP: f32 = 1.3;
@@ -77,7 +77,7 @@ pub(super) fn readable(text: &str) -> String {
             '\u{fb05}' | '\u{fb06}' => plain.push_str("st"),
             '\u{ad}' => plain.push('\u{ad}'),
             c if c.is_whitespace() => plain.push(' '),
-            c if c.is_control() || crate::flow::is_invisible(c) => {}
+            c if c.is_control() || crate::write::flow::is_invisible(c) => {}
             c => plain.push(c),
         }
     }

@@ -12,11 +12,10 @@ use super::scan::Scanner;
 use super::sheet::{Layer, Sheet};
 use super::tables::Grids;
 use super::{PageText, bidi, columns, turned};
-use crate::builder::Builder;
 use crate::document::Document;
-use crate::invalid_file;
-use crate::parts::Context;
-use crate::picture;
+use crate::parse::Context;
+use crate::write::Builder;
+use crate::{invalid_file, picture};
 
 /// Pages named in a note; the rest are counted.
 const PAGES_NAMED: usize = 12;

@@ -11,11 +11,11 @@ use super::furniture::Furniture;
 use super::lines::{Line, Run};
 use super::sheet::{Frame, Layer, Sheet};
 use super::{PageText, columns, flow, headings};
-use crate::boxes::Place;
-use crate::builder::Builder;
-use crate::ocr::Word;
-use crate::parts::Context;
-use crate::readings::{self, Told};
+use crate::document::Place;
+use crate::parse::Context;
+use crate::picture::ocr::Word;
+use crate::picture::readings::{self, Told};
+use crate::write::Builder;
 
 /// The resolution at which pages are drawn to be read.
 const DPI: u32 = 200;

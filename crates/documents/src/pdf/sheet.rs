@@ -3,7 +3,7 @@
 use pdf_oxide::PdfDocument;
 use pdf_oxide::layout::TextSpan;
 
-use crate::boxes::Place;
+use crate::document::Place;
 
 /// A rectangle in points, y upwards: left, bottom, right, top.
 pub(super) type Frame = [f32; 4];

@@ -146,7 +146,7 @@ impl Glyph {
 /// Level chars as rows of glyphs, top first and each from left to right.
 pub(super) fn rows(chars: impl Iterator<Item = Char>) -> Vec<Vec<Glyph>> {
     let shown = |char: &Char| {
-        let hidden = char.char.is_control() || crate::flow::is_invisible(char.char);
+        let hidden = char.char.is_control() || crate::write::flow::is_invisible(char.char);
         char.level && char.is_sound() && char.char != TATWEEL && !(hidden || is_control(char.char))
     };
     let (marks, mut chars): (Vec<Char>, Vec<Char>) =

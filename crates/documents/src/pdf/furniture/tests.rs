@@ -1,7 +1,7 @@
 //! What is taken for running lines, and what is not.
 
 use super::*;
-use crate::boxes::Place;
+use crate::document::Place;
 
 /// The height of the pages, in points.
 const HEIGHT: f32 = 800.0;

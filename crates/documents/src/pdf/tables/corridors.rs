@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::super::lines::{CELL_GAP, Run, WORD_GAP};
 use super::{Extent, ROW_GAP_MAX, SINGLES_MAX};
-use crate::boxes::Place;
+use crate::document::Place;
 
 /// Gaps from so many ems on may be more than a space; twice as many in type of one width.
 pub(super) const NARROW: f32 = 0.4;

@@ -2,7 +2,7 @@
 
 use super::super::flow::row_text;
 use super::*;
-use crate::boxes::Place;
+use crate::document::Place;
 
 /// Type of ten points, five to a char.
 pub(super) fn piece(text: &str, x0: f32, y: f32) -> Line {
