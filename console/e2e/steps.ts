@@ -16,9 +16,9 @@ const FILLER = Array.from(
 export const DOCUMENT = `# Log of Skarvholm\n\n${FILLER}\n\n## Duties\n\n${ANSWER}\n\n${FILLER}\n`;
 export const QUESTION = "When does the keeper of the lighthouse at Skarvholm count the passing ships?";
 
-export async function signIn(page: Page): Promise<void> {
+export async function signIn(page: Page, key = KEY): Promise<void> {
   await page.goto("/console/");
-  await page.getByLabel("Key").fill(KEY);
+  await page.getByLabel("Key").fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
   await expect(page.getByRole("heading", { level: 1 })).toBeAttached();

@@ -15,6 +15,7 @@ import "./styles/lists.css";
 import "./styles/overlays.css";
 import "./styles/ask.css";
 import "./styles/work.css";
+import "./styles/explain.css";
 
 const queries = new QueryClient({
   defaultOptions: {

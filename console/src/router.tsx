@@ -9,6 +9,7 @@ import {
 } from "@tanstack/react-router";
 import { Frame } from "./components/Frame";
 import { Problem } from "./components/Problem";
+import { packed, unpacked, type SearchOptions } from "./lib/search";
 
 const text = (value: unknown) => (typeof value === "string" ? value : undefined);
 
@@ -27,6 +28,7 @@ export const TABLE_TABS = ["columns", "rows", "train"] as const;
 interface StoreSearch {
   tab?: (typeof STORE_TABS)[number];
   q?: string;
+  how?: Partial<SearchOptions>;
   file?: string;
   from?: number;
   to?: number;
@@ -63,6 +65,7 @@ const store = createRoute({
   validateSearch: (search): StoreSearch => ({
     tab: oneOf(search.tab, STORE_TABS),
     q: text(search.q),
+    how: packed(unpacked(search.how)),
     file: text(search.file),
     from: place(search.from),
     to: place(search.to),

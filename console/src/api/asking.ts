@@ -55,7 +55,7 @@ async function follow(
       model: "cairn",
       input: question,
       stream: true,
-      tools: [{ type: "file_search", vector_store_ids: [storeId] }],
+      tools: [{ type: "file_search", vector_store_ids: [storeId], cairn: { explain: true } }],
       include: ["file_search_call.results"],
       previous_response_id: previous,
     };

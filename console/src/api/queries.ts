@@ -4,10 +4,13 @@ import { dataAddress } from "../lib/picture";
 import { isBusy } from "../lib/sources";
 import { call, listAll, request, segment } from "./client";
 import type {
+  AccessList,
   ApiKey,
   Dataset,
+  Erasure,
   Evaluation,
   EvaluationResult,
+  FileObject,
   FileText,
   List,
   Model,
@@ -65,6 +68,29 @@ export const storeFiles = (id: string) =>
       const busy = items.some((file) => file.status === "in_progress");
       return busy ? POLL_MS + 5 * items.length : false;
     },
+  });
+
+/** One file of a store, as the store has it. */
+export const storeFile = (id: string, fileId: string) =>
+  queryOptions({
+    queryKey: ["store", id, "files", fileId],
+    queryFn: ({ signal }) =>
+      request<VectorStoreFile>(`/v1/vector_stores/${segment(id)}/files/${segment(fileId)}`, { signal }),
+    refetchInterval: ({ state }) => (state.data?.status === "in_progress" ? POLL_MS : false),
+  });
+
+/** A file as it was uploaded. */
+export const fileObject = (id: string) =>
+  queryOptions({
+    queryKey: ["files", id, "object"],
+    queryFn: ({ signal }) => request<FileObject>(`/v1/files/${segment(id)}`, { signal }),
+  });
+
+/** Who may read a file; for editors. */
+export const fileAccess = (id: string) =>
+  queryOptions({
+    queryKey: ["files", id, "access"],
+    queryFn: ({ signal }) => request<AccessList>(`/cairn/v1/files/${segment(id)}/access`, { signal }),
   });
 
 export const storeRanking = (id: string) =>
@@ -211,4 +237,12 @@ export const evaluationResults = (id: string) =>
 export const keys = queryOptions({
   queryKey: ["keys"],
   queryFn: async ({ signal }) => (await request<List<ApiKey>>("/cairn/v1/keys", { signal })).data,
+});
+
+/** Deletes with their certificates, newest first; for editors. */
+export const erasures = queryOptions({
+  queryKey: ["erasures"],
+  queryFn: ({ signal }) => listAll<Erasure>("/cairn/v1/erasures", { signal, atMost: 1000 }),
+  refetchInterval: ({ state }) =>
+    state.data?.items.some(({ status }) => status === "pending") ? SLOW_POLL_MS : false,
 });

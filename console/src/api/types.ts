@@ -3,7 +3,13 @@
  * `/cairn/v1`. Mirrors the server's OpenAPI document; nothing else in the console declares them.
  */
 
+import type { AnswerPassage, StrippedLink } from "./types/provenance";
+import type { SearchTook, SectionHit } from "./types/search";
+
+export type * from "./types/erasure";
 export type * from "./types/evaluation";
+export type * from "./types/provenance";
+export type * from "./types/search";
 export type * from "./types/tables";
 
 /** Unix time in seconds. */
@@ -28,6 +34,8 @@ export interface WhoAmI {
   tenant: string;
   role: Role;
   key_id: string;
+  /** The users and groups that the key speaks for. */
+  principals: string[];
   version: string;
 }
 
@@ -61,6 +69,8 @@ export interface ApiKey {
   tenant: string;
   role: Role;
   name: string;
+  /** The users and groups it speaks for, such as `user:ada`. */
+  principals: string[];
   created_at: Seconds;
   revoked_at: Seconds | null;
 }
@@ -72,6 +82,7 @@ export interface NewApiKey {
   tenant: string;
   role: Role;
   name: string;
+  principals: string[];
 }
 
 // Files and vector stores ----------------------------------------------------------------------
@@ -84,6 +95,17 @@ export interface FileObject {
   filename: string;
   purpose: string;
   status: string;
+  /** Whether only those on its access list may read it. */
+  cairn: { restricted: boolean };
+}
+
+/** What filters look at, by name. */
+export type Attributes = Record<string, string | number | boolean>;
+
+/** Who may read a file: users and groups, or null for the whole tenant. */
+export interface AccessList {
+  file_id: string;
+  access: string[] | null;
 }
 
 export interface VectorStore {
@@ -115,14 +137,17 @@ export interface VectorStoreFile {
   usage_bytes: number;
   vector_store_id: string;
   status: "in_progress" | "completed" | "failed" | "cancelled";
-  last_error: { code: string; message: string } | null;
-  cairn: { filename: string; notes?: string[] };
+  last_error: { code: "unsupported_file" | "invalid_file" | "server_error"; message: string } | null;
+  attributes: Attributes;
+  /** `notes` say what was guessed or left out when it was read. */
+  cairn: { filename: string; chunking: Chunking; notes: string[] };
 }
 
 export interface SearchHit {
   file_id: string;
   filename: string;
   score: number;
+  attributes?: Attributes;
   content: { type: "text"; text: string }[];
   cairn?: {
     chunk_id: string;
@@ -132,11 +157,13 @@ export interface SearchHit {
     char_end: number;
     dense: number | null;
     bm25: number | null;
+    /** The hits in it, best first, where it was widened to its section. */
+    hits?: SectionHit[];
     explain?: HitExplain;
   };
 }
 
-/** How a hit came to its score, where that was asked for; scores are 0 to 1. */
+/** How a hit came to its score, `final` times `strength`, where that was asked for; all are 0 to 1. */
 export interface HitExplain {
   /** Which wording it counts with, from 0. */
   query: number;
@@ -152,13 +179,18 @@ export interface HitExplain {
   first_stage: number;
   late: number | null;
   coverage: number | null;
+  /** Relative to what else was found: it orders hits. */
   final: number;
+  /** How strongly the best hits bear on the query at all; absent from answers of older versions. */
+  strength?: number;
 }
 
 export interface SearchPage {
   object: "vector_store.search_results.page";
   search_query: string[];
   data: SearchHit[];
+  /** Where it was asked to explain itself. */
+  cairn?: { took: SearchTook };
 }
 
 /** The share of each step of a search, 0 to 1. */
@@ -500,6 +532,13 @@ export interface AnswerDetail {
   /** Sentences of the answer that no passage supports. */
   unsupported?: CharRange[];
   nearest?: Passage[];
+  /** What each step of the search took, where that was asked for. */
+  took?: SearchTook;
+  /** The passages that it was made from, in the order of their numbers. */
+  passages?: AnswerPassage[];
+  stripped_links?: StrippedLink[];
+  /** What of the request had no effect on the answer, and why. */
+  notes?: string[];
 }
 
 export interface ResponseObject {

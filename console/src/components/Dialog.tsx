@@ -1,5 +1,5 @@
 import * as Radix from "@radix-ui/react-dialog";
-import { useState, type ReactNode } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import { CloseIcon } from "./icons";
 import { Problem } from "./Problem";
 
@@ -13,11 +13,25 @@ interface SheetProps {
 }
 
 export function Dialog({ title, open, onClose, shape, children }: SheetProps) {
+  // These dialogs have no trigger of Radix's own, to which it would give the focus back.
+  const opener = useRef<Element | null>(null);
+  const giveBack = (event: Event) => {
+    event.preventDefault();
+    const to = opener.current?.isConnected ? opener.current : document.getElementById("main");
+    if (to instanceof HTMLElement) to.focus();
+  };
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="overlay" />
-        <Radix.Content className={`dialog ${shape}`} aria-describedby={undefined}>
+        <Radix.Content
+          className={`dialog ${shape}`}
+          aria-describedby={undefined}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement;
+          }}
+          onCloseAutoFocus={giveBack}
+        >
           <div className="dialog-head">
             <Radix.Title className="dialog-title">{title}</Radix.Title>
             <Radix.Close className="icon-button" aria-label="Close" title="Close (Esc)">

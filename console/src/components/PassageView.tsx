@@ -1,9 +1,8 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { call, segment } from "../api/client";
+import { downloadOriginal } from "../api/downloads";
 import { fileText } from "../api/queries";
-import { download } from "../lib/download";
 import { count } from "../lib/format";
 import { locate, place, type Located, type PassageTarget } from "../lib/passage";
 import { Loading } from "./parts";
@@ -80,11 +79,7 @@ const NOTES: Record<Located["found"], string | null> = {
 function PassageFacts({ target, storeId, found }: PassageViewProps & { found: Located["found"] }) {
   const where = place(target.page, target.heading);
   const [error, setError] = useState<Error | null>(null);
-  const save = () =>
-    void call(`/v1/files/${segment(target.fileId)}/content`)
-      .then((reply) => reply.blob())
-      .then((content) => download(target.filename, content))
-      .catch(setError);
+  const save = () => void downloadOriginal(target.fileId, target.filename).catch(setError);
   return (
     <div className="passage-facts">
       <span className="muted">{where}</span>

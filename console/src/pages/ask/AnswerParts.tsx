@@ -1,7 +1,8 @@
 import type { Exchange } from "../../api/answers";
-import type { Passage, ResponseObject } from "../../api/types";
+import type { AnswerPassage, Passage, ResponseObject } from "../../api/types";
 import { Copy, Id } from "../../components/Copy";
 import { Fact } from "../../components/parts";
+import { ScoreSteps } from "../../components/ScoreSteps";
 import type { Source } from "../../lib/citations";
 import { count, counted, duration, figure, percent } from "../../lib/format";
 import { passageTarget, passageText, place, type PassageTarget } from "../../lib/passage";
@@ -71,23 +72,35 @@ export function Found({ exchange, onOpen }: { exchange: Exchange; onOpen: Open }
         {counted(exchange.passages.length, "passage")} read
         {exchange.queries.length > 0 && <span className="muted"> for “{exchange.queries.join("”, “")}”</span>}
       </summary>
-      <Passages passages={exchange.passages} onOpen={onOpen} />
+      <Passages passages={exchange.passages} used={exchange.response?.cairn?.passages} onOpen={onOpen} />
     </details>
   );
 }
 
-function Passages({ passages, onOpen }: { passages: Passage[]; onOpen: Open }) {
+interface PassagesProps {
+  passages: Passage[];
+  /** Those that the answer was made from, in the order of their numbers, where that is known. */
+  used?: AnswerPassage[];
+  onOpen: Open;
+}
+
+function Passages({ passages, used = [], onOpen }: PassagesProps) {
   return (
     <ol>
       {passages.map((passage, at) => {
         const target = passageTarget(passage);
+        const number = used.findIndex(({ chunk_id }) => chunk_id === passage.cairn?.chunk_id);
+        const marks = [
+          number < 0 ? "" : `used as no. ${number + 1}`,
+          used[number]?.suspicious ? "suspicious" : "",
+        ].filter((mark) => mark !== "");
         return (
-          <li key={at}>
+          <li key={at} className="hit">
             <button type="button" className="source" onClick={() => onOpen(target)}>
               <span className="source-body">
                 <span className="source-name">
                   {passage.filename}
-                  <span className="muted">{place(target.page, target.heading)}</span>
+                  <span className="muted">{[place(target.page, target.heading), ...marks].filter(Boolean).join(" · ")}</span>
                 </span>
                 <span className="source-text">{passageText(passage)}</span>
               </span>
@@ -97,6 +110,7 @@ function Passages({ passages, onOpen }: { passages: Passage[]; onOpen: Open }) {
                 </span>
               )}
             </button>
+            <ScoreSteps passage={passage} />
           </li>
         );
       })}

@@ -8,6 +8,8 @@ import { layout, sources } from "../../lib/citations";
 import type { PassageTarget } from "../../lib/passage";
 import { AnswerText } from "./AnswerText";
 import { AnswerFacts, Found, Nearest, Sources } from "./AnswerParts";
+import { Guarded } from "./Guarded";
+import { HowItCame } from "./HowItCame";
 import { Steps } from "./Steps";
 
 interface AnswerViewProps {
@@ -54,6 +56,7 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
       )}
       {!refused && refusal !== undefined && <Declined words={refusal} />}
       <LeftOut turns={response?.cairn?.turns_left_out ?? 0} />
+      <Guarded detail={response?.cairn} passages={exchange.passages} />
       {state === "stopped" && <p className="notice">Stopped. What was written until then was not checked.</p>}
       {response?.status === "incomplete" && (
         <p className="notice">
@@ -69,7 +72,8 @@ export function AnswerView({ exchange, opened, onOpen }: AnswerViewProps) {
       )}
       <Sources sources={numbered} opened={opened} onOpen={onOpen} />
       {refused && <Nearest passages={response?.cairn?.nearest ?? exchange.passages} onOpen={onOpen} />}
-      {!refused && <Found exchange={exchange} onOpen={onOpen} />}
+      <Found exchange={exchange} onOpen={onOpen} />
+      {response && <HowItCame response={response} passages={exchange.passages} onOpen={onOpen} />}
       {response && <AnswerFacts exchange={exchange} response={response} />}
     </article>
   );

@@ -1,20 +1,17 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
-import { request, segment } from "../../api/client";
+import { useEffect } from "react";
 import { storeFiles } from "../../api/queries";
-import { useMayEdit } from "../../api/role";
 import type { VectorStore, VectorStoreFile } from "../../api/types";
 import { Copy } from "../../components/Copy";
 import { DataTable, type Col } from "../../components/DataTable";
-import { Confirm } from "../../components/Dialog";
 import { AsOf, Empty, Loading, State, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
-import { bytes, count } from "../../lib/format";
-import { placeTarget, type PassageTarget } from "../../lib/passage";
+import { bytes, count, counted } from "../../lib/format";
+import { RemoveFile } from "./RemoveFile";
 
 interface FileListProps {
   store: VectorStore;
-  onOpen: (target: PassageTarget) => void;
+  onOpen: (fileId: string) => void;
 }
 
 /** The documents of a store with their processing state. */
@@ -60,19 +57,16 @@ export function FileList({ store, onOpen }: FileListProps) {
   );
 }
 
-function columns(store: VectorStore, onOpen: (target: PassageTarget) => void): Col<VectorStoreFile>[] {
+function columns(store: VectorStore, onOpen: FileListProps["onOpen"]): Col<VectorStoreFile>[] {
   return [
     {
       title: "Name",
       value: (file) => file.cairn.filename,
-      show: (file) =>
-        file.status === "completed" ? (
-          <button type="button" className="row-name" onClick={() => onOpen(placeTarget(file.id, file.cairn.filename, null, null))}>
-            {file.cairn.filename}
-          </button>
-        ) : (
-          <span className="row-name">{file.cairn.filename}</span>
-        ),
+      show: (file) => (
+        <button type="button" className="row-name" onClick={() => onOpen(file.id)}>
+          {file.cairn.filename}
+        </button>
+      ),
     },
     {
       title: "Status",
@@ -84,6 +78,9 @@ function columns(store: VectorStore, onOpen: (target: PassageTarget) => void): C
             <p className="bad reason">
               {file.last_error.message} <span className="muted">({file.last_error.code})</span>
             </p>
+          )}
+          {file.cairn.notes.length > 0 && (
+            <p className="muted reason">{counted(file.cairn.notes.length, "note")} of the reader</p>
           )}
         </>
       ),
@@ -100,39 +97,9 @@ function columns(store: VectorStore, onOpen: (target: PassageTarget) => void): C
       show: (file) => (
         <span className="row tight">
           <Copy text={file.id} what={`id of ${file.cairn.filename}`} />
-          <Remove store={store} file={file} />
+          <RemoveFile small store={store} file={file} />
         </span>
       ),
     },
   ];
-}
-
-/** Takes the file out of the store, and on request deletes it everywhere. */
-function Remove({ store, file }: { store: VectorStore; file: VectorStoreFile }) {
-  const queries = useQueryClient();
-  const mayEdit = useMayEdit();
-  const [everywhere, setEverywhere] = useState(false);
-  const act = async () => {
-    await request(`/v1/vector_stores/${segment(store.id)}/files/${segment(file.id)}`, { method: "DELETE" });
-    if (everywhere) await request(`/v1/files/${segment(file.id)}`, { method: "DELETE" });
-    await queries.invalidateQueries({ queryKey: ["stores"] });
-    await queries.invalidateQueries({ queryKey: ["store"] });
-  };
-  if (!mayEdit) return null;
-  const label = file.status === "in_progress" ? "Cancel" : "Remove";
-  return (
-    <Confirm
-      small
-      label={label}
-      name={`${label} ${file.cairn.filename}`}
-      title={`Remove “${file.cairn.filename}” from “${store.name}”?`}
-      act={act}
-    >
-      <p>Questions to this store will no longer find it, from the moment it is removed.</p>
-      <label className="check">
-        <input type="checkbox" checked={everywhere} onChange={(event) => setEverywhere(event.target.checked)} />
-        Also delete the file itself, from every store
-      </label>
-    </Confirm>
-  );
 }

@@ -13,6 +13,7 @@ import { placeTarget, type PassageTarget } from "../../lib/passage";
 import { DeleteStore } from "./DocumentsPage";
 import { DropZone } from "./DropZone";
 import { FileList } from "./FileList";
+import { FileSheet } from "./FileSheet";
 import { StoreSearch } from "./StoreSearch";
 import { StoreSettings } from "./StoreSettings";
 import { UploadList } from "./UploadList";
@@ -22,9 +23,10 @@ const route = getRouteApi("/documents/$storeId");
 /** One store: its documents, what is on its way in, a search over it, and how that is done. */
 export function StorePage() {
   const { storeId } = route.useParams();
-  const { tab = "files", q, file, from, to } = route.useSearch();
+  const { tab = "files", q, how, file, from, to } = route.useSearch();
   const navigate = route.useNavigate();
   const [opened, setOpened] = useState<PassageTarget | null>(null);
+  const [about, setAbout] = useState<string | null>(null);
   const query = useQuery(storeQuery(storeId));
   const files = useQuery({ ...storeFiles(storeId), enabled: file !== undefined });
   const store = query.data;
@@ -75,7 +77,7 @@ export function StorePage() {
         value={tab}
         onChange={(next) => void navigate({ search: (now) => ({ ...now, tab: next }), replace: true })}
         tabs={[
-          { value: "files", title: "Files", content: <FileList store={store} onOpen={setOpened} /> },
+          { value: "files", title: "Files", content: <FileList store={store} onOpen={setAbout} /> },
           {
             value: "search",
             title: "Search",
@@ -83,7 +85,8 @@ export function StorePage() {
               <StoreSearch
                 storeId={store.id}
                 query={q ?? ""}
-                onQuery={(next) => void navigate({ search: (now) => ({ ...now, q: next }), replace: true })}
+                how={how}
+                onSearch={(q, how) => void navigate({ search: (now) => ({ ...now, q, how }), replace: true })}
                 onOpen={setOpened}
               />
             ),
@@ -91,6 +94,7 @@ export function StorePage() {
           { value: "settings", title: "Settings", content: <StoreSettings store={store} /> },
         ]}
       />
+      <FileSheet store={store} fileId={about} onClose={() => setAbout(null)} />
       <PassageSheet target={opened ?? linked} storeId={store.id} onClose={close} />
     </div>
   );

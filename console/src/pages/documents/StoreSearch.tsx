@@ -1,106 +1,93 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import { request, segment } from "../../api/client";
-import type { SearchHit, SearchPage } from "../../api/types";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import { storeRanking } from "../../api/queries";
+import { storeSearch } from "../../api/searching";
+import { focusFault } from "../../components/FormField";
 import { Empty, Loading } from "../../components/parts";
 import { Problem } from "../../components/Problem";
-import { counted, figure } from "../../lib/format";
-import { passageTarget, passageText, place, type PassageTarget } from "../../lib/passage";
+import type { PassageTarget } from "../../lib/passage";
+import { givesShares, optionFaults, packed, searchBody, unpacked, type SearchOptions } from "../../lib/search";
+import { SearchFields } from "./SearchFields";
+import { SearchHits } from "./SearchHits";
 
 interface StoreSearchProps {
   storeId: string;
   query: string;
-  onQuery: (query: string) => void;
+  /** What else is asked for, as the address keeps it. */
+  how: Partial<SearchOptions> | undefined;
+  onSearch: (query: string, how: Partial<SearchOptions> | undefined) => void;
   onOpen: (target: PassageTarget) => void;
 }
 
-const AT_MOST = 20;
-
-/** A search over one store, with the scores that ranked it. */
-export function StoreSearch({ storeId, query, onQuery, onOpen }: StoreSearchProps) {
+/** A search over one store, with the steps that ranked what it found. */
+export function StoreSearch({ storeId, query, how, onSearch, onOpen }: StoreSearchProps) {
+  const form = useRef<HTMLFormElement>(null);
   const [text, setText] = useState(query);
+  const asked = unpacked(how);
+  const [options, setOptions] = useState(asked);
+  // An address may ask for what no form would send: it is shown as wrong, and nothing is sent.
+  const unsent = optionFaults(asked);
+  const [faults, setFaults] = useState(query === "" ? {} : unsent);
+  useEffect(() => focusFault(form.current), [faults]);
+  const ranking = useQuery(storeRanking(storeId));
+  const held = ranking.data?.ranking;
   const result = useQuery({
-    queryKey: ["store", storeId, "search", query],
-    queryFn: ({ signal }) =>
-      request<SearchPage>(`/v1/vector_stores/${segment(storeId)}/search`, {
-        method: "POST",
-        body: { query, max_num_results: AT_MOST },
-        signal,
-      }),
-    enabled: query !== "",
-    placeholderData: keepPreviousData,
+    ...storeSearch(storeId, searchBody(query, asked, held)),
+    enabled: query !== "" && Object.keys(unsent).length === 0 && (held !== undefined || !givesShares(asked)),
   });
+  const keys = (result.data?.data ?? []).flatMap((hit) => Object.keys(hit.attributes ?? {}));
+  const change = (next: SearchOptions) => {
+    setOptions(next);
+    // What was wrong is looked at again when it is sent.
+    setFaults((now) => (Object.keys(now).length === 0 ? now : {}));
+  };
+  const submit = () => {
+    const found = optionFaults(options);
+    setFaults(found);
+    if (Object.keys(found).length === 0 && text.trim() !== "") onSearch(text.trim(), packed(options));
+  };
   return (
-    <div>
+    <div className="store-search">
       <form
-        className="row search-form"
+        ref={form}
         role="search"
+        className="search-form"
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
-          onQuery(text.trim());
+          submit();
         }}
       >
-        <input
-          className="input grow"
-          type="search"
-          aria-label="Search this store"
-          placeholder="Words or a question"
-          value={text}
-          onChange={(event) => setText(event.target.value)}
-        />
-        <button type="submit" className="button primary" disabled={text.trim() === ""}>
-          Search
-        </button>
+        <div className="row">
+          <input
+            className="input grow"
+            type="search"
+            aria-label="Search this store"
+            placeholder="Words or a question"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+          <button type="submit" className="button primary" disabled={text.trim() === ""}>
+            Search
+          </button>
+        </div>
+        <SearchFields options={options} keys={keys} held={held} faults={faults} onChange={change} />
       </form>
       {query === "" && (
         <Empty title="Nothing searched yet." command='cairn search "QUESTION" --store NAME'>
-          See what an answer would be made from: the passages found, best first, with their scores.
+          See what an answer would be made from: the passages found, best first, with the steps of their scores.
         </Empty>
       )}
+      {givesShares(asked) && ranking.error && (
+        <Problem
+          what="The store’s own shares could not be read."
+          error={ranking.error}
+          retry={() => void ranking.refetch()}
+        />
+      )}
       {result.error && <Problem what="The search failed." error={result.error} retry={() => void result.refetch()} />}
-      {query !== "" && result.isPending && <Loading what="the store" />}
-      {result.data && <Hits hits={result.data.data} query={query} onOpen={onOpen} />}
+      {result.isFetching && result.isPending && <Loading what="the store" />}
+      {result.data && !result.error && <SearchHits page={result.data} query={query} asked={asked} onOpen={onOpen} />}
     </div>
-  );
-}
-
-function Hits({ hits, query, onOpen }: { hits: SearchHit[]; query: string; onOpen: StoreSearchProps["onOpen"] }) {
-  if (hits.length === 0) return <Empty title={`Nothing in this store is near “${query}”.`} />;
-  return (
-    <section className="sources">
-      <p className="muted" role="status">
-        {counted(hits.length, "passage")}
-        {hits.length === AT_MOST && ", the best of those found"}
-      </p>
-      <ol>
-        {hits.map((hit, at) => {
-          const target = passageTarget(hit);
-          return (
-            <li key={hit.cairn?.chunk_id ?? at}>
-              <button type="button" className="source" onClick={() => onOpen(target)}>
-                <span className="source-body">
-                  <span className="source-name">
-                    {hit.filename}
-                    <span className="muted">{place(target.page, target.heading)}</span>
-                  </span>
-                  <span className="source-text">{passageText(hit)}</span>
-                </span>
-                <Scores hit={hit} />
-              </button>
-            </li>
-          );
-        })}
-      </ol>
-    </section>
-  );
-}
-
-function Scores({ hit }: { hit: SearchHit }) {
-  return (
-    <span className="scores numeric">
-      <strong title="Score of the ranking">{figure(hit.score)}</strong>
-      {hit.cairn && hit.cairn.dense !== null && <span className="muted">meaning {figure(hit.cairn.dense)}</span>}
-      {hit.cairn && hit.cairn.bm25 !== null && <span className="muted">words {figure(hit.cairn.bm25)}</span>}
-    </span>
   );
 }

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useId, useState } from "react";
 import { request, segment } from "../../api/client";
 import { keys } from "../../api/queries";
 import type { ApiKey, NewApiKey, Role } from "../../api/types";
@@ -8,6 +8,7 @@ import { DataTable, type Col } from "../../components/DataTable";
 import { Confirm, Dialog } from "../../components/Dialog";
 import { Empty, Field, Loading, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
+import { principalsOf, principalsText } from "../../lib/principals";
 
 /** Who may use the server: keys are shown once when made, and revoked at once. */
 export function Keys({ own }: { own: string }) {
@@ -37,8 +38,18 @@ export function Keys({ own }: { own: string }) {
 function columns(own: string): Col<ApiKey>[] {
   return [
     { title: "Name", value: (key) => key.name, show: (key) => key.name || <span className="muted">–</span> },
-    { title: "Tenant", value: (key) => key.tenant },
-    { title: "Role", value: (key) => key.role },
+    {
+      title: "Tenant",
+      value: (key) => key.tenant,
+      show: (key) => <span className="whole-words">{key.tenant}</span>,
+    },
+    { title: "Role", value: (key) => key.role, show: (key) => <span className="whole-words">{key.role}</span> },
+    {
+      title: "Speaks for",
+      value: (key) => principalsText(key.principals),
+      show: (key) =>
+        key.principals.length === 0 ? <span className="muted">–</span> : principalsText(key.principals),
+    },
     { title: "Id", value: (key) => key.id, show: (key) => <Id value={key.id} what="key id" length={16} /> },
     {
       title: "State",
@@ -82,11 +93,13 @@ function NewKey() {
   const [tenant, setTenant] = useState("");
   const [role, setRole] = useState<Role>("viewer");
   const [name, setName] = useState("");
+  const [speaksFor, setSpeaksFor] = useState("");
+  const hint = useId();
   const make = useMutation({
     mutationFn: () =>
       request<NewApiKey>("/cairn/v1/keys", {
         method: "POST",
-        body: { tenant: tenant.trim(), role, name: name.trim() || undefined },
+        body: { tenant: tenant.trim(), role, name: name.trim() || undefined, principals: principalsOf(speaksFor) },
       }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["keys"] }),
   });
@@ -112,10 +125,24 @@ function NewKey() {
         <Field label="Name">
           <input className="input" placeholder="Optional" value={name} onChange={(event) => setName(event.target.value)} />
         </Field>
+        <Field label="Speaks for">
+          <input
+            className="input"
+            placeholder="user:ada, group:board"
+            autoComplete="off"
+            aria-describedby={hint}
+            value={speaksFor}
+            onChange={(event) => setSpeaksFor(event.target.value)}
+          />
+        </Field>
         <button type="submit" className="button primary" disabled={make.isPending}>
           Make key
         </button>
       </form>
+      <p id={hint} className="muted">
+        A key may speak for users and groups, with commas between. Files with an access list answer only to keys that
+        speak for one on it; without names a key reads what is open to its tenant.
+      </p>
       {make.error && <Problem what="The key was not made." error={make.error} />}
       <Dialog title="The new key" open={make.data !== undefined} onClose={() => make.reset()} shape="box">
         <div className="dialog-body">

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { status, whoami } from "../../api/queries";
+import { useMayEdit } from "../../api/role";
 import type { Engine } from "../../api/types";
 import { Id } from "../../components/Copy";
 import { DataTable, type Col } from "../../components/DataTable";
@@ -8,13 +9,16 @@ import { AsOf, Empty, Fact, Loading, PageHead, State } from "../../components/pa
 import { Problem } from "../../components/Problem";
 import { bytes, count, duration } from "../../lib/format";
 import { useTitle } from "../../lib/hooks";
+import { Erasures } from "./Erasures";
 import { Keys } from "./Keys";
+import { Upkeep } from "./Upkeep";
 
 /** How the server does, and who may use it. */
 export function OperatePage() {
   useTitle("Operate");
   const query = useQuery(status);
   const { data: who } = useQuery(whoami);
+  const mayEdit = useMayEdit();
   const now = query.data;
   return (
     <div className="page">
@@ -76,6 +80,8 @@ export function OperatePage() {
         </>
       )}
       {who?.role === "admin" && <Keys own={who.key_id} />}
+      {who?.role === "admin" && <Upkeep />}
+      {mayEdit && <Erasures everyTenant={who?.role === "admin"} />}
     </div>
   );
 }
