@@ -192,6 +192,54 @@ def test_files_of_a_store_are_attached_read_changed_and_detached(client):
     )
 
 
+def test_the_content_of_a_file_in_a_store_is_its_text_once(client):
+    text = "\n\n".join(f"Beacon {n} stands on its own rock, {n} miles off the coast of Orrin." for n in range(60))
+    store = client.vector_stores.create(name="content")
+    file = client.files.create(file=("beacons.txt", text.encode()), purpose="assistants")
+    cutting = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 50}}
+    attached = client.vector_stores.files.create_and_poll(
+        file.id, vector_store_id=store.id, chunking_strategy=cutting, poll_interval_ms=50
+    )
+    assert attached.status == "completed", attached.last_error
+    pieces = client.vector_stores.files.content(file.id, vector_store_id=store.id).data
+    assert len(pieces) > 5 and all(piece.type == "text" and piece.text for piece in pieces)
+    assert "".join(piece.text for piece in pieces).strip() == text
+
+
+def test_filters_order_dates_and_name_files(client):
+    store = client.vector_stores.create(name="dated")
+    ids = {}
+    for name, day in [("may.txt", "2024-05-31"), ("june.txt", "2024-06-01"), ("noon.txt", "2024-06-01T12:00")]:
+        file = client.files.create(file=(name, f"The beacon was lit on {day}.".encode()), purpose="assistants")
+        attached = client.vector_stores.files.create_and_poll(
+            file.id, vector_store_id=store.id, attributes={"day": day}, poll_interval_ms=50
+        )
+        assert attached.status == "completed", attached.last_error
+        ids[name] = file.id
+
+    def found(kind, key, value):
+        only = {"type": kind, "key": key, "value": value}
+        return {hit.filename for hit in client.vector_stores.search(store.id, query="beacon", filters=only)}
+
+    assert found("gte", "day", "2024-06-01") == {"june.txt", "noon.txt"}
+    assert found("lte", "day", "2024-06-01") == {"may.txt", "june.txt"}
+    assert found("gt", "day", 2024) == set()
+    assert found("eq", "cairn.filename", "may.txt") == {"may.txt"}
+    assert found("ne", "cairn.filename", "may.txt") == {"june.txt", "noon.txt"}
+    assert found("in", "cairn.file_id", [ids["june.txt"], "file-none"]) == {"june.txt"}
+    tool = {"type": "file_search", "vector_store_ids": [store.id]}
+    only = {"type": "eq", "key": "cairn.filename", "value": "noon.txt"}
+    response = client.responses.create(
+        model="cairn",
+        input="When was the beacon lit?",
+        tools=[{**tool, "filters": only}],
+        include=["file_search_call.results"],
+    )
+    results = next(item for item in response.output if item.type == "file_search_call").results
+    assert {hit.filename for hit in results} == {"noon.txt"}
+    refusal(lambda: found("gt", "day", True), param="filters")
+
+
 def test_a_batch_is_made_polled_listed_and_cancelled(client):
     store = client.vector_stores.create(name="batches")
     files = [

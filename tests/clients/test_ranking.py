@@ -53,10 +53,21 @@ def test_an_explanation_adds_up(client, store, ranker):
         late, share = told["late"], told["ranking"]["late"]
         assert (late is not None) == (ranker == "late-interaction")
         total = told["first_stage"] if late is None else (1 - share) * told["first_stage"] + share * late
-        assert hit.score == told["final"] == pytest.approx(total, abs=1e-5)
+        assert told["final"] == pytest.approx(total, abs=1e-5)
+        assert hit.score == pytest.approx(told["final"] * told["strength"], abs=1e-5)
     took = found.model_extra["cairn"]["took"]
     assert took["total_ms"] >= took["embed_ms"] > 0
     assert (took["rerank_ms"] > 0) == (ranker == "late-interaction")
+
+
+def test_a_threshold_keeps_the_answer_and_cuts_nonsense(client, store):
+    options = {"score_threshold": 0.5}
+    kept = client.vector_stores.search(store, query="Who built the stone bridge?", ranking_options=options).data
+    assert kept[0].filename == "bridge.txt" and all(hit.score >= 0.5 for hit in kept)
+    nonsense = "quarterly revenue of the software subsidiary"
+    assert client.vector_stores.search(store, query=nonsense, ranking_options=options).data == []
+    rubbish = client.vector_stores.search(store, query=nonsense).data
+    assert rubbish and all(hit.score < 0.3 for hit in rubbish)
 
 
 def test_an_answer_is_explained(client, store):

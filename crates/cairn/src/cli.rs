@@ -1,12 +1,14 @@
 //! The command line: what can be asked for, and in which words.
 
 mod eval;
+pub(crate) mod filter;
 mod stores;
 
 use std::path::PathBuf;
 
 use cairn_kernel::Role;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
+use serde_json::Value;
 
 pub(crate) use eval::{AddSchedule, Eval, EvalCommand, Questions, Schedules};
 pub(crate) use stores::{Chunker, Create, Cutting, Ranking, Reindex, Stores};
@@ -119,6 +121,18 @@ pub(crate) struct Ask {
     /// The store's name
     #[arg(long)]
     pub(crate) store: String,
+    /// Only from files whose attribute is so; also !=, <, <=, >, >=; may be given several times
+    #[arg(long = "filter", value_name = "KEY=VALUE", value_parser = filter::parse)]
+    pub(crate) filters: Vec<Value>,
+    /// The model to answer with, as `cairn models list` shows it [default: the server's choice]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The answer that the question follows on, by its id
+    #[arg(long, value_name = "RESPONSE_ID")]
+    pub(crate) follow: Option<String>,
+    /// From how many passages, 1 to 50 [default: 10]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=50))]
+    pub(crate) limit: Option<u32>,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -130,8 +144,17 @@ pub(crate) struct Search {
     /// The store's name
     #[arg(long)]
     pub(crate) store: String,
+    /// Only in files whose attribute is so; also !=, <, <=, >, >=; may be given several times
+    #[arg(long = "filter", value_name = "KEY=VALUE", value_parser = filter::parse)]
+    pub(crate) filters: Vec<Value>,
+    /// Only in the file that has this id or name
+    #[arg(long, value_name = "ID_OR_NAME")]
+    pub(crate) file: Option<String>,
+    /// Show the scores of each step, and how many milliseconds it took
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// How many passages, 1 to 50
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=50))]
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) json: Json,
@@ -504,6 +527,9 @@ mod tests {
             "cairn up --data d --listen 0.0.0.0:8080 --allow-plain-http",
             "cairn ingest a b --store s --json",
             "cairn ask what --store s --json",
+            "cairn ask what --store s --filter year>=2024 --filter kind!=memo --limit 5",
+            "cairn ask what --store s --model m@2 --follow resp_1",
+            "cairn search what --store s --file a.pdf --filter day<2024-05-01 --explain --json",
             "cairn replay resp_1 --answer --json",
             "cairn data load f.csv",
             "cairn train abalone --target rings --name abalone --budget 30s --seed 1 --json",
@@ -534,6 +560,9 @@ mod tests {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
         for line in [
+            "cairn ask what --store s --filter year",
+            "cairn ask what --store s --limit 0",
+            "cairn search what --store s --limit 51",
             "cairn models add m",
             "cairn models add m f --asset a",
             "cairn models add m --base a",

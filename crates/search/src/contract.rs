@@ -3,16 +3,14 @@
 //! An implementation's tests call [`all`] with an index of [`DIMENSIONS`], empty of
 //! the stores named here; what needs a restart is tested per implementation.
 
+mod filters;
 mod languages;
 
 use cairn_kernel::Kind;
-use proptest::prelude::{Just, Strategy, any, prop_oneof};
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Filter, Found, Fusion, Hit, Index, Language, Operand, Order, Point, Principals, Query, Ranking,
+    Filter, Found, Fusion, Hit, Index, Language, Operand, Point, Principals, Query, Ranking,
 };
 
 /// Length of the vectors used here.
@@ -53,7 +51,9 @@ pub(crate) async fn all(index: &dyn Index) {
     writing_twice_is_writing_once(index).await;
     deletes_are_final_and_idempotent(index).await;
     stores_are_apart(index).await;
-    filters_equal_their_plain_meaning(index).await;
+    filters::filters_equal_their_plain_meaning(index).await;
+    filters::texts_are_ordered(index).await;
+    filters::a_file_is_named_by_its_id(index).await;
     unreadable_points_are_as_good_as_not_there(index).await;
     hits_explain_themselves(index).await;
     candidates_are_what_the_legs_found(index).await;
@@ -229,84 +229,6 @@ pub(crate) async fn stores_are_apart(index: &dyn Index) {
     assert!(stores.contains(&"left".to_owned()) && !stores.contains(&"right".to_owned()));
 }
 
-/// The engine's filters agree with [`Filter::matches`] on random ones.
-pub(crate) async fn filters_equal_their_plain_meaning(index: &dyn Index) {
-    let mut runner = TestRunner::deterministic();
-    let mut files: Vec<Map<String, Value>> = Vec::new();
-    for id in 0..120_u64 {
-        let attributes = attributes().new_tree(&mut runner).unwrap().current();
-        files.push(attributes.clone());
-        let point = Point { attributes, ..point(id, &format!("file{id}"), "same text") };
-        index.upsert("filter", vec![point]).await.unwrap();
-    }
-    let (mut some, mut none) = (0, 0);
-    for round in 0..300 {
-        if round == 200 {
-            index.optimise("filter").await.unwrap();
-        }
-        let filter = filter().new_tree(&mut runner).unwrap().current();
-        let passes = |id: &u64| filter.matches(&files[usize::try_from(*id).unwrap()]);
-        let expected: Vec<u64> = (0..120).filter(passes).collect();
-        if expected.is_empty() {
-            none += 1;
-        } else {
-            some += 1;
-        }
-        for (dense, text) in [(Some(vector(5)), None), (None, Some("text".to_owned()))] {
-            let only = Some(filter.clone());
-            let query = Query { dense, text, limit: 200, filter: only, ..Query::default() };
-            let mut found = ids(&index.query("filter", query).await.unwrap());
-            found.sort_unstable();
-            assert_eq!(found, expected, "{filter:?}");
-        }
-    }
-    assert!(some > 50 && none > 10, "{some} filters matched something, {none} nothing");
-}
-
-fn operand() -> impl Strategy<Value = Operand> {
-    prop_oneof![
-        prop_oneof![Just("x"), Just("X"), Just("5"), Just("ö \"q\".z")]
-            .prop_map(|text| Operand::Text(text.to_owned())),
-        (-3_i8..4).prop_map(|n| Operand::Number(f64::from(n) / 2.0)),
-        any::<bool>().prop_map(Operand::Flag),
-    ]
-}
-
-fn key() -> impl Strategy<Value = String> {
-    prop_oneof![Just("a"), Just("b.c"), Just("b_c"), Just("d \"e\"")].prop_map(str::to_owned)
-}
-
-fn attributes() -> impl Strategy<Value = Map<String, Value>> {
-    let value = operand().prop_map(|operand| match operand {
-        Operand::Text(text) => json!(text),
-        Operand::Number(number) if number.fract() == 0.0 => {
-            json!(format!("{number}").parse::<i64>().unwrap())
-        }
-        Operand::Number(number) => json!(number),
-        Operand::Flag(flag) => json!(flag),
-    });
-    proptest::collection::btree_map(key(), value, 0..4).prop_map(|map| map.into_iter().collect())
-}
-
-fn filter() -> impl Strategy<Value = Filter> {
-    let order = prop_oneof![
-        Just(Order::Greater),
-        Just(Order::AtLeast),
-        Just(Order::Less),
-        Just(Order::AtMost)
-    ];
-    let operands = || proptest::collection::vec(operand(), 0..4);
-    let leaf = prop_oneof![
-        (key(), operands()).prop_map(|(key, operands)| Filter::In(key, operands)),
-        (key(), operands()).prop_map(|(key, operands)| Filter::NotIn(key, operands)),
-        (key(), order, -3_i8..4).prop_map(|(k, o, n)| Filter::Range(k, o, f64::from(n) / 2.0)),
-    ];
-    leaf.prop_recursive(3, 12, 3, |inner| {
-        let filters = proptest::collection::vec(inner, 0..4);
-        prop_oneof![filters.clone().prop_map(Filter::And), filters.prop_map(Filter::Or)]
-    })
-}
-
 /// Access lists: a caller sees what one of its principals may read, in both legs, beside
 /// any filter, after changes and rebuilds, and always as many as there are.
 pub(crate) async fn unreadable_points_are_as_good_as_not_there(index: &dyn Index) {
@@ -393,8 +315,8 @@ pub(crate) async fn hits_explain_themselves(index: &dyn Index) {
     index.upsert("why", (0..60).map(|id| point(id, "f", text(id))).collect()).await.unwrap();
     let query = Query { dense: Some(vector(8)), text: Some("gold".into()), ..Query::default() };
     let ranking = Ranking { dense_weight: 0.3, spread: 0.4, late: 0.0 };
-    let Found { hits, took } = index.search("why", query.clone(), ranking).await.unwrap();
-    assert_eq!(hits.len(), 10);
+    let Found { hits, points, took } = index.search("why", query.clone(), ranking).await.unwrap();
+    assert_eq!((hits.len(), points), (10, 60));
     for hit in &hits {
         let explain = &hit.explain;
         assert!(explain.dense_place.is_some());

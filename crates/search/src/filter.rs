@@ -2,16 +2,26 @@
 //!
 //! A comparison is `{"type": "eq", "key": "year", "value": 2024}`, with the types
 //! `eq ne gt gte lt lte in nin`; a compound is `{"type": "and", "filters": [...]}`
-//! or `or`. Types are kept apart: the text "5" is not the number 5. A key that a
-//! file does not have equals nothing, so `ne` and `nin` hold for it and every other
-//! comparison fails.
+//! or `or`. Types are kept apart: the text "5" is not the number 5, and neither is
+//! before nor after the other. A key that a file does not have equals nothing, so `ne`
+//! and `nin` hold for it and every other comparison fails.
+//!
+//! Texts are ordered lexicographically by their Unicode scalar values: digits before
+//! capitals, capitals before small letters, and a text before every longer one that
+//! begins with it. Dates of ISO 8601 are in order so, as far as they are written alike.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use cairn_kernel::{Error, Result};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Principals;
+
+/// The key that names the file of a point, as if it were one of its attributes:
+/// [`crate::Point::file`].
+pub const FILE_ID: &str = "cairn.file_id";
 
 /// Deepest nesting of compounds.
 const DEPTH: usize = 8;
@@ -29,7 +39,17 @@ pub enum Operand {
     Flag(bool),
 }
 
-/// How a number lies to a bound.
+/// What a value is ordered against.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Bound {
+    /// Text, by its Unicode scalars.
+    Text(String),
+    /// A number.
+    Number(f64),
+}
+
+/// How a value lies to a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Greater than.
@@ -49,8 +69,8 @@ pub enum Filter {
     In(String, Vec<Operand>),
     /// The attribute is none of these, or missing (`ne`, `nin`).
     NotIn(String, Vec<Operand>),
-    /// The attribute is a number and lies so to the bound (`gt gte lt lte`).
-    Range(String, Order, f64),
+    /// The attribute is of the bound's type and lies so to it (`gt gte lt lte`).
+    Range(String, Order, Bound),
     /// The point may be read by one of these principals: set by the program for its
     /// caller, and no part of the form that callers write.
     Readable(Principals),
@@ -84,14 +104,15 @@ impl Filter {
         Self::And(std::iter::once(Self::Readable(principals)).chain(filter).collect())
     }
 
-    /// Whether a file with these attributes passes.
+    /// Whether a file with these attributes passes; its id counts if it is among them as
+    /// [`FILE_ID`].
     pub fn matches(&self, attributes: &Map<String, Value>) -> bool {
         let value = |key: &str| attributes.get(key).and_then(Operand::of);
         match self {
             Self::In(key, operands) => value(key).is_some_and(|held| operands.contains(&held)),
             Self::NotIn(key, operands) => value(key).is_none_or(|held| !operands.contains(&held)),
             Self::Range(key, order, bound) => {
-                matches!(value(key), Some(Operand::Number(held)) if order.holds(held, *bound))
+                value(key).and_then(|held| bound.order_of(&held)).is_some_and(|to| order.holds(to))
             }
             Self::Readable(caller) => Principals::read(attributes).meet(caller),
             Self::And(filters) => filters.iter().all(|filter| filter.matches(attributes)),
@@ -100,13 +121,25 @@ impl Filter {
     }
 }
 
+impl Bound {
+    /// How `held` lies to this; none if it is of another type.
+    fn order_of(&self, held: &Operand) -> Option<Ordering> {
+        match (held, self) {
+            (Operand::Text(held), Self::Text(bound)) => Some(held.cmp(bound)),
+            (Operand::Number(held), Self::Number(bound)) => held.partial_cmp(bound),
+            _ => None,
+        }
+    }
+}
+
 impl Order {
-    fn holds(self, held: f64, bound: f64) -> bool {
+    /// Whether something that lies `to` a bound lies so.
+    pub(crate) fn holds(self, to: Ordering) -> bool {
         match self {
-            Self::Greater => held > bound,
-            Self::AtLeast => held >= bound,
-            Self::Less => held < bound,
-            Self::AtMost => held <= bound,
+            Self::Greater => to.is_gt(),
+            Self::AtLeast => to.is_ge(),
+            Self::Less => to.is_lt(),
+            Self::AtMost => to.is_le(),
         }
     }
 }
@@ -199,10 +232,17 @@ impl Reader {
     }
 
     fn range(&mut self, key: String, order: Order, value: &Value, at: &str) -> Result<Filter> {
-        match self.operand(value, at)? {
-            Operand::Number(bound) => Ok(Filter::Range(key, order, bound)),
-            _ => Err(wrong(at, "needs a number as its 'value'; only numbers are ordered")),
-        }
+        let bound = match self.operand(value, at)? {
+            Operand::Text(text) => Bound::Text(text),
+            Operand::Number(number) => Bound::Number(number),
+            Operand::Flag(_) => {
+                return Err(wrong(
+                    at,
+                    "needs a number or a string as its 'value'; true and false are not ordered",
+                ));
+            }
+        };
+        Ok(Filter::Range(key, order, bound))
     }
 }
 
@@ -232,6 +272,8 @@ mod tests {
             (json!({"type":"gte","key":"a","value":1}), json!({"a":1}), true),
             (json!({"type":"lt","key":"a","value":1}), json!({}), false),
             (json!({"type":"lte","key":"a","value":1}), json!({"a":"0"}), false),
+            (json!({"type":"lte","key":"a","value":"9"}), json!({"a":0}), false),
+            (json!({"type":"gte","key":"a","value":""}), json!({}), false),
             (json!({"type":"in","key":"a","value":["x",2]}), json!({"a":2}), true),
             (json!({"type":"in","key":"a","value":[]}), json!({"a":2}), false),
             (json!({"type":"nin","key":"a","value":["x"]}), json!({"b":"x"}), true),
@@ -239,6 +281,34 @@ mod tests {
         ];
         for (filter, attributes, expected) in cases {
             assert_eq!(holds(&filter, &attributes), expected, "{filter} {attributes}");
+        }
+    }
+
+    #[test]
+    fn texts_are_ordered_by_their_characters() {
+        let ascending = [
+            "",
+            "2023-12-31",
+            "2024-01",
+            "2024-01-05",
+            "2024-01-05T10:00",
+            "2024-1-5",
+            "B",
+            "a",
+            "ab",
+            "ä",
+            "\u{ffff}",
+            "\u{10000}",
+        ];
+        for (at, held) in ascending.iter().enumerate() {
+            for (to, bound) in ascending.iter().enumerate() {
+                for (kind, expected) in
+                    [("gt", at > to), ("gte", at >= to), ("lt", at < to), ("lte", at <= to)]
+                {
+                    let filter = json!({"type": kind, "key": "a", "value": bound});
+                    assert_eq!(holds(&filter, &json!({"a": held})), expected, "{held} {filter}");
+                }
+            }
         }
     }
 
@@ -268,7 +338,7 @@ mod tests {
             (json!({"type":"eq","value":1}), "needs a 'key'"),
             (json!({"type":"eq","key":"a"}), "needs a 'value'"),
             (json!({"type":"eq","key":"a","value":null}), "string, number or boolean"),
-            (json!({"type":"gt","key":"a","value":"x"}), "needs a number"),
+            (json!({"type":"gt","key":"a","value":true}), "needs a number or a string"),
             (json!({"type":"in","key":"a","value":"x"}), "needs a list"),
             (json!({"type":"and","filters":[]}), "at least one"),
             (json!({"type":"and","filters":[{"type":"or"}]}), "'filters.filters[0]' needs"),

@@ -18,7 +18,8 @@ pub const DAMAGED: &str = "index_damaged";
 pub struct Point {
     /// The chunk's row sequence number in the records.
     pub id: u64,
-    /// The file the chunk belongs to; [`Index::delete_file`] removes by it.
+    /// The file the chunk belongs to; [`Index::delete_file`] removes by it, and filters name it
+    /// as [`crate::FILE_ID`].
     pub file: String,
     /// The chunk's text. It is analysed into terms and not stored.
     pub text: String,
@@ -144,6 +145,8 @@ pub struct Took {
 pub struct Found {
     /// The hits, best first.
     pub hits: Vec<Hit>,
+    /// How many points there are to find.
+    pub points: u64,
     /// The time of each step.
     pub took: Took,
 }

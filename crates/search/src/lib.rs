@@ -34,7 +34,7 @@ pub use access::{PRINCIPALS, PUBLIC, Principals};
 pub use analysis::{Analysis, Analyzer, Language, Told};
 pub use diversity::{diversify, expand};
 pub use embedded::{Embedded, EmbeddedOptions};
-pub use filter::{Filter, Operand, Order};
+pub use filter::{Bound, FILE_ID, Filter, Operand, Order};
 pub use frequencies::Frequencies;
 pub use fusion::{Fusion, Side, standings};
 pub use index::{DAMAGED, Explain, FREQUENCY_TERMS, Found, Hit, Index, Point, Query, Took};

@@ -1,10 +1,13 @@
 //! The search index as a projection of the records: written from them, checked
 //! against them, rebuilt from them. Nothing else writes to the index.
 
+mod named;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope, Timestamp};
+pub use cairn_search::FILE_ID;
 use cairn_search::{Index, Language, Point, Told};
 use cairn_store::records::{GenerationRow, LiveIndex, decode_vector, indexed_text};
 use cairn_store::{Blobs, Records};
@@ -13,6 +16,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::access;
+use named::Named;
 
 /// Writes the index from the records.
 #[derive(Clone)]
@@ -26,6 +30,12 @@ pub struct Projection {
 /// The attribute of every point that says when its file was made, in seconds since 1970:
 /// for filters. Clients cannot set it, and are not shown it.
 pub const CREATED_AT: &str = "cairn.created_at";
+
+/// The key that names a file in filters by what it is called. Its id is [`FILE_ID`].
+pub const FILENAME: &str = "cairn.filename";
+
+/// What filters may name of every file, and no client can set.
+pub(crate) const OWN: [&str; 3] = [CREATED_AT, FILE_ID, FILENAME];
 
 /// What `verify` found in one index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,10 +60,11 @@ const SWEEP_BATCH: i64 = 500;
 impl Projection {
     /// A projection of `records` into `index`.
     pub fn new(records: Records, blobs: Blobs, index: Arc<dyn Index>) -> Self {
+        let index = Arc::new(Named::new(records.clone(), index));
         Self { records, blobs, index, removals: Arc::default() }
     }
 
-    /// The index, for queries.
+    /// The index, for queries, whose filters may name files by [`FILENAME`].
     pub fn index(&self) -> &Arc<dyn Index> {
         &self.index
     }

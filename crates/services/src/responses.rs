@@ -7,6 +7,7 @@ mod deciding;
 mod heard;
 mod inquiry;
 mod making;
+mod named;
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
 use cairn_store::Records;
@@ -20,6 +21,7 @@ pub use beat::{Beat, Ended, Outcome, Written};
 pub use condense::condense;
 pub use inquiry::{Functions, Inquiry, SEARCH};
 pub use making::{Beats, cut_short};
+pub use named::{NamedStore, names_store};
 
 /// Makes answers, and keeps them for later turns. A delete scrubs them of what rested on the file.
 #[derive(Clone)]

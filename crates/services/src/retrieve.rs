@@ -3,16 +3,21 @@
 //!
 //! 1. [`Retrieve::gather`] asks every store with every wording of the query by the store's
 //!    own ranking and its own embedding model, lets a reranker read the best where the ranking
-//!    gives it a share, and merges: a passage counts with its best wording.
-//! 2. [`Retrieve::finish`] chooses among them, less of the same where the request likes,
-//!    and widens each to its section where it asks for that.
+//!    gives it a share, and merges: a passage counts with its best wording. Scores are relative to
+//!    the best of the search; how strongly that bears on the query is told beside them
+//!    ([`strength`]).
+//! 2. [`Retrieve::finish`] leaves out what is below the request's threshold, chooses among the
+//!    rest, less of the same where the request likes, and widens each to its section where it asks
+//!    for that.
 
+mod cosines;
 mod expand;
 mod explain;
 mod generation;
 mod order;
 mod reading;
 mod request;
+mod strength;
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -36,6 +41,7 @@ pub use order::Ranker;
 pub(crate) use reading::Tokens;
 pub use request::Request;
 
+use cosines::KnownCosines;
 use explain::ms;
 use generation::{Beside, Place};
 use order::{List, RERANK_DEPTH, Rerankers};
@@ -52,7 +58,7 @@ pub struct Passage {
     pub headings: Vec<String>,
     /// The file's attributes.
     pub attributes: Value,
-    /// Final score, 0 to 1.
+    /// Final score, 0 to 1, relative to the best of its search: it orders passages.
     pub score: f32,
     /// Cosine of the dense leg.
     pub dense: Option<f32>,
@@ -63,6 +69,14 @@ pub struct Passage {
     /// The hits in it, where it was widened to its section: then `chunk` has the text and
     /// the range of the section, and else what was found in the index.
     pub hits: Vec<HitPlace>,
+}
+
+impl Passage {
+    /// Its score times the strength of its search, 0 to 1: what callers are told, and a threshold
+    /// is compared with. Passages of one search have the same order by either.
+    pub fn absolute_score(&self) -> f32 {
+        self.score * self.explain.strength
+    }
 }
 
 /// What a search found, and what it took.
@@ -81,6 +95,17 @@ pub struct Retrieve {
     projection: Projection,
     encoders: Encoders,
     rerankers: Rerankers,
+    cosines: KnownCosines,
+}
+
+/// What the legs and a reranker found in some places.
+struct Gathered {
+    /// Each passage with its best wording.
+    best: HashMap<i64, Passage>,
+    /// Whether that is sure to be all that is wanted.
+    whole: bool,
+    /// How strongly the best of it bears on the query.
+    strength: f32,
 }
 
 /// One wording for one store.
@@ -101,7 +126,7 @@ impl Retrieve {
     /// Search in what `projection` keeps of `records`, with vectors by `encoders`.
     pub fn new(records: Records, projection: Projection, encoders: Encoders) -> Self {
         let rerankers = Rerankers::new(encoders.embedder());
-        Self { records, projection, encoders, rerankers }
+        Self { records, projection, encoders, rerankers, cosines: KnownCosines::default() }
     }
 
     /// The same search, where `encoder` is the cross-encoder that the operator gives.
@@ -154,22 +179,24 @@ impl Retrieve {
         took.records_ms += ms(reading);
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
         // Until no re-index has made another generation the active one in the middle.
-        let best = loop {
+        let Gathered { best, strength, .. } = loop {
             let embedding = Instant::now();
             let places = Place::all(active, &mut vectors).await?;
             took.embed_ms += ms(embedding);
             let at = (stores.as_slice(), places.as_slice(), filter.as_ref());
-            let (best, whole) = self.gather_at(scope, request, at, &mut took).await?;
-            if whole || request.generation.is_some() {
-                break best;
+            let gathered = self.gather_at(scope, request, at, &mut took).await?;
+            if gathered.whole || request.generation.is_some() {
+                break gathered;
             }
             active = self.active(scope, &request.stores).await?;
             if generation::stand(&places, &active) {
-                break best;
+                break gathered;
             }
         };
-        let mut passages: Vec<Passage> =
-            best.into_values().filter(|passage| passage.score >= request.score_threshold).collect();
+        let mut passages: Vec<Passage> = best.into_values().collect();
+        for passage in &mut passages {
+            passage.explain.strength = strength;
+        }
         passages.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.seq.cmp(&b.chunk.seq)));
         let mut passages = generation::once(passages);
         passages.truncate(request.pool());
@@ -177,19 +204,19 @@ impl Retrieve {
         Ok(Searched { passages, took })
     }
 
-    /// What the stores have at these places, each passage with its best wording, and whether that
-    /// is sure to be all that is wanted.
+    /// What the stores have at these places.
     async fn gather_at(
         &self,
         scope: &Scope,
         request: &Request,
         (stores, places, filter): (&[(&Id, Ranking)], &[Place], Option<&Filter>),
         took: &mut Took,
-    ) -> Result<(HashMap<i64, Passage>, bool)> {
+    ) -> Result<Gathered> {
         let reranker = self.rerankers.pick(request.ranker)?;
         let reranked = stores.iter().any(|(_, ranking)| ranking.late > 0.0);
         let wanted = request.pool().max(if reranked { RERANK_DEPTH } else { 0 });
         let (mut best, mut whole) = (HashMap::<i64, Passage>::new(), true);
+        let mut strength = 0.0_f32;
         for (number, text) in request.queries.iter().enumerate() {
             let mut lists = Vec::with_capacity(stores.len());
             for ((store, ranking), place) in stores.iter().zip(places) {
@@ -210,6 +237,15 @@ impl Retrieve {
                 order::rerank(text, reranker, &mut lists, request.ranker.is_named()).await?;
                 took.rerank_ms += ms(reading);
             }
+            let weighing = Instant::now();
+            for (list, place) in lists.iter().zip(places) {
+                if strength >= strength::ENOUGH {
+                    break;
+                }
+                let signs = self.strength(scope, (text.as_str(), place, filter), list).await?;
+                strength = strength.max(list.judged(signs));
+            }
+            took.rank_ms += ms(weighing);
             for passage in lists.into_iter().flat_map(|list| list.into_passages(number)) {
                 let passage = passage?;
                 let held = best.entry(passage.chunk.seq).or_insert_with(|| passage.clone());
@@ -218,11 +254,12 @@ impl Retrieve {
                 }
             }
         }
-        Ok((best, whole))
+        Ok(Gathered { best, whole, strength })
     }
 
     /// Chooses the passages to return among those that were gathered, in the order they
-    /// are in, and widens them where the request asks for it.
+    /// are in, and widens them where the request asks for it. Those below its threshold are left
+    /// out.
     ///
     /// # Errors
     /// `Internal` when the records refuse.
@@ -234,6 +271,7 @@ impl Retrieve {
     ) -> Result<Searched> {
         let begun = Instant::now();
         let Searched { passages, took } = &mut found;
+        passages.retain(|passage| passage.absolute_score() >= request.score_threshold);
         if request.diversity > 0.0 {
             let reading = Instant::now();
             let seqs: Vec<i64> = passages.iter().map(|passage| passage.chunk.seq).collect();
@@ -351,7 +389,7 @@ impl Retrieve {
             let index = self.projection.index();
             let found = index.search(ask.index, query, ask.ranking).await?;
             took.add(&found.took);
-            let mut hits: Vec<Hit> = found.hits;
+            let (mut hits, points): (Vec<Hit>, u64) = (found.hits, found.points);
             let reading = Instant::now();
             // Few are dead as a rule: the rows behind the best are read only where they are.
             let (best, rest) = hits.split_at(hits.len().min(ask.wanted + ask.wanted / 4 + 2));
@@ -368,8 +406,11 @@ impl Retrieve {
                 limit *= 10;
                 continue;
             }
+            // Where there are fewer than asked for, these are all that a filter lets through.
+            let all = u64::try_from(hits.len()).unwrap_or(u64::MAX);
+            let chunks = if hits.len() < limit { all } else { points };
             hits.retain(|hit| rows.contains_key(&hit.id));
-            return Ok(List::new(ask.ranking, hits, rows));
+            return Ok(List::new(ask.ranking, (hits, chunks), rows));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Vector stores: making them, attaching files, following their state.
 
 mod attach;
+mod content;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub use crate::chunking::{Chunking, Strategy};
 use crate::conversations::metadata_text;
 use crate::embedding::Encoders;
 use crate::languages::Wanted;
-use crate::projection::{CREATED_AT, Projection};
+use crate::projection::{OWN, Projection};
 use crate::refresh;
 use crate::sources::carry;
 
@@ -253,13 +254,14 @@ impl VectorStores {
         self.records.list_store_files(scope, store, batch, status, page).await
     }
 
-    /// The texts of an attached file's chunks.
+    /// The text of an attached file, in pieces that join to the whole of it; none before it is
+    /// read.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn file_content(&self, scope: &Scope, store: &Id, file: &Id) -> Result<Vec<String>> {
         self.records.store_file(scope, store, file).await?;
-        self.records.chunk_texts(scope, store, file).await
+        content::pieces(&self.records, scope, store, file).await
     }
 
     /// Replaces the attributes of an attached file and re-indexes it with them. A newer version of
@@ -364,9 +366,9 @@ fn check_days(days: Option<i64>) -> Result<()> {
 /// The attributes proper, and the access list that one of them sets.
 pub(crate) fn split(attributes: &Attributes) -> Result<(Attributes, Option<Access>)> {
     let mut attributes = attributes.clone();
-    if attributes.contains_key(CREATED_AT) {
+    if let Some(own) = OWN.into_iter().find(|own| attributes.contains_key(*own)) {
         return Err(Error::invalid(format!(
-            "the attribute '{CREATED_AT}' is the program's own, and filters may name it; leave it out"
+            "the attribute '{own}' is the program's own, and filters may name it; leave it out"
         ))
         .with_param("attributes"));
     }
@@ -415,8 +417,10 @@ mod tests {
         assert_eq!(access, Some(Access::Only(vec!["user:ada".to_owned()])));
         assert_eq!(split(&left)?.1, None);
         assert!(split(&attributes(5.into())).is_err());
-        let own = Attributes::from([(CREATED_AT.to_owned(), 5.into())]);
-        assert!(split(&own).is_err(), "the program says when a file was made");
+        for own in OWN {
+            let own = Attributes::from([(own.to_owned(), "x".into())]);
+            assert!(split(&own).is_err(), "the program tells it: {own:?}");
+        }
         Ok(())
     }
 

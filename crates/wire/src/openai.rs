@@ -91,7 +91,7 @@ pub struct ListQuery {
 /// A model that answers here.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Model {
-    /// Its name.
+    /// Its name; of a vector store that a chat can ask `store/NAME` or `store/ID`.
     pub id: String,
     /// Always `model`.
     pub object: &'static str,

@@ -1,10 +1,10 @@
 //! `cairn ask`: a question over a store, answered with citations.
 
-use cairn_kernel::Result;
+use cairn_kernel::{Error, Result};
 use serde_json::{Value, json};
 
 use super::{Outcome, items, store_id, text};
-use crate::cli::Ask;
+use crate::cli::{Ask, filter};
 use crate::client::Client;
 use crate::output;
 
@@ -14,19 +14,50 @@ use crate::output;
 /// `NotFound` for an unknown store, and what the server says.
 pub(super) async fn run(client: &Client, asked: &Ask) -> Result<Outcome> {
     let store = store_id(client, &asked.store).await?;
-    let body = json!({
-        "model": "cairn",
-        "input": asked.question,
-        "tools": [{"type": "file_search", "vector_store_ids": [store]}],
-    });
-    let response = client.post(&["v1", "responses"], &body).await?;
+    let response = client.post(&["v1", "responses"], &body(asked, &store)).await;
+    let response = response.map_err(|error| flagged(asked, error))?;
     let answer = Answer::of(&response);
     if asked.json.json {
         output::json(&answer.json(&response))?;
     } else {
         output::line(answer.text())?;
+        output::note(format_args!("(ask on with --follow {})", text(&response, "/id")));
     }
     Ok(Outcome::Done)
+}
+
+/// The question as the server takes it.
+fn body(asked: &Ask, store: &str) -> Value {
+    let mut search = json!({"type": "file_search", "vector_store_ids": [store]});
+    if let Some(filter) = filter::all(&asked.filters) {
+        search["filters"] = filter;
+    }
+    if let Some(limit) = asked.limit {
+        search["max_num_results"] = limit.into();
+    }
+    let model = asked.model.as_deref().unwrap_or("cairn");
+    let mut body = json!({"model": model, "input": asked.question, "tools": [search]});
+    if let Some(earlier) = &asked.follow {
+        body["previous_response_id"] = earlier.as_str().into();
+    }
+    body
+}
+
+/// What the server says of a parameter, said of the flag that it came from.
+fn flagged(asked: &Ask, error: Error) -> Error {
+    let said = |flag: &str, remedy: &str| {
+        Error::new(error.kind(), format!("{flag}: {} ({remedy})", error.message()))
+    };
+    match (error.param(), &asked.model, &asked.follow) {
+        (Some("model"), Some(name), _) => {
+            said(&format!("--model {name}"), "`cairn models list` shows the models there are")
+        }
+        (Some("previous_response_id"), _, Some(id)) => said(
+            &format!("--follow {id}"),
+            "take the id that `cairn ask` tells below an answer, or leave --follow out",
+        ),
+        _ => error,
+    }
 }
 
 /// What a response says, with its citations numbered.
@@ -189,7 +220,10 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+    use crate::cli::{Cli, Command};
 
     fn citation(index: u64, file: &str, start: u64, cairn: &Value) -> Value {
         let mut place = json!({"char_start": start, "char_end": start + 9, "supported": true});
@@ -214,6 +248,43 @@ mod tests {
             ],
             "cairn": {"refused": false, "reason": null, "mode": "generative"},
         })
+    }
+
+    fn asked(line: &str) -> Ask {
+        let words = ["cairn", "ask", "why", "--store", "s"].into_iter().chain(line.split(' '));
+        match Cli::try_parse_from(words.filter(|word| !word.is_empty())).unwrap().command {
+            Command::Ask(ask) => ask,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_question_is_asked_as_the_flags_say() {
+        let tool = json!({"type": "file_search", "vector_store_ids": ["vs_1"]});
+        let plain = json!({"model": "cairn", "input": "why", "tools": [tool]});
+        assert_eq!(body(&asked(""), "vs_1"), plain);
+        let line = "--filter year>=2024 --filter draft=false --model m@2 --follow resp_1 --limit 3";
+        let year = json!({"type": "gte", "key": "year", "value": 2024});
+        let draft = json!({"type": "eq", "key": "draft", "value": false});
+        let body = body(&asked(line), "vs_1");
+        assert_eq!(body["tools"][0]["filters"], json!({"type": "and", "filters": [year, draft]}));
+        assert_eq!(body["tools"][0]["max_num_results"], 3);
+        assert_eq!(
+            (&body["model"], &body["previous_response_id"]),
+            (&json!("m@2"), &json!("resp_1"))
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_flag_and_the_remedy() {
+        let asked = asked("--model no --follow resp_0");
+        let said = |param: &str| flagged(&asked, Error::not_found("it").with_param(param));
+        let model = said("model");
+        assert!(model.message().starts_with("--model no: "), "{model}");
+        assert!(model.message().contains("cairn models list"), "{model}");
+        let follow = said("previous_response_id");
+        assert!(follow.message().starts_with("--follow resp_0: "), "{follow}");
+        assert_eq!(said("input").message(), Error::not_found("it").message());
     }
 
     #[test]

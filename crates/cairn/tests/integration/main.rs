@@ -25,6 +25,7 @@ mod rollouts;
 mod scene;
 mod schedules;
 mod scripted;
+mod several;
 mod sources;
 mod structured;
 mod surface;

@@ -66,7 +66,8 @@ async fn an_answer_that_ends_after_a_delete_has_no_word_of_it() -> Result<()> {
 async fn read_on(sent: &mut reqwest::Response, enough: impl Fn(&str) -> bool) -> Result<String> {
     let mut text = String::new();
     while !enough(&text) {
-        let Some(piece) = sent.chunk().await? else { break };
+        let piece = tokio::time::timeout(Duration::from_secs(20), sent.chunk()).await;
+        let Some(piece) = piece.with_context(|| format!("no more behind: {text}"))?? else { break };
         text.push_str(&String::from_utf8_lossy(&piece));
     }
     Ok(text)
@@ -88,6 +89,36 @@ async fn a_stream_ends_with_an_error_before_it_sends_more_of_what_was_deleted() 
         let after = read_on(&mut sent, |_| false).await?;
         ensure!(after.contains("event: error") && after.contains("source_deleted"), "{after}");
         ensure!(!after.contains("Thorvald") && !after.contains("response.completed"), "{after}");
+        scene.stop().await?;
+    }
+    Ok(())
+}
+
+/// The same question as a chat with the store.
+fn chat(store: &str) -> Value {
+    json!({"model": format!("store/{store}"), "cairn": {"model": "writer"},
+        "messages": [{"role": "user", "content": QUESTION}]})
+}
+
+#[tokio::test]
+async fn a_chat_with_a_store_that_ends_after_a_delete_has_no_word_of_it() -> Result<()> {
+    for number in 0..2 {
+        let (scene, behind, caller, store) = scripted(|_| SAID.to_owned()).await?;
+        caller.ingest(&store, "tower.md", TOWER.as_bytes()).await?;
+        let delete = deletes(&caller, &store).await?[number].clone();
+        behind.allow(BEFORE_THE_NAME);
+        let mut asking = JoinSet::new();
+        let (asker, body) = (caller.clone(), chat(&store));
+        asking.spawn(
+            async move { asker.try_json(Method::POST, "/v1/chat/completions", &body).await },
+        );
+        behind.was_asked(1).await?;
+        ensure!(caller.delete(&delete).await? == StatusCode::OK);
+        behind.allow(usize::MAX);
+        let (status, told) = asking.join_next().await.context("an answer")???;
+        ensure!(status == StatusCode::CONFLICT, "{delete}: {told}");
+        ensure!(told["error"]["code"] == "source_deleted", "{told}");
+        ensure!(!told.to_string().contains("Thorvald"), "{told}");
         scene.stop().await?;
     }
     Ok(())

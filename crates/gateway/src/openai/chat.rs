@@ -1,5 +1,7 @@
-//! `/v1/chat/completions`, whole or streamed.
+//! `/v1/chat/completions`, whole or streamed: with a language model, or with the documents of a
+//! store ([`documents`]).
 
+mod documents;
 mod format;
 mod pieces;
 mod request;
@@ -11,9 +13,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::sse::Event as Sent;
 use axum::response::{IntoResponse, Response};
-use cairn_kernel::{Clock, Id, Result, Scope};
+use cairn_kernel::{Clock, Error, Id, Result, Scope};
 use cairn_services::Services;
 use cairn_services::chat::{Chat, ChatEvent, ChatStream, ChatUsage as Usage, TokenLogprob};
+use cairn_services::responses::names_store;
 use cairn_wire::openai::{
     CachedTokens, ChatCompletion, ChatCompletionRequest, ChatUsage, ChoiceLogprobs, TokenLogprobs,
     TopLogprob,
@@ -27,7 +30,8 @@ use crate::extract::{Caller, Json as Body, RequestId, Sticky};
 use pieces::Pieces;
 use whole::Whole;
 
-/// Continues a chat.
+/// Continues a chat: with a language model, or with the documents of the vector store that `model`
+/// names as `store/NAME` or `store/ID`.
 #[utoipa::path(
     post,
     path = "/v1/chat/completions",
@@ -46,6 +50,10 @@ pub(crate) async fn create(
     Sticky(sticky): Sticky,
     Body(request): Body<ChatCompletionRequest>,
 ) -> ApiResult<Response> {
+    if names_store(&request.model) {
+        let asking = Asking { services, scope, trace: id, sticky };
+        return Ok(documents::create(asking, request).await?);
+    }
     let streamed = request.stream;
     let include_usage =
         request.stream_options.as_ref().is_some_and(|options| options.include_usage);
@@ -69,6 +77,16 @@ pub(crate) async fn create(
         return Ok(stream(talk, events, ledger));
     }
     Ok(Json(whole(talk, events, &ledger).await?).into_response())
+}
+
+/// Who asks, and where.
+struct Asking {
+    services: Services,
+    scope: Scope,
+    /// The request's id.
+    trace: String,
+    /// What keeps its version of the model from request to request.
+    sticky: Option<String>,
 }
 
 /// What all pieces of an answer share.
@@ -127,16 +145,19 @@ fn stream(talk: Talk, mut events: ChatStream, ledger: Ledger) -> Response {
                     }
                 }
                 Err(failure) => {
-                    error::note(&failure);
-                    yield Sent::default().data(text(&error::body(&failure)));
+                    yield failed(&failure);
                     return;
                 }
             }
         }
-        let failure = sse::cut_short();
-        error::note(&failure);
-        yield Sent::default().data(text(&error::body(&failure)));
+        yield failed(&sse::cut_short());
     })
+}
+
+/// The last event of a stream that fails; by its name it is not remembered as an answer.
+fn failed(failure: &Error) -> Sent {
+    error::note(failure);
+    Sent::default().event("error").data(text(&error::body(failure)))
 }
 
 fn text(value: &impl Serialize) -> String {

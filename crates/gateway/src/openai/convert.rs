@@ -60,16 +60,17 @@ pub(crate) struct Included {
 const RESULTS: &str = "file_search_call.results";
 /// What `include` names for how an answer came about.
 const PROVENANCE: &str = "cairn.provenance";
-/// What else OpenAI's `include` names. Nothing here has any of it, so who reads it misses nothing.
-const ABSENT: [&str; 7] = [
+/// What else OpenAI's `include` names of items that nothing here has.
+const ABSENT: [&str; 6] = [
     "reasoning.encrypted_content",
-    "message.output_text.logprobs",
     "message.input_image.image_url",
     "computer_call_output.output.image_url",
     "code_interpreter_call.outputs",
     "web_search_call.action.sources",
     "web_search_call.results",
 ];
+/// What `include` names of texts that here have none.
+const LOGPROBS: &str = "message.output_text.logprobs";
 
 impl<S: Send + Sync> FromRequestParts<S> for Included {
     type Rejection = ApiError;
@@ -86,16 +87,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Included {
 }
 
 impl Included {
-    /// Reads the names of what is to be seen besides of something kept. What OpenAI names and
-    /// nothing here has is passed over.
+    /// Reads the names of what is to be seen besides of something kept, which is as it is.
     ///
     /// # Errors
     /// `Invalid` naming what cannot be included.
     fn read_of_kept<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self> {
-        Self::read(names.into_iter().filter(|name| !ABSENT.contains(name)))
+        Self::read(names.into_iter().filter(|name| *name != LOGPROBS))
     }
 
-    /// Reads the names of what is to be seen besides.
+    /// Whether this is of items that nothing here has, so that who asks for it misses nothing.
+    pub(super) fn is_absent(name: &str) -> bool {
+        ABSENT.contains(&name)
+    }
+
+    /// Reads the names of what is to be seen besides. What nothing here has is passed over.
     ///
     /// # Errors
     /// `Invalid` naming what cannot be included.
@@ -103,6 +108,7 @@ impl Included {
         let mut included = Self::default();
         for name in names {
             match name {
+                absent if Self::is_absent(absent) => {}
                 RESULTS => included.results = true,
                 PROVENANCE => included.provenance = true,
                 other => {
@@ -367,17 +373,19 @@ pub(super) fn results(asked: Option<usize>) -> Result<usize> {
     }
 }
 
-/// A passage as a search result; with `explain` it says how it came to its score.
+/// A passage as a search result; with `explain` it says how it came to its score. The scores that
+/// are told are the absolute ones.
 pub(super) fn hit(passage: Passage, explain: bool) -> SearchResult {
     let explain = explain.then(|| search::explained(&passage));
     let context = passage.chunk.above();
-    let Passage { chunk, headings, attributes, score, dense, bm25, hits, .. } = passage;
+    let (score, strength) = (passage.absolute_score(), passage.explain.strength);
+    let Passage { chunk, headings, attributes, dense, bm25, hits, .. } = passage;
     let within = |hit: HitPlace| SectionHit {
         chunk_id: hit.chunk_id,
         page: hit.page,
         char_start: hit.char_start,
         char_end: hit.char_end,
-        score: hit.score,
+        score: hit.score * strength,
     };
     SearchResult {
         file_id: chunk.file_id,
@@ -453,11 +461,12 @@ mod tests {
     fn only_what_can_be_included_is() -> Result<()> {
         let both = Included::read([RESULTS, PROVENANCE])?;
         assert!(both.results && both.provenance);
-        assert!(Included::read_of_kept(ABSENT.into_iter().chain([RESULTS]))?.results);
+        assert!(Included::read(ABSENT.into_iter().chain([RESULTS]))?.results);
+        assert!(Included::read_of_kept([LOGPROBS, RESULTS])?.results);
         for refused in [
             Included::read(["bogus"]),
             Included::read_of_kept(["bogus"]),
-            Included::read(["reasoning.encrypted_content"]),
+            Included::read([LOGPROBS]),
         ] {
             assert_eq!(refused.err().as_ref().and_then(Error::param), Some("include"));
         }

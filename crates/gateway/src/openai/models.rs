@@ -1,5 +1,5 @@
-//! `/v1/models`: the tenant's language models, those of the program, and the embedding
-//! model.
+//! `/v1/models`: the tenant's language models, those of the program, the embedding model, and the
+//! tenant's vector stores, which a chat asks like a model.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,8 +8,10 @@ use axum::extract::{Path, State};
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_services::Services;
 use cairn_services::llms::ALIAS;
+use cairn_services::responses::{NamedStore, names_store};
 use cairn_wire::openai::{List, Model};
 
+use super::convert::seconds;
 use crate::error::ApiResult;
 use crate::extract::Caller;
 
@@ -19,7 +21,8 @@ pub(crate) async fn list(
     State(services): State<Services>,
     Caller(scope): Caller,
 ) -> ApiResult<Json<List<Model>>> {
-    let data = all(&services, &scope).await?;
+    let mut data = models(&services, &scope).await?;
+    data.extend(services.responses.named_stores(&scope).await?.into_iter().map(store));
     Ok(Json(List {
         object: "list",
         first_id: data.first().map(|model| model.id.clone()),
@@ -42,7 +45,10 @@ pub(crate) async fn retrieve(
     Caller(scope): Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<Model>> {
-    let found = all(&services, &scope).await?.into_iter().find(|model| model.id == id);
+    if names_store(&id) {
+        return Ok(Json(store(services.responses.named_store(&scope, &id).await?)));
+    }
+    let found = models(&services, &scope).await?.into_iter().find(|model| model.id == id);
     Ok(Json(found.ok_or_else(|| {
         Error::new(
             Kind::NotFound,
@@ -54,7 +60,7 @@ pub(crate) async fn retrieve(
 }
 
 /// The tenant's language models, then those of the program that they do not stand before.
-async fn all(services: &Services, scope: &Scope) -> Result<Vec<Model>> {
+async fn models(services: &Services, scope: &Scope) -> Result<Vec<Model>> {
     let started = SystemTime::now().checked_sub(services.uptime());
     let started = started.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let started = started.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
@@ -72,4 +78,14 @@ async fn all(services: &Services, scope: &Scope) -> Result<Vec<Model>> {
         owned_by: "tenant",
     });
     Ok(own.chain(shared).collect())
+}
+
+/// A store as a model.
+fn store(store: NamedStore) -> Model {
+    Model {
+        id: store.model,
+        object: "model",
+        created: seconds(store.created_at),
+        owned_by: "tenant",
+    }
 }

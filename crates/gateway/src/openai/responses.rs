@@ -5,6 +5,7 @@ pub(super) mod calls;
 pub(crate) mod compaction;
 mod ending;
 mod format;
+mod habits;
 pub(super) mod history;
 pub(super) mod input;
 mod keeper;
@@ -37,12 +38,15 @@ use super::sse;
 use crate::error::{self, ApiResult};
 use crate::extract::{Caller, Json as Body, RequestId, Sticky};
 use compaction::Missing;
+pub(super) use ending::ending as ended;
 use keeper::Keeper;
 pub(crate) use live::Live;
 use live::Running;
 use request::Asked;
+pub(super) use script::NEAREST;
 use script::Script;
-use standing::{Standing, guarded};
+pub(super) use standing::Standing;
+use standing::guarded;
 
 /// Answers a question.
 #[utoipa::path(
@@ -74,7 +78,8 @@ pub(crate) async fn create(
         .since(started)
         .followed(asked.stream || asked.shell.background)
         .explaining(asked.explain)
-        .proving(asked.include_provenance);
+        .proving(asked.include_provenance)
+        .noting(std::mem::take(&mut asked.notes));
     let keeper = Keeper {
         services: services.clone(),
         scope: scope.clone(),

@@ -180,6 +180,7 @@ pub(super) fn explained(passage: &Passage) -> HitExplain {
         late: steps.late,
         coverage: steps.coverage,
         last: passage.score,
+        strength: steps.strength,
     }
 }
 

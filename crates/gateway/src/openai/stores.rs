@@ -248,7 +248,7 @@ pub(crate) async fn detach(
     Ok(Json(Deleted { id: file_id, object: "vector_store.file.deleted", deleted: true }))
 }
 
-/// The texts of an attached file, as they were cut.
+/// The text of an attached file, in pieces that join to it.
 #[utoipa::path(
     get,
     path = "/v1/vector_stores/{id}/files/{file_id}/content",

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use cairn_kernel::{Error, Kind, Result};
 use qdrant_edge::{
     CreateIndex, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams,
-    EdgeVectorParams, FieldIndexOperations, Filter as EngineFilter, HnswIndexConfig, Modifier,
-    NamedQuery, OperationError, Payload, PointId, PointInsertOperations, PointOperations,
-    PointStructPersisted, QuantizationSearchParams, QueryEnum, QueryRequest, Record,
-    ScalarQuantizationConfig, ScalarType, ScoringQuery, ScrollRequest, SearchParams, SparseVector,
-    UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal, VectorStructPersisted,
-    WalOptions, WithPayloadInterface, WithVector,
+    EdgeVectorParams, FacetRequest, FacetValue, FieldIndexOperations, Filter as EngineFilter,
+    HnswIndexConfig, Modifier, NamedQuery, OperationError, Payload, PointId, PointInsertOperations,
+    PointOperations, PointStructPersisted, QuantizationSearchParams, QueryEnum, QueryRequest,
+    Record, ScalarQuantizationConfig, ScalarType, ScoringQuery, ScrollRequest, SearchParams,
+    SparseVector, UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal,
+    VectorStructPersisted, WalOptions, WithPayloadInterface, WithVector,
 };
 use serde_json::{Map, Value};
 
@@ -229,6 +229,25 @@ fn search(
     let request = request(query, filter, limit, params);
     let found = shard.query(request).map_err(|e| failed("searching", &e))?;
     Ok(found.into_iter().filter_map(|hit| number(hit.id).map(|id| (id, hit.score))).collect())
+}
+
+/// The texts that points have in a field, each once, out of the field's index; none where a
+/// segment has no index of it.
+pub(super) fn texts(shard: &EdgeShard, name: &str) -> Result<Option<Vec<String>>> {
+    let request =
+        FacetRequest { key: fields::path(name), limit: usize::MAX, filter: None, exact: false };
+    match shard.facet(request) {
+        Ok(found) => Ok(Some(found.hits.into_iter().filter_map(|hit| text(hit.value)).collect())),
+        Err(OperationError::MissingMapIndexForFacet { .. }) => Ok(None),
+        Err(error) => Err(failed("listing the values of an attribute", &error)),
+    }
+}
+
+fn text(value: FacetValue) -> Option<String> {
+    match value {
+        FacetValue::Keyword(text) => Some(text),
+        FacetValue::Int(_) | FacetValue::Uuid(_) | FacetValue::Bool(_) => None,
+    }
 }
 
 /// The ids of all points, ascending and each once.

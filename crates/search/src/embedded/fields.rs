@@ -4,8 +4,13 @@
 //! (`s_` text, `n_` number, `b_` flag), so that each field has one type and one
 //! payload index, whatever mixture the files have. Characters of the key other than
 //! ASCII letters, digits and `-` are written as `_` and two hexadecimal digits per
-//! byte, for the engine's path syntax has no escape.
+//! byte, for the engine's path syntax has no escape. The file's id has a field of its own.
+//!
+//! The engine orders numbers and not texts. A range over texts becomes the list of those
+//! texts of the field that lie in it: an index of a field knows each text once, however
+//! many points have it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cairn_kernel::{Error, Result};
@@ -18,7 +23,7 @@ use qdrant_edge::{
 use serde_json::{Map, Value};
 
 use crate::access::{self, Principals};
-use crate::filter::{Filter, Operand, Order};
+use crate::filter::{Bound, FILE_ID, Filter, Operand, Order};
 
 /// The file a point belongs to.
 pub(super) const FILE: &str = "file";
@@ -29,8 +34,12 @@ pub(super) const LENGTH: &str = "length";
 /// The mean length its terms were weighed with.
 pub(super) const AVERAGE: &str = "average";
 
+/// Gives every text that points have in a field, each once.
+pub(super) type Texts<'a> = dyn Fn(&str) -> Result<Vec<String>> + 'a;
+
 fn field(operand: &Operand, key: &str) -> String {
     let kind = match operand {
+        Operand::Text(_) if key == FILE_ID => return FILE.to_owned(),
         Operand::Text(_) => 's',
         Operand::Number(_) => 'n',
         Operand::Flag(_) => 'b',
@@ -73,7 +82,7 @@ pub(super) fn payload(attributes: &Map<String, Value>) -> Result<Map<String, Val
     let readers = Principals::read(attributes).names().iter().cloned().map(Value::String).collect();
     fields.insert(PRINCIPALS.to_owned(), Value::Array(readers));
     for (key, value) in attributes {
-        if key == access::PRINCIPALS && value.is_array() {
+        if (key == access::PRINCIPALS && value.is_array()) || key == FILE_ID {
             continue;
         }
         let operand = Operand::of(value).ok_or_else(|| {
@@ -85,9 +94,9 @@ pub(super) fn payload(attributes: &Map<String, Value>) -> Result<Map<String, Val
     Ok(fields)
 }
 
-/// The engine's form of `filter`.
-pub(super) fn filter(filter: &Filter) -> EngineFilter {
-    match filter {
+/// The engine's form of `filter`, for points whose fields have these `texts`.
+pub(super) fn filter(filter: &Filter, texts: &Texts<'_>) -> Result<EngineFilter> {
+    Ok(match filter {
         Filter::In(key, operands) => either(any_of(key, operands)),
         Filter::NotIn(key, operands) => EngineFilter {
             should: None,
@@ -95,24 +104,54 @@ pub(super) fn filter(filter: &Filter) -> EngineFilter {
             must: None,
             must_not: Some(any_of(key, operands)),
         },
-        Filter::Range(key, order, bound) => {
+        Filter::Range(key, order, Bound::Number(bound)) => {
             let name = field(&Operand::Number(*bound), key);
             EngineFilter::new_must(number(&name, range(*order, *bound)))
         }
+        Filter::Range(key, order, Bound::Text(bound)) => {
+            within(key, &[(*order, bound.as_str())], texts)?
+        }
         Filter::Readable(caller) => either(readable(caller)),
-        Filter::And(filters) => EngineFilter {
-            should: None,
-            min_should: None,
-            must: Some(filters.iter().map(nested).collect()),
-            must_not: None,
-        },
-        Filter::Or(filters) => EngineFilter {
-            should: Some(never().into_iter().chain(filters.iter().map(nested)).collect()),
-            min_should: None,
-            must: None,
-            must_not: None,
-        },
+        Filter::And(filters) => all_of(filters, texts)?,
+        Filter::Or(filters) => {
+            let any: Result<Vec<Condition>> =
+                filters.iter().map(|inner| self::filter(inner, texts).map(nested)).collect();
+            EngineFilter {
+                should: Some(never().into_iter().chain(any?).collect()),
+                min_should: None,
+                must: None,
+                must_not: None,
+            }
+        }
+    })
+}
+
+/// All of `filters`. Ranges over the texts of one key are looked up together, since what lies
+/// between two dates is often little of what lies beyond either.
+fn all_of(filters: &[Filter], texts: &Texts<'_>) -> Result<EngineFilter> {
+    let mut spans: BTreeMap<&str, Vec<(Order, &str)>> = BTreeMap::new();
+    let mut must = Vec::with_capacity(filters.len());
+    for inner in filters {
+        match inner {
+            Filter::Range(key, order, Bound::Text(bound)) => {
+                spans.entry(key.as_str()).or_default().push((*order, bound.as_str()));
+            }
+            other => must.push(nested(filter(other, texts)?)),
+        }
     }
+    for (key, bounds) in spans {
+        must.push(nested(within(key, &bounds, texts)?));
+    }
+    Ok(EngineFilter { should: None, min_should: None, must: Some(must), must_not: None })
+}
+
+/// Points whose text lies so to all of `bounds`.
+fn within(key: &str, bounds: &[(Order, &str)], texts: &Texts<'_>) -> Result<EngineFilter> {
+    let name = field(&Operand::Text(String::new()), key);
+    let mut held = texts(&name)?;
+    held.retain(|text| bounds.iter().all(|(order, bound)| order.holds(text.as_str().cmp(bound))));
+    let any = (!held.is_empty()).then(|| one_of(&name, held));
+    Ok(either(any.into_iter().collect()))
 }
 
 /// Points of one file.
@@ -140,8 +179,8 @@ fn either(conditions: Vec<Condition>) -> EngineFilter {
     EngineFilter { should: Some(should), min_should: None, must: None, must_not: None }
 }
 
-fn nested(inner: &Filter) -> Condition {
-    match filter(inner) {
+fn nested(inner: EngineFilter) -> Condition {
+    match inner {
         EngineFilter { should: None, min_should: None, must: Some(mut must), must_not: None }
             if must.len() == 1 =>
         {
@@ -161,8 +200,7 @@ fn readable(caller: &Principals) -> Vec<Condition> {
     if caller.names().is_empty() {
         return Vec::new();
     }
-    let names = Match::from(caller.names().to_vec());
-    vec![Condition::Field(FieldCondition::new_match(path(PRINCIPALS), names))]
+    vec![one_of(PRINCIPALS, caller.names().to_vec())]
 }
 
 fn any_of(key: &str, operands: &[Operand]) -> Vec<Condition> {
@@ -182,11 +220,13 @@ fn any_of(key: &str, operands: &[Operand]) -> Vec<Condition> {
         }
     }
     if !texts.is_empty() {
-        let name = field(&Operand::Text(String::new()), key);
-        let any = Match::from(texts);
-        conditions.push(Condition::Field(FieldCondition::new_match(path(&name), any)));
+        conditions.push(one_of(&field(&Operand::Text(String::new()), key), texts));
     }
     conditions
+}
+
+fn one_of(name: &str, texts: Vec<String>) -> Condition {
+    Condition::Field(FieldCondition::new_match(path(name), Match::from(texts)))
 }
 
 fn number(name: &str, range: Range<OrderedFloat<f64>>) -> Condition {
@@ -220,6 +260,30 @@ mod tests {
             assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
             assert_eq!(name.parse::<JsonPath>().unwrap(), path(name));
         }
+    }
+
+    #[test]
+    fn the_id_of_a_file_is_the_programs_to_tell() {
+        let forged = serde_json::json!({"cairn.file_id": "file-1", "year": 5});
+        let fields = payload(forged.as_object().unwrap()).unwrap();
+        assert!(fields.len() == 2 && fields.contains_key("n_year"), "{fields:?}");
+        assert_eq!(field(&Operand::Text(String::new()), FILE_ID), FILE);
+    }
+
+    #[test]
+    fn bounds_of_one_key_are_looked_up_together() {
+        let texts = |name: &str| {
+            assert_eq!(name, "s_day");
+            Ok(["2024-05-01", "2023-01-01", "2024-02-03"].map(str::to_owned).to_vec())
+        };
+        let bound =
+            |order, text: &str| Filter::Range("day".into(), order, Bound::Text(text.into()));
+        let year = Filter::And(vec![bound(Order::AtLeast, "2024"), bound(Order::Less, "2024-05")]);
+        let only = one_of("s_day", vec!["2024-02-03".to_owned()]);
+        let found = filter(&year, &texts).unwrap();
+        assert_eq!(found.must, Some(vec![only]));
+        let none = filter(&bound(Order::Greater, "2025"), &texts).unwrap();
+        assert_eq!(none.should, Some(never().into_iter().collect()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::engine::{self, Entry};
 use super::fields::{self, AVERAGE, FILE, LENGTH};
+use super::ledger::Ledger;
 use super::store::{Open, Turn};
 use crate::analysis::{Analyzer, Counts};
 use crate::index::check_vector;
@@ -17,6 +18,11 @@ use crate::{Language, Point, Told, bm25};
 const BATCH: usize = 256;
 /// Most attributes (by key and type) with an index; filters on others are slower.
 const INDEXED_FIELDS: usize = 64;
+
+/// Whether a field that has no index may be in points all the same.
+pub(super) fn is_full(ledger: &Ledger) -> bool {
+    ledger.fields.len() > INDEXED_FIELDS
+}
 
 /// A point whose vector and attributes are checked.
 pub(super) struct Checked {
@@ -95,12 +101,12 @@ pub(super) fn write(open: &Open, points: Vec<Checked>) -> Result<()> {
 fn admit_fields(open: &Open, points: &[Prepared]) -> Result<()> {
     let mut ledger = open.ledger();
     for name in points.iter().flat_map(|point| point.attributes.keys()) {
-        if ledger.fields.contains(name) || ledger.fields.len() > INDEXED_FIELDS {
+        if ledger.fields.contains(name) || is_full(&ledger) {
             continue;
         }
         engine::ensure_fields(&open.shard, [name])?;
         ledger.fields.insert(name.clone());
-        if ledger.fields.len() > INDEXED_FIELDS {
+        if is_full(&ledger) {
             tracing::warn!("further attributes of this store are filtered without an index");
         }
     }

@@ -1,16 +1,16 @@
 //! One hybrid query on one shard.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use cairn_kernel::Result;
 use metrics::histogram;
-use qdrant_edge::EdgeShard;
+use qdrant_edge::{EdgeShard, Filter as EngineFilter};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::store::Open;
-use super::{engine, fields};
+use super::{engine, fields, ingest};
 use crate::analysis::{Analyzer, term_id};
 use crate::frequencies::holding;
 use crate::{
@@ -44,7 +44,7 @@ pub(super) fn search(open: &Open, query: &Query, ranking: &Ranking) -> Result<Fo
         took.rank_ms += ms(begun);
     }
     hits.truncate(query.limit);
-    Ok(Found { hits, took })
+    Ok(Found { hits, points: open.count()?, took })
 }
 
 /// Everything that the legs find, with vectors.
@@ -64,23 +64,50 @@ pub(super) fn candidates(open: &Open, query: &Query) -> Result<Vec<Candidate>> {
 
 /// In how many of the `points` chunks the terms of `text` occur.
 pub(super) fn frequencies(
-    shard: &EdgeShard,
-    analyzer: &Analyzer,
+    open: &Open,
     text: &str,
     filter: Option<&Filter>,
     points: u64,
 ) -> Result<Frequencies> {
-    let filter = filter.map(fields::filter);
+    let filter = engines(open, filter)?;
     let mut found = Frequencies { points, ..Frequencies::default() };
-    for term in analyzer.terms(text) {
+    for term in open.analyzer.terms(text) {
         if found.terms.len() == FREQUENCY_TERMS || found.terms.contains_key(&term) {
             continue;
         }
-        let idf = engine::idf(shard, term_id(&term), filter.clone())?;
+        let idf = engine::idf(&open.shard, term_id(&term), filter.clone())?;
         let count = idf.map_or(0.0, |idf| holding(points, f64::from(idf)));
         found.terms.insert(term, count);
     }
     Ok(found)
+}
+
+/// The engine's form of a query's filter.
+fn engines(open: &Open, filter: Option<&Filter>) -> Result<Option<EngineFilter>> {
+    let texts = |name: &str| texts(open, name);
+    filter.map(|filter| fields::filter(filter, &texts)).transpose()
+}
+
+/// The texts that points have in a field, each once. One without an index, as fields have
+/// beyond the first of a store, is read point by point.
+fn texts(open: &Open, name: &str) -> Result<Vec<String>> {
+    let (indexed, full) = {
+        let ledger = open.ledger();
+        (ledger.fields.contains(name), ingest::is_full(&ledger))
+    };
+    if indexed && let Some(found) = engine::texts(&open.shard, name)? {
+        return Ok(found);
+    }
+    if !indexed && !full {
+        return Ok(Vec::new());
+    }
+    let mut found = BTreeSet::new();
+    engine::scroll(&open.shard, true, |page| {
+        let held = page.iter().filter_map(|entry| entry.payload.get(name)?.as_str());
+        found.extend(held.map(str::to_owned));
+        Ok(())
+    })?;
+    Ok(found.into_iter().collect())
 }
 
 /// The candidates of both legs, each with the scores of both.
@@ -90,7 +117,7 @@ fn gather(open: &Open, query: &Query, took: &mut Took) -> Result<Vec<Hit>> {
     if depth == 0 {
         return Ok(Vec::new());
     }
-    let filter = query.filter.as_ref().map(fields::filter);
+    let filter = engines(open, query.filter.as_ref())?;
     let terms = query.text.as_deref().map(|text| query_terms(&open.analyzer, text));
     let large = open.ledger().points >= LARGE;
 

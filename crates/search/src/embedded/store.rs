@@ -352,9 +352,10 @@ impl Open {
         ledger.save(&self.path).or_internal("writing the index's ledger")
     }
 
-    /// How many points the shard holds.
+    /// How many points the shard holds. Without a filter the engine's estimate is what its segments
+    /// count; an exact count would list them all.
     pub(super) fn count(&self) -> Result<u64> {
-        let request = qdrant_edge::CountRequest { filter: None, exact: true };
+        let request = qdrant_edge::CountRequest { filter: None, exact: false };
         let count = self.shard.count(request).map_err(|e| engine::failed("counting points", &e))?;
         Ok(count as u64)
     }

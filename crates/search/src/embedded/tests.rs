@@ -177,6 +177,30 @@ async fn a_large_index_gives_exact_scores_and_the_nearest_of_those_that_pass() {
     assert!(shared >= 196, "{shared} of 200");
 }
 
+/// Attributes beyond those that get an index are ranged over all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_many_attributes_orders_the_texts_of_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Embedded::open(folder.path(), options()).unwrap();
+    let points = (0..160_u64).map(|id| {
+        let mut point = point(id, "f", "common thread");
+        point
+            .attributes
+            .insert(format!("key{}", id / 2), format!("2024-01-0{}", 1 + id % 2).into());
+        point
+    });
+    index.upsert("broad", points.collect()).await.unwrap();
+    let fields = index.inner.store("broad").unwrap().read(|open| Ok(open.ledger().fields.len()));
+    assert!(fields.unwrap().unwrap() < 70, "nothing would be tested");
+    for key in 0..80 {
+        let filter =
+            serde_json::json!({"type": "gt", "key": format!("key{key}"), "value": "2024-01-01"});
+        let filter = Some(crate::Filter::parse(&filter).unwrap());
+        let found = index.query("broad", Query { filter, ..words("thread") }).await.unwrap();
+        assert_eq!(found.iter().map(|hit| hit.id).collect::<Vec<_>>(), [2 * key + 1]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_is_reported_and_dropping_repairs() {
     let folder = tempfile::tempdir().unwrap();

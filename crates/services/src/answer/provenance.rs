@@ -8,14 +8,13 @@ use cairn_search::{Filter, Operand, Order, Ranking};
 use cairn_serving::chat::TextFormat;
 use cairn_serving::gguf::{ChatMessage, Sampling};
 use cairn_store::records::SOURCE_DELETED;
-use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::guarded::{ShownPassage, Suspicion};
-use super::prompt::Prompt;
-use super::{Answer, Answers, Confidence};
+use super::writing::guarded::{ShownPassage, Suspicion};
+use super::writing::prompt::Prompt;
+use super::{Answer, Answers, Confidence, Question};
 use crate::retrieve::{Passage, Ranker, Request};
 
 /// How an answer came about.
@@ -190,6 +189,20 @@ pub struct PassageUsed {
     pub erased: bool,
 }
 
+impl Provenance {
+    /// Of an answer from what `search` found, which nobody has written yet.
+    pub(super) fn begun(question: &Question, search: &Request, index_position: i64) -> Self {
+        Self {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            index_position,
+            asked_model: question.model.clone(),
+            format: question.format.clone(),
+            retrieval: Some(RetrievalUsed::of(&question.text, search)),
+            ..Self::default()
+        }
+    }
+}
+
 impl DecisionUsed {
     pub(crate) fn of(confidence: &Confidence) -> Self {
         Self { confidence: confidence.score(), threshold: confidence.threshold }
@@ -222,7 +235,7 @@ impl PromptUsed {
             Some(SourceSpan { number: at + 1, file_id, start: range.start, end: range.end })
         };
         Self {
-            template_sha256: Some(super::prompt::template_sha256()),
+            template_sha256: Some(super::writing::prompt::template_sha256()),
             instructions: instructions.map(str::to_owned),
             canary: Some(canary.to_owned()),
             sources: prompt.sources.iter().enumerate().filter_map(span).collect(),
@@ -305,6 +318,23 @@ impl PassageUsed {
 }
 
 impl Answers {
+    /// The embedding model of the stores: one of the tenant's where a store has it, in its
+    /// version, and else the program's own.
+    ///
+    /// # Errors
+    /// `Internal` when the records refuse.
+    pub(super) async fn embedding(&self, scope: &Scope, stores: &[Id]) -> Result<ModelUsed> {
+        for store in stores {
+            let active = self.records.active_generation(scope, store).await?;
+            let Some(version) = active.embedding_version else { continue };
+            let name = active.embedding_model.as_str();
+            let row = self.records.model_version(scope, name, Some(version)).await?;
+            return Ok(ModelUsed { name: format!("{name}@{version}"), identity: row.sha256 });
+        }
+        let name = self.inference.embedding_model().to_owned();
+        Ok(ModelUsed { name, identity: self.inference.embedding_sha256() })
+    }
+
     /// Completes an answer with what is known of the passages it was `found` in, and of their
     /// files.
     ///
@@ -372,15 +402,6 @@ fn is_text(format: &TextFormat) -> bool {
 /// The SHA-256 of turns as JSON, hex.
 pub(crate) fn digest(messages: &[ChatMessage]) -> String {
     hex::encode(Sha256::digest(json!(messages).to_string()))
-}
-
-/// The same sampling with a seed, so that the answer can be written again. A provider is
-/// given one only by whoever asks for it: not all of them take it.
-pub(crate) fn seeded(mut sampling: Sampling, local: bool) -> Sampling {
-    if sampling.seed.is_none() && local {
-        sampling.seed = Some(u64::from(rand::rng().random::<u32>()));
-    }
-    sampling
 }
 
 /// A filter in OpenAI's form.
@@ -466,13 +487,5 @@ mod tests {
         let turns = [ChatMessage::new("system", "Be brief."), ChatMessage::new("user", "Why?")];
         assert_eq!(digest(&turns), PromptUsed::plain(turns.to_vec()).sha256);
         assert_ne!(digest(&turns), digest(&turns[..1]));
-    }
-
-    #[test]
-    fn a_seed_is_made_for_local_models_and_kept_where_there_is_one() {
-        let given = Sampling { seed: Some(7), ..Sampling::default() };
-        assert_eq!(seeded(given, true).seed, Some(7));
-        assert!(seeded(Sampling::default(), true).seed.is_some());
-        assert_eq!(seeded(Sampling::default(), false).seed, None);
     }
 }

@@ -12,7 +12,8 @@ use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::provenance::{ModelUsed, PassageUsed, RetrievalUsed};
-use super::{Answer, Answers, Provenance, Question, Step, prompt, structured};
+use super::writing::{prompt, structured};
+use super::{Answer, Answers, Provenance, Question, Step};
 use crate::models::Target;
 use crate::retrieve::{Passage, Request};
 
@@ -251,7 +252,6 @@ impl Answers {
             history,
             truncate: true,
             instructions: read.and_then(|prompt| prompt.instructions.clone()),
-            search,
             model: then.asked_model.clone(),
             format: then.format.clone(),
             max_tokens: sampling.as_ref().and_then(|used| used.max_tokens),
@@ -261,7 +261,7 @@ impl Answers {
         };
         let canary = read.and_then(|prompt| prompt.canary.clone());
         let canary = canary.map_or_else(Canary::generate, Canary::from_raw);
-        let mut steps = self.answer_with(scope.clone(), question, canary);
+        let mut steps = self.answer_with(scope.clone(), question, search, canary);
         while let Some(step) = steps.next().await {
             if let Step::Done(answer) = step? {
                 return Ok(rewritten(*answer));

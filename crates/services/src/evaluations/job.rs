@@ -445,7 +445,6 @@ impl Run<'_> {
             history: Vec::new(),
             truncate: false,
             instructions: None,
-            search,
             model: configuration.model.clone(),
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
             format: TextFormat::Text,
@@ -453,7 +452,14 @@ impl Run<'_> {
             sticky: None,
             trace: self.id.to_string(),
         };
-        let mut steps = self.job.answers.answer(self.scope.clone(), put);
+        let search = match configuration.rewrite {
+            true => search,
+            false => {
+                let queries = self.job.answers.wordings(&one.question.text, &[]);
+                Request { queries, ..search }
+            }
+        };
+        let mut steps = self.job.answers.answer(self.scope.clone(), put, search);
         let (mut done, mut sources, mut texts) = (None, HashSet::new(), Texts::new());
         while let Some(step) = steps.next().await {
             match step? {

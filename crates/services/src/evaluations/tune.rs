@@ -107,6 +107,7 @@ impl Tuner<'_> {
         for one in answerable.into_iter().chain(unanswerable) {
             let text = one.question.text.as_str();
             let search = Request {
+                queries: self.answers.wordings(text, &[]),
                 without: one.question.withheld().map(str::to_owned),
                 ..Request::new(vec![self.store.clone()], text, PASSAGES)
             };

@@ -80,7 +80,7 @@ impl Beat {
 }
 
 impl Ended {
-    fn of(answer: Box<Answer>, writer: &str) -> Self {
+    fn of(mut answer: Box<Answer>, writer: &str) -> Self {
         let model = match answer.mode {
             Mode::Generative => writer,
             Mode::Extractive => ALIAS,
@@ -90,8 +90,8 @@ impl Ended {
             cached_tokens: answer.cached_tokens,
             completion_tokens: answer.output_tokens,
         };
-        let model = model.to_owned();
-        Self { outcome: Outcome::Documents(answer), model, usage, notes: Vec::new() }
+        let (model, notes) = (model.to_owned(), std::mem::take(&mut answer.notes));
+        Self { outcome: Outcome::Documents(answer), model, usage, notes }
     }
 
     /// Counts what was `spent` besides.

@@ -41,7 +41,7 @@ impl Responses {
         inquiry: Inquiry,
         search: Request,
     ) -> Result<Beats> {
-        if inquiry.model == ALIAS && self.inference.llms().default_model().is_none() {
+        if inquiry.question.model == ALIAS && self.inference.llms().default_model().is_none() {
             let beats = self.searched(scope, inquiry, search);
             return Ok(noted(beats, ChatUsage::default(), Some(UNOFFERED)));
         }
@@ -74,7 +74,7 @@ impl Responses {
             drop(events);
             let spent = spent.ok_or_else(cut_short)?;
             let told = answered && !heard.searched && !heard.text.trim().is_empty();
-            if heard.called || (told && inquiry.format == TextFormat::Text) {
+            if heard.called || (told && inquiry.question.format == TextFormat::Text) {
                 let written = Written {
                     text: std::mem::take(&mut heard.text),
                     cut_off: heard.cut_off,

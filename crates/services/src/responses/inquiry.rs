@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
+use crate::ChatMessage;
 use crate::answer::Question;
 use crate::chat::{ChatRequest, TextFormat, Tool, ToolChoice};
 use crate::retrieve::Request;
-use crate::{ChatMessage, Sampling};
 
 /// What the search is called where a model is offered it beside functions.
 pub const SEARCH: &str = "file_search";
@@ -13,32 +13,14 @@ pub const SEARCH: &str = "file_search";
 /// A question, and what may be used to answer it.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
-    /// What the caller and systems say of the answer.
-    pub instructions: Option<String>,
-    /// Turns before the question, oldest first.
-    pub history: Vec<ChatMessage>,
-    /// The question itself.
-    pub question: String,
+    /// The question with the turns before it, by whom and how it is to be answered.
+    pub question: Question,
     /// Calls of functions to answer it and what came of them; empty where none came yet.
     pub after: Vec<ChatMessage>,
-    /// Whether the oldest turns are left out where the model has no room for them.
-    pub truncate: bool,
     /// Where to search; `None` where a model answers alone.
     pub search: Option<Request>,
     /// What the model may call.
     pub functions: Functions,
-    /// The model asked for.
-    pub model: String,
-    /// How tokens are chosen.
-    pub sampling: Sampling,
-    /// What the text must look like.
-    pub format: TextFormat,
-    /// Most tokens of the answer.
-    pub max_tokens: Option<u32>,
-    /// What keeps its version of the model from request to request.
-    pub sticky: Option<String>,
-    /// The request's id, for the log.
-    pub trace: String,
 }
 
 /// Functions that a model may call.
@@ -55,17 +37,18 @@ pub struct Functions {
 impl Inquiry {
     /// What a language model is asked that answers alone.
     pub(super) fn plain(&self) -> ChatRequest {
+        let question = &self.question;
         ChatRequest {
             messages: self.messages(),
             tools: self.functions.tools.clone(),
             tool_choice: self.functions.choice.clone(),
             parallel_tool_calls: self.functions.parallel,
-            sampling: self.sampling.clone(),
-            format: self.format.clone(),
-            max_tokens: self.max_tokens,
+            sampling: question.sampling.clone(),
+            format: question.format.clone(),
+            max_tokens: question.max_tokens,
             choices: 1,
-            sticky: self.sticky.clone(),
-            trace: self.trace.clone(),
+            sticky: question.sticky.clone(),
+            trace: question.trace.clone(),
             ..ChatRequest::default()
         }
     }
@@ -79,29 +62,18 @@ impl Inquiry {
         request
     }
 
-    /// What the documents are asked by `search`. Calls of functions before it are not put to the
-    /// writer, who is offered none.
-    pub(super) fn over_documents(self, search: Request) -> Question {
-        Question {
-            instructions: self.instructions,
-            text: self.question,
-            history: without_calls(self.history),
-            truncate: self.truncate,
-            search,
-            model: self.model,
-            sampling: self.sampling,
-            format: self.format,
-            max_tokens: self.max_tokens,
-            sticky: self.sticky,
-            trace: self.trace,
-        }
+    /// What the documents are asked. Calls of functions before it are not put to the writer, who is
+    /// offered none.
+    pub(super) fn over_documents(self) -> Question {
+        Question { history: without_calls(self.question.history), ..self.question }
     }
 
     /// All that was said, for a model: instructions before it.
     fn messages(&self) -> Vec<ChatMessage> {
-        let system = self.instructions.as_deref().map(|text| ChatMessage::new("system", text));
-        let question = ChatMessage::new("user", self.question.as_str());
-        let before = system.into_iter().chain(self.history.iter().cloned());
+        let Question { instructions, history, text, .. } = &self.question;
+        let system = instructions.as_deref().map(|text| ChatMessage::new("system", text));
+        let before = system.into_iter().chain(history.iter().cloned());
+        let question = ChatMessage::new("user", text.as_str());
         before.chain([question]).chain(self.after.iter().cloned()).collect()
     }
 }
@@ -136,9 +108,8 @@ fn without_calls(turns: Vec<ChatMessage>) -> Vec<ChatMessage> {
 
 #[cfg(test)]
 mod tests {
-    use cairn_kernel::Id;
-
     use super::*;
+    use crate::Sampling;
 
     fn calling(text: &str) -> ChatMessage {
         let tool_calls = Some(json!([{"id": "a", "type": "function",
@@ -158,20 +129,23 @@ mod tests {
             parameters: json!({}),
             strict: false,
         };
-        Inquiry {
-            instructions: Some("Be brief.".to_owned()),
+        let question = Question {
+            text: "And now?".to_owned(),
             history: vec![ChatMessage::new("user", "When?"), calling("Wait."), came(), calling("")],
-            question: "And now?".to_owned(),
-            after: vec![calling(""), came()],
             truncate: true,
-            search: None,
-            functions: Functions { tools: vec![clock], choice: ToolChoice::Auto, parallel: true },
+            instructions: Some("Be brief.".to_owned()),
             model: "writer".to_owned(),
             sampling: Sampling::default(),
             format: TextFormat::JsonObject,
             max_tokens: Some(7),
             sticky: None,
             trace: "req_1".to_owned(),
+        };
+        Inquiry {
+            question,
+            after: vec![calling(""), came()],
+            search: None,
+            functions: Functions { tools: vec![clock], choice: ToolChoice::Auto, parallel: true },
         }
     }
 
@@ -198,8 +172,7 @@ mod tests {
 
     #[test]
     fn who_writes_from_documents_reads_words_and_no_calls() {
-        let search = Request::new(vec![Id::from_raw("vs_1")], "And now?", 3);
-        let question = inquiry().over_documents(search);
+        let question = inquiry().over_documents();
         let words: Vec<&str> = question.history.iter().map(|turn| turn.content.as_str()).collect();
         assert_eq!(words, ["When?", "Wait."]);
         assert!(question.history.iter().all(|turn| turn.tool_calls.is_none()));

@@ -12,7 +12,7 @@ use super::beat::{Beat, Ended, Outcome, Written};
 use super::heard::Heard;
 use super::inquiry::Inquiry;
 use crate::answer::provenance::{ModelUsed, PromptUsed, SamplingUsed};
-use crate::answer::{Mode, Provenance};
+use crate::answer::{Mode, Provenance, Question};
 use crate::chat::{Chat, ChatEvent, ChatRequest};
 use crate::llms::ALIAS;
 use crate::retrieve::Request;
@@ -51,12 +51,13 @@ impl Responses {
     /// As [`Inference::count_tokens`](crate::chat::Inference::count_tokens); `NotFound` for a store
     /// that would be searched.
     pub async fn count_tokens(&self, scope: &Scope, inquiry: Inquiry) -> Result<u32> {
-        let (truncate, model) = (inquiry.truncate, inquiry.model.clone());
+        let (truncate, model) = (inquiry.question.truncate, inquiry.question.model.clone());
         let mut request = match inquiry.search.clone() {
             Some(search) if inquiry.functions.tools.is_empty() => {
                 let plain = inquiry.plain();
-                let question = inquiry.over_documents(search);
-                let Some(messages) = self.answers.unsourced(scope, &question).await? else {
+                let question = inquiry.over_documents();
+                let messages = self.answers.unsourced(scope, &question, &search.stores).await?;
+                let Some(messages) = messages else {
                     // As it is counted where sentences of the documents are the answer.
                     let tokens = self.inference.own_tokens(&question.text)?.len();
                     return Ok(u32::try_from(tokens).unwrap_or(u32::MAX));
@@ -74,10 +75,12 @@ impl Responses {
 
     /// The beats of an answer over documents.
     pub(super) fn searched(&self, scope: &Scope, inquiry: Inquiry, search: Request) -> Beats {
-        let writer = self.inference.llms().default_model().filter(|_| inquiry.model == ALIAS);
-        let writer = writer.map_or_else(|| inquiry.model.clone(), str::to_owned);
-        let (instructed, unused) = (inquiry.instructions.is_some(), !inquiry.after.is_empty());
-        let steps = self.answers.answer(scope.clone(), inquiry.over_documents(search));
+        let unused = !inquiry.after.is_empty();
+        let question = inquiry.over_documents();
+        let instructed = question.instructions.is_some();
+        let writer = self.inference.llms().default_model().filter(|_| question.model == ALIAS);
+        let writer = writer.map_or_else(|| question.model.clone(), str::to_owned);
+        let steps = self.answers.answer(scope.clone(), question, search);
         Box::pin(steps.map_ok(move |step| {
             let mut beat = Beat::of(step, &writer);
             if let Beat::End(ended) = &mut beat {
@@ -129,22 +132,23 @@ impl Responses {
         inquiry: &Inquiry,
         mut request: ChatRequest,
     ) -> Result<(Chat, Provenance)> {
-        let turns_left_out = match inquiry.truncate && !inquiry.history.is_empty() {
-            true => self.inference.fit(scope, &inquiry.model, &mut request).await?,
+        let Question { truncate, history, model, .. } = &inquiry.question;
+        let turns_left_out = match *truncate && !history.is_empty() {
+            true => self.inference.fit(scope, model, &mut request).await?,
             false => 0,
         };
         let sampling =
             SamplingUsed { sampling: request.sampling.clone(), max_tokens: request.max_tokens };
         let begun = Provenance {
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            asked_model: inquiry.model.clone(),
+            asked_model: model.clone(),
             prompt: Some(PromptUsed::plain(request.messages.clone())),
             turns_left_out,
             sampling: Some(sampling),
             format: request.format.clone(),
             ..Provenance::default()
         };
-        let chat = self.inference.chat(scope, &inquiry.model, request).await?;
+        let chat = self.inference.chat(scope, model, request).await?;
         let language = ModelUsed { name: chat.model.clone(), identity: chat.identity.clone() };
         Ok((chat, Provenance { language: Some(language), ..begun }))
     }

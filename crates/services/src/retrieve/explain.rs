@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use cairn_search::{Hit, Ranking};
 
-/// The steps from a passage's raw scores to its final one. Scores are 0 to 1.
+/// The steps from a passage's raw scores to its final one. Scores are 0 to 1, and but for
+/// `strength` relative to what else the search found.
 ///
 /// `first_stage` is `fused`, or what spreading made of it, times `standing`. With a reranker the passage's
 /// score is `(1 − ranking.late) · first_stage + ranking.late · late`; a passage that the
 /// reranker did not read stands below those that it read. An answer then takes the mean of
 /// that and `coverage`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Explain {
     /// Which wording of the query it counts with, from 0.
     pub query: usize,
@@ -34,9 +35,33 @@ pub struct Explain {
     pub first_stage: f32,
     /// The reranker's score on the scale of the passages it read, where it read this one.
     pub late: Option<f32>,
-    /// For an answer, the share of the question's content words that two neighbouring
-    /// sentences of it have.
+    /// For an answer, the share of the content words of the question, or of that part of it that
+    /// it says most of, which two neighbouring sentences of it have.
     pub coverage: Option<f32>,
+    /// How strongly the best of what its search found bears on the query, whatever else there is:
+    /// the same for all passages of a search.
+    pub strength: f32,
+}
+
+impl Default for Explain {
+    /// Of a passage that is as strong as its score says.
+    fn default() -> Self {
+        Self {
+            query: 0,
+            ranking: Ranking::default(),
+            dense_place: None,
+            bm25_place: None,
+            dense: 0.0,
+            bm25: 0.0,
+            fused: 0.0,
+            spread: None,
+            standing: None,
+            first_stage: 0.0,
+            late: None,
+            coverage: None,
+            strength: 1.0,
+        }
+    }
 }
 
 impl Explain {
@@ -61,7 +86,7 @@ impl Explain {
             standing,
             first_stage,
             late: steps.late,
-            coverage: None,
+            ..Self::default()
         }
     }
 }
@@ -77,7 +102,7 @@ pub struct HitPlace {
     pub char_start: i64,
     /// One past its last character.
     pub char_end: i64,
-    /// Its score.
+    /// Its score, relative as that of its passage.
     pub score: f32,
 }
 
@@ -94,7 +119,7 @@ pub struct Took {
     pub lookup_ms: f64,
     /// Reading the best hits' vectors.
     pub vectors_ms: f64,
-    /// Fusing, spreading, sorting, choosing passages that differ.
+    /// Fusing, spreading, sorting, telling the strength, choosing passages that differ.
     pub rank_ms: f64,
     /// Reading the best passages again.
     pub rerank_ms: f64,

@@ -15,6 +15,8 @@ pub(super) struct Place {
     generation: i64,
     /// The index.
     pub(super) index: String,
+    /// The model of its vectors.
+    pub(super) model: EmbeddingModel,
     vectors: Arc<Vec<Vec<f32>>>,
 }
 
@@ -34,8 +36,10 @@ impl Place {
     ) -> Result<Vec<Self>> {
         let mut places = Vec::with_capacity(active.len());
         for active in active {
-            let vectors = vectors.of(EmbeddingModel::of_active(&active)).await?;
-            places.push(Self { generation: active.generation, index: active.index_name, vectors });
+            let model = EmbeddingModel::of_active(&active);
+            let vectors = vectors.of(model.clone()).await?;
+            let (generation, index) = (active.generation, active.index_name);
+            places.push(Self { generation, index, model, vectors });
         }
         Ok(places)
     }

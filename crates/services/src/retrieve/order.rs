@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cairn_kernel::{Error, Kind, Result, ResultExt};
 use cairn_search::{Hit, Ranking, Side, diversify, late_range, rescore_within, standings};
 use cairn_serving::embed::Embedder;
-use cairn_serving::rerank::Reranker;
+use cairn_serving::rerank::{LATE_INTERACTION, Reranker};
 use cairn_store::records::ChunkRow;
 use serde::{Deserialize, Serialize};
 
@@ -96,12 +96,39 @@ pub(super) struct List {
     standing: Option<f32>,
     /// The scores from before a reranker had its share.
     first_stage: HashMap<u64, f32>,
+    /// Chunks that its hits are the best of.
+    chunks: u64,
+    /// The probability that a cross-encoder gives the best of what it read here.
+    relevance: Option<f32>,
 }
 
 impl List {
-    pub(super) fn new(ranking: Ranking, hits: Vec<Hit>, rows: HashMap<u64, ChunkRow>) -> Self {
+    /// The `hits` among so many `chunks`.
+    pub(super) fn new(
+        ranking: Ranking,
+        (hits, chunks): (Vec<Hit>, u64),
+        rows: HashMap<u64, ChunkRow>,
+    ) -> Self {
         let first_stage = hits.iter().map(|hit| (hit.id, hit.score)).collect();
-        Self { ranking, hits, rows, standing: None, first_stage }
+        Self { ranking, hits, rows, standing: None, first_stage, chunks, relevance: None }
+    }
+
+    /// The first `depth` hits with their rows.
+    pub(super) fn best(&self, depth: usize) -> impl Iterator<Item = (&Hit, &ChunkRow)> {
+        let hits = self.hits.iter().take(depth);
+        hits.filter_map(|hit| Some((hit, self.rows.get(&hit.id)?)))
+    }
+
+    /// How many chunks its hits are the best of.
+    pub(super) fn chunks(&self) -> u64 {
+        self.chunks
+    }
+
+    /// What `strength` becomes by what a cross-encoder made of its hits: it has the share that it
+    /// has in their scores.
+    pub(super) fn judged(&self, strength: f32) -> f32 {
+        let share = self.ranking.late;
+        self.relevance.map_or(strength, |best| (1.0 - share) * strength + share * best)
     }
 
     /// Brings the scores down to how its best hit stands beside other lists'.
@@ -120,7 +147,7 @@ impl List {
 
     /// The passages, found with the wording of that number.
     pub(super) fn into_passages(self, query: usize) -> impl Iterator<Item = Result<Passage>> {
-        let Self { ranking, hits, mut rows, standing, first_stage } = self;
+        let Self { ranking, hits, mut rows, standing, first_stage, .. } = self;
         hits.into_iter().filter_map(move |hit| {
             let row = rows.remove(&hit.id)?;
             let first_stage = first_stage.get(&hit.id).copied().unwrap_or(hit.score);
@@ -176,10 +203,25 @@ pub(super) async fn rerank(
     let Some(range) = late_range(lists.iter().flat_map(|list| &list.hits), &scores) else {
         return Ok(());
     };
+    // What late interaction gives is no probability.
+    let is_probability = reranker.name() != LATE_INTERACTION;
     for list in lists {
         rescore_within(&mut list.hits, &scores, list.ranking.late, range);
+        if is_probability {
+            list.relevance = late_range(&list.hits, &scores).map(|(_, best)| best);
+        }
     }
     Ok(())
+}
+
+/// What is embedded and indexed of a chunk: its text below its label and its context or heading.
+///
+/// # Errors
+/// `Internal` for headings that cannot be read.
+pub(super) fn indexed_text(row: &ChunkRow) -> Result<String> {
+    let headings: Vec<String> =
+        serde_json::from_str(&row.heading).or_internal("reading headings")?;
+    Ok(embedded_text((&row.label, &headings), &row.context, &row.text))
 }
 
 /// How well the chunks of these points answer `query`, each read with the label and the heading
@@ -195,9 +237,7 @@ pub(super) async fn read(
 ) -> Result<HashMap<u64, f32>> {
     let (mut ids, mut texts) = (Vec::new(), Vec::new());
     for (id, row) in points.iter().filter_map(|id| Some((*id, rows.get(id)?))) {
-        let headings: Vec<String> =
-            serde_json::from_str(&row.heading).or_internal("reading headings")?;
-        texts.push(embedded_text((&row.label, &headings), &row.context, &row.text));
+        texts.push(indexed_text(row)?);
         ids.push(id);
     }
     if ids.is_empty() || query.trim().is_empty() {
@@ -265,7 +305,17 @@ pub(crate) mod tests {
     fn list(ranking: Ranking, scores: &[(u64, f32)]) -> List {
         let hits: Vec<Hit> = scores.iter().map(|(id, score)| hit(*id, *score)).collect();
         let row = |(id, _): &(u64, f32)| (*id, chunk(id.cast_signed(), 0..5));
-        List::new(ranking, hits, scores.iter().map(row).collect())
+        List::new(ranking, (hits, 100), scores.iter().map(row).collect())
+    }
+
+    #[test]
+    fn a_cross_encoder_has_its_share_in_the_strength() {
+        let mut list = list(Ranking { late: 0.4, ..Ranking::default() }, &[(1, 1.0)]);
+        assert_eq!(list.judged(0.2), 0.2, "nothing was read");
+        list.relevance = Some(0.9);
+        assert!((list.judged(0.2) - 0.48).abs() < 1e-6);
+        assert_eq!(list.best(5).map(|(hit, row)| (hit.id, row.seq)).collect::<Vec<_>>(), [(1, 1)]);
+        assert_eq!(list.best(0).count(), 0);
     }
 
     #[test]

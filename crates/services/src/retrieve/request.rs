@@ -19,7 +19,8 @@ pub struct Request {
     pub limit: usize,
     /// OpenAI's attribute filter.
     pub filter: Option<Filter>,
-    /// Leaves out passages below this score.
+    /// Leaves out passages whose [`Passage::absolute_score`](super::Passage::absolute_score) is
+    /// below this.
     pub score_threshold: f32,
     /// Share of the dense leg in the score, 0 to 1. Where it is given, it takes the place of
     /// the stores' rankings: nothing is spread, and nothing reranked unless `ranker` asks.

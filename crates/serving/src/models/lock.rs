@@ -39,9 +39,13 @@ pub struct Asset {
     pub licence: String,
     /// Of a language model, how likely its "yes" must be when it is asked whether its sources
     /// answer a question, for it to answer: as measured with `cairn-bench assent`. Absent where
-    /// it cannot tell.
+    /// it cannot tell. Only a `brief` one is asked.
     #[serde(default)]
     pub assent: Option<f32>,
+    /// Whether a language model answers better where it is shown the few sentences that come
+    /// nearest to a question and asked to be brief: as measured with `cairn-bench squad`.
+    #[serde(default)]
+    pub brief: bool,
     /// Where it can be had, in the order to try.
     #[serde(rename = "source")]
     pub sources: Vec<Source>,

@@ -24,6 +24,7 @@ fn asset(content: &[u8], sources: Vec<Source>) -> Asset {
         sha256: hex::encode(Sha256::digest(content)),
         licence: "Apache-2.0".into(),
         assent: None,
+        brief: false,
         sources,
     }
 }

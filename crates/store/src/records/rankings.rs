@@ -303,4 +303,35 @@ impl Records {
         .or_internal("reading when the files of a store were made")?;
         Ok(rows.into_iter().collect())
     }
+
+    /// Id and name of the files attached to the store of an index: all of them, or those that
+    /// have one of `names`. For filters on the index, whose points have no names.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn names_of_index(
+        &self,
+        index: &str,
+        names: Option<&[String]>,
+    ) -> Result<Vec<(String, String)>> {
+        let query = match names {
+            None => sqlx::query_as(
+                "SELECT f.id, f.filename FROM index_generations g \
+                 JOIN store_files sf ON sf.tenant_id = g.tenant_id AND sf.store_id = g.store_id \
+                 JOIN files f ON f.id = sf.file_id WHERE g.index_name = $1",
+            )
+            .bind(index),
+            // By the names' own index, not through all files of the store.
+            Some(names) => sqlx::query_as(
+                "SELECT f.id, f.filename FROM index_generations g \
+                 JOIN files f ON f.tenant_id = g.tenant_id \
+                 AND f.filename IN (SELECT value FROM json_each($2)) \
+                 JOIN store_files sf ON sf.store_id = g.store_id AND sf.file_id = f.id \
+                 WHERE g.index_name = $1",
+            )
+            .bind(index)
+            .bind(serde_json::to_string(names).or_internal("writing names")?),
+        };
+        query.fetch_all(&self.read).await.or_internal("looking up files by name")
+    }
 }

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 /// A chat to continue.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct ChatCompletionRequest {
-    /// The model, or `cairn` for the default one.
+    /// The model, `cairn` for the default one, or `store/NAME` or `store/ID` for the documents of a
+    /// vector store.
     pub model: String,
     /// The turns so far.
     pub messages: Vec<ChatTurn>,
@@ -63,10 +64,26 @@ pub struct ChatCompletionRequest {
     pub guided_choice: Option<Vec<String>>,
     /// A grammar in Lark's notation that the answer must follow (as at vLLM).
     pub guided_grammar: Option<String>,
+    /// Our options, where the model is a store.
+    pub cairn: Option<ChatSearch>,
     /// All other fields: refused by name, unless they change nothing.
     #[serde(flatten)]
     #[schema(ignore)]
     pub rest: BTreeMap<String, Value>,
+}
+
+/// How the documents of a store are asked in a chat.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChatSearch {
+    /// The language model that writes; the default one when absent.
+    pub model: Option<String>,
+    /// OpenAI's comparison and compound filters.
+    pub filters: Option<Value>,
+    /// 1 to 50, 10 by default.
+    pub max_num_results: Option<usize>,
+    /// Ranking.
+    pub ranking_options: Option<super::RankingOptions>,
 }
 
 /// Options of a stream.
@@ -175,13 +192,29 @@ pub struct ChatChoice {
 pub struct AssistantMessage {
     /// Always `assistant`.
     pub role: &'static str,
-    /// The text; null where only tools are called.
+    /// The text; null where only tools are called, and beside a refusal.
     pub content: Option<String>,
-    /// Always null.
+    /// What is said in place of JSON over documents that do not give it; else null.
     pub refusal: Option<String>,
     /// The calls, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<ToolCall>>,
+    /// What an answer over documents cites.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Vec<super::FileCitation>>,
+    /// Our extra fields of an answer over documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cairn: Option<ChatExtra>,
+}
+
+/// Our extra fields of an answer over documents in a chat.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ChatExtra {
+    /// The model that wrote, or `cairn` for an extractive answer.
+    pub model: String,
+    /// The same as in a response.
+    #[serde(flatten)]
+    pub answer: super::ResponseExtra,
 }
 
 /// How likely the tokens of a choice were.
@@ -256,6 +289,15 @@ pub struct Delta {
     /// More text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// What is said in place of JSON over documents that do not give it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// What an answer over documents cites, in the piece behind its text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Vec<super::FileCitation>>,
+    /// Our extra fields of an answer over documents, in the same piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cairn: Option<ChatExtra>,
     /// More of the calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCallDelta>,

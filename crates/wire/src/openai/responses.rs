@@ -22,7 +22,8 @@ pub struct ResponseRequest {
     /// `auto`, `none`, `required`, `{"type":"file_search"}`, `{"type":"function","name":…}`, or
     /// `{"type":"allowed_tools","mode":…,"tools":…}`.
     pub tool_choice: Option<Value>,
-    /// `file_search_call.results`, and `cairn.provenance` for how the answer came about.
+    /// `file_search_call.results`, and `cairn.provenance` for how the answer came about. What
+    /// OpenAI names of items that no answer here has is taken, and noted.
     pub include: Option<Vec<String>>,
     /// Server-sent events instead of one object.
     #[serde(default)]
@@ -39,7 +40,7 @@ pub struct ResponseRequest {
     pub top_p: Option<f64>,
     /// Up to 16 strings.
     pub metadata: Option<BTreeMap<String, String>>,
-    /// `format`: `text`, `json_object` or `json_schema`.
+    /// `format`: `text`, `json_object` or `json_schema`. `verbosity` has no effect, which is noted.
     pub text: Option<Value>,
     /// Answers at once and goes on without the client; it asks again by the id.
     pub background: Option<bool>,

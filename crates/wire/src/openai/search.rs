@@ -49,7 +49,7 @@ pub struct SearchTook {
     pub lookup_ms: f64,
     /// Reading the best hits' vectors.
     pub vectors_ms: f64,
-    /// Fusing, spreading, sorting, choosing hits that differ.
+    /// Fusing, spreading, sorting, telling the strength, choosing hits that differ.
     pub rank_ms: f64,
     /// Reading the best hits again.
     pub rerank_ms: f64,
@@ -59,7 +59,8 @@ pub struct SearchTook {
     pub total_ms: f64,
 }
 
-/// How a hit came to its score. Scores are 0 to 1.
+/// How a hit came to its score, which is `final * strength`. All are 0 to 1; all but `strength` are
+/// relative to what else the search found.
 ///
 /// With a reranker `final` is `(1 - ranking.late) * first_stage + ranking.late * late`; a hit
 /// that it did not read stands below those that it read. An answer takes the mean of that
@@ -94,9 +95,12 @@ pub struct HitExplain {
     /// In an answer, the share of the question's content words that two neighbouring
     /// sentences of it have.
     pub coverage: Option<f32>,
-    /// The score.
+    /// The relative score, which is near 1 for the best hit of any search: it orders hits.
     #[serde(rename = "final")]
     pub last: f32,
+    /// How strongly the best of what the search found bears on the query, whatever else there is:
+    /// the same for all its hits.
+    pub strength: f32,
 }
 
 /// A hit within a section.

@@ -263,7 +263,7 @@ pub struct RankingOptions {
     /// `auto` or `default-2024-11-15`: the reranker where the store's ranking gives it a
     /// share; `none`: no reranker. `late-interaction` and `cross-encoder` ask for that one.
     pub ranker: Option<String>,
-    /// 0 to 1.
+    /// 0 to 1: hits whose score is lower are left out.
     pub score_threshold: Option<f32>,
     /// Weights of the legs.
     pub hybrid_search: Option<HybridSearch>,
@@ -304,7 +304,8 @@ pub struct SearchResult {
     pub file_id: String,
     /// Its name.
     pub filename: String,
-    /// 0 to 1.
+    /// 0 to 1: its place among the hits times how strongly the best of them bears on the query. A
+    /// query about something that is not in the store has low scores only.
     pub score: f32,
     /// Its attributes.
     pub attributes: Value,
@@ -361,12 +362,12 @@ pub struct PassagePlace {
     pub explain: Option<super::HitExplain>,
 }
 
-/// The texts of an attached file.
+/// The text of an attached file.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FileContentPage {
     /// Always `vector_store.file_content.page`.
     pub object: &'static str,
-    /// Its chunks.
+    /// Pieces that join to the whole text; one begins where a chunk does.
     pub data: Vec<TextContent>,
     /// Always false.
     pub has_more: bool,

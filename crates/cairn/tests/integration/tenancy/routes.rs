@@ -255,6 +255,8 @@ fn inference(owned: &Owned) -> Vec<Row> {
     let tensors = json!({"inputs": [
         {"name": "n", "shape": [1], "datatype": "INT64", "data": [5]}]});
     let chat = json!({"model": writer, "messages": [{"role": "user", "content": "Hello."}]});
+    let of_store = json!({"model": format!("store/{}", owned.of("store")),
+        "messages": [{"role": "user", "content": "What is told?"}]});
     let rerank = json!({"model": writer, "query": "q", "documents": ["a"]});
     let mut rows = bare(
         &[
@@ -276,6 +278,7 @@ fn inference(owned: &Owned) -> Vec<Row> {
     rows.extend(bare(&mine, Expect::Own));
     rows.extend([
         hidden("POST /v1/chat/completions", chat),
+        hidden("POST /v1/chat/completions", of_store),
         hidden("POST /v1/embeddings", json!({"model": writer, "input": "Hello."})),
         hidden("POST /v1/rerank", rerank.clone()),
         hidden("POST /v2/rerank", rerank),

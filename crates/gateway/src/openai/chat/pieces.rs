@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use cairn_services::FinishReason;
 use cairn_services::chat::{ChatEvent, ChatUsage as Usage};
 use cairn_wire::openai::{
     ChatCompletionChunk, ChatUsage, ChunkChoice, Delta, FunctionDelta, ToolCallDelta,
@@ -38,34 +39,45 @@ impl Pieces {
                 let call = ToolCallDelta { index, id: Some(id), kind: Some("function"), function };
                 // OpenAI's first piece of a choice that only calls has no content.
                 let role = self.opened.insert(choice).then_some("assistant");
-                let delta = Delta { role, content: None, tool_calls: vec![call] };
-                data.push(self.chunk(vec![piece(choice, delta, None)], None));
+                let delta = Delta { role, tool_calls: vec![call], ..Delta::default() };
+                data.push(self.delta(choice, delta));
             }
             ChatEvent::ToolArguments { choice, index, text } => {
                 let function = FunctionDelta { name: None, arguments: text };
                 let call = ToolCallDelta { index, function, ..ToolCallDelta::default() };
                 let delta = Delta { tool_calls: vec![call], ..Delta::default() };
-                data.push(self.chunk(vec![piece(choice, delta, None)], None));
+                data.push(self.delta(choice, delta));
             }
             ChatEvent::Finished { choice, reason } => {
                 data.extend(self.opening(choice));
-                let reason = Some(reason.name().to_owned());
-                data.push(self.chunk(vec![piece(choice, Delta::default(), reason)], None));
+                data.push(self.finished(choice, reason));
             }
             ChatEvent::Done(done) => data.extend(self.closing(&done)),
         }
         data
     }
 
+    /// What is new of a choice.
+    pub(super) fn delta(&self, choice: u32, delta: Delta) -> String {
+        self.chunk(vec![piece(choice, delta, None)], None)
+    }
+
+    /// The last piece of a choice.
+    pub(super) fn finished(&self, choice: u32, reason: FinishReason) -> String {
+        let reason = Some(reason.name().to_owned());
+        self.chunk(vec![piece(choice, Delta::default(), reason)], None)
+    }
+
     /// The first piece of a choice, which says who speaks, unless it was sent.
-    fn opening(&mut self, choice: u32) -> Option<String> {
+    pub(super) fn opening(&mut self, choice: u32) -> Option<String> {
         let delta =
             Delta { role: Some("assistant"), content: Some(String::new()), ..Delta::default() };
         let first = self.opened.insert(choice);
-        first.then(|| self.chunk(vec![piece(choice, delta, None)], None))
+        first.then(|| self.delta(choice, delta))
     }
 
-    fn closing(&self, done: &Usage) -> Vec<String> {
+    /// What is sent behind all choices, up to `[DONE]`.
+    pub(super) fn closing(&self, done: &Usage) -> Vec<String> {
         let counted = self.talk.include_usage.then(|| self.chunk(Vec::new(), Some(usage(done))));
         counted.into_iter().chain(["[DONE]".to_owned()]).collect()
     }
@@ -88,7 +100,6 @@ fn piece(index: u32, delta: Delta, finish_reason: Option<String>) -> ChunkChoice
 
 #[cfg(test)]
 mod tests {
-    use cairn_services::FinishReason;
     use serde_json::{Value, json};
 
     use super::*;

@@ -96,6 +96,11 @@ fn logprobs(request: &ChatCompletionRequest) -> Result<Option<u8>> {
 }
 
 fn refuse(request: &ChatCompletionRequest) -> Result<()> {
+    if request.cairn.is_some() {
+        let message = "'cairn' says how a vector store is asked, and the model is none; name one \
+                       as model (store/NAME), or leave cairn out";
+        return Err(Error::invalid(message).with_param("cairn"));
+    }
     let mut rest = request.rest.clone();
     // The ways to say what is done anyway.
     let usual = [("function_call", json!("none")), ("modalities", json!(["text"]))];
@@ -197,6 +202,7 @@ mod tests {
             (json!({"presence_penalty": 3}), "presence_penalty"),
             (json!({"max_tokens": 0}), "max_tokens"),
             (json!({"logit_bias": {"5": 1}}), "logit_bias"),
+            (json!({"cairn": {"model": "m"}}), "cairn"),
             (json!({"tool_choice": "required"}), "tool_choice"),
             (json!({"stop": ["a", "b", "c", "d", "e"]}), "stop"),
             (json!({"messages": [{"role": "robot", "content": "x"}]}), "messages[0].role"),

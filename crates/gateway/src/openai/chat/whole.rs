@@ -72,6 +72,8 @@ impl Choice {
             content: (!silent).then_some(self.text),
             refusal: None,
             tool_calls: (!self.calls.is_empty()).then_some(self.calls),
+            annotations: None,
+            cairn: None,
         };
         ChatChoice {
             index,

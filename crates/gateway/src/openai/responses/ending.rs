@@ -15,7 +15,7 @@ use crate::openai::convert::decimal;
 use crate::openai::search::took;
 
 /// How a response that was begun at `started` ended.
-pub(super) fn ending(ended: Ended, started: Instant) -> Ending {
+pub(in crate::openai) fn ending(ended: Ended, started: Instant) -> Ending {
     let Ended { outcome, model, usage, notes } = ended;
     let mut ending = match outcome {
         Outcome::Documents(answer) => over_documents(*answer, model, self::usage(usage)),

@@ -211,6 +211,7 @@ pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
     }
     let role = role(item, place)?;
     let content = item.get("content").unwrap_or(&Value::Null);
+    without_files(content, place)?;
     // Checks every part; what is kept are the parts.
     text_of(content, &format!("{place}.content"), &TEXTS)?;
     let parts: Vec<Value> = match content {
@@ -224,6 +225,18 @@ pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
         "status": "completed",
         "content": parts,
     }))
+}
+
+/// Refuses a file in a message: what a document says is searched for, so that it can be cited.
+fn without_files(content: &Value, place: &str) -> Result<()> {
+    let mut parts = content.as_array().into_iter().flatten();
+    parts.position(|part| part["type"] == "input_file").map_or(Ok(()), |at| {
+        let message = format!(
+            "{place}.content[{at}] is a file, and a message has none here; attach the file to a \
+             vector store and name that in a file_search tool, so that the answer can cite it"
+        );
+        Err(refused(&format!("{place}.content"), message))
+    })
 }
 
 fn text_part(part: &Value, role: &str) -> Value {
@@ -430,6 +443,7 @@ mod tests {
             (json!([{"type": "item_reference", "id": "msg_1"}]), "input[0].type"),
             (json!([{"type": "compaction"}]), "input[0].encrypted_content"),
             (json!([{"role": "user", "content": [{"type": "input_image"}]}]), "input[0].content"),
+            (json!([{"role": "user", "content": [{"type": "input_file"}]}]), "input[0].content"),
         ] {
             let refused = Input::read(&input).err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name), "{input}");

@@ -2,24 +2,24 @@
 
 use cairn_kernel::{Id, Result};
 use cairn_services::Sampling;
+use cairn_services::answer::Question;
 use cairn_services::chat::TextFormat;
 use cairn_services::conversations::check_metadata;
 use cairn_services::llms::ALIAS;
-use cairn_services::responses::{Functions, Inquiry};
+use cairn_services::responses::{Functions, Inquiry, names_store};
 use cairn_services::retrieve::Request;
 use cairn_wire::openai::{ConversationRef, Response, ResponseRequest};
 use serde_json::{Value, json};
 
 use super::input::Input;
 use super::tools::{self, Tools};
-use super::{format, refused};
-use crate::openai::convert::{
-    Included, neutral, refuse_rest, sampling, seconds, sticky, tokens, unsupported,
-};
+use super::{format, habits, refused};
+use crate::openai::convert::{Included, neutral, refuse_rest, sampling, seconds, sticky, tokens};
 
 /// Fields that change nothing here, or are read with what they speak of: there is one search and
 /// one answer, always.
-const HARMLESS: [&str; 9] = [
+const HARMLESS: [&str; 10] = [
+    "reasoning",
     "user",
     "service_tier",
     "safety_identifier",
@@ -59,6 +59,8 @@ pub(super) struct Asked {
     pub(super) conversation: Option<Id>,
     /// Whether the oldest turns are left out where the model has no room for them.
     pub(super) truncate: bool,
+    /// What of the request has no effect.
+    pub(super) notes: Vec<String>,
 }
 
 impl Asked {
@@ -75,27 +77,31 @@ impl Asked {
 
     /// What the service is asked, by the request `trace`.
     pub(super) fn inquiry(self, trace: &str) -> Inquiry {
-        Inquiry {
+        let question = Question {
             instructions: self.input.instructions(self.shell.instructions.as_deref()),
+            text: self.input.question,
             history: self.input.history,
-            question: self.input.question,
-            after: self.input.after,
             truncate: self.truncate,
-            search: self.search,
-            functions: self.functions,
             model: self.model,
             sampling: self.sampling,
             format: self.format,
             max_tokens: self.shell.max_output_tokens,
             sticky: self.sticky,
             trace: trace.to_owned(),
+        };
+        Inquiry {
+            question,
+            after: self.input.after,
+            search: self.search,
+            functions: self.functions,
         }
     }
 }
 
 /// Checks `request`, made at `now` (milliseconds), and refuses by name what is not done here.
 pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
-    refuse(&request)?;
+    refuse_rest(&request.rest, &HARMLESS)?;
+    let notes = habits::notes(&request)?;
     let input = Input::read(&request.input)?;
     let Tools { search, functions } = tools::read(&request, &input.question)?;
     let format = format::read(request.text.as_ref())?;
@@ -125,6 +131,11 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     let max_output_tokens = tokens("max_output_tokens", request.max_output_tokens)?;
     let sticky = sticky(&request.rest);
     let model = request.model.unwrap_or_else(|| ALIAS.to_owned());
+    if names_store(&model) {
+        let message = "a store is a model of chats alone; send 'cairn' or a language model as \
+                       model, and the store's id in a file_search tool";
+        return Err(refused("model", message));
+    }
     let shell = Response {
         id: Id::generate("resp_").to_string(),
         object: "response",
@@ -171,6 +182,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         previous: request.previous_response_id.map(Id::from_raw),
         conversation,
         truncate,
+        notes,
     })
 }
 
@@ -197,14 +209,6 @@ fn conversation(given: Option<&Value>) -> Result<Option<Id>> {
     let id = id.filter(|id| !id.is_empty());
     id.map(|id| Some(Id::from_raw(id)))
         .ok_or_else(|| refused("conversation", "conversation must be an id, or an object with one"))
-}
-
-fn refuse(request: &ResponseRequest) -> Result<()> {
-    let verbosity = request.text.as_ref().and_then(|text| text.get("verbosity"));
-    if verbosity.is_some_and(|value| !neutral(value) && *value != "medium") {
-        return Err(unsupported("text.verbosity"));
-    }
-    refuse_rest(&request.rest, &HARMLESS)
 }
 
 #[cfg(test)]
@@ -322,15 +326,16 @@ mod tests {
             (json!({"metadata": {"k": "x".repeat(513)}}), "metadata"),
             (json!({"text": {"format": {"type": "json_schema"}}}), "text.format"),
             (json!({"truncation": "middle"}), "truncation"),
-            (json!({"reasoning": {"effort": "low"}}), "reasoning"),
+            (json!({"reasoning": "low"}), "reasoning"),
             (json!({"top_logprobs": 3}), "top_logprobs"),
             (json!({"include": ["message.output_text.logprobs"]}), "include"),
+            (json!({"model": "store/handbook"}), "model"),
             (json!({"temperature": 3}), "temperature"),
             (json!({"max_output_tokens": 0}), "max_output_tokens"),
             (json!({"tool_choice": "required"}), "tool_choice"),
             (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
             (json!({"text": {"format": {"type": "xml"}}}), "text.format"),
-            (json!({"text": {"verbosity": "high"}}), "text.verbosity"),
+            (json!({"text": {"verbosity": "loud"}}), "text.verbosity"),
             (tool(&json!({"vector_store_ids": []})), "tools[0].vector_store_ids"),
             (tool(&json!({"max_num_results": 51})), "max_num_results"),
             (tool(&json!({"unknown": 1})), "tools[0]"),
@@ -372,10 +377,18 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_effect_is_accepted_and_noted() -> Result<()> {
+        let more = json!({"reasoning": {"effort": "low"}, "text": {"verbosity": "low"},
+            "include": ["reasoning.encrypted_content"]});
+        assert_eq!(asked(&more)?.notes.len(), 3);
+        Ok(())
+    }
+
+    #[test]
     fn what_changes_nothing_is_accepted() {
         let more = json!({"background": false, "truncation": "disabled", "user": "u", "tools": [],
             "text": {"format": {"type": "text"}, "verbosity": "medium"}, "reasoning": {},
             "include": ["file_search_call.results"], "parallel_tool_calls": true, "conversation": null});
-        assert!(asked(&more).is_ok_and(|read| read.include_results));
+        assert!(asked(&more).is_ok_and(|read| read.include_results && read.notes.is_empty()));
     }
 }

@@ -15,23 +15,23 @@ use crate::error;
 use crate::openai::convert::hit;
 
 /// Passages shown for a question that is not answered.
-const NEAREST: usize = 3;
+pub(in crate::openai) const NEAREST: usize = 3;
 
 /// How an answer ended.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(in crate::openai) struct Ending {
     /// The text, where no function was called.
-    pub(super) text: String,
+    pub(in crate::openai) text: String,
     /// Who wrote it.
-    pub(super) model: String,
+    pub(in crate::openai) model: String,
     /// Whether it ended at the token limit.
-    pub(super) cut_off: bool,
-    pub(super) annotations: Vec<FileCitation>,
-    pub(super) usage: ResponseUsage,
+    pub(in crate::openai) cut_off: bool,
+    pub(in crate::openai) annotations: Vec<FileCitation>,
+    pub(in crate::openai) usage: ResponseUsage,
     /// Without the nearest passages.
-    pub(super) extra: ResponseExtra,
+    pub(in crate::openai) extra: ResponseExtra,
     /// How it came about.
-    pub(super) provenance: Provenance,
+    pub(in crate::openai) provenance: Provenance,
 }
 
 /// Turns beats into events.
@@ -66,6 +66,8 @@ pub(super) struct Script {
     provenance: Option<Provenance>,
     /// Whether the response itself shows how it came about.
     proven: bool,
+    /// What of the request has no effect.
+    notes: Vec<String>,
     next: u64,
     finished: bool,
 }
@@ -98,6 +100,7 @@ impl Script {
             pieces: Vec::new(),
             provenance: None,
             proven: false,
+            notes: Vec::new(),
             next: 0,
             finished: false,
         }
@@ -124,6 +127,12 @@ impl Script {
     /// The same, where the response itself shows how it came about if `proven`.
     pub(super) fn proving(mut self, proven: bool) -> Self {
         self.proven = proven;
+        self
+    }
+
+    /// The same, where the response says at its end what of the request has no effect.
+    pub(super) fn noting(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
         self
     }
 
@@ -465,6 +474,7 @@ impl Script {
         }
         self.provenance = Some(ending.provenance);
         extra.took = extra.took.filter(|_| self.explain);
+        extra.notes.append(&mut self.notes);
         if extra.refused {
             let nearest = std::mem::take(&mut self.nearest).into_iter();
             extra.nearest = nearest.map(|passage| hit(passage, self.explain)).collect();

@@ -14,7 +14,7 @@ use super::script;
 use crate::error;
 
 /// Watches what one answer quotes.
-pub(super) struct Standing {
+pub(in crate::openai) struct Standing {
     services: Services,
     scope: Scope,
     /// The deletes until the last look, and how much was quoted then.
@@ -22,7 +22,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn new(services: &Services, scope: &Scope) -> Self {
+    pub(in crate::openai) fn new(services: &Services, scope: &Scope) -> Self {
         Self { services: services.clone(), scope: scope.clone(), seen: None }
     }
 
@@ -30,7 +30,7 @@ impl Standing {
     ///
     /// # Errors
     /// `Conflict` naming what was deleted.
-    pub(super) async fn check(
+    pub(in crate::openai) async fn check(
         &mut self,
         count: usize,
         quoted: impl FnOnce() -> Vec<Origin>,

@@ -84,6 +84,7 @@ fn answer(text: &str, refused: Option<&str>, cut_off: bool) -> Step {
         output_tokens: 7,
         passages: Vec::new(),
         stripped: Vec::new(),
+        notes: Vec::new(),
         provenance: Provenance::default(),
     }))
 }
