@@ -29,6 +29,8 @@ const EXTRACTIVE: &str = "cairn";
 const SHOWN: usize = 5;
 /// Tokens of an answer.
 const ANSWER_TOKENS: u32 = 80;
+/// Answers printed of those that do not name the question's paragraph.
+const MISSES: usize = 12;
 /// Questions of each kind that a model is asked when nothing else is said.
 const ASKED_OF_MODELS: usize = 100;
 /// How a model says that it does not know.
@@ -78,7 +80,8 @@ impl Options {
 }
 
 /// The server with the paragraphs in it.
-struct Bench {
+struct Bench<'a> {
+    squad: &'a Squad,
     server: Server,
     /// The file of each paragraph.
     files: Vec<String>,
@@ -119,7 +122,7 @@ async fn measure(squad: &Squad, options: &Options) -> Result<()> {
         sample.len() - answered
     );
     bench.recall(&sample).await?;
-    bench.outside(squad, &sample).await?;
+    bench.outside(&sample).await?;
     bench.ours("extractive", EXTRACTIVE, &sample).await?;
     if let Some(model) = &options.model {
         let fewer = Some(options.limit.unwrap_or(ASKED_OF_MODELS));
@@ -135,8 +138,8 @@ async fn measure(squad: &Squad, options: &Options) -> Result<()> {
     Ok(())
 }
 
-impl Bench {
-    async fn fill(squad: &Squad, folder: &Path) -> Result<Self> {
+impl<'a> Bench<'a> {
+    async fn fill(squad: &'a Squad, folder: &Path) -> Result<Self> {
         // Without a default model, answers under its name are extractive.
         let server = Server::start_with(folder, &[("CAIRN_LLM", "none")]).await?;
         let mut files = Vec::new();
@@ -152,11 +155,17 @@ impl Bench {
             let others = files.iter().zip(&squad.article).filter(|(_, of)| **of != article);
             without.push(store(&server, others.map(|(file, _)| file)).await?);
         }
-        Ok(Self { server, files, whole, without })
+        Ok(Self { squad, server, files, whole, without })
     }
 
     fn file_of(&self, asked: &Question) -> Option<&String> {
         self.files.get(asked.paragraph)
+    }
+
+    /// Whether one of `answers` stands in the paragraph that is the file `cited`.
+    fn says(&self, cited: &str, answers: &[String]) -> bool {
+        let paragraphs = self.files.iter().zip(&self.squad.paragraphs);
+        paragraphs.filter(|(file, _)| *file == cited).any(|(_, text)| holds(text, answers))
     }
 
     /// Where the paragraph of a question stands among what is found.
@@ -190,11 +199,11 @@ impl Bench {
     }
 
     /// Questions about the article that is not in the store.
-    async fn outside(&self, squad: &Squad, sample: &[&Question]) -> Result<()> {
+    async fn outside(&self, sample: &[&Question]) -> Result<()> {
         let mut refused = [0_usize; 2];
         let mut count = [0_usize; 2];
         for asked in sample {
-            let article = squad.article.get(asked.paragraph).copied().unwrap_or_default();
+            let article = self.squad.article.get(asked.paragraph).copied().unwrap_or_default();
             let store = self.without.get(article).context("a question of no article")?;
             let kind = usize::from(asked.answers.is_empty());
             let reply = self.ask(store, EXTRACTIVE, &asked.text).await?;
@@ -248,18 +257,42 @@ impl Bench {
             }
             tally.answer(&reply.text, reply.refused, &asked.answers);
             if !reply.refused && holds(&reply.text, &asked.answers) {
-                let file = self.file_of(asked);
-                tally.named += usize::from(reply.cited.iter().any(|cited| Some(cited) == file));
-                tally.first += usize::from(reply.cited.first() == file);
+                self.check_citations(&mut tally, asked, &reply);
             }
         }
         tally.print(name, &mut took);
-        println!(
-            "    citations: the question's paragraph is named in {:.3} of correct answers, first in {:.3}",
-            share(tally.named, tally.correct),
-            share(tally.first, tally.correct)
-        );
+        tally.citations.print();
         Ok(tally.refusals)
+    }
+
+    /// What the citations of an answer that has the words of the expected one name.
+    fn check_citations(&self, tally: &mut Tally, asked: &Question, reply: &Reply) {
+        let file = self.file_of(asked);
+        let named = reply.cited.iter().any(|cited| Some(cited) == file);
+        let said = reply.cited.iter().any(|cited| self.says(cited, &asked.answers));
+        let citations = &mut tally.citations;
+        citations.of += 1;
+        citations.named += usize::from(named);
+        citations.first += usize::from(reply.cited.first() == file);
+        citations.said += usize::from(said);
+        // Who says the question's words again has answered nothing, whatever the expected answer.
+        if !holds(&asked.text, &asked.answers) {
+            citations.told += 1;
+            citations.told_said += usize::from(said);
+        }
+        if !named {
+            citations.misses.push(format!(
+                "{:?}, {:?} expected: {:?}, {}",
+                asked.text,
+                asked.answers.first().map_or("", String::as_str),
+                reply.text,
+                match (reply.cited.is_empty(), said) {
+                    (true, _) => "nothing cited",
+                    (false, true) => "another paragraph with these words cited",
+                    (false, false) => "a paragraph without these words cited",
+                }
+            ));
+        }
     }
 
     /// The model's answers with a plain prompt over the same passages.
@@ -309,8 +342,43 @@ struct Tally {
     exact: usize,
     f1: f64,
     correct: usize,
+    citations: Citations,
+}
+
+/// What the citations of correct answers name.
+#[derive(Default)]
+struct Citations {
+    /// Correct answers: those in which the expected one's words stand.
+    of: usize,
+    /// Those that name the question's own paragraph, and those that name it first.
     named: usize,
     first: usize,
+    /// Those that name a paragraph in which the expected answer stands.
+    said: usize,
+    /// Correct answers whose words the question has not said already.
+    told: usize,
+    told_said: usize,
+    /// Those that do not name the question's paragraph, to be looked at.
+    misses: Vec<String>,
+}
+
+impl Citations {
+    fn print(&self) {
+        println!(
+            "    citations: the question's paragraph is named in {:.3} of {} correct answers, first \
+             in {:.3}; a paragraph that says the answer in {:.3}, and in {:.3} of the {} whose words \
+             the question does not say itself",
+            share(self.named, self.of),
+            self.of,
+            share(self.first, self.of),
+            share(self.said, self.of),
+            share(self.told_said, self.told),
+            self.told
+        );
+        for miss in self.misses.iter().take(MISSES) {
+            println!("      another: {miss}");
+        }
+    }
 }
 
 impl Tally {
