@@ -86,7 +86,7 @@ export function StoreSearch({ storeId, query, how, onSearch, onOpen }: StoreSear
         />
       )}
       {result.error && <Problem what="The search failed." error={result.error} retry={() => void result.refetch()} />}
-      {result.isFetching && result.isPending && <Loading what="the store" />}
+      {result.isFetching && (result.isPending || result.isPlaceholderData) && <Loading what="the store" />}
       {result.data && !result.error && <SearchHits page={result.data} query={query} asked={asked} onOpen={onOpen} />}
     </div>
   );
