@@ -102,6 +102,14 @@ pub(crate) async fn words_are_counted(index: &dyn Index) {
     let public = Some(Filter::readable_by(None, Principals::new(["public", "user:bob"])));
     let seen = index.frequencies("counted", asked, public).await.unwrap();
     assert!(seen.is_absent("basalt") && !seen.is_absent("slate"));
+    // What is written and removed counts from then on.
+    index.upsert("counted", vec![point(12, "h", "marble and slate")]).await.unwrap();
+    let more = index.frequencies("counted", asked, None).await.unwrap();
+    assert!(!more.is_absent("marbl") && more.terms["slate"] > 1.5);
+    index.delete("counted", &[12]).await.unwrap();
+    index.delete_file("counted", "g").await.unwrap();
+    let fewer = index.frequencies("counted", asked, None).await.unwrap();
+    assert!(fewer.is_absent("marbl") && fewer.is_absent("basalt") && !fewer.is_absent("slate"));
     let nothing = index.frequencies("unknown", asked, None).await.unwrap();
     assert!(nothing.terms.is_empty() && nothing.points == 0);
     index.drop_store("counted").await.unwrap();

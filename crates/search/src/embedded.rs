@@ -14,6 +14,7 @@ mod engine;
 mod fields;
 mod ingest;
 mod ledger;
+mod rarity;
 mod rewrite;
 mod search;
 mod store;
@@ -337,7 +338,7 @@ impl Index for Embedded {
             return Ok(());
         }
         self.on_store(store, move |_, store| {
-            store.turn().alter(|open| engine::delete(&open.shard, &ids)).map(drop)
+            store.turn().alter(|open| open.remove(|shard| engine::delete(shard, &ids))).map(drop)
         })
         .await
     }
@@ -345,7 +346,8 @@ impl Index for Embedded {
     async fn delete_file(&self, store: &str, file: &str) -> Result<()> {
         let filter = fields::of_file(file);
         self.on_store(store, move |_, store| {
-            store.turn().alter(|open| engine::delete_where(&open.shard, filter)).map(drop)
+            let remove = |shard: &_| engine::delete_where(shard, filter);
+            store.turn().alter(|open| open.remove(remove)).map(drop)
         })
         .await
     }

@@ -30,7 +30,7 @@ pub struct Point {
     pub attributes: Map<String, Value>,
 }
 
-/// How many terms of one text [`Index::frequencies`] looks up; each costs a small search.
+/// How many terms of one text [`Index::frequencies`] looks up; each may cost a small search.
 pub const FREQUENCY_TERMS: usize = 32;
 
 /// What to look for. At least one of `dense` and `text` must be given.

@@ -5,7 +5,7 @@
 //! payload indexes (so [`ensure_fields`] after each rebuild), and flushing panics
 //! where it fails (so the store catches panics).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ use qdrant_edge::{
     EdgeVectorParams, FacetRequest, FacetValue, FieldIndexOperations, Filter as EngineFilter,
     HnswIndexConfig, Modifier, NamedQuery, OperationError, Payload, PointId, PointInsertOperations,
     PointOperations, PointStructPersisted, QuantizationSearchParams, QueryEnum, QueryRequest,
-    Record, ScalarQuantizationConfig, ScalarType, ScoringQuery, ScrollRequest, SearchParams,
-    SparseVector, UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal,
-    VectorStructPersisted, WalOptions, WithPayloadInterface, WithVector,
+    Record, ScalarQuantizationConfig, ScalarType, ScoredPoint, ScoringQuery, ScrollRequest,
+    SearchParams, SparseVector, UpdateOperation, VectorInternal, VectorPersisted,
+    VectorStructInternal, VectorStructPersisted, WalOptions, WithPayloadInterface, WithVector,
 };
 use serde_json::{Map, Value};
 
@@ -180,24 +180,48 @@ pub(super) fn wordiest(
 }
 
 /// The inverse document frequency of a term over the whole store, as the engine counts it;
-/// none if no point that `filter` lets through has the term. A point's score for the term
-/// alone is its weight there times this.
-pub(super) fn idf(
+/// none if no point has the term. A point's score for the term alone is its weight there times
+/// this.
+pub(super) fn idf(shard: &EdgeShard, term: u32) -> Result<Option<f32>> {
+    let found = worded(shard, &[term], None, 1)?;
+    Ok(found.into_iter().next().and_then(|(score, terms)| {
+        let (_, weight) = terms.into_iter().find(|(held, _)| *held == term)?;
+        Some(score / weight)
+    }))
+}
+
+/// Which of `terms` are in the `limit` best points for them that `filter` lets through: at least
+/// one, if it is in any.
+pub(super) fn met(
     shard: &EdgeShard,
-    term: u32,
+    terms: &[u32],
     filter: Option<EngineFilter>,
-) -> Result<Option<f32>> {
-    let sparse = SparseVector { indices: vec![term], values: vec![1.0] };
+    limit: usize,
+) -> Result<HashSet<u32>> {
+    let found = worded(shard, terms, filter, limit)?;
+    let held = found.into_iter().flat_map(|(_, held)| held).map(|(term, _)| term);
+    Ok(held.filter(|term| terms.contains(term)).collect())
+}
+
+/// The scores of the best points for some terms, and the terms of each with their weights.
+#[expect(clippy::type_complexity, reason = "a term and its weight")]
+fn worded(
+    shard: &EdgeShard,
+    terms: &[u32],
+    filter: Option<EngineFilter>,
+    limit: usize,
+) -> Result<Vec<(f32, Vec<(u32, f32)>)>> {
+    let sparse = SparseVector { indices: terms.to_vec(), values: vec![1.0; terms.len()] };
     let query = NamedQuery::new(VectorInternal::Sparse(sparse), BM25);
     let only = WithVector::Selector(vec![BM25.to_owned()]);
-    let request = QueryRequest { with_vector: only, ..request(query, filter, 1, None) };
-    let found = shard.query(request).map_err(|e| failed("looking up a word", &e))?;
-    Ok(found.into_iter().next().and_then(|hit| {
-        let (indices, weights) = vectors(hit.vector).1;
-        let at = indices.iter().position(|index| *index == term)?;
-        let weight = weights.get(at).copied().filter(|weight| *weight > 0.0)?;
-        Some(hit.score / weight)
-    }))
+    let request = QueryRequest { with_vector: only, ..request(query, filter, limit, None) };
+    let found = shard.query(request).map_err(|e| failed("looking up words", &e))?;
+    let with_terms = |hit: ScoredPoint| {
+        let (terms, weights) = vectors(hit.vector).1;
+        let weighed = terms.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0);
+        (hit.score, weighed.collect())
+    };
+    Ok(found.into_iter().map(with_terms).collect())
 }
 
 fn request(

@@ -160,6 +160,7 @@ pub(super) fn optimise(turn: &Turn<'_>) -> Result<()> {
         let names = open.ledger().fields.clone();
         engine::ensure_fields(&open.shard, &names)?;
         open.ledger().since_rebuild = 0;
+        open.rarity().forget();
         Ok(rebuilt)
     })?;
     if let Some(rebuilt) = rebuilt {

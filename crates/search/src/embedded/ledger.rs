@@ -115,6 +115,11 @@ impl Ledger {
         mean
     }
 
+    /// Documents ever indexed.
+    pub(super) fn written(&self) -> u64 {
+        self.documents
+    }
+
     /// The mean length of what was indexed so far, at least 1.
     #[expect(clippy::cast_precision_loss, reason = "a mean needs no more than f32")]
     pub(super) fn mean(&self) -> f32 {

@@ -1,6 +1,6 @@
 //! One hybrid query on one shard.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -24,6 +24,8 @@ type Scores = Vec<(u64, f32)>;
 /// From so many points on, the legs run beside each other. With fewer they are done before
 /// another thread has begun.
 const LARGE: u64 = 10_000;
+/// Points whose words are looked at when it is told which words may be read.
+const MET_AT_ONCE: usize = 10;
 
 /// Runs the legs, completes their scores, fuses them and lets neighbours speak.
 pub(super) fn search(open: &Open, query: &Query, ranking: &Ranking) -> Result<Found> {
@@ -69,17 +71,44 @@ pub(super) fn frequencies(
     filter: Option<&Filter>,
     points: u64,
 ) -> Result<Frequencies> {
-    let filter = engines(open, filter)?;
-    let mut found = Frequencies { points, ..Frequencies::default() };
+    let mut terms = BTreeMap::new();
     for term in open.analyzer.terms(text) {
-        if found.terms.len() == FREQUENCY_TERMS || found.terms.contains_key(&term) {
-            continue;
+        if terms.len() < FREQUENCY_TERMS {
+            let id = term_id(&term);
+            terms.insert(term, id);
         }
-        let idf = engine::idf(&open.shard, term_id(&term), filter.clone())?;
-        let count = idf.map_or(0.0, |idf| holding(points, f64::from(idf)));
-        found.terms.insert(term, count);
+    }
+    let ids: Vec<u32> = terms.values().copied().collect();
+    let readable = match engines(open, filter)? {
+        Some(filter) => readable(&open.shard, ids.clone(), &filter)?,
+        None => ids.iter().copied().collect(),
+    };
+    let (known, era) = open.rarity().of(&ids, (points, open.ledger().written()));
+    let mut found = Frequencies { points, ..Frequencies::default() };
+    for (term, id) in terms {
+        let idf = match known.get(&id) {
+            _ if !readable.contains(&id) => None,
+            Some(idf) => Some(*idf),
+            None => engine::idf(&open.shard, id)?.inspect(|idf| open.rarity().keep(id, *idf, era)),
+        };
+        found.terms.insert(term, idf.map_or(0.0, |idf| holding(points, f64::from(idf))));
     }
     Ok(found)
+}
+
+/// Which of these terms are in points that `filter` lets through. A few searches tell: each
+/// names all that its best points have, and the next one asks for the others.
+fn readable(shard: &EdgeShard, mut terms: Vec<u32>, filter: &EngineFilter) -> Result<HashSet<u32>> {
+    let mut readable = HashSet::new();
+    while !terms.is_empty() {
+        let met = engine::met(shard, &terms, Some(filter.clone()), MET_AT_ONCE)?;
+        if met.is_empty() {
+            break;
+        }
+        terms.retain(|term| !met.contains(term));
+        readable.extend(met);
+    }
+    Ok(readable)
 }
 
 /// The engine's form of a query's filter.

@@ -17,6 +17,7 @@ use qdrant_edge::EdgeShard;
 
 use super::engine;
 use super::ledger::{LEDGER, Ledger};
+use super::rarity::Rarity;
 use crate::analysis::{Analysis, Analyzer, Language};
 use crate::index::DAMAGED;
 
@@ -30,6 +31,7 @@ pub(super) struct Open {
     pub(super) ledger: Mutex<Ledger>,
     /// How this store's texts and queries become terms.
     pub(super) analyzer: Analyzer,
+    rarity: Mutex<Rarity>,
     path: PathBuf,
 }
 
@@ -321,7 +323,8 @@ impl Open {
 
     fn new(shard: EdgeShard, ledger: Ledger, path: &Path) -> Self {
         let analyzer = Analyzer::of(ledger.analysis());
-        Self { shard, ledger: Mutex::new(ledger), analyzer, path: path.to_owned() }
+        let (ledger, rarity) = (Mutex::new(ledger), Mutex::default());
+        Self { shard, ledger, analyzer, rarity, path: path.to_owned() }
     }
 
     fn load(path: &Path) -> Result<Self> {
@@ -341,6 +344,18 @@ impl Open {
     /// The ledger, for as long as the guard is held.
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How rare its words are, for as long as the guard is held.
+    pub(super) fn rarity(&self) -> MutexGuard<'_, Rarity> {
+        self.rarity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes points by what `remove` does, and forgets what was told of their words.
+    pub(super) fn remove(&self, remove: impl FnOnce(&EdgeShard) -> Result<()>) -> Result<()> {
+        let removed = remove(&self.shard);
+        self.rarity().forget();
+        removed
     }
 
     /// Makes the shard, then the ledger durable.
