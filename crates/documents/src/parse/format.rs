@@ -206,7 +206,7 @@ impl Format {
             "eml" | "mht" | "mhtml" => Self::Eml,
             "ipynb" => Self::Notebook,
             "xml" | "rss" | "atom" | "rdf" if feed::is_feed(head) => Self::Feed,
-            "xml" | "nxml" | "xbrl" => Self::Xml,
+            "xml" | "nxml" | "xbrl" | "dbk" | "docbook" | "tei" => Self::Xml,
             "vtt" => Self::Vtt,
             "srt" => Self::Srt,
             "rst" | "rest" => Self::Rst,

@@ -1,5 +1,5 @@
-//! XML files: articles and patents by what they are; of any other the text under the names of its
-//! elements, a line each. Scripts and other texts whose lines are meant keep them.
+//! XML files: articles, patents, books and texts by what they are; of any other the text under the
+//! names of its elements, a line each. Scripts and other texts whose lines are meant keep them.
 
 mod lines;
 #[cfg(test)]
@@ -9,7 +9,7 @@ use crate::document::{BlockKind, Document};
 use crate::html;
 use crate::text::plain::{self, Style};
 use crate::write::{Builder, Flow};
-use crate::xml::{self, Attributes, Piece, Token, articles, patents};
+use crate::xml::{self, Attributes, Piece, Token, articles, books, patents, texts};
 
 /// Spaces before a line for each element around it, and how many elements count.
 const INDENT: usize = 2;
@@ -32,8 +32,51 @@ const LISTINGS: [&str; 8] = [
 ];
 /// Names of elements that hold a script, whose further elements are a part of it.
 const SCRIPTS: [&str; 4] = ["command", "query", "script", "sql"];
-/// Names of elements that a page begins with, beside those that are told within other text.
-const PAGES: [&str; 6] = ["html", "head", "body", "main", "nav", "style"];
+/// Names of elements that only pages have, or hardly anything else.
+const PAGES: [&str; 40] = [
+    "a",
+    "abbr",
+    "b",
+    "big",
+    "blockquote",
+    "br",
+    "center",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "html",
+    "i",
+    "img",
+    "li",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "tbody",
+    "td",
+    "th",
+    "tr",
+    "u",
+    "ul",
+];
+/// Start tags of a text that are looked at to tell whether it is a page.
+const TAGS_MAX: usize = 200;
 
 /// Reads an XML file.
 pub(crate) fn read(source: &str, builder: Builder) -> Document {
@@ -43,6 +86,12 @@ pub(crate) fn read(source: &str, builder: Builder) -> Document {
     }
     if articles::is_article(source) {
         return articles::read(source, builder);
+    }
+    if books::is_book(root, source) {
+        return books::read(source, builder);
+    }
+    if texts::is_text(xml::local(root)) {
+        return texts::read(source, builder);
     }
     if root.eq_ignore_ascii_case("html") {
         return html::read(source, builder);
@@ -350,7 +399,7 @@ fn form<'a>(element: &'a Element, source: &'a str) -> Form<'a> {
     let text = element.text.trim();
     let several = lines::count(text) > 1;
     let tags = text.starts_with('<') && text.contains("</");
-    if tags && element.holds == Holds::Text && (!several || is_page(text)) {
+    if tags && element.holds == Holds::Text && is_page(text) {
         return Form::Page;
     }
     let listing = element.holds == Holds::Listing || element.preserved;
@@ -366,7 +415,8 @@ fn form<'a>(element: &'a Element, source: &'a str) -> Form<'a> {
     }
 }
 
-/// Whether a text with tags in it is a page, and not other markup.
+/// Whether a text with tags in it is a page, and not other markup: it says so, or its elements are
+/// mostly those of pages. Many names of HTML are common elsewhere too, such as `summary` or `time`.
 fn is_page(text: &str) -> bool {
     let mut text = text.trim_start();
     while let Some(comment) = text.strip_prefix("<!--") {
@@ -375,9 +425,16 @@ fn is_page(text: &str) -> bool {
     if let Some(kind) = text.strip_prefix("<!") {
         return kind.to_ascii_lowercase().starts_with("doctype html");
     }
-    let name = text.trim_start_matches('<').split(|c: char| !c.is_ascii_alphanumeric()).next();
-    html::is_tag(text)
-        || name.is_some_and(|name| PAGES.iter().any(|page| page.eq_ignore_ascii_case(name)))
+    let names = text.split('<').skip(1).filter_map(|tag| {
+        let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/'));
+        tag.get(..end.unwrap_or(tag.len())).filter(|name| name.starts_with(char::is_alphabetic))
+    });
+    let (mut seen, mut known) = (0, 0);
+    for name in names.take(TAGS_MAX) {
+        seen += 1;
+        known += usize::from(PAGES.iter().any(|page| page.eq_ignore_ascii_case(name)));
+    }
+    known > 0 && known * 2 >= seen
 }
 
 /// Whether text with elements in it is a script: as its words are, and either long enough to be

@@ -8,9 +8,9 @@ mod tests;
 
 use crate::document::Document;
 use crate::write::{Builder, Flow};
-use crate::xml::Attributes;
 use crate::xml::prose::Prose;
 use crate::xml::vocabulary::{self, Open, Vocabulary};
+use crate::xml::{Attributes, local};
 use head::Head;
 
 /// Names of the elements that files of each of the formats begin with.
@@ -35,7 +35,7 @@ const SKIPPED: &[&str] = &[
 
 /// Whether an XML text with this root is a patent.
 pub(crate) fn is_patent(root: &str) -> bool {
-    ROOTS.contains(&root)
+    ROOTS.contains(&local(root))
 }
 
 /// Reads a patent, or several of them in one file.

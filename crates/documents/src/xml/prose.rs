@@ -83,6 +83,11 @@ impl Prose {
         self.held.is_empty() && self.table.is_none() && self.formula.is_none()
     }
 
+    /// Whether the text is within a table.
+    pub(crate) fn is_in_table(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// Ends a paragraph. Within a cell or what is held it is a space.
     pub(crate) fn end(&mut self) {
         if self.is_running() {

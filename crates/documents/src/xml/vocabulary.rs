@@ -8,7 +8,7 @@ use crate::xml::{self, Attributes, Token};
 
 /// The reader of a vocabulary. Elements are called by their names without prefixes.
 pub(super) trait Vocabulary {
-    /// Elements that say nothing to a reader of the text, with their prefixes.
+    /// Elements that say nothing to a reader of the text, by their names with a prefix or without.
     const SKIPPED: &'static [&'static str];
 
     /// The elements around the present text.
@@ -58,7 +58,7 @@ impl Open {
 pub(super) fn read<V: Vocabulary>(source: &str, mut reader: V) -> Document {
     let mut skipped = 0_usize;
     let whole = xml::walk(source, |token| match token {
-        Token::Open(name, _) if skipped > 0 || V::SKIPPED.contains(&name) => skipped += 1,
+        Token::Open(name, _) if skipped > 0 || is_skipped::<V>(name) => skipped += 1,
         Token::Close(_) if skipped > 0 => skipped -= 1,
         Token::Open(name, attributes) => open(&mut reader, name, attributes),
         Token::Close(name) => close(&mut reader, name),
@@ -70,6 +70,10 @@ pub(super) fn read<V: Vocabulary>(source: &str, mut reader: V) -> Document {
         flow.builder.note("the file is damaged or cut short; what comes before the fault was read");
     }
     flow.finish().finish()
+}
+
+fn is_skipped<V: Vocabulary>(name: &str) -> bool {
+    V::SKIPPED.contains(&name) || V::SKIPPED.contains(&xml::local(name))
 }
 
 fn open(reader: &mut impl Vocabulary, name: &str, attributes: &Attributes) {

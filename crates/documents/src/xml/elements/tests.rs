@@ -38,6 +38,9 @@ fn the_outermost_element_says_what_it_is() {
     assert_eq!(text(article), "T");
     let patent = "<us-patent-grant><abstract><p>x</p></abstract></us-patent-grant>";
     assert_eq!(text(patent), "Abstract\n\nx");
+    let book = "<book xmlns='http://docbook.org/ns/docbook'><title>T</title><para>x</para></book>";
+    assert_eq!(text(book), "T\n\nx");
+    assert_eq!(text("<TEI><text><body><p>x</p></body></text></TEI>"), "x");
 }
 
 #[test]
@@ -95,6 +98,17 @@ fn markup_as_text_is_a_page_only_where_it_is_one() {
     assert_eq!(text(page), "a\n  b\n\nOne\n\nTwo");
     let markup = "<a><b><![CDATA[<job>\n  <step>One</step>\n</job>]]></b></a>";
     assert_eq!(text(markup), "a\n\n  b:\n    <job>\n      <step>One</step>\n    </job>");
+    // In one line too, and where names are also those of HTML.
+    let line = "<a><b><![CDATA[<job><step>One</step></job>]]></b></a>";
+    assert_eq!(text(line), "a\n  b: <job><step>One</step></job>");
+    let summary =
+        "<a><b><![CDATA[<summary>\n  <title>One</title>\n  <time>2</time>\n</summary>]]></b></a>";
+    assert_eq!(
+        text(summary),
+        "a\n\n  b:\n    <summary>\n      <title>One</title>\n      <time>2</time>\n    </summary>"
+    );
+    let part = "<a><b><![CDATA[<section><p>One</p><p>Two</p></section>]]></b></a>";
+    assert_eq!(text(part), "a\n  b\n\nOne\n\nTwo");
     let comment = "<a><!--\n  <b>\n    <c>1</c>\n  </b>\n--><d>2</d><!-- <p>x</p> --></a>";
     assert_eq!(text(comment), "a\n  # <b>\n  #   <c>1</c>\n  # </b>\n  d: 2\n  # <p>x</p>");
 }

@@ -57,6 +57,20 @@ fn older_formats_are_read_with_their_entities() {
 }
 
 #[test]
+fn elements_are_known_by_their_names_without_a_prefix() {
+    let bare = r#"<us-patent-grant><us-bibliographic-data-grant><invention-title>Lamp</invention-title></us-bibliographic-data-grant><drawings><p>No.</p></drawings>
+<description><heading level="1">FIELD</heading><p num="0001">A lamp.</p></description><claims><claim><claim-text>1. A lamp.</claim-text></claim></claims></us-patent-grant>"#;
+    let prefixed =
+        bare.replace("</", "</pat:").replace('<', "<pat:").replace("<pat:/pat:", "</pat:");
+    assert!(is_patent("us-patent-grant") && is_patent("pat:us-patent-grant") && !is_patent("p"));
+    assert_eq!(document(&prefixed).text, document(bare).text);
+    assert_eq!(
+        document(bare).text,
+        "Lamp\n\nDescription\n\nFIELD\n\n[0001] A lamp.\n\nClaims\n\n1. A lamp."
+    );
+}
+
+#[test]
 fn what_is_cut_short_is_read_with_a_note() {
     let document = document("<us-patent-grant><description><p>All of it");
     assert!(document.text.ends_with("All of it") && document.notes.len() == 1);

@@ -1,4 +1,5 @@
-//! Tables of XML documents: those of HTML (`tr`, `td`) and those of CALS (`row`, `entry`).
+//! Tables of XML documents: those of HTML (`tr`, `td`), of CALS (`row`, `entry`) and of TEI (`row`,
+//! `cell`).
 
 use std::collections::HashMap;
 
@@ -68,7 +69,7 @@ impl Table {
                 self.end_row();
                 self.row = Some(Vec::new());
             }
-            "td" | "th" | "entry" => {
+            "td" | "th" | "entry" | "cell" => {
                 let cell = self.new_cell(attributes);
                 self.row.get_or_insert_default().push(cell);
                 self.in_cell = true;
@@ -87,7 +88,7 @@ impl Table {
             }
             _ if self.inner > 0 => return self.space_at(name),
             "tr" | "row" => self.end_row(),
-            "td" | "th" | "entry" => self.in_cell = false,
+            "td" | "th" | "entry" | "cell" => self.in_cell = false,
             "tgroup" | "thead" | "tbody" | "tfoot" | "colspec" | "col" | "colgroup"
             | "spanspec" => {}
             _ => return false,
@@ -118,9 +119,10 @@ impl Table {
         let named = |name: &str| attributes.find(name).and_then(|name| self.names.get(name));
         let spanned = named("namest").zip(named("nameend"));
         let spanned = spanned.map(|(first, last)| last.saturating_sub(*first) + 1);
-        let columns = spanned.or_else(|| number("colspan")).unwrap_or(1).clamp(1, COLUMNS_MAX);
+        let columns = spanned.or_else(|| number("colspan")).or_else(|| number("cols"));
+        let columns = columns.unwrap_or(1).clamp(1, COLUMNS_MAX);
         let below = number("morerows").map(|more: usize| more.saturating_add(1));
-        let rows = below.or_else(|| number("rowspan")).unwrap_or(1);
+        let rows = below.or_else(|| number("rowspan")).or_else(|| number("rows")).unwrap_or(1);
         Cell { text: String::new(), columns, rows }
     }
 
@@ -131,8 +133,10 @@ impl Table {
     }
 
     fn space_at(&mut self, name: &str) -> bool {
-        let own =
-            matches!(name, "tr" | "row" | "td" | "th" | "entry" | "tgroup" | "tbody" | "thead");
+        let own = matches!(
+            name,
+            "tr" | "row" | "td" | "th" | "entry" | "cell" | "tgroup" | "tbody" | "thead"
+        );
         if own {
             self.space();
         }
