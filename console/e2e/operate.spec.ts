@@ -38,6 +38,8 @@ test("a key speaks for users and groups, and a viewer’s sees what it may", asy
     const theirs = await context.newPage();
     await signIn(theirs, key);
     await seeAsViewer(theirs, info, address);
+    await changeKey(page, info, name);
+    await rotateKey(page, info, name, key);
     await context.close();
     await revoke(page, name);
   } finally {
@@ -155,6 +157,45 @@ async function seeAsViewer(page: Page, info: TestInfo, address: string): Promise
     await expect(page.getByRole("heading", { name: heading })).toHaveCount(0);
   }
   await expect(page.getByRole("alert")).toHaveCount(0);
+}
+
+/** Who leaves a group keeps the key; an end that is over is told at its field. */
+async function changeKey(page: Page, info: TestInfo, name: string): Promise<void> {
+  const row = page.getByRole("table", { name: "Keys" }).getByRole("row").filter({ hasText: name });
+  await page.getByRole("button", { name: `Edit ${name}` }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Users and groups").fill("user:ada");
+  await dialog.getByLabel("Ends at").fill("2001-01-01T00:00");
+  await dialog.getByRole("button", { name: "Save key" }).click();
+  await expect(dialog.getByLabel("Ends at")).toHaveAttribute("aria-invalid", "true");
+  await look(page, info, "key-edit");
+  await dialog.getByLabel("Ends at").fill("2999-12-31T23:59");
+  // What nobody touched is not sent, so that it stays as it is by now.
+  const sent = page.waitForRequest((request) => request.method() === "PATCH");
+  await dialog.getByRole("button", { name: "Save key" }).click();
+  expect((await sent).postData()).not.toContain('"name"');
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(row).not.toContainText("group:board");
+  await expect(row).toContainText("user:ada");
+  await expect(row).toContainText(/ends in [\d,]+ days/);
+}
+
+/** A new secret is shown once; the old one works for the time that was chosen. */
+async function rotateKey(page: Page, info: TestInfo, name: string, old: string): Promise<void> {
+  const row = page.getByRole("table", { name: "Keys" }).getByRole("row").filter({ hasText: name });
+  await page.getByRole("button", { name: `Rotate ${name}` }).click();
+  await page.getByRole("dialog").getByLabel("works for an hour").check();
+  await page.getByRole("dialog").getByRole("button", { name: "Rotate", exact: true }).click();
+  const shown = page.getByRole("dialog", { name: "The new secret" });
+  const secret = await shown.locator("code").innerText();
+  await look(page, info, "key-rotated");
+  await shown.getByRole("button", { name: "I have kept it" }).click();
+  expect(secret).not.toBe(old);
+  for (const key of [old, secret]) {
+    const reply = await page.request.get("/cairn/v1/whoami", { headers: { authorization: `Bearer ${key}` } });
+    expect(reply.status()).toBe(200);
+  }
+  await expect(row).toContainText("old secret ends");
 }
 
 async function revoke(page: Page, name: string): Promise<void> {

@@ -48,8 +48,13 @@ export async function call(path: string, { method = "GET", body, signal, key }: 
   });
   if (reply.ok) return reply;
   const error = failure(reply.status, await reply.text(), reply.headers.get("x-request-id"));
-  if (error.status === 401 && key === undefined) signOut("The key is no longer accepted. Sign in again.");
+  if (error.status === 401 && key === undefined) signOut(`The key ${refusal(error)}. Sign in again.`);
   throw error;
+}
+
+/** Why a key that was accepted is refused now. */
+function refusal({ code }: ApiError): string {
+  return code === "key_expired" ? "has expired" : "is no longer accepted";
 }
 
 /** Calls the API and answers the JSON it replies with. */

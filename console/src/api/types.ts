@@ -72,17 +72,17 @@ export interface ApiKey {
   /** The users and groups it speaks for, such as `user:ada`. */
   principals: string[];
   created_at: Seconds;
+  /** When it ends by itself. */
+  expires_at: Seconds | null;
+  last_used_at: Seconds | null;
+  /** Until when the secret before its last rotation works. */
+  previous_secret_until: Seconds | null;
   revoked_at: Seconds | null;
 }
 
-/** The only reply that carries the secret itself. */
-export interface NewApiKey {
-  id: string;
+/** The only replies that carry the secret itself: to a key that was made or rotated. */
+export interface NewApiKey extends ApiKey {
   key: string;
-  tenant: string;
-  role: Role;
-  name: string;
-  principals: string[];
 }
 
 // Files and vector stores ----------------------------------------------------------------------

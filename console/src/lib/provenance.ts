@@ -147,6 +147,7 @@ export function changeWords(replay: Replay): string[] {
   say("Model that writes", replay.language_model, modelWords);
   say("The program’s own words in the prompt", replay.prompt_template, (hash) => hash?.slice(0, 12) ?? "none");
   words.push(...replay.missing_stores.map((store) => `The store ${store} is not there any more.`));
+  words.push(...(replay.notes ?? []));
   return words;
 }
 

@@ -76,7 +76,8 @@ export function SignIn() {
 
 /** A refused key deserves more than "unauthorised". */
 function explained(error: Error): Error {
-  if (!(error instanceof ApiError) || error.status !== 401) return error;
+  // One that has expired is told with its remedy.
+  if (!(error instanceof ApiError) || error.status !== 401 || error.code === "key_expired") return error;
   const words = "The server does not know this key: it may be mistyped, revoked, or of another server.";
   return new ApiError(words, 401, error.code, error.requestId);
 }

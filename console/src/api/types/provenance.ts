@@ -144,6 +144,8 @@ export interface Replay {
   language_model: Change<ModelIdentity | null>;
   prompt_template: Change<string | null>;
   missing_stores: string[];
+  /** What was not compared. */
+  notes?: string[];
   answer: ReplayAnswer | null;
 }
 

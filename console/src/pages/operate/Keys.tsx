@@ -1,18 +1,23 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { request, segment } from "../../api/client";
 import { keys } from "../../api/queries";
-import type { ApiKey, NewApiKey, Role } from "../../api/types";
-import { Command, Id } from "../../components/Copy";
+import type { ApiKey } from "../../api/types";
+import { Id } from "../../components/Copy";
 import { DataTable, type Col } from "../../components/DataTable";
-import { Confirm, Dialog } from "../../components/Dialog";
-import { Empty, Field, Loading, When } from "../../components/parts";
+import { Confirm } from "../../components/Dialog";
+import { Empty, Loading, Until, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
-import { principalsOf, principalsText } from "../../lib/principals";
+import { useNow } from "../../lib/hooks";
+import { keyState, oldSecretWorks } from "../../lib/keys";
+import { principalsText } from "../../lib/principals";
+import { EditKey } from "./EditKey";
+import { NewKey } from "./NewKey";
+import { RotateKey } from "./RotateKey";
 
-/** Who may use the server: keys are shown once when made, and revoked at once. */
+/** Who may use the server: secrets are shown once; changes and revocations hold at once. */
 export function Keys({ own }: { own: string }) {
   const query = useQuery(keys);
+  const now = useNow(15_000);
   return (
     <section>
       <h2>Keys</h2>
@@ -26,7 +31,7 @@ export function Keys({ own }: { own: string }) {
           label="Keys"
           one="key"
           items={query.data}
-          columns={columns(own)}
+          columns={columns(own, now)}
           id={(key) => key.id}
           empty={<Empty title="No key is listed." command="cairn keys create --tenant NAME --role ROLE" />}
         />
@@ -35,7 +40,7 @@ export function Keys({ own }: { own: string }) {
   );
 }
 
-function columns(own: string): Col<ApiKey>[] {
+function columns(own: string, now: number): Col<ApiKey>[] {
   return [
     { title: "Name", value: (key) => key.name, show: (key) => key.name || <span className="muted">–</span> },
     {
@@ -51,27 +56,69 @@ function columns(own: string): Col<ApiKey>[] {
         key.principals.length === 0 ? <span className="muted">–</span> : principalsText(key.principals),
     },
     { title: "Id", value: (key) => key.id, show: (key) => <Id value={key.id} what="key id" length={16} /> },
-    {
-      title: "State",
-      value: (key) => (key.revoked_at === null ? "valid" : "revoked"),
-      show: (key) =>
-        key.revoked_at === null ? (
-          <span className="state good">valid</span>
-        ) : (
-          <span className="state still">
-            revoked <When seconds={key.revoked_at} />
-          </span>
-        ),
-    },
+    { title: "State", value: (key) => keyState(key, now), show: (key) => <Standing apiKey={key} now={now} /> },
     { title: "Made", value: (key) => key.created_at, show: (key) => <When seconds={key.created_at} /> },
     {
-      title: "Actions",
-      show: (key) => {
-        if (key.id === own) return <span className="muted">this session</span>;
-        return key.revoked_at === null && <Revoke apiKey={key} />;
-      },
+      title: "Last used",
+      value: (key) => key.last_used_at,
+      show: (key) =>
+        key.last_used_at === null ? <span className="muted">never</span> : <When seconds={key.last_used_at} />,
     },
+    { title: "Actions", show: (key) => <Actions apiKey={key} own={own} now={now} /> },
   ];
+}
+
+/** The state of a key in words, with the times that belong to it. */
+function Standing({ apiKey, now }: { apiKey: ApiKey; now: number }) {
+  const state = keyState(apiKey, now);
+  return (
+    <>
+      <span className={state === "valid" ? "state good" : "state still"}>
+        {state}
+        {apiKey.revoked_at !== null && (
+          <>
+            {" "}
+            <When seconds={apiKey.revoked_at} />
+          </>
+        )}
+        {state === "expired" && apiKey.expires_at !== null && (
+          <>
+            {" "}
+            <When seconds={apiKey.expires_at} />
+          </>
+        )}
+      </span>
+      {state === "valid" && apiKey.expires_at !== null && (
+        <div className="muted">
+          ends <Until seconds={apiKey.expires_at} />
+        </div>
+      )}
+      {state === "valid" && apiKey.previous_secret_until !== null && oldSecretWorks(apiKey, now) && (
+        <div className="muted">
+          old secret ends <Until seconds={apiKey.previous_secret_until} />
+        </div>
+      )}
+    </>
+  );
+}
+
+/** What may be done with a key. The session's own is not taken from under it. */
+function Actions({ apiKey, own, now }: { apiKey: ApiKey; own: string; now: number }) {
+  const state = keyState(apiKey, now);
+  if (state === "revoked") return null;
+  return (
+    <div className="row">
+      <EditKey apiKey={apiKey} />
+      {apiKey.id === own ? (
+        <span className="muted">this session</span>
+      ) : (
+        <>
+          {state === "valid" && <RotateKey apiKey={apiKey} />}
+          <Revoke apiKey={apiKey} />
+        </>
+      )}
+    </div>
+  );
 }
 
 function Revoke({ apiKey }: { apiKey: ApiKey }) {
@@ -85,76 +132,5 @@ function Revoke({ apiKey }: { apiKey: ApiKey }) {
     <Confirm small label="Revoke" name={`Revoke ${named}`} title={`Revoke the key “${named}”?`} act={act}>
       Whoever uses it is refused from the next call on. A revoked key cannot be brought back.
     </Confirm>
-  );
-}
-
-function NewKey() {
-  const queries = useQueryClient();
-  const [tenant, setTenant] = useState("");
-  const [role, setRole] = useState<Role>("viewer");
-  const [name, setName] = useState("");
-  const [speaksFor, setSpeaksFor] = useState("");
-  const hint = useId();
-  const make = useMutation({
-    mutationFn: () =>
-      request<NewApiKey>("/cairn/v1/keys", {
-        method: "POST",
-        body: { tenant: tenant.trim(), role, name: name.trim() || undefined, principals: principalsOf(speaksFor) },
-      }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["keys"] }),
-  });
-  return (
-    <>
-      <form
-        className="form inline"
-        onSubmit={(event) => {
-          event.preventDefault();
-          make.mutate();
-        }}
-      >
-        <Field label="Tenant">
-          <input className="input" required value={tenant} onChange={(event) => setTenant(event.target.value)} />
-        </Field>
-        <Field label="Role">
-          <select className="input" value={role} onChange={(event) => setRole(event.target.value as Role)}>
-            <option value="viewer">viewer: reads, asks, predicts</option>
-            <option value="editor">editor: also changes</option>
-            <option value="admin">admin: also makes keys</option>
-          </select>
-        </Field>
-        <Field label="Name">
-          <input className="input" placeholder="Optional" value={name} onChange={(event) => setName(event.target.value)} />
-        </Field>
-        <Field label="Speaks for">
-          <input
-            className="input"
-            placeholder="user:ada, group:board"
-            autoComplete="off"
-            aria-describedby={hint}
-            value={speaksFor}
-            onChange={(event) => setSpeaksFor(event.target.value)}
-          />
-        </Field>
-        <button type="submit" className="button primary" disabled={make.isPending}>
-          Make key
-        </button>
-      </form>
-      <p id={hint} className="muted">
-        A key may speak for users and groups, with commas between. Files with an access list answer only to keys that
-        speak for one on it; without names a key reads what is open to its tenant.
-      </p>
-      {make.error && <Problem what="The key was not made." error={make.error} />}
-      <Dialog title="The new key" open={make.data !== undefined} onClose={() => make.reset()} shape="box">
-        <div className="dialog-body">
-          <p>It is shown this once: keep it now.</p>
-          {make.data && <Command text={make.data.key} />}
-        </div>
-        <div className="row end">
-          <button type="button" className="button primary" onClick={() => make.reset()}>
-            I have kept it
-          </button>
-        </div>
-      </Dialog>
-    </>
   );
 }
