@@ -96,6 +96,7 @@ async fn start(options: &Options) -> Result<Gguf> {
         context_tokens: CONTEXT,
         slots: SLOTS,
         threads: options.threads,
+        pooling: None,
     };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }

@@ -95,3 +95,77 @@ def test_a_cross_encoder_scores_pairs_as_the_same_weights_do_in_onnx(server, enc
         hidden = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)})
         expected = 1 / (1 + np.exp(-float(hidden[0][0, 0] @ HEAD)))
         assert result.relevance_score == pytest.approx(expected, abs=0.05)
+
+
+def register(server, name: str, **said: str) -> dict:
+    files = {"file": (f"{name}.gguf", encoder(MODELS))}
+    answer = server.call("POST", f"/cairn/v1/models/{name}/versions", expect=None, files=files, data=said)
+    return answer.raise_for_status().json()
+
+
+def of_type(client: OpenAI, model: str, texts: list[str], kind: str) -> tuple[np.ndarray, int]:
+    made = client.embeddings.create(model=model, input=texts, extra_body={"input_type": kind})
+    return np.array([one.embedding for one in made.data]), made.usage.prompt_tokens
+
+
+def test_texts_are_read_behind_the_prefix_of_what_they_are(server, client, encoders):
+    made = register(server, "e5", query_prefix="query: ", document_prefix="passage: ")
+    assert (made["query_prefix"], made["document_prefix"], made["pooling"]) == ("query: ", "passage: ", "mean")
+    plain = vectors(client, "minilm", DOCUMENTS)
+    assert np.allclose(vectors(client, "e5", DOCUMENTS), plain, atol=2e-3), "nobody said what these are"
+    for kind, prefix in (("query", "query: "), ("document", "passage: ")):
+        read, tokens = of_type(client, "e5", DOCUMENTS, kind)
+        by_hand = client.embeddings.create(model="minilm", input=[prefix + text for text in DOCUMENTS])
+        assert np.allclose(read, [one.embedding for one in by_hand.data], atol=2e-3)
+        assert not np.allclose(read, plain, atol=2e-2)
+        assert tokens == by_hand.usage.prompt_tokens, "the prefix is counted"
+    # 511 tokens with the special ones; with two more for the prefix there is no room.
+    assert of_type(client, "minilm", ["lamp " * 509], "query")[1] == 511
+    with pytest.raises(BadRequestError) as refused:
+        of_type(client, "e5", ["lamp " * 509], "query")
+    assert refused.value.code == "context_length_exceeded" and "513" in refused.value.message
+
+
+def test_another_prefix_is_another_version(server, client, encoders):
+    numbers = [register(server, "prefixed", query_prefix=prefix)["version"] for prefix in ("q: ", "ask: ", "q: ")]
+    assert numbers == [1, 2, 1]
+    for version, prefix in ((1, "q: "), (2, "ask: ")):
+        read, _ = of_type(client, f"prefixed@{version}", [QUERY], "query")
+        assert np.allclose(read, vectors(client, "minilm", [prefix + QUERY]), atol=2e-3)
+    shown = {one["version"]: one["query_prefix"] for one in server.call("GET", "/cairn/v1/models/prefixed").json()["versions"]}
+    assert shown == {1: "q: ", 2: "ask: "}
+    cross = {"file": ("judge.gguf", encoder(MODELS, HEAD))}
+    refused = server.call("POST", "/cairn/v1/models/judge/versions", expect=400, files=cross, data={"query_prefix": "q: "})
+    assert refused.json()["error"]["param"] == "query_prefix"
+
+
+def test_a_file_pools_as_its_registration_says(server, client, encoders):
+    assert register(server, "first-token", pooling="cls")["pooling"] == "cls"
+    session = onnxruntime.InferenceSession(MODELS / "all-MiniLM-L6-v2.int8.onnx")
+    tokenizer = Tokenizer.from_file(str(MODELS / "all-MiniLM-L6-v2.tokenizer.json"))
+    tokenizer.no_padding()
+    for ours, mean, text in zip(vectors(client, "first-token", DOCUMENTS), vectors(client, "minilm", DOCUMENTS), DOCUMENTS, strict=True):
+        ids = np.array([tokenizer.encode(text).ids])
+        hidden = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)})[0]
+        known = hidden[0][0] / np.linalg.norm(hidden[0][0])
+        assert ours @ known > 0.98
+        assert ours @ known > mean @ known
+    file = {"file": ("m.gguf", encoder(MODELS))}
+    refused = server.call("POST", "/cairn/v1/models/other/versions", expect=400, files=file, data={"pooling": "max"})
+    assert refused.json()["error"]["param"] == "pooling"
+
+
+def test_a_store_reads_its_chunks_and_its_queries_each_behind_their_own(server, client, encoders):
+    register(server, "stored", query_prefix="about bread and ovens: ", document_prefix="passage: ")
+    store = server.call("POST", "/v1/vector_stores", json={"name": "prefixed", "cairn": {"embedding_model": "stored"}}).json()["id"]
+    texts = ["The bread of the village is baked in a stone oven.", "A lamp on the tower burns oil all night."]
+    for number, text in enumerate(texts):
+        file = client.files.create(file=(f"{number}.txt", text.encode()), purpose="assistants")
+        assert client.vector_stores.files.create_and_poll(file.id, vector_store_id=store).status == "completed"
+    query = "lamp"
+    told = vectors(client, "minilm", [f"passage: {text}" for text in texts])
+    nearest = [int((told @ vectors(client, "minilm", [prefix + query])[0]).argmax()) for prefix in ("about bread and ovens: ", "")]
+    assert nearest == [0, 1], "the prefix decides which is nearest"
+    found = server.call("POST", f"/v1/vector_stores/{store}/search", json={"query": query, "cairn": {"explain": True}}).json()["data"]
+    places = {hit["filename"]: hit["cairn"]["explain"]["dense_place"] for hit in found}
+    assert places.get("0.txt") == 1, places

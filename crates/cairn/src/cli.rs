@@ -2,15 +2,16 @@
 
 mod eval;
 pub(crate) mod filter;
+mod keys;
 mod stores;
 
 use std::path::PathBuf;
 
-use cairn_kernel::Role;
 use clap::{Args, Parser, Subcommand, value_parser};
 use serde_json::Value;
 
 pub(crate) use eval::{AddSchedule, Eval, EvalCommand, Questions, Schedules};
+pub(crate) use keys::{KeyChanges, Keys, UpdateKey};
 pub(crate) use stores::{Chunker, Create, Cutting, Ranking, Reindex, Stores};
 
 /// Private AI on your own machine: cited answers, trained models, language models.
@@ -65,8 +66,8 @@ pub(crate) enum Command {
     /// Fetch, list and deploy models
     #[command(subcommand)]
     Models(Models),
-    /// Make, list and revoke API keys
-    #[command(subcommand)]
+    /// Make, list, change, rotate and revoke API keys
+    #[command(subcommand, alias = "key")]
     Keys(Keys),
     /// List stores, set how they rank, cut and embed them anew
     #[command(subcommand)]
@@ -271,6 +272,21 @@ pub(crate) enum Models {
         /// The provider's name for the model
         #[arg(long, requires = "provider")]
         model: Option<String>,
+        /// The provider's model makes vectors of texts, and answers no chats
+        #[arg(long, requires = "provider")]
+        embeddings: bool,
+        /// The length of its vectors, where it can make several
+        #[arg(long, requires = "embeddings")]
+        dimensions: Option<u32>,
+        /// What an embedding model reads in front of a query, such as "query: "
+        #[arg(long, value_name = "TEXT", conflicts_with_all = ["asset", "base"])]
+        query_prefix: Option<String>,
+        /// What it reads in front of a document's text, such as "passage: "
+        #[arg(long, value_name = "TEXT", conflicts_with_all = ["asset", "base"])]
+        document_prefix: Option<String>,
+        /// How it makes one vector of a text, where its file does not say so: mean, cls or last
+        #[arg(long, requires = "file", conflicts_with = "base")]
+        pooling: Option<String>,
         #[command(flatten)]
         json: Json,
     },
@@ -323,36 +339,6 @@ pub(crate) enum Models {
         name: String,
         /// The version
         version: u64,
-        #[command(flatten)]
-        json: Json,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Make a key; it is printed this once
-    Create {
-        /// The tenant; it is made if it is new
-        #[arg(long)]
-        tenant: String,
-        /// viewer, editor or admin
-        #[arg(long)]
-        role: Role,
-        /// What to call it
-        #[arg(long)]
-        name: Option<String>,
-        /// A user or group it speaks for, such as user:ada; may be given several times
-        #[arg(long = "principal", value_name = "NAME")]
-        principals: Vec<String>,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// List the keys, without their secrets
-    List(Json),
-    /// End a key at once
-    Revoke {
-        /// The key's id
-        id: String,
         #[command(flatten)]
         json: Json,
     },
@@ -485,18 +471,19 @@ pub(crate) struct Verify {
     pub(crate) json: Json,
 }
 
-/// Seconds out of `90`, `90s`, `5m` or `1h`.
+/// Seconds out of `90`, `90s`, `5m`, `1h` or `90d`.
 fn parse_seconds(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.as_bytes().last() {
         Some(b's') => (text.strip_suffix('s'), 1),
         Some(b'm') => (text.strip_suffix('m'), 60),
         Some(b'h') => (text.strip_suffix('h'), 3600),
+        Some(b'd') => (text.strip_suffix('d'), 86_400),
         _ => (Some(text), 1),
     };
     let number = digits.and_then(|digits| digits.parse::<u64>().ok()).filter(|number| *number > 0);
     number
         .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| format!("'{text}' is no time; write seconds as in 90s, or 5m or 1h"))
+        .ok_or_else(|| format!("'{text}' is no time; write seconds as in 90s, or 5m, 1h or 90d"))
 }
 
 #[cfg(test)]
@@ -515,6 +502,7 @@ mod tests {
         assert_eq!(parse_seconds("60s"), Ok(60));
         assert_eq!(parse_seconds("5m"), Ok(300));
         assert_eq!(parse_seconds("1h"), Ok(3600));
+        assert_eq!(parse_seconds("90d"), Ok(7_776_000));
         assert_eq!(parse_seconds("90"), Ok(90));
         for wrong in ["", "s", "0s", "-1s", "1.5m", "ten"] {
             assert!(parse_seconds(wrong).is_err(), "{wrong}");

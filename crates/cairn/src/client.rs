@@ -110,6 +110,14 @@ impl Client {
         self.json(self.http.request(Method::PUT, self.url(path)).json(body)).await
     }
 
+    /// PATCH of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value> {
+        self.json(self.http.request(Method::PATCH, self.url(path)).json(body)).await
+    }
+
     /// POST of a form.
     ///
     /// # Errors

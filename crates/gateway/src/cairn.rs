@@ -20,7 +20,7 @@ mod upload;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use cairn_wire::openai::List;
 
 use crate::App;
@@ -32,7 +32,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cairn/v1/verify", post(status::verify))
         .route("/cairn/v1/purge", post(status::purge))
         .route("/cairn/v1/keys", get(keys::list).post(keys::create))
-        .route("/cairn/v1/keys/{id}", delete(keys::revoke))
+        .route("/cairn/v1/keys/{id}", patch(keys::update).delete(keys::revoke))
+        .route("/cairn/v1/keys/{id}/rotate", post(keys::rotate))
         .route("/cairn/v1/tenants", get(erasures::tenants))
         .route("/cairn/v1/tenants/{name}", delete(erasures::delete_tenant))
         .route("/cairn/v1/erasures", get(erasures::list))

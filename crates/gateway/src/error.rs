@@ -7,6 +7,8 @@ use cairn_kernel::{Error, Kind};
 use cairn_wire::oip::OipError;
 use cairn_wire::openai::{ErrorBody, ErrorDetail};
 
+use crate::mcp;
+
 /// A failed request in OpenAI's shape; also ours under `/cairn/v1`.
 #[derive(Debug)]
 pub(crate) struct ApiError(pub(crate) Error);
@@ -14,6 +16,10 @@ pub(crate) struct ApiError(pub(crate) Error);
 /// A failed request in the Open Inference Protocol's shape.
 #[derive(Debug)]
 pub(crate) struct InferError(pub(crate) Error);
+
+/// A failed request of the Model Context Protocol's, in JSON-RPC's shape.
+#[derive(Debug)]
+pub(crate) struct McpFailure(pub(crate) Error);
 
 /// What a handler returns.
 pub(crate) type ApiResult<T> = std::result::Result<T, ApiError>;
@@ -130,6 +136,9 @@ pub(crate) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
 
 /// An error where no handler is that would know the protocol: the path tells it.
 pub(crate) fn of_path(path: &str, error: Error) -> Response {
+    if path == mcp::PATH {
+        return McpFailure(error).into_response();
+    }
     let inference = path == "/v2" || path.starts_with("/v2/");
     // Cohere's rerank has that prefix too.
     match inference && path != "/v2/rerank" {
@@ -141,6 +150,14 @@ pub(crate) fn of_path(path: &str, error: Error) -> Response {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let answer = (status(self.0.kind()), Json(body(&self.0))).into_response();
+        finish(&self.0, answer)
+    }
+}
+
+impl IntoResponse for McpFailure {
+    fn into_response(self) -> Response {
+        let code = status(self.0.kind());
+        let answer = (code, Json(mcp::failure(code, message(&self.0)))).into_response();
         finish(&self.0, answer)
     }
 }

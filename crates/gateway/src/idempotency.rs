@@ -8,15 +8,17 @@
 //! end when it goes away.
 //!
 //! The request is read whole and recognised by its content, whatever boundary its form has
-//! this time; a form with a key lies on the disk meanwhile. It is then answered to the end even if its client goes away, for that client
-//! will ask again. An answer is remembered before it is given, a stream when it has ended.
+//! this time; a form with a key lies on the disk meanwhile. It is then answered to the end even if
+//! its client goes away, for that client will ask again; a stream without a key ends with its client
+//! once it has begun. An answer is remembered before it is given, a stream when it has ended, which is
+//! given on as it comes ([`overheard`]).
 
+mod overheard;
 mod spool;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_stream::stream;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -25,7 +27,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use cairn_kernel::{Error, Kind, Result, ResultExt as _, Scope};
+use cairn_kernel::{Error, Kind, Result, ResultExt as _, Scope, Tasks};
 use cairn_services::idempotency::{Begun, Claim, IN_PROGRESS, Print};
 use cairn_services::records::RememberedRow;
 use cairn_services::room::Place;
@@ -37,6 +39,7 @@ use tokio::sync::oneshot;
 use crate::App;
 use crate::error::{self, ApiError};
 use crate::extract::{announced, presented};
+use overheard::overhear;
 use spool::{Spooled, spool};
 
 /// What a form has besides its file.
@@ -68,6 +71,17 @@ enum Mark {
     Tries(u32),
     /// The same, if it is a question of which something stays.
     Turn(u32),
+}
+
+/// Which answers are remembered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remembered {
+    /// Those that nobody takes.
+    Untaken,
+    /// All, but streams only if they are heard to their end.
+    Heard,
+    /// All.
+    All,
 }
 
 /// What of a question stays.
@@ -132,8 +146,12 @@ async fn attend(app: &App, mark: &Mark, request: Request, next: Next) -> Result<
     match begun {
         Some(Begun::Known(known)) => replay(known),
         Some(Begun::New(claim)) => {
-            let always = !matches!(mark, Mark::Tries(_));
-            finish(app, (request, place), next, (claim, always)).await
+            let which = match mark {
+                Mark::Key(_) => Remembered::All,
+                Mark::Turn(_) => Remembered::Heard,
+                Mark::Tries(_) => Remembered::Untaken,
+            };
+            finish(app, (request, place), next, (claim, which)).await
         }
         None => Ok(next.run(request).await),
     }
@@ -275,16 +293,15 @@ fn between<'b>(body: &'b [u8], boundary: &[u8]) -> Vec<&'b [u8]> {
     pieces
 }
 
-/// Answers among the program's tasks, so that a client that goes away changes nothing. The
-/// answer is remembered `always`, or only when nobody takes it.
+/// Answers among the program's tasks, so that a client that goes away changes nothing.
 async fn finish(
     app: &App,
     (request, place): (Request, Option<Place>),
     next: Next,
-    (claim, always): (Claim, bool),
+    (claim, which): (Claim, Remembered),
 ) -> Result<Response> {
     let (tell, told) = oneshot::channel();
-    let deadline = app.deadline;
+    let (deadline, tasks) = (app.deadline, app.services.tasks.clone());
     app.services.tasks.spawn("request that may come again", async move {
         let answer = match tokio::time::timeout(deadline, next.run(request)).await {
             Ok(response) => response,
@@ -294,11 +311,11 @@ async fn finish(
             }
         };
         drop(place);
-        if always {
+        if which != Remembered::Untaken {
             // Nobody may be there to hear it.
-            let _ = tell.send(remember(answer, claim).await);
+            let _ = tell.send(remember(&tasks, answer, claim, which).await);
         } else if let Err(Ok(untaken)) = tell.send(Ok(answer))
-            && let Err(lost) = remember(untaken, claim).await
+            && let Err(lost) = remember(&tasks, untaken, claim, which).await
         {
             error::note(&lost);
         }
@@ -306,7 +323,12 @@ async fn finish(
     told.await.map_err(|_| Error::internal("a request that may come again was lost"))?
 }
 
-async fn remember(response: Response, claim: Claim) -> Result<Response> {
+async fn remember(
+    tasks: &Tasks,
+    response: Response,
+    claim: Claim,
+    which: Remembered,
+) -> Result<Response> {
     if !response.status().is_success() {
         return Ok(response);
     }
@@ -318,7 +340,9 @@ async fn remember(response: Response, claim: Claim) -> Result<Response> {
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if streamed {
-        return Ok(Response::from_parts(parts, overhear(body, claim, status, headers)));
+        let keep = move |heard| keep(claim, status, headers, heard);
+        let body = overhear(tasks, body, which == Remembered::All, keep);
+        return Ok(Response::from_parts(parts, body));
     }
     let bytes = axum::body::to_bytes(body, usize::MAX)
         .await
@@ -329,33 +353,6 @@ async fn remember(response: Response, claim: Claim) -> Result<Response> {
         tracing::warn!(bytes = bytes.len(), "an answer is too large to be remembered");
     }
     Ok(Response::from_parts(parts, Body::from(bytes)))
-}
-
-/// Gives a stream on, and remembers it if it came to its end.
-fn overhear(body: Body, claim: Claim, status: u16, headers: String) -> Body {
-    let mut pieces = body.into_data_stream();
-    Body::from_stream(stream! {
-        let mut heard = Vec::new();
-        while let Some(piece) = pieces.next().await {
-            if let Ok(piece) = &piece && heard.len() <= ANSWER_MAX {
-                heard.extend_from_slice(piece);
-            }
-            let broken = piece.is_err();
-            yield piece;
-            if broken {
-                return;
-            }
-        }
-        if heard.len() <= ANSWER_MAX && !failed(&heard) {
-            keep(claim, status, headers, heard).await;
-        }
-    })
-}
-
-/// Whether a stream ended with an error, which is not the answer.
-fn failed(heard: &[u8]) -> bool {
-    const ERROR: &[u8] = b"event: error\n";
-    heard.windows(ERROR.len()).any(|some| some == ERROR)
 }
 
 /// An answer that cannot be remembered is given all the same.

@@ -11,6 +11,7 @@ mod error;
 mod extract;
 mod grpc;
 mod idempotency;
+mod mcp;
 mod measures;
 mod middleware;
 mod oip;

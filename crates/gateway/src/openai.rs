@@ -9,6 +9,7 @@ pub(crate) mod conversations;
 pub(crate) mod convert;
 pub(crate) mod embeddings;
 pub(crate) mod files;
+mod files_asked;
 mod form;
 mod functions;
 pub(crate) mod models;

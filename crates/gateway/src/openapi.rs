@@ -7,6 +7,7 @@ use crate::cairn::{
     access, datasets, erasures, evaluations, keys, models, provenance, question_sets, rankings,
     reindex, rollouts, schedules, sources, status, text, training,
 };
+use crate::mcp;
 use crate::oip::{self, generate, repository, statistics};
 use crate::openai::{
     chat, conversations, embeddings, files, models as openai_models, rerank, responses, search,
@@ -34,7 +35,7 @@ use crate::openai::{
         statistics::all, statistics::one, generate::whole, generate::streamed,
         repository::index, repository::load, repository::unload,
         status::whoami, status::status, status::verify, status::purge,
-        keys::create, keys::list, keys::revoke,
+        keys::create, keys::list, keys::update, keys::rotate, keys::revoke,
         erasures::tenants, erasures::delete_tenant, erasures::list, erasures::show, erasures::key,
         datasets::create, datasets::list, datasets::show, datasets::delete, datasets::rows,
         datasets::query,
@@ -55,6 +56,7 @@ use crate::openai::{
         evaluations::delete, evaluations::results, evaluations::report,
         schedules::create, schedules::list, schedules::show, schedules::update, schedules::delete,
         schedules::pause, schedules::resume, schedules::run,
+        mcp::talk,
     ),
     modifiers(&Security)
 )]
@@ -81,8 +83,12 @@ mod tests {
     use super::*;
 
     /// What the routers say, in their own words.
-    const ROUTERS: [&str; 3] =
-        [include_str!("openai.rs"), include_str!("oip.rs"), include_str!("cairn.rs")];
+    const ROUTERS: [&str; 4] = [
+        include_str!("openai.rs"),
+        include_str!("oip.rs"),
+        include_str!("cairn.rs"),
+        include_str!("mcp.rs"),
+    ];
 
     /// The paths of `.route("…", …)`, wherever the line is broken.
     fn routes(source: &str) -> Vec<String> {
@@ -109,7 +115,8 @@ mod tests {
     #[test]
     fn every_protocol_is_in_the_document() {
         let document = Document::openapi();
-        for path in ["/v1/responses", "/v2/models/{model}/infer", "/cairn/v1/training_runs"] {
+        for path in ["/v1/responses", "/v2/models/{model}/infer", "/cairn/v1/training_runs", "/mcp"]
+        {
             assert!(document.paths.paths.contains_key(path), "{path}");
         }
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::{ApiError, of_panic, of_path};
-use crate::{App, cairn, console, idempotency, measures, middleware, oip, openai, openapi};
+use crate::{App, cairn, console, idempotency, mcp, measures, middleware, oip, openai, openapi};
 
 /// Everything the program answers.
 pub fn router(app: App) -> Router {
@@ -25,6 +25,7 @@ pub fn router(app: App) -> Router {
         .merge(openai::routes())
         .merge(oip::routes())
         .merge(cairn::routes())
+        .merge(mcp::routes())
         .merge(console::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)

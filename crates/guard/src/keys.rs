@@ -21,9 +21,14 @@ const ID_HEX: usize = 32;
 impl ApiKey {
     /// A new random key.
     pub fn generate() -> Self {
+        Self::renewed(Id::generate(""))
+    }
+
+    /// The key of that id with a new random secret.
+    pub fn renewed(id: Id) -> Self {
         let mut secret = [0_u8; 32];
         rand::rng().fill_bytes(&mut secret);
-        Self { id: Id::generate(""), secret: Secret::new(hex::encode(secret)) }
+        Self { id, secret: Secret::new(hex::encode(secret)) }
     }
 
     /// Takes apart what a client sent.
@@ -60,7 +65,32 @@ impl ApiKey {
         self.hash().as_bytes().ct_eq(recorded.as_bytes()).into()
     }
 
-    /// The one error for every key that does not work, so that it tells nothing.
+    /// The error for a key whose own time, `expires_at` in Unix seconds, is over. Only for who
+    /// sent its secret: to others it would tell that there is such a key.
+    pub fn expired(&self, expires_at: i64) -> Error {
+        Self::ended(format!(
+            "the API key '{}' has expired (expires_at is {expires_at}, in Unix seconds); ask an admin \
+             to extend it with `cairn keys update {} --expires 90d`, or for another key",
+            self.id, self.id
+        ))
+    }
+
+    /// The error for a secret that a rotation replaced, once that works no more; as
+    /// [`ApiKey::expired`].
+    pub fn replaced(&self, until: i64) -> Error {
+        Self::ended(format!(
+            "this secret of the API key '{}' has expired: the key got a new one, and this one worked \
+             until {until} (Unix seconds); send the new one, or ask an admin for another with \
+             `cairn keys rotate {}`",
+            self.id, self.id
+        ))
+    }
+
+    fn ended(why: String) -> Error {
+        Error::new(Kind::Unauthenticated, why).with_code("key_expired")
+    }
+
+    /// The one error for every other key that does not work, so that it tells nothing.
     pub fn refusal() -> Error {
         Error::new(
             Kind::Unauthenticated,
@@ -84,6 +114,18 @@ mod tests {
         assert!(!parsed.matches(&other.hash()));
         assert!(!format!("{key:?}").contains(key.secret.expose()));
         Ok(())
+    }
+
+    #[test]
+    fn a_renewed_key_has_the_same_id_and_another_secret() {
+        let key = ApiKey::generate();
+        let renewed = ApiKey::renewed(key.id().clone());
+        assert_eq!(renewed.id(), key.id());
+        assert!(!renewed.matches(&key.hash()));
+        for ended in [key.expired(1), key.replaced(1)] {
+            assert_eq!(ended.code(), Some("key_expired"));
+            assert!(ended.message().contains(key.id().as_str()), "{ended}");
+        }
     }
 
     #[test]

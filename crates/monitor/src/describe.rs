@@ -75,6 +75,7 @@ fn data() {
     describe_counter!("cairn_ingest_files_total", "Files ingested, by outcome");
     describe_counter!("cairn_ingest_chunks_total", "Chunks stored");
     describe_counter!("cairn_ingest_turns_total", "Turns of files with many scanned pages");
+    describe_counter!("cairn_ingest_waits_total", "Waits of files for an embedding model");
     describe_counter!("cairn_source_runs_total", "Runs of sources, by kind and outcome");
     describe_counter!(
         "cairn_source_items_total",

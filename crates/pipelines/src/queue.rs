@@ -236,6 +236,28 @@ impl Queue {
         Ok(())
     }
 
+    /// As [`Queue::later`], with another payload from then on.
+    ///
+    /// # Errors
+    /// As [`Queue::later`].
+    pub async fn later_with(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        (payload, delay): (&str, Duration),
+    ) -> Result<()> {
+        sqlx::query(
+            "UPDATE jobs SET payload = $3 WHERE id = $1 AND fence = $2 AND status = 'running'",
+        )
+        .bind(&job.id)
+        .bind(job.fence)
+        .bind(payload)
+        .execute(&mut **tx)
+        .await
+        .or_internal("changing a job")?;
+        self.later(tx, job, delay).await
+    }
+
     /// Puts a job back to be tried again after `delay`, or, with none, gives it up. Of the
     /// error its kind is kept: a job outlives what it read, and the log has the words.
     ///

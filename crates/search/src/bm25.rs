@@ -28,7 +28,7 @@ fn norm(length: f32, average: f32) -> f32 {
 }
 
 /// The weight of a term that occurs `frequency` times among `length` terms.
-pub(crate) fn weight(frequency: f32, length: f32, average: f32) -> f32 {
+pub fn weight(frequency: f32, length: f32, average: f32) -> f32 {
     frequency * (K1 + 1.0) / (frequency + norm(length, average))
 }
 

@@ -32,6 +32,7 @@ mod ranking;
 
 pub use access::{PRINCIPALS, PUBLIC, Principals};
 pub use analysis::{Analysis, Analyzer, Language, Told};
+pub use bm25::weight as bm25_weight;
 pub use diversity::{diversify, expand};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use filter::{Bound, FILE_ID, Filter, Operand, Order};

@@ -1,16 +1,20 @@
 //! Tenants, keys and authentication: the one place that makes a [`Scope`].
 
+mod keys;
+mod uses;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cairn_guard::ApiKey;
-use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Secret};
+use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Role, Scope, Secret, Shutdown, Timestamp};
 use cairn_store::Records;
-use cairn_store::records::{KeyRow, NewKeyRow, RolloutRow, ScheduleRow, SourceRow};
+use cairn_store::records::{KeyRow, RolloutRow, ScheduleRow, SourceRow};
 use sha2::{Digest, Sha256};
 
-use crate::access;
+pub use keys::{KeyUpdate, KeyWish, NewKey};
+use uses::Uses;
 
 /// The tenant that exists from the first start.
 pub const DEFAULT_TENANT: &str = "default";
@@ -19,6 +23,8 @@ pub const DEFAULT_TENANT: &str = "default";
 /// takes effect at once all the same.
 const REMEMBERED: Duration = Duration::from_secs(30);
 const REMEMBERED_MAX: usize = 10_000;
+/// How often the records learn when keys were used.
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Authentication and the keeping of keys.
 #[derive(Clone, Debug)]
@@ -26,6 +32,7 @@ pub struct Accounts {
     records: Records,
     fixed: Arc<HashMap<[u8; 32], Scope>>,
     seen: Arc<Mutex<HashMap<[u8; 32], Seen>>>,
+    uses: Uses,
 }
 
 /// A key that was checked, at which revision of the records, and when.
@@ -34,36 +41,8 @@ struct Seen {
     scope: Scope,
     revision: u64,
     since: Instant,
-}
-
-/// A key that was just made. Its secret is shown this once.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// The key's id.
-    pub id: Id,
-    /// The whole key, as clients send it.
-    pub key: Secret,
-    /// The tenant's name.
-    pub tenant: String,
-    /// What it may do.
-    pub role: Role,
-    /// What the admin called it.
-    pub name: String,
-    /// The users and groups it speaks for.
-    pub principals: Vec<String>,
-}
-
-/// A key to be made.
-#[derive(Clone, Debug)]
-pub struct KeyWish<'a> {
-    /// The tenant's name; it is made if it is new.
-    pub tenant: &'a str,
-    /// What the key may do.
-    pub role: Role,
-    /// What to call it.
-    pub name: &'a str,
-    /// The users and groups it speaks for.
-    pub principals: Vec<String>,
+    /// When it stops to work by itself.
+    ends: Option<Timestamp>,
 }
 
 /// Shortest admin key accepted from the configuration.
@@ -89,13 +68,13 @@ impl Accounts {
             let scope = grant(&tenant.id, "key_admin", Role::Admin, Vec::new());
             fixed.insert(digest(key.expose()), scope);
         }
-        Ok(Self { records, fixed: Arc::new(fixed), seen: Arc::default() })
+        Ok(Self { records, fixed: Arc::new(fixed), seen: Arc::default(), uses: Uses::default() })
     }
 
     /// Who sends this key.
     ///
     /// # Errors
-    /// `Unauthenticated`, always with the same words.
+    /// `Unauthenticated`, always with the same words, but to who holds a key that has expired.
     pub async fn authenticate(&self, presented: &str) -> Result<Scope> {
         let presented = presented.trim();
         let digest = digest(presented);
@@ -103,32 +82,35 @@ impl Accounts {
         if let Some(scope) = self.fixed.get(&digest) {
             return Ok(scope.clone());
         }
-        if let Some(scope) = self.remembered(&digest) {
+        let now = self.records.clock().now();
+        if let Some(scope) = self.remembered(&digest, now) {
+            self.uses.note(scope.principal(), now);
             return Ok(scope);
         }
         let revision = self.records.revision();
         let key = ApiKey::parse(presented)?;
         let row = self.records.key_by_id(key.id().as_str()).await?;
         let row = row.filter(|row| row.revoked_at.is_none()).ok_or_else(ApiKey::refusal)?;
-        if !key.matches(&row.hash) {
-            return Err(ApiKey::refusal());
-        }
+        let ends = ends(&key, &row, now)?;
         let principals =
             serde_json::from_str(&row.principals).or_internal("reading a key's principals")?;
         let scope = grant(&row.tenant_id, &row.id, row.role.parse()?, principals);
+        self.uses.note(scope.principal(), now);
         if let Some(revision) = revision {
-            self.remember(digest, Seen { scope: scope.clone(), revision, since: Instant::now() });
+            let seen = Seen { scope: scope.clone(), revision, since: Instant::now(), ends };
+            self.remember(digest, seen);
         }
         Ok(scope)
     }
 
     /// While a key is being changed nobody is remembered, and afterwards nobody who was
     /// checked before.
-    fn remembered(&self, digest: &[u8; 32]) -> Option<Scope> {
-        let now = self.records.revision()?;
+    fn remembered(&self, digest: &[u8; 32], now: Timestamp) -> Option<Scope> {
+        let revision = self.records.revision()?;
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(digest)
-            .filter(|seen| seen.revision == now && seen.since.elapsed() < REMEMBERED)
+            .filter(|seen| seen.revision == revision && seen.since.elapsed() < REMEMBERED)
+            .filter(|seen| seen.ends.is_none_or(|at| now < at))
             .map(|seen| seen.scope.clone())
     }
 
@@ -140,68 +122,6 @@ impl Accounts {
         seen.insert(digest, key);
     }
 
-    /// Makes a key; the tenant is made too if it is new.
-    ///
-    /// # Errors
-    /// `Forbidden` unless the caller is an admin; `Invalid` for an unusable name.
-    pub async fn create_key(&self, scope: &Scope, wish: KeyWish<'_>) -> Result<NewKey> {
-        scope.require(Role::Admin)?;
-        self.issue(wish).await
-    }
-
-    /// Makes the first admin key when there is no key yet, for a first start.
-    ///
-    /// # Errors
-    /// `Internal` when the records refuse.
-    pub async fn first_key(&self) -> Result<Option<NewKey>> {
-        if self.records.has_keys().await? {
-            return Ok(None);
-        }
-        let wish = KeyWish {
-            tenant: DEFAULT_TENANT,
-            role: Role::Admin,
-            name: "first admin key",
-            principals: Vec::new(),
-        };
-        self.issue(wish).await.map(Some)
-    }
-
-    async fn issue(&self, wish: KeyWish<'_>) -> Result<NewKey> {
-        let KeyWish { tenant, role, name, principals } = wish;
-        let usable = !tenant.is_empty()
-            && tenant.len() <= 64
-            && tenant.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        if !usable {
-            return Err(Error::invalid(format!(
-                "'{tenant}' cannot name a tenant; use up to 64 letters, digits, '-', '_' and '.'"
-            ))
-            .with_param("tenant"));
-        }
-        let principals = access::principals(principals)?;
-        let row = self.records.ensure_tenant(tenant).await?;
-        let key = ApiKey::generate();
-        let tenant_id = Id::from_raw(row.id);
-        let hash = key.hash();
-        let new = NewKeyRow {
-            id: key.id(),
-            tenant: &tenant_id,
-            role,
-            name,
-            principals: &principals,
-            hash: &hash,
-        };
-        self.records.insert_key(&new).await?;
-        tracing::info!(key = %key.id(), tenant, %role, "key created");
-        Ok(NewKey {
-            id: key.id().clone(),
-            key: Secret::new(key.expose()),
-            tenant: row.name,
-            role,
-            name: name.to_owned(),
-            principals,
-        })
-    }
-
     /// The name of the caller's tenant.
     ///
     /// # Errors
@@ -210,23 +130,49 @@ impl Accounts {
         self.records.tenant_name(scope).await
     }
 
-    /// Every key without its secret.
-    ///
-    /// # Errors
-    /// `Forbidden` unless the caller is an admin.
-    pub async fn list_keys(&self, scope: &Scope) -> Result<Vec<KeyRow>> {
-        self.records.list_keys(scope).await
+    /// Tells the records from time to time when keys were used, until a stop and once more then.
+    pub async fn upkeep(&self, shutdown: Shutdown) {
+        loop {
+            let stop = tokio::select! {
+                () = shutdown.requested() => true,
+                () = tokio::time::sleep(TELL_EVERY) => false,
+            };
+            if let Err(error) = self.write_uses().await {
+                tracing::error!(error = %error.detail(), "the last uses of keys stay for the next try");
+            }
+            if stop {
+                return;
+            }
+        }
     }
 
-    /// Ends a key at once.
+    /// Tells the records when keys were used.
     ///
     /// # Errors
-    /// `Forbidden` unless the caller is an admin, `NotFound` for an unknown key.
-    pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<()> {
-        self.records.revoke_key(scope, id).await?;
-        tracing::info!(key = id, "key revoked");
-        Ok(())
+    /// `Internal` when they refuse; nothing is lost by that.
+    pub async fn write_uses(&self) -> Result<()> {
+        self.uses.write(&self.records).await
     }
+}
+
+/// When a key that was sent stops to work by itself; never for none.
+///
+/// # Errors
+/// `Unauthenticated` when it does not work, or no more.
+fn ends(key: &ApiKey, row: &KeyRow, now: Timestamp) -> Result<Option<Timestamp>> {
+    let replaced = if key.matches(&row.hash) {
+        None
+    } else {
+        let before = row.previous_hash.as_deref().is_some_and(|hash| key.matches(hash));
+        Some(row.previous_until.filter(|_| before).ok_or_else(ApiKey::refusal)?)
+    };
+    if let Some(at) = row.expires_at.filter(|at| *at <= now) {
+        return Err(key.expired(at / 1000));
+    }
+    if let Some(until) = replaced.filter(|until| *until <= now) {
+        return Err(key.replaced(until / 1000));
+    }
+    Ok([row.expires_at, replaced].into_iter().flatten().min())
 }
 
 fn digest(text: &str) -> [u8; 32] {
@@ -289,16 +235,18 @@ pub(crate) fn scope_of_rollout(row: &RolloutRow) -> Result<Scope> {
     Ok(Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role))
 }
 
-/// The scope in which a scheduled evaluation runs: that of the caller who set the schedule up.
+/// The scope in which a scheduled evaluation runs: that of the caller who set the schedule up. It
+/// speaks for whom that caller's `key` speaks now; as then for a key that is not in the records.
 ///
 /// # Errors
 /// `Internal` when its row cannot be read.
 #[expect(clippy::disallowed_methods, reason = "a schedule acts for an authenticated caller")]
-pub(crate) fn scope_of_schedule(row: &ScheduleRow) -> Result<Scope> {
+pub(crate) fn scope_of_schedule(row: &ScheduleRow, key: Option<&KeyRow>) -> Result<Scope> {
     let role = row.role.parse().map_err(|_| {
         Error::internal(format!("schedule {} has an unknown role '{}'", row.id, row.role))
     })?;
-    let principals = serde_json::from_str(&row.principals).or_internal("reading a schedule")?;
+    let named = key.map_or(&row.principals, |key| &key.principals);
+    let principals = serde_json::from_str(named).or_internal("reading a schedule")?;
     let scope = Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role);
     Ok(scope.with_principals(principals))
 }
@@ -314,3 +262,6 @@ pub(crate) fn scope_of_source(row: &SourceRow) -> Result<Scope> {
     })?;
     Ok(Scope::grant(Id::from_raw(&row.tenant_id), Id::from_raw(&row.principal_id), role))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,17 @@
 //!    ([`citing`]), by what the two state ([`claims`]). Where nothing of what the model wrote is
 //!    supported, the best sentences are quoted after it.
 //!
+//! A question about the documents as a whole, such as for a summary, is answered from passages that
+//! stand for them, and a greeting by the program itself ([`overview`]).
+//!
 //! How an answer came about is told by [`provenance`], and found out again by [`replay`].
 
+mod attached;
 mod citing;
 mod claims;
 mod deciding;
 mod finding;
+mod overview;
 pub mod provenance;
 mod question;
 mod replay;
@@ -42,14 +47,12 @@ pub use provenance::Provenance;
 pub(crate) use question::subject::{is_asking, terms};
 pub use replay::{Change, Compared, Place, Replay, Rewritten, State};
 pub use writing::guarded::{ShownPassage, Suspicion};
-pub(crate) use writing::spoken::is_silent;
 pub use writing::structured::needs_a_model;
 pub(crate) use writing::structured::{is_refusal, own_words};
 
 use crate::chat::{Inference, TextFormat};
 use crate::models::Target;
 use crate::retrieve::{Passage, Request, Retrieve, Took};
-use provenance::DecisionUsed;
 use question::rewrite;
 use writing::draft::{Draft, quotes};
 use writing::structured::Structure;
@@ -233,31 +236,47 @@ impl Answers {
             if structure.is_some() && writer.is_none() {
                 Err::<(), _>(needs_a_model())?;
             }
+            let asked = (question.text.as_str(), &question.format);
+            let wanted = this.wanted(&scope, asked, &search).await?;
+            if let Some(draft) = this.talked(&question, &search, wanted.as_ref()).await? {
+                let answer = draft.answer;
+                count(&answer);
+                yield Step::Text(answer.text.clone());
+                yield Step::Done(Box::new(answer));
+                return;
+            }
             yield Step::Searching;
             let searching = Instant::now();
-            let grounds = this.grounds(&scope, &search, &question.text).await?;
-            let language = spoken::language(grounds.analyzer.language(), &question.text);
+            let grounds = match &wanted {
+                Some(wanted) => this.surveyed(&scope, &search, (&question.text, wanted)).await?,
+                None => this.grounds(&scope, &search, &question.text).await?,
+            };
+            let language = grounds.language(&question.text);
             let mut draft =
                 Draft::new(grounds.verdict.confidence, grounds.took, language, structure.is_some());
             draft.answer.search_ms = millis(searching);
             draft.answer.index_position = this.records.index_position(&scope).await?;
             draft.answer.provenance = Provenance {
                 embedding: Some(this.embedding(&scope, &search.stores).await?),
-                decision: Some(DecisionUsed::of(&grounds.verdict.confidence)),
+                decision: grounds.decision(),
+                overview: grounds.survey.as_ref().map(|survey| survey.kind),
                 ..Provenance::begun(&question, &search, draft.answer.index_position)
             };
             yield Step::Found(grounds.found.clone());
             let allowed = this.hosts.with_addresses_of(&question.text);
+            let writer_asked = (writer.as_deref(), &allowed);
+            let mut plan = attached::Plan::of(&search, &question, &grounds, writer_asked)?;
             let writing = Instant::now();
-            if let Some(reason) = &grounds.verdict.refused {
-                draft.refuse(reason.clone());
+            if let Some(reason) = grounds.verdict.refused.as_ref().filter(|_| !plan.tries) {
+                draft.decline(&grounds, reason.clone());
                 yield draft.told();
-            } else if let Some(writer) = writer {
+            } else if let Some(writer) = writer.filter(|_| grounds.are_written_from()) {
                 let commission = Commission {
                     writer: &*writer,
                     question: &question,
                     structure: structure.as_ref(),
                     grounds: &grounds,
+                    whole: plan.whole.as_deref(),
                     canary: &canary,
                     allowed: &allowed,
                     owner: scope.tenant().as_str(),
@@ -269,21 +288,30 @@ impl Answers {
                 }
             } else {
                 draft.answer.passages = guarded::screen(&grounds.shown).shown;
-                draft.extract(quotes(&grounds, &allowed));
+                draft.extract(plan.lead.take().unwrap_or_else(|| quotes(&grounds, &allowed)));
                 this.keep_short(&mut draft, &question)?;
                 yield Step::Text(draft.answer.text.clone());
             }
             draft.answer.write_ms = millis(writing);
             if draft.answer.refused.is_none() {
-                draft.answer.notes = grounds.verdict.notes();
+                draft.answer.notes = grounds.notes();
+                draft.answer.notes.extend(plan.note.take());
             }
-            this.complete(&scope, &grounds.found, &mut draft.answer).await?;
+            let found = plan.whole.as_deref().unwrap_or(&grounds.found);
+            this.complete(&scope, found, &mut draft.answer).await?;
             this.place(&scope, &grounds.found, &mut draft.answer.citations).await?;
+            attached::place(&search.attached, &mut draft.answer.citations);
+            attached::forget_sent(&mut draft.answer.provenance);
             let answer = draft.answer;
             count(&answer);
             yield Step::Done(Box::new(answer));
         })
     }
+}
+
+/// Whether a text is all the program's own words: that the documents are silent, what can be asked.
+pub(crate) fn is_silent(text: &str) -> bool {
+    spoken::is_silent(text) || overview::is_own(text)
 }
 
 fn millis(since: Instant) -> f64 {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::embed::{Embedder, Embeddings, Priority};
-use cairn_serving::gguf::EncoderInput;
 use futures::StreamExt as _;
 
 use crate::llms::{ALIAS, Llms};
 use crate::models::registry::address;
-use crate::models::{Models, Target};
+use crate::models::{InputType, Models, Reads, Target};
 use crate::turns;
 
 pub use cairn_serving::chat::{
@@ -157,7 +156,8 @@ impl Inference {
         Err(Error::unavailable("the model did not say how many tokens it read; try again"))
     }
 
-    /// Embeds texts with an encoder of the tenant, or with the program's own embedding model.
+    /// Embeds texts with an encoder of the tenant, behind its prefix for what they are, or with the
+    /// program's own embedding model, which has none.
     ///
     /// # Errors
     /// `NotFound` for another model, `Invalid` for no or too many texts, for a model that is no
@@ -167,6 +167,7 @@ impl Inference {
         scope: &Scope,
         target: &Target,
         texts: Vec<String>,
+        of: InputType,
     ) -> Result<Embeddings> {
         if texts.is_empty() || texts.len() > TEXTS_MAX {
             return Err(Error::invalid(format!(
@@ -182,8 +183,9 @@ impl Inference {
         if model.eq_ignore_ascii_case(&self.embedding_model) {
             return self.embedder.embed(texts, Priority::Interactive).await;
         }
-        let inputs = |_| texts.into_iter().map(EncoderInput::Text).collect();
-        let Some(made) = self.models.encode(scope, target, inputs).await? else {
+        let inputs = |reads: &Reads| texts.into_iter().map(|text| reads.text(of, text)).collect();
+        let now = Priority::Interactive;
+        let Some(made) = self.models.encode(scope, target, now, inputs).await? else {
             return Err(Error::new(
                 Kind::NotFound,
                 format!(

@@ -9,6 +9,7 @@ use cairn_serving::embed::Priority;
 use cairn_store::records::{NewChunk, NewCut, NewParent, TextRow};
 
 use crate::embedding::{EmbeddingModel, Encoders};
+use crate::models::InputType;
 
 /// How much of a text is tokenised at once, in bytes: a tokenizer may take a large multiple of it.
 const TOKENISED: usize = 1 << 20;
@@ -32,6 +33,14 @@ impl Cutter {
         Self { encoders }
     }
 
+    /// Asks `model` for one vector, as [`Encoders::probe`] does.
+    ///
+    /// # Errors
+    /// As [`Encoders::probe`].
+    pub(crate) async fn probe(&self, scope: &Scope, model: &EmbeddingModel) -> Result<()> {
+        self.encoders.probe(scope, model).await
+    }
+
     /// The chunks of a document with their vectors, as cut from the text that [`text_row`] keeps
     /// of it. What the document is called, by itself or as a file of this name, stands in front of
     /// those that do not tell it.
@@ -46,14 +55,10 @@ impl Cutter {
         model: &EmbeddingModel,
     ) -> Result<Cut> {
         let (encoders, to_cut) = (self.encoders.clone(), Arc::clone(document));
-        let label = label(document.title.as_deref(), filename).unwrap_or_default();
+        let filename = filename.to_owned();
         let cut = tokio::task::spawn_blocking(move || {
-            // They are asked for once, and are larger than the text.
-            let tokens =
-                Cell::new(token_offsets(&to_cut.text, |part| encoders.token_offsets(part))?);
-            let pieces = cairn_documents::cut(&to_cut, &strategy, &|_: &str| tokens.take());
-            let labels: Vec<String> =
-                pieces.pieces.iter().map(|piece| label_of(&label, piece)).collect();
+            let tokens_of = |part: &str| encoders.token_offsets(part);
+            let (pieces, labels) = pieces(&to_cut, &filename, &strategy, tokens_of)?;
             Ok::<_, Error>((pieces, labels, text_row(&to_cut).version()))
         });
         let (Pieces { pieces, parents }, labels, text_version) =
@@ -67,7 +72,8 @@ impl Cutter {
                 embedded_text((label, heading), &piece.context, &piece.chunk.text)
             })
             .collect();
-        let vectors = self.encoders.embed(scope, model, texts, Priority::Bulk).await?;
+        let how = (InputType::Document, Priority::Bulk);
+        let vectors = self.encoders.embed(scope, model, texts, how).await?;
         let (mut rows, mut bytes) = (NewCut { text_version, ..NewCut::default() }, 0);
         for ((piece, label), vector) in pieces.into_iter().zip(labels).zip(vectors) {
             bytes += piece.chunk.text.len() + vector.len() * 4;
@@ -100,6 +106,25 @@ impl Cutter {
         }
         Ok(Cut { rows, bytes: number(bytes) })
     }
+}
+
+/// The chunks of a document by the tokens that `tokens_of` finds, each with what the document is
+/// called, by itself or as a file of this name, where the chunk does not tell it.
+///
+/// # Errors
+/// Those of `tokens_of`.
+pub(crate) fn pieces(
+    document: &Document,
+    filename: &str,
+    strategy: &Strategy,
+    tokens_of: impl Fn(&str) -> Result<Vec<(usize, usize)>>,
+) -> Result<(Pieces, Vec<String>)> {
+    // They are asked for once, and are larger than the text.
+    let tokens = Cell::new(token_offsets(&document.text, tokens_of)?);
+    let cut = cairn_documents::cut(document, strategy, &|_: &str| tokens.take());
+    let label = label(document.title.as_deref(), filename).unwrap_or_default();
+    let labels = cut.pieces.iter().map(|piece| label_of(&label, piece)).collect();
+    Ok((cut, labels))
 }
 
 /// The byte ranges of a text's tokens, as `of` gives them of a part. No token goes over white
@@ -144,11 +169,11 @@ pub(crate) fn embedded_text(
     lines.join("\n")
 }
 
-fn headings(chunk: &Chunk) -> Result<String> {
+pub(crate) fn headings(chunk: &Chunk) -> Result<String> {
     serde_json::to_string(&chunk.heading).or_internal("writing headings")
 }
 
-fn number(value: usize) -> i64 {
+pub(crate) fn number(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

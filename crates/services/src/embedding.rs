@@ -1,20 +1,37 @@
-//! The embedding models of vector stores: the program's own, or an encoder of the tenant.
+//! The embedding models of vector stores: the program's own, an encoder of the tenant, or a
+//! provider's.
 //!
 //! A store names a model and pins its version, so that all its vectors are of one kind. Where
-//! that version cannot be used, nothing else takes its place: the call fails for now.
+//! that version cannot be used, nothing else takes its place: the call fails for now. What a
+//! version reads in front of queries and documents is part of it, so an index is never asked with
+//! another prefix than it was built with.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::embed::{Embedder, Priority};
-use cairn_serving::gguf::{Encoded, EncoderInput};
+use cairn_serving::gguf::Encoded;
 use cairn_store::records::{ActiveRow, GenerationRow};
 
-use crate::models::{Models, Target};
+use crate::models::{InputType, Models, Reads, Target};
+use crate::retrieve::KnownCosines;
 
 /// Texts given to a tenant's encoder at once.
 const AT_ONCE: usize = 32;
+/// The code of a model that cannot be used now.
+const UNAVAILABLE: &str = "embedding_model_unavailable";
+/// When a model that is busy or away is worth another try, where it does not say.
+const AWAY: Duration = Duration::from_secs(15);
+/// Longest that work which nobody waits for is put off for such a model, in milliseconds: a day.
+const AWAY_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// How soon the model is asked again then.
+const WAIT_MIN: Duration = Duration::from_secs(1);
+/// How late at most.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+/// The code of a provider that does not accept its key: no wait helps.
+const CREDENTIALS: &str = "provider_credentials";
 /// The code of a text that an encoder cannot read at once.
 const TOO_LONG: &str = "context_length_exceeded";
 /// Any text tells how long the vectors are.
@@ -48,17 +65,30 @@ pub struct Encoders {
     own_name: String,
     /// Those of tenants; without them there is only the own one.
     models: Option<Models>,
+    /// What the cosines of tenants' models mean.
+    trials: KnownCosines,
 }
 
 impl Encoders {
-    /// The program's own model, called `own_name`, and those among `models`.
-    pub(crate) fn new(own: Arc<Embedder>, own_name: String, models: Models) -> Self {
-        Self { own, own_name, models: Some(models) }
+    /// The program's own model, called `own_name`, and those among `models`, tried by `trials`.
+    pub(crate) fn new(
+        own: Arc<Embedder>,
+        own_name: String,
+        models: Models,
+        trials: KnownCosines,
+    ) -> Self {
+        Self { own, own_name, models: Some(models), trials }
     }
 
     /// Nothing but the program's own model, called `own_name`.
     pub fn own_only(own: Arc<Embedder>, own_name: impl Into<String>) -> Self {
-        Self { own, own_name: own_name.into(), models: None }
+        let trials = KnownCosines::default();
+        Self { own, own_name: own_name.into(), models: None, trials }
+    }
+
+    /// What is known of the cosines of tenants' models.
+    pub(crate) fn trials(&self) -> &KnownCosines {
+        &self.trials
     }
 
     /// What runs the program's own model.
@@ -105,7 +135,8 @@ impl Encoders {
         })?;
         let (name, version) = (picked.version.name.clone(), picked.version.version);
         let model = EmbeddingModel { name, version: Some(version) };
-        let made = self.run(scope, &model, vec![PROBE.to_owned()]).await;
+        let probing = (InputType::Query, Priority::Interactive);
+        let made = self.run(scope, &model, vec![PROBE.to_owned()], probing).await;
         let made = made.map_err(|error| error.with_param("embedding_model"))?;
         let dimensions = made.vectors.first().map_or(0, Vec::len);
         if dimensions < 2 {
@@ -115,34 +146,51 @@ impl Encoders {
         Ok((model, Some(i64::try_from(dimensions).unwrap_or(i64::MAX))))
     }
 
-    /// The vectors of `texts`, in their order. What a tenant's encoder cannot read at once it
-    /// reads in parts, whose vectors are averaged by their tokens.
+    /// The vectors of `texts`, in their order, each read behind the prefix of what `texts` are to
+    /// the model. What a tenant's encoder cannot read at once it reads in parts, whose vectors are
+    /// averaged by their tokens.
     ///
     /// # Errors
-    /// `Unavailable`, which may be tried again, when the model cannot be used now.
+    /// `Unavailable`, which may be tried again, when the model cannot be used now; with a time to
+    /// wait where it is only busy or away.
     pub async fn embed(
         &self,
         scope: &Scope,
         model: &EmbeddingModel,
         texts: Vec<String>,
-        priority: Priority,
+        how: (InputType, Priority),
     ) -> Result<Vec<Vec<f32>>> {
         if model.version.is_none() {
-            return Ok(self.own.embed(texts, priority).await?.vectors);
+            return Ok(self.own.embed(texts, how.1).await?.vectors);
         }
         let mut vectors = Vec::with_capacity(texts.len());
         for some in texts.chunks(AT_ONCE) {
-            match self.run(scope, model, some.to_vec()).await {
+            match self.run(scope, model, some.to_vec(), how).await {
                 Ok(made) => vectors.extend(made.vectors),
                 Err(error) if error.code() == Some(TOO_LONG) => {
                     for text in some {
-                        vectors.push(self.in_parts(scope, model, text).await?);
+                        vectors.push(self.in_parts(scope, model, text, how).await?);
                     }
                 }
                 Err(error) => return Err(unusable(model, error)),
             }
         }
+        self.trials.begin(self, scope, model);
         Ok(vectors)
+    }
+
+    /// Asks a tenant's model for one vector, so that nothing is made ready in vain for one that is
+    /// still away. It does not wait for a provider that is at its limit.
+    ///
+    /// # Errors
+    /// As [`Encoders::embed`].
+    pub(crate) async fn probe(&self, scope: &Scope, model: &EmbeddingModel) -> Result<()> {
+        if model.version.is_none() {
+            return Ok(());
+        }
+        let how = (InputType::Document, Priority::Interactive);
+        let made = self.run(scope, model, vec![PROBE.to_owned()], how).await;
+        made.map(drop).map_err(|error| unusable(model, error))
     }
 
     /// Where each token lies in `text` for the program's own model, which measures chunks for
@@ -159,12 +207,14 @@ impl Encoders {
         scope: &Scope,
         model: &EmbeddingModel,
         texts: Vec<String>,
+        (of, priority): (InputType, Priority),
     ) -> Result<Encoded> {
         let selector = model.version.map(|version| version.to_string());
         let target = Target { name: model.name.clone(), selector, ..Target::default() };
-        let inputs = move |_| texts.into_iter().map(EncoderInput::Text).collect();
+        let inputs =
+            move |reads: &Reads| texts.into_iter().map(|text| reads.text(of, text)).collect();
         let made = match &self.models {
-            Some(models) => models.encode(scope, &target, inputs).await?,
+            Some(models) => models.encode(scope, &target, priority, inputs).await?,
             None => None,
         };
         made.ok_or_else(|| Error::not_found(format!("model '{}'", model.name)))
@@ -175,11 +225,12 @@ impl Encoders {
         scope: &Scope,
         model: &EmbeddingModel,
         text: &str,
+        how: (InputType, Priority),
     ) -> Result<Vec<f32>> {
         let mut waiting = vec![text.to_owned()];
         let mut sum: Vec<f32> = Vec::new();
         while let Some(part) = waiting.pop() {
-            match self.run(scope, model, vec![part.clone()]).await {
+            match self.run(scope, model, vec![part.clone()], how).await {
                 Ok(made) => add(&mut sum, &made),
                 Err(error) if error.code() == Some(TOO_LONG) => match halves(&part) {
                     Some((first, second)) => waiting.extend([second, first]),
@@ -235,7 +286,19 @@ fn unusable(model: &EmbeddingModel, error: Error) -> Error {
         model.name,
         model.version.unwrap_or_default()
     );
-    Error::new(kind, text).with_code("embedding_model_unavailable").with_source(error)
+    let away = error.kind().retryable() && error.code() != Some(CREDENTIALS);
+    let wait = error.retry_after().unwrap_or(AWAY);
+    let unusable = Error::new(kind, text).with_code(UNAVAILABLE).with_source(error);
+    if away { unusable.with_retry_after(wait) } else { unusable }
+}
+
+/// How long work that has waited for `waited_ms` milliseconds is put off when it ends in `error`:
+/// not at all unless its model is busy or away, and for no longer than a day together. The longer a
+/// model is away, the later it is asked again.
+pub(crate) fn put_off(error: &Error, waited_ms: i64) -> Option<Duration> {
+    let asked = error.retry_after().filter(|_| error.code() == Some(UNAVAILABLE))?;
+    let grown = Duration::from_millis(waited_ms.max(0).unsigned_abs() / 8);
+    (waited_ms < AWAY_MAX_MS).then(|| asked.max(grown).clamp(WAIT_MIN, WAIT_MAX))
 }
 
 /// The vectors of a search's queries, made once for each model that a store needs.
@@ -259,8 +322,8 @@ impl<'a> QueryVectors<'a> {
         if let Some(made) = self.made.get(&model) {
             return Ok(Arc::clone(made));
         }
-        let (queries, now) = (self.queries.to_vec(), Priority::Interactive);
-        let made = Arc::new(self.encoders.embed(self.scope, &model, queries, now).await?);
+        let (queries, how) = (self.queries.to_vec(), (InputType::Query, Priority::Interactive));
+        let made = Arc::new(self.encoders.embed(self.scope, &model, queries, how).await?);
         self.made.insert(model, Arc::clone(&made));
         Ok(made)
     }
@@ -300,5 +363,33 @@ mod tests {
             assert!(error.kind().retryable(), "{kind:?}");
             assert_eq!(error.message().contains("why"), kind != Kind::Internal);
         }
+    }
+
+    #[test]
+    fn only_a_model_that_is_busy_or_away_is_waited_for() {
+        let model = EmbeddingModel { name: "e".to_owned(), version: Some(2) };
+        let waited = |error: Error| unusable(&model, error).retry_after();
+        assert_eq!(waited(Error::unavailable("gone")), Some(AWAY));
+        let asked = Error::new(Kind::Exhausted, "busy").with_retry_after(Duration::from_secs(40));
+        assert_eq!(waited(asked), Some(Duration::from_secs(40)));
+        for kind in [Kind::NotFound, Kind::Conflict, Kind::Invalid, Kind::Internal] {
+            assert_eq!(waited(Error::new(kind, "why")), None, "{kind:?}");
+        }
+        assert_eq!(waited(Error::unavailable("a key").with_code(CREDENTIALS)), None);
+    }
+
+    #[test]
+    fn the_longer_a_model_is_away_the_later_it_is_asked() {
+        let model = EmbeddingModel { name: "e".to_owned(), version: Some(2) };
+        let away = unusable(&model, Error::unavailable("gone"));
+        assert_eq!(put_off(&away, 0), Some(AWAY));
+        assert_eq!(put_off(&away, -5_000), Some(AWAY));
+        assert_eq!(put_off(&away, 800_000), Some(Duration::from_secs(100)));
+        assert_eq!(put_off(&away, AWAY_MAX_MS - 1), Some(WAIT_MAX));
+        assert_eq!(put_off(&away, AWAY_MAX_MS), None);
+        let at_once = Error::new(Kind::Exhausted, "busy").with_retry_after(Duration::ZERO);
+        assert_eq!(put_off(&unusable(&model, at_once), 0), Some(WAIT_MIN));
+        assert_eq!(put_off(&unusable(&model, Error::not_found("it")), 0), None);
+        assert_eq!(put_off(&Error::unavailable("a disk").with_retry_after(AWAY), 0), None);
     }
 }

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::scope_of;
 use crate::chunking;
 use crate::cutting::{Cutter, text_row};
-use crate::embedding::EmbeddingModel;
+use crate::embedding::{self, EmbeddingModel};
 use crate::projection::Projection;
 use crate::room::Lanes;
 use crate::sources::Swap;
@@ -55,6 +55,16 @@ pub struct Work {
     pub file: Id,
     /// Which attachment of it.
     pub revision: i64,
+}
+
+/// The payload of a job that has waited for an embedding model.
+#[derive(Debug, Serialize, Deserialize)]
+struct Waiting {
+    #[serde(flatten)]
+    work: Work,
+    /// Since when, in Unix milliseconds; none of a job that has not waited yet.
+    #[serde(default)]
+    waits_since: Option<i64>,
 }
 
 /// Enqueues the reading of a file.
@@ -140,12 +150,17 @@ impl Handler for Ingest {
             };
             let document = match parsed.take() {
                 Some(document) => document,
-                None => match self.parse(&scope, &work, &attached).await? {
-                    Parsed::Whole(document) => document,
-                    Parsed::Partly { turn, readings } => {
-                        return self.put_back(job, &scope, &work, (turn, &readings)).await;
+                None => {
+                    if let Err(error) = self.ask_again(job, &scope, &work).await {
+                        return self.wait_for_model(job, error).await;
                     }
-                },
+                    match self.parse(&scope, &work, &attached).await? {
+                        Parsed::Whole(document) => document,
+                        Parsed::Partly { turn, readings } => {
+                            return self.put_back(job, &scope, &work, (turn, &readings)).await;
+                        }
+                    }
+                }
             };
             for generation in self.records.live_generations(&scope, &work.store).await? {
                 if whole.contains_key(&generation.generation) {
@@ -161,7 +176,7 @@ impl Handler for Ingest {
                         let (store, file, error) = (&work.store, &work.file, error.detail());
                         tracing::warn!(%store, %file, error, "not in the new generation yet");
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => return self.wait_for_model(job, error).await,
                 }
             }
             if self.complete(job, &scope, &work, Some(&whole)).await? {
@@ -203,6 +218,10 @@ impl Handler for Ingest {
 
 fn decode(job: &Job) -> Result<(Scope, Work)> {
     Ok((scope_of(job)?, serde_json::from_str(&job.payload).or_internal("reading a job")?))
+}
+
+fn waiting(job: &Job) -> Result<Waiting> {
+    serde_json::from_str(&job.payload).or_internal("reading a job")
 }
 
 /// What a turn gives.
@@ -266,6 +285,35 @@ impl Ingest {
         tx.commit().await.or_internal("keeping a turn of a file")?;
         self.queue.wake();
         metrics::counter!("cairn_ingest_turns_total").increment(1);
+        Ok(())
+    }
+
+    /// Fails where the job has waited for the embedding model, which is still busy or away: before
+    /// the file is read for it in vain.
+    async fn ask_again(&self, job: &Job, scope: &Scope, work: &Work) -> Result<()> {
+        if waiting(job)?.waits_since.is_none() {
+            return Ok(());
+        }
+        let active = self.records.active_generation(scope, &work.store).await?;
+        self.cutter.probe(scope, &EmbeddingModel::of(&active)).await
+    }
+
+    /// Puts the job back while the embedding model is busy or away, and fails with anything else.
+    /// Waiting is no attempt, and takes no worker from others.
+    async fn wait_for_model(&self, job: &Job, error: Error) -> Result<()> {
+        let Waiting { work, waits_since } = waiting(job)?;
+        let now = self.records.clock().now();
+        let since = waits_since.unwrap_or(now);
+        let Some(wait) = embedding::put_off(&error, now - since) else { return Err(error) };
+        let (file, reason) = (&work.file, error.detail());
+        tracing::warn!(%file, reason, "waiting for the embedding model");
+        metrics::counter!("cairn_ingest_waits_total").increment(1);
+        let payload = Waiting { work, waits_since: Some(since) };
+        let payload = serde_json::to_string(&payload).or_internal("writing a job")?;
+        let mut tx = self.records.begin().await?;
+        self.queue.later_with(&mut tx, job, (&payload, wait)).await?;
+        tx.commit().await.or_internal("putting a file back")?;
+        self.queue.wake();
         Ok(())
     }
 
@@ -339,5 +387,35 @@ impl Ingest {
             self.projection.wake();
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(payload: String) -> Job {
+        Job {
+            id: "job_1".to_owned(),
+            tenant_id: "t".to_owned(),
+            principal_id: "k".to_owned(),
+            role: "editor".to_owned(),
+            payload,
+            attempts: 1,
+            max_attempts: ATTEMPTS,
+            fence: 1,
+        }
+    }
+
+    #[test]
+    fn a_job_says_since_when_it_waits_beside_its_work() {
+        let work = Work { store: Id::from_raw("vs_1"), file: Id::from_raw("file-1"), revision: 3 };
+        let new = waiting(&job(serde_json::to_string(&work).unwrap())).unwrap();
+        assert_eq!(new.waits_since, None);
+        let put_back = Waiting { waits_since: Some(5), ..new };
+        let put_back = job(serde_json::to_string(&put_back).unwrap());
+        assert_eq!(waiting(&put_back).unwrap().waits_since, Some(5));
+        let (_, read) = decode(&put_back).unwrap();
+        assert_eq!((&read.store, &read.file, read.revision), (&work.store, &work.file, 3));
     }
 }

@@ -74,6 +74,9 @@ pub use cairn_store::records;
 pub use cairn_store::{Order, Page};
 pub use cairn_tables::{QueryLimits, QueryResult, Snapshot};
 
+/// Files of questions that are read at once.
+const FILE_READERS: usize = 2;
+
 /// What the program must know to start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -231,6 +234,7 @@ impl Services {
             Arc::clone(&embedder),
             embedding_model.clone(),
             models.clone(),
+            retrieve::KnownCosines::among(tasks.clone()),
         );
         let retrieve =
             retrieve::Retrieve::new(records.clone(), projection.clone(), encoders.clone())
@@ -299,6 +303,13 @@ impl Services {
                 records.clone(),
                 answers.clone(),
                 inference.clone(),
+                responses::FileReader::new(
+                    blobs.clone(),
+                    // Of its own, so that a question does not wait behind what stores have read.
+                    ingest::parser(isolate.clone(), &limits, FILE_READERS, &assets),
+                    encoders.clone(),
+                    limits.clone(),
+                ),
             ),
             answers,
             inference,
@@ -343,6 +354,7 @@ impl Services {
             encoders,
             projection: projection.clone(),
             room: room.clone(),
+            queue: queue.clone(),
         });
         let ingest = ingest::Ingest {
             records: records.clone(),
@@ -436,6 +448,8 @@ impl Services {
         tasks.spawn("rollouts", async move { rollouts.watch(shutdown).await });
         let (usage, shutdown) = (self.usage.clone(), tasks.shutdown());
         tasks.spawn("usage", async move { usage.upkeep(shutdown).await });
+        let (accounts, shutdown) = (self.accounts.clone(), tasks.shutdown());
+        tasks.spawn("key uses", async move { accounts.upkeep(shutdown).await });
         let (queue, shutdown) = (self.queue.clone(), tasks.shutdown());
         tasks.spawn("job metrics", async move { report_depth(&queue, &shutdown).await });
     }
@@ -482,6 +496,9 @@ impl Services {
         self.rollouts.flush().await;
         if let Err(error) = self.usage.fold().await {
             tracing::error!(error = %error.detail(), "the usage journal stays for the next start");
+        }
+        if let Err(error) = self.accounts.write_uses().await {
+            tracing::error!(error = %error.detail(), "when keys were last used is lost");
         }
         if let Err(error) = self.projection.index().close_all().await {
             tracing::error!(error = %error.detail(), "the index was not closed cleanly");

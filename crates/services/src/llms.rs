@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cairn_isolate::Isolate;
 use cairn_kernel::{Error, Kind, Result, Shutdown, Tasks};
 use cairn_serving::chat::ChatModel;
-use cairn_serving::gguf::{Gguf, GgufConfig, State};
+use cairn_serving::gguf::{Gguf, GgufConfig, Pooling, State};
 use cairn_serving::models::{Asset, AssetKind, ModelStore, assets};
 use tokio::sync::OnceCell;
 
@@ -117,7 +117,7 @@ impl Llms {
         let asset = self.resolve(model)?;
         let name = asset.name.clone();
         let place = || Ok((self.store.path_of(&name).ok_or_else(|| missing(&name))?, None));
-        self.loaded(name.clone(), (&name, &asset.sha256), place).await
+        self.loaded(name.clone(), (&name, &asset.sha256), place, None).await
     }
 
     /// What is held under `key`, else the file of that name and hash, loaded from its place.
@@ -126,6 +126,7 @@ impl Llms {
         key: String,
         (name, sha256): (&str, &str),
         place: impl FnOnce() -> Result<(PathBuf, Option<PathBuf>)> + Send,
+        pooling: Option<Pooling>,
     ) -> Result<Gguf> {
         let held =
             self.with(|loaded| Arc::clone(loaded.entry(key.clone()).or_insert_with(Place::new)));
@@ -140,6 +141,7 @@ impl Llms {
                 context_tokens: self.settings.context_tokens,
                 slots: self.settings.slots,
                 threads: self.settings.threads,
+                pooling,
             };
             tracing::info!(model = name, "loading a language model");
             Gguf::start(&self.isolate, &self.tasks, config).await
@@ -168,7 +170,8 @@ impl Llms {
         }
     }
 
-    /// A tenant's own file, loaded if it was not. `key` is the tenant's and the file's.
+    /// A tenant's own file, loaded if it was not. `key` is the tenant's, the file's and its
+    /// pooling's, where that is not left to the file.
     ///
     /// # Errors
     /// What keeps it from loading.
@@ -176,9 +179,9 @@ impl Llms {
         &self,
         key: String,
         (name, sha256): (&str, &str),
-        path: PathBuf,
+        (path, pooling): (PathBuf, Option<Pooling>),
     ) -> Result<Gguf> {
-        self.loaded(key, (name, sha256), || Ok((path, None))).await
+        self.loaded(key, (name, sha256), || Ok((path, None)), pooling).await
     }
 
     /// A model of the store with a tenant's adapter for it, loaded if it was not.
@@ -197,7 +200,7 @@ impl Llms {
             let path = self.store.path_of(base).ok_or_else(|| missing(base))?;
             Ok((path, Some(adapter)))
         };
-        Ok(Arc::new(self.loaded(key, (name, sha256), place).await?))
+        Ok(Arc::new(self.loaded(key, (name, sha256), place, None).await?))
     }
 
     /// The local model `name`, loaded if it was not.

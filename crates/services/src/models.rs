@@ -6,6 +6,7 @@
 
 mod chat;
 mod encode;
+mod encoding;
 mod infer;
 mod register;
 pub(crate) mod registry;
@@ -25,11 +26,13 @@ use cairn_store::records::{ModelRow, ModelVersionRow};
 use cairn_store::{BlobPath, Blobs, Records};
 use serde_json::{Map, Value};
 
+pub use encode::Reads;
+pub use encoding::{Encoding, InputType};
 pub use infer::{InferCall, Picked, Target};
 pub use register::NewVersion;
 pub use residence::Residence;
 pub use rows::Prediction;
-pub use source::{ModelKind, chats};
+pub use source::{ModelKind, chats, embeds};
 
 use crate::llms::Llms;
 use crate::rollouts::{Plan, Report, Rollouts};
@@ -158,7 +161,10 @@ impl Models {
             (ModelKind::Gguf, Some(asset)) if !Source::read(version)?.adapter => {
                 self.llms.is_loaded(&asset)
             }
-            (ModelKind::Gguf, _) => self.llms.is_loaded(&chat::file_key(scope, &version.sha256)),
+            (ModelKind::Gguf, _) => {
+                let pooling = Encoding::read(version)?.pooling;
+                self.llms.is_loaded(&chat::file_key(scope, &version.sha256, pooling))
+            }
             // What runs elsewhere is not loaded here.
             (ModelKind::Remote, _) => true,
         })
@@ -201,13 +207,15 @@ impl Models {
             .with_param("stable")
         })?;
         plan.check(stable)?;
-        let speaks = chats(entry.numbered(stable)?)?;
+        let of = |version: &ModelVersionRow| Ok::<_, Error>((chats(version)?, embeds(version)?));
+        let speaks = of(entry.numbered(stable)?)?;
         for number in plan.versions().into_iter().chain([stable]) {
             let version = entry.numbered(number)?;
-            if chats(version)? != speaks {
+            if of(version)? != speaks {
                 return Err(Error::invalid(format!(
                     "version {number} of model '{name}' ({}) cannot answer for version {stable} \
-                     ({}); all versions of a rollout take chats or all take tensors",
+                     ({}); all versions of a rollout take chats, or tensors, or make \
+                     embeddings",
                     version.kind,
                     entry.numbered(stable)?.kind
                 )));
@@ -222,6 +230,10 @@ impl Models {
     async fn prepare(&self, scope: &Scope, version: &ModelVersionRow) -> Result<()> {
         if chats(version)? {
             return self.chat_engine(scope, version).await.map(|_| ());
+        }
+        if embeds(version)? {
+            let provider = Source::read(version)?.provider.unwrap_or_default();
+            return self.providers.gives_embeddings(&provider);
         }
         self.tensor_engine(scope, version).await.map(|_| ())
     }
@@ -371,14 +383,15 @@ impl Models {
 
 /// Fails for a version that is not asked with tensors.
 fn tensors(row: &ModelVersionRow) -> Result<()> {
-    if chats(row)? {
-        return Err(Error::invalid(format!(
-            "version {} of model '{}' is a language model; ask it at /v1/chat/completions",
-            row.version, row.name
-        ))
-        .with_param("model"));
-    }
-    Ok(())
+    let what = if chats(row)? {
+        "is a language model; ask it at /v1/chat/completions"
+    } else if embeds(row)? {
+        "makes vectors of texts; ask it at /v1/embeddings"
+    } else {
+        return Ok(());
+    };
+    let (name, version) = (&row.name, row.version);
+    Err(Error::invalid(format!("version {version} of model '{name}' {what}")).with_param("model"))
 }
 
 /// A loaded file belongs to its tenant even where another has the same bytes.

@@ -29,7 +29,8 @@ pub const KIND: &str = "reindex";
 /// that no file speaks for all.
 const SAMPLED: i64 = 48;
 const SAMPLED_CHARACTERS: i64 = 200;
-/// With the queue's waits between, an embedding model may be away for some minutes.
+/// With the queue's waits between, what is needed may be away for some minutes. While that is the
+/// embedding model, waiting is no attempt for a day.
 const ATTEMPTS: i64 = 12;
 
 /// What shall be different. What is absent stays; with nothing given, the store is cut and

@@ -1,12 +1,13 @@
 //! Documents in the order in which they answer a query.
 
 use cairn_kernel::{Error, Kind, Result, Scope};
-use cairn_serving::gguf::{Encoded, EncoderInput, Pooling};
+use cairn_serving::embed::Priority;
+use cairn_serving::gguf::{Encoded, EncoderInput};
 use cairn_serving::rerank::{Reranker, Scores};
 use cairn_store::records::UsageEntry;
 
 use crate::llms::ALIAS;
-use crate::models::{Models, Target};
+use crate::models::{InputType, Models, Reads, Target};
 use crate::usage::Usage;
 
 /// Most documents in one request.
@@ -143,11 +144,12 @@ impl Rerank {
             ..Target::default()
         };
         let mut crossed = false;
-        let inputs = |pooling| {
-            crossed = pooling == Pooling::Rank;
-            inputs(pooling, request)
+        let inputs = |reads: &Reads| {
+            crossed = reads.pairs;
+            inputs(reads, request)
         };
-        let Some(made) = self.models.encode(scope, &target, inputs).await? else {
+        let now = Priority::Interactive;
+        let Some(made) = self.models.encode(scope, &target, now, inputs).await? else {
             let message = format!(
                 "the reranking model '{model}' does not exist here; use '{}' or '{ALIAS}'",
                 self.model()
@@ -161,13 +163,14 @@ impl Rerank {
     }
 }
 
-fn inputs(pooling: Pooling, request: &RerankRequest) -> Vec<EncoderInput> {
+fn inputs(reads: &Reads, request: &RerankRequest) -> Vec<EncoderInput> {
     let (query, documents) = (&request.query, request.documents.iter().cloned());
-    if pooling == Pooling::Rank {
+    if reads.pairs {
         let pair = |document| EncoderInput::Pair { query: query.clone(), document };
         return documents.map(pair).collect();
     }
-    std::iter::once(query.clone()).chain(documents).map(EncoderInput::Text).collect()
+    let documents = documents.map(|document| reads.text(InputType::Document, document));
+    std::iter::once(reads.text(InputType::Query, query.clone())).chain(documents).collect()
 }
 
 /// Of a cross-encoder's bare numbers, how probable it is that each document answers.

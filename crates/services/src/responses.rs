@@ -1,6 +1,7 @@
 //! Responses: how they are made, and those that are kept, which belong to who asked, as
 //! conversations do ([`crate::conversations`]).
 
+mod attached;
 mod beat;
 mod condense;
 mod deciding;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use crate::answer::{Answers, Provenance};
 use crate::chat::Inference;
 
+pub use attached::{AskedFile, FileReader};
 pub use beat::{Beat, Ended, Outcome, Written};
 pub use condense::condense;
 pub use inquiry::{Functions, Inquiry, SEARCH};
@@ -29,12 +31,19 @@ pub struct Responses {
     records: Records,
     answers: Answers,
     inference: Inference,
+    files: FileReader,
 }
 
 impl Responses {
-    /// Answers in `records`, made over documents by `answers` and by the models of `inference`.
-    pub fn new(records: Records, answers: Answers, inference: Inference) -> Self {
-        Self { records, answers, inference }
+    /// Answers in `records`, made over documents by `answers` and by the models of `inference`;
+    /// files that stand in a question are read by `files`.
+    pub fn new(
+        records: Records,
+        answers: Answers,
+        inference: Inference,
+        files: FileReader,
+    ) -> Self {
+        Self { records, answers, inference, files }
     }
 
     /// Keeps an answer that rests on `sources`, with how it came about, and adds it to its

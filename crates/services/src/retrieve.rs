@@ -10,6 +10,7 @@
 //!    rest, less of the same where the request likes, and widens each to its section where it asks
 //!    for that.
 
+mod attached;
 mod cosines;
 mod expand;
 mod explain;
@@ -36,12 +37,16 @@ use crate::projection::Projection;
 use crate::rankings::StoreRanking;
 use crate::stores::require_alive;
 
+pub use attached::Attached;
+#[cfg(test)]
+pub(crate) use attached::tests::attached as tests_attached;
+pub(crate) use attached::{ReadFile, SENT, is_attached};
+pub(crate) use cosines::KnownCosines;
 pub use explain::{Explain, HitPlace, Took};
 pub use order::Ranker;
 pub(crate) use reading::Tokens;
 pub use request::Request;
 
-use cosines::KnownCosines;
 use explain::ms;
 use generation::{Beside, Place};
 use order::{List, RERANK_DEPTH, Rerankers};
@@ -95,7 +100,6 @@ pub struct Retrieve {
     projection: Projection,
     encoders: Encoders,
     rerankers: Rerankers,
-    cosines: KnownCosines,
 }
 
 /// What the legs and a reranker found in some places.
@@ -107,6 +111,10 @@ struct Gathered {
     /// How strongly the best of it bears on the query.
     strength: f32,
 }
+
+/// Where a search looks: stores with their rankings, the places of their indexes, the filter, and
+/// for each wording what the files that stand in the request have.
+type At<'a> = (&'a [(&'a Id, Ranking)], &'a [Place], Option<&'a Filter>, &'a [Vec<Candidate>]);
 
 /// One wording for one store.
 struct Ask<'a> {
@@ -126,7 +134,7 @@ impl Retrieve {
     /// Search in what `projection` keeps of `records`, with vectors by `encoders`.
     pub fn new(records: Records, projection: Projection, encoders: Encoders) -> Self {
         let rerankers = Rerankers::new(encoders.embedder());
-        Self { records, projection, encoders, rerankers, cosines: KnownCosines::default() }
+        Self { records, projection, encoders, rerankers }
     }
 
     /// The same search, where `encoder` is the cross-encoder that the operator gives.
@@ -178,12 +186,13 @@ impl Retrieve {
         let filter = readable(scope, has_lists, request.filter.clone());
         took.records_ms += ms(reading);
         let mut vectors = QueryVectors::new(&self.encoders, scope, &request.queries);
+        let attached = self.attached(request, &mut vectors).await?;
         // Until no re-index has made another generation the active one in the middle.
         let Gathered { best, strength, .. } = loop {
             let embedding = Instant::now();
             let places = Place::all(active, &mut vectors).await?;
             took.embed_ms += ms(embedding);
-            let at = (stores.as_slice(), places.as_slice(), filter.as_ref());
+            let at = (stores.as_slice(), places.as_slice(), filter.as_ref(), attached.as_slice());
             let gathered = self.gather_at(scope, request, at, &mut took).await?;
             if gathered.whole || request.generation.is_some() {
                 break gathered;
@@ -195,7 +204,8 @@ impl Retrieve {
         };
         let mut passages: Vec<Passage> = best.into_values().collect();
         for passage in &mut passages {
-            passage.explain.strength = strength;
+            // What stands in the question bears on it, however weak the words in common are.
+            passage.explain.strength = if passage.is_attached() { 1.0 } else { strength };
         }
         passages.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.seq.cmp(&b.chunk.seq)));
         let mut passages = generation::once(passages);
@@ -204,12 +214,12 @@ impl Retrieve {
         Ok(Searched { passages, took })
     }
 
-    /// What the stores have at these places.
+    /// What the stores have at these places, and the files that stand in the request.
     async fn gather_at(
         &self,
         scope: &Scope,
         request: &Request,
-        (stores, places, filter): (&[(&Id, Ranking)], &[Place], Option<&Filter>),
+        (stores, places, filter, attached): At<'_>,
         took: &mut Took,
     ) -> Result<Gathered> {
         let reranker = self.rerankers.pick(request.ranker)?;
@@ -230,7 +240,15 @@ impl Retrieve {
                 lists.push(list);
             }
             let ranking = Instant::now();
-            order::compare(&mut lists, &generation::spaces(places));
+            let mut spaces = generation::spaces(places);
+            if let Some(candidates) = attached.get(number) {
+                let ranked = request.ranking_for(Ranking::default());
+                lists.push(request.attached.list(candidates, ranked, wanted));
+                let own = self.encoders.own();
+                let same = places.iter().position(|place| place.model == own);
+                spaces.push(same.unwrap_or(places.len()));
+            }
+            order::compare(&mut lists, &spaces);
             took.rank_ms += ms(ranking);
             if reranked {
                 let reading = Instant::now();
@@ -362,7 +380,11 @@ impl Retrieve {
 
     /// The store and its ranking. Fails when there is no such store or it has expired; else it is
     /// in use, which puts an expiry off.
-    async fn use_store(&self, scope: &Scope, store: &Id) -> Result<(AskedStore, StoreRanking)> {
+    pub(crate) async fn use_store(
+        &self,
+        scope: &Scope,
+        store: &Id,
+    ) -> Result<(AskedStore, StoreRanking)> {
         let asked = self.records.asked_store(scope, store).await?;
         let (row, now) = (&asked.row, self.records.clock().now());
         require_alive(row, now)?;

@@ -238,6 +238,23 @@ impl VectorStores {
         self.records.store_file(scope, store, file).await
     }
 
+    /// The stores that a file is in, with its attributes in each.
+    ///
+    /// # Errors
+    /// `NotFound` for the file.
+    pub async fn of_file(&self, scope: &Scope, file: &Id) -> Result<Vec<(Id, Attributes)>> {
+        self.records.file(scope, file).await?;
+        let mut stores = Vec::new();
+        for store in self.records.attachments_of(scope, file).await? {
+            let store = Id::from_raw(store);
+            // It may be taken out of it in the meantime.
+            if let Some(attributes) = self.records.attributes_of(scope, &store, file).await? {
+                stores.push((store, carry::read(&attributes)?));
+            }
+        }
+        Ok(stores)
+    }
+
     /// The files of a store.
     ///
     /// # Errors

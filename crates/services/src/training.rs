@@ -284,6 +284,7 @@ impl TrainJob {
             sha256: report.onnx.sha256.clone(),
             bytes: i64::try_from(report.onnx.bytes).unwrap_or(i64::MAX),
             run_id: run.id.clone(),
+            encoding: "{}".to_owned(),
             metadata: metadata.to_string(),
         };
         let version = self.records.register_model(&mut tx, scope, &new).await?;

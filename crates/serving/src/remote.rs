@@ -17,6 +17,7 @@ mod azure;
 mod bedrock;
 mod chat;
 mod config;
+mod embeddings;
 mod error;
 mod frames;
 mod gemini;
@@ -33,5 +34,6 @@ mod vertex;
 mod tests;
 
 pub use config::{Price, ProviderConfig, ProviderKind};
-pub use providers::{Embedded, Providers};
+pub use embeddings::{EmbedOptions, Embedded};
+pub use providers::Providers;
 pub use sse::{SseEvent, SseParser};

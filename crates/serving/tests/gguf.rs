@@ -144,6 +144,7 @@ async fn start(path: PathBuf, slots: u32) -> Result<Gguf, Failed> {
         context_tokens: CONTEXT,
         slots,
         threads: 1,
+        pooling: None,
     };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }

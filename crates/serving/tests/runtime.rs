@@ -117,6 +117,7 @@ async fn gguf() -> Result<Gguf, Failed> {
         context_tokens: 512,
         slots: 1,
         threads: 2,
+        pooling: None,
     };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }

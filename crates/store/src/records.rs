@@ -14,6 +14,7 @@ mod evaluations;
 mod files;
 mod generations;
 mod judgements;
+mod keys;
 mod models;
 mod origins;
 mod owners;
@@ -58,11 +59,12 @@ pub use generations::{
     BuildProgress, Flip, GenerationRow, LiveIndex, NewGeneration, Recut, Reread, RereadCounts,
 };
 pub use judgements::JudgedWordsRow;
+pub use keys::KeyChanges;
 pub use models::{ModelRow, ModelVersionRow, NewModelVersion};
 pub use origins::{Origin, SOURCE_DELETED};
 pub use provenance::PassageFate;
 pub use questions::{ChunkPlace, QuestionCount, QuestionRow, QuestionSetRow};
-pub use rankings::{ActiveRow, AskedStore, NeighbourRow, RankingRow};
+pub use rankings::{ActiveRow, AnsweringFile, AskedStore, NeighbourRow, OutlineRow, RankingRow};
 pub use remembered::RememberedRow;
 pub use responses::{Append, Keeping, ResponseRow};
 pub use rollouts::{NewRolloutEvent, RolloutChange, RolloutEventRow, RolloutRow};

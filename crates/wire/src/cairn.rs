@@ -2,6 +2,7 @@
 
 mod erasure;
 mod evaluations;
+mod keys;
 mod models;
 mod provenance;
 mod rankings;
@@ -24,6 +25,7 @@ pub use evaluations::{
     EvaluationRanking, EvaluationResult, GenerateQuestions, QuestionCounts, QuestionSet,
     QuestionSetPlace, RelevantPlace, SetQuestion,
 };
+pub use keys::{CreateKey, Key, RotateKey, UpdateKey};
 pub use models::{CairnModel, CairnModelVersion, Deploy, NewModelVersion, SetAlias};
 pub use provenance::{
     ModelIdentity, Replay, ReplayAnswer, ReplayChange, ReplayPassage, ReplayPlace, ReplayRequest,
@@ -59,42 +61,6 @@ pub struct WhoAmI {
     pub principals: Vec<String>,
     /// The program's version.
     pub version: &'static str,
-}
-
-/// A key to make.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-pub struct CreateKey {
-    /// The tenant; made if it is new.
-    pub tenant: String,
-    /// `viewer`, `editor` or `admin`.
-    pub role: String,
-    /// What to call it.
-    pub name: Option<String>,
-    /// The users and groups it speaks for, such as `user:ada`: documents with an access
-    /// list answer only to those on it.
-    pub principals: Option<Vec<String>>,
-}
-
-/// A key; `key` only right after it was made.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Key {
-    /// The key's id.
-    pub id: String,
-    /// The whole key, shown once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// The tenant's name.
-    pub tenant: String,
-    /// What it may do.
-    pub role: String,
-    /// What it is called.
-    pub name: String,
-    /// The users and groups it speaks for.
-    pub principals: Vec<String>,
-    /// When it was made.
-    pub created_at: i64,
-    /// When it was revoked.
-    pub revoked_at: Option<i64>,
 }
 
 /// The state of the program.

@@ -206,6 +206,7 @@ async fn callers(records: &Records, principals: &[&str]) -> Result<(Scope, Scope
         role: Role::Viewer,
         name: "reader",
         principals: principals.iter().map(|name| (*name).to_owned()).collect(),
+        expires_at: None,
     };
     let reader = accounts.create_key(&owner, wish).await?;
     let reader = accounts.authenticate(reader.key.expose()).await?;

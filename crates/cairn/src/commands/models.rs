@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Context, Outcome, deploy, items, text};
 use crate::cli::Models;
 use crate::output;
-use versions::Version;
+use versions::{Encoding, Version};
 
 /// Does what was asked for.
 ///
@@ -22,8 +22,23 @@ pub(super) async fn run(context: &Context, asked: Models) -> Result<Outcome> {
     match asked {
         Models::List(json) => list(context, json.json).await,
         Models::Pull { names, all, default: _ } => pull(context, &names, all).await,
-        Models::Add { name, file, base, asset, provider, model, json } => {
-            let version = Version { file, base, asset, provider, model };
+        Models::Add {
+            name,
+            file,
+            base,
+            asset,
+            provider,
+            model,
+            embeddings,
+            dimensions,
+            query_prefix,
+            document_prefix,
+            pooling,
+            json,
+        } => {
+            let encoding =
+                Encoding { embeddings, dimensions, query_prefix, document_prefix, pooling };
+            let version = Version { file, base, asset, provider, model, encoding };
             versions::add(&context.client()?, &name, version, json.json).await
         }
         Models::Alias { name, alias, version, json } => {

@@ -43,6 +43,8 @@ fn render(replayed: &Value) -> String {
     }
     let missing = items(replayed, "/missing_stores").iter().filter_map(Value::as_str);
     lines.extend(missing.map(|store| format!("the store {store} is not there any more")));
+    let notes = items(replayed, "/notes").iter().filter_map(Value::as_str);
+    lines.extend(notes.map(str::to_owned));
     lines.extend(items(replayed, "/passages").iter().map(passage));
     if replayed["same"] == true {
         lines.insert(0, "Nothing has changed.".to_owned());

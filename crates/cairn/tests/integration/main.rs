@@ -5,22 +5,28 @@
 #![expect(clippy::expect_used, reason = "a broken scene ends the test")]
 
 mod access;
+mod attached;
 mod bad_input;
 mod connectors;
 mod documents;
 mod erasure;
 mod evaluation;
 mod functions;
+mod keyed;
+mod keys;
 mod languages;
 mod large_files;
 mod limits;
 mod long_talk;
+mod mcp;
+mod overview;
 mod owners;
 mod provenance;
 mod ranking;
 mod refresh;
 mod refusal;
 mod reindex;
+mod remote_embeddings;
 mod rollouts;
 mod scene;
 mod schedules;

@@ -52,7 +52,13 @@ impl Scene {
     /// With a provider called `behind`, which speaks OpenAI's wire at `url`, and links to
     /// `good.example` allowed.
     pub(crate) async fn before(url: &str) -> Result<Self> {
+        Self::before_hasty(url, 300).await
+    }
+
+    /// The same, where a provider's answer may take so many seconds.
+    pub(crate) async fn before_hasty(url: &str, timeout_seconds: u64) -> Result<Self> {
         let mut behind = ProviderConfig::new(ProviderKind::Openai);
+        behind.timeout_seconds = timeout_seconds;
         behind.base_url = Some(format!("{url}/v1"));
         let behind = behind.resolve("behind", |_| None)?;
         let providers = BTreeMap::from([("behind".to_owned(), behind)]);

@@ -3,13 +3,15 @@
 use axum::extract::{Path, State};
 use cairn_kernel::{Result, ResultExt};
 use cairn_services::Services;
-use cairn_services::accounts::KeyWish;
+use cairn_services::accounts::{KeyUpdate, KeyWish, NewKey};
 use cairn_services::records::KeyRow;
-use cairn_wire::cairn::{CreateKey, Key};
+use cairn_wire::Given;
+use cairn_wire::cairn::{CreateKey, Key, RotateKey, UpdateKey};
 use cairn_wire::openai::{Deleted, List};
 
 use crate::error::ApiResult;
 use crate::extract::{Caller, Json};
+use crate::openai::convert::seconds;
 
 /// Makes a key; its secret is in this answer only.
 #[utoipa::path(post, path = "/cairn/v1/keys", tag = "keys", request_body = CreateKey, responses((status = 200, body = Key)))]
@@ -18,21 +20,16 @@ pub(crate) async fn create(
     Caller(scope): Caller,
     Json(wanted): Json<CreateKey>,
 ) -> ApiResult<axum::Json<Key>> {
-    let role = wanted.role.parse()?;
-    let name = wanted.name.unwrap_or_default();
-    let principals = wanted.principals.unwrap_or_default();
-    let wish = KeyWish { tenant: &wanted.tenant, role, name: &name, principals };
-    let made = services.accounts.create_key(&scope, wish).await?;
-    Ok(axum::Json(Key {
-        id: made.id.to_string(),
-        key: Some(made.key.expose().to_owned()),
-        tenant: made.tenant,
-        role: made.role.to_string(),
-        name: made.name,
-        principals: made.principals,
-        created_at: services.now_seconds(),
-        revoked_at: None,
-    }))
+    let CreateKey { tenant, role, name, principals, expires_at } = wanted;
+    let name = name.unwrap_or_default();
+    let wish = KeyWish {
+        tenant: &tenant,
+        role: role.parse()?,
+        name: &name,
+        principals: principals.unwrap_or_default(),
+        expires_at,
+    };
+    Ok(axum::Json(shown_once(services.accounts.create_key(&scope, wish).await?)?))
 }
 
 /// Every key without its secret.
@@ -46,6 +43,43 @@ pub(crate) async fn list(
     Ok(axum::Json(super::whole(keys, |key: &Key| &key.id)))
 }
 
+/// Changes a key: its name, for whom it speaks, when it ends. It holds for every request that
+/// begins afterwards.
+#[utoipa::path(patch, path = "/cairn/v1/keys/{id}", tag = "keys", params(("id" = String, Path, description = "the key")), request_body = UpdateKey, responses((status = 200, body = Key)))]
+pub(crate) async fn update(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+    Json(wanted): Json<UpdateKey>,
+) -> ApiResult<axum::Json<Key>> {
+    let changed = services.accounts.update_key(&scope, &id, changes(wanted)).await?;
+    Ok(axum::Json(key(changed)?))
+}
+
+/// Gives a key a new secret, which is in this answer only; the old one works for `grace_s` more.
+#[utoipa::path(post, path = "/cairn/v1/keys/{id}/rotate", tag = "keys", params(("id" = String, Path, description = "the key")), request_body = RotateKey, responses((status = 200, body = Key)))]
+pub(crate) async fn rotate(
+    State(services): State<Services>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+    Json(wanted): Json<RotateKey>,
+) -> ApiResult<axum::Json<Key>> {
+    let rotated = services.accounts.rotate_key(&scope, &id, wanted.grace_s).await?;
+    Ok(axum::Json(shown_once(rotated)?))
+}
+
+fn changes(wanted: UpdateKey) -> KeyUpdate {
+    KeyUpdate {
+        name: wanted.name.or_cleared(String::new()),
+        principals: wanted.principals.or_cleared(Vec::new()),
+        expires_at: match wanted.expires_at {
+            Given::Absent => None,
+            Given::Null => Some(None),
+            Given::Value(at) => Some(Some(at)),
+        },
+    }
+}
+
 fn key(row: KeyRow) -> Result<Key> {
     Ok(Key {
         id: row.id,
@@ -55,9 +89,16 @@ fn key(row: KeyRow) -> Result<Key> {
         name: row.name,
         principals: serde_json::from_str(&row.principals)
             .or_internal("reading a key's principals")?,
-        created_at: row.created_at / 1000,
-        revoked_at: row.revoked_at.map(|at| at / 1000),
+        created_at: seconds(row.created_at),
+        expires_at: row.expires_at.map(seconds),
+        last_used_at: row.used_at.map(seconds),
+        previous_secret_until: row.previous_until.map(seconds),
+        revoked_at: row.revoked_at.map(seconds),
     })
+}
+
+fn shown_once(made: NewKey) -> Result<Key> {
+    Ok(Key { key: Some(made.key.expose().to_owned()), ..key(made.row)? })
 }
 
 /// Ends a key at once.
@@ -69,4 +110,27 @@ pub(crate) async fn revoke(
 ) -> ApiResult<axum::Json<Deleted>> {
     services.accounts.revoke_key(&scope, &id).await?;
     Ok(axum::Json(Deleted { id, object: "key.deleted", deleted: true }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_absent_stays_and_null_clears() -> Result<(), serde_json::Error> {
+        let read = |body| serde_json::from_value::<UpdateKey>(body).map(changes);
+        let none = read(json!({}))?;
+        assert!(none.name.is_none() && none.principals.is_none() && none.expires_at.is_none());
+        let cleared = read(json!({"name": null, "principals": null, "expires_at": null}))?;
+        assert_eq!(cleared.name.as_deref(), Some(""));
+        assert_eq!(cleared.principals, Some(Vec::new()));
+        assert_eq!(cleared.expires_at, Some(None));
+        assert_eq!(read(json!({"expires_at": 5}))?.expires_at, Some(Some(5)));
+        for wrong in [json!({"role": "admin"}), json!({"expires_at": "soon"})] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use bytes::BytesMut;
 use cairn_kernel::{Error, Kind, Result, ResultExt, Role, Scope};
 use cairn_services::Services;
-use cairn_services::models::{ModelInfo, ModelKind, NewVersion, Target};
+use cairn_services::models::{Encoding, ModelInfo, ModelKind, NewVersion, Target};
 use cairn_services::records::{ModelVersionRow, UsageEntry};
 use cairn_services::room::{Place, Room};
 use cairn_wire::cairn::{
@@ -61,6 +61,7 @@ pub(super) fn kind_of(info: &ModelInfo) -> Result<(&'static str, &'static str)> 
     let Some(row) = deployed.or(info.versions.first()) else { return Ok(("tensor", "onnx")) };
     let kind = match cairn_services::models::chats(row)? {
         true => "llm",
+        false if cairn_services::models::embeds(row)? => "embedding",
         false if row.run_id.is_empty() => "tensor",
         false => "tabular",
     };
@@ -74,6 +75,8 @@ fn version(row: ModelVersionRow) -> Result<(CairnModelVersion, Signature)> {
     let mut metadata: Map<String, Value> =
         serde_json::from_str(&row.metadata).or_internal("reading a model's metadata")?;
     let signature = (metadata.remove("inputs"), metadata.remove("outputs"));
+    let encoding = Encoding::read(&row)?;
+    let given = |prefix: String| (!prefix.is_empty()).then_some(prefix);
     let version = CairnModelVersion {
         version: row.version,
         kind: row.kind,
@@ -82,6 +85,8 @@ fn version(row: ModelVersionRow) -> Result<(CairnModelVersion, Signature)> {
         bytes: row.bytes,
         created_at: row.created_at / 1000,
         training_run: (!row.run_id.is_empty()).then_some(row.run_id),
+        query_prefix: given(encoding.query_prefix),
+        document_prefix: given(encoding.document_prefix),
         metadata,
     };
     Ok((version, signature))
@@ -113,6 +118,8 @@ pub(crate) async fn list(
                 bytes: 0,
                 created_at: 0,
                 training_run: None,
+                query_prefix: None,
+                document_prefix: None,
                 metadata: Map::new(),
             }],
             inputs: json!([]),
@@ -133,7 +140,9 @@ pub(crate) async fn show(
 }
 
 /// Registers a version, after loading it: an ONNX or GGUF file as a multipart form with the
-/// part `file` (and, for a LoRA adapter, `base`: the model of the store it is for), or JSON that names a language model. The same file or model is registered once.
+/// part `file` (and, for a LoRA adapter, `base`: the model of the store it is for; for an embedding
+/// model `query_prefix`, `document_prefix` and `pooling`), or JSON that names a language model or a
+/// provider's model. The same file or model with the same prefixes is registered once.
 #[utoipa::path(post, path = "/cairn/v1/models/{name}/versions", tag = "models", params(("name" = String, Path, description = "the model; it is made if it is new")), request_body = NewModelVersion, responses((status = 200, body = CairnModelVersion)))]
 pub(crate) async fn register(
     State(services): State<Services>,
@@ -144,18 +153,18 @@ pub(crate) async fn register(
 ) -> ApiResult<axum::Json<CairnModelVersion>> {
     // Before memory is taken for it.
     scope.require(Role::Editor)?;
-    let (new, place) = new_version(request, &room, services.limits.upload_bytes).await?;
-    let row = services.models.register(&scope, &name, new).await?;
+    let (new, encoding, place) = new_version(request, &room, services.limits.upload_bytes).await?;
+    let row = services.models.register(&scope, &name, new, encoding).await?;
     drop(place);
     Ok(axum::Json(version(row)?.0))
 }
 
-/// The version that is asked for, and where its file is in memory.
+/// The version that is asked for, how it makes vectors, and where its file is in memory.
 async fn new_version(
     request: Request,
     room: &Room,
     limit: u64,
-) -> ApiResult<(NewVersion, Option<Place>)> {
+) -> ApiResult<(NewVersion, Encoding, Option<Place>)> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
         let announced = announced(request.headers());
@@ -177,17 +186,37 @@ async fn new_version(
             Some(base) => NewVersion::Adapter { base, file },
             None => NewVersion::File(file),
         };
-        return Ok((new, Some(place)));
+        let encoding = Encoding {
+            query_prefix: upload.query_prefix.unwrap_or_default(),
+            document_prefix: upload.document_prefix.unwrap_or_default(),
+            pooling: upload.pooling.as_deref().map(Encoding::parse_pooling).transpose()?,
+            dimensions: None,
+        };
+        return Ok((new, encoding, Some(place)));
     }
     let body = axum::body::to_bytes(request.into_body(), NAMED_MAX).await.map_err(|cause| {
         let text = "the body could not be read or is too large; send a file as a multipart form";
         Error::new(Kind::TooLarge, text).with_source(cause)
     })?;
-    let new = match parse::<NewModelVersion>(&body)? {
-        NewModelVersion::Gguf { asset } => NewVersion::Asset(asset),
-        NewModelVersion::Remote { provider, model } => NewVersion::Remote { provider, model },
-    };
-    Ok((new, None))
+    Ok(match parse::<NewModelVersion>(&body)? {
+        NewModelVersion::Gguf { asset } => (NewVersion::Asset(asset), Encoding::default(), None),
+        NewModelVersion::Remote {
+            provider,
+            model,
+            embeddings,
+            dimensions,
+            query_prefix,
+            document_prefix,
+        } => {
+            let encoding = Encoding {
+                query_prefix: query_prefix.unwrap_or_default(),
+                document_prefix: document_prefix.unwrap_or_default(),
+                pooling: None,
+                dimensions,
+            };
+            (NewVersion::Remote { provider, model, embeddings }, encoding, None)
+        }
+    })
 }
 
 /// Lets an alias name a version; requests may then ask for `name@alias`.

@@ -81,6 +81,7 @@ fn object(response_id: String, replayed: Replay, said: String) -> wire::Replay {
         language_model: change(replayed.language, model),
         prompt_template: change(replayed.template, |sha256| sha256),
         missing_stores: replayed.missing_stores,
+        notes: replayed.notes,
         answer: replayed.answer.map(|answer| wire::ReplayAnswer {
             equal: answer.text == said,
             then: said,

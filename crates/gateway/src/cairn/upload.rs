@@ -35,6 +35,11 @@ pub(super) struct Upload<S> {
     pub(super) name: Option<String>,
     /// Of a LoRA adapter, the model that it is for.
     pub(super) base: Option<String>,
+    /// Of an embedding model, what it reads in front of texts, and how it pools. White space of a
+    /// prefix counts.
+    pub(super) query_prefix: Option<String>,
+    pub(super) document_prefix: Option<String>,
+    pub(super) pooling: Option<String>,
 }
 
 fn broken(cause: axum::extract::multipart::MultipartError) -> Error {
@@ -55,6 +60,7 @@ pub(super) async fn read<S: Sink>(mut form: Multipart, limit: u64, begun: S) -> 
 async fn parts<S: Sink>(form: &mut Multipart, limit: u64, begun: S) -> Result<Upload<S>> {
     let mut begun = Some(begun);
     let (mut file, mut name, mut base) = (None, None, None);
+    let (mut query_prefix, mut document_prefix, mut pooling) = (None, None, None);
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
             Some("file") => {
@@ -66,6 +72,9 @@ async fn parts<S: Sink>(form: &mut Multipart, limit: u64, begun: S) -> Result<Up
             }
             Some("name") => name = Some(field.text().await.map_err(broken)?),
             Some("base") => base = Some(field.text().await.map_err(broken)?),
+            Some("query_prefix") => query_prefix = Some(field.text().await.map_err(broken)?),
+            Some("document_prefix") => document_prefix = Some(field.text().await.map_err(broken)?),
+            Some("pooling") => pooling = Some(field.text().await.map_err(broken)?),
             other => {
                 let other = other.unwrap_or("without a name").to_owned();
                 return Err(Error::invalid(format!(
@@ -77,7 +86,15 @@ async fn parts<S: Sink>(form: &mut Multipart, limit: u64, begun: S) -> Result<Up
     let (filename, came) =
         file.ok_or_else(|| Error::invalid("the part 'file' is missing").with_param("file"))?;
     let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-    Ok(Upload { filename, came, name: given(name), base: given(base) })
+    Ok(Upload {
+        filename,
+        came,
+        name: given(name),
+        base: given(base),
+        query_prefix,
+        document_prefix,
+        pooling: given(pooling),
+    })
 }
 
 async fn part<S: Sink>(mut field: Field<'_>, limit: u64, mut sink: S) -> Result<(String, S)> {

@@ -1,5 +1,5 @@
 //! `/v1/chat/completions`, whole or streamed: with a language model, or with the documents of a
-//! store ([`documents`]).
+//! store, or files in the messages ([`documents`]).
 
 mod documents;
 mod format;
@@ -31,7 +31,7 @@ use pieces::Pieces;
 use whole::Whole;
 
 /// Continues a chat: with a language model, or with the documents of the vector store that `model`
-/// names as `store/NAME` or `store/ID`.
+/// names as `store/NAME` or `store/ID`, and with the files that stand in its messages.
 #[utoipa::path(
     post,
     path = "/v1/chat/completions",
@@ -50,7 +50,7 @@ pub(crate) async fn create(
     Sticky(sticky): Sticky,
     Body(request): Body<ChatCompletionRequest>,
 ) -> ApiResult<Response> {
-    if names_store(&request.model) {
+    if names_store(&request.model) || documents::files::stand_in(&request) {
         let asking = Asking { services, scope, trace: id, sticky };
         return Ok(documents::create(asking, request).await?);
     }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cairn_kernel::{Error, Result};
 use cairn_services::Services;
-use cairn_services::models::Target;
+use cairn_services::models::{InputType, Target};
 use cairn_wire::openai::{Embedding, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage};
 use serde_json::Value;
 
@@ -32,7 +32,8 @@ pub(crate) async fn create(
     let texts = texts(&request.input)?;
     let target =
         Target { name: request.model.clone(), request_id: id.clone(), ..Target::default() };
-    let made = services.inference.embed(&scope, &target, texts).await?;
+    let of = request.input_type.as_deref().map(InputType::parse).transpose()?.unwrap_or_default();
+    let made = services.inference.embed(&scope, &target, texts, of).await?;
     let own = made.vectors.first().map_or(0, Vec::len);
     if let Some(wanted) = request.dimensions.filter(|wanted| *wanted != own) {
         return Err(Error::invalid(format!(

@@ -1,5 +1,6 @@
 //! `/v1/responses`: answers over files with citations, or plain ones.
 
+mod attached;
 mod background;
 pub(super) mod calls;
 pub(crate) mod compaction;
@@ -29,6 +30,7 @@ use cairn_kernel::{Clock, Error, Id, Kind, Result, ResultExt, Scope};
 use cairn_services::Services;
 use cairn_services::records::{Origin, ResponseRow};
 use cairn_services::responses::{Beat, Beats};
+use cairn_services::retrieve::Request as SearchRequest;
 use cairn_wire::openai::{self as wire, InputTokens, List, ListQuery, ResponseRequest};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -73,7 +75,7 @@ pub(crate) async fn create(
     let mut asked = request::read(request, now)?;
     format::check(&services, &asked)?;
     asked.sticky = sticky.or(asked.sticky);
-    let sources = remember(&services, &scope, &mut asked).await?;
+    let sources = remember(&services, &scope, &mut asked, true).await?;
     let script = Script::new(asked.shell.clone(), asked.queries(), asked.include_results)
         .since(started)
         .followed(asked.stream || asked.shell.background)
@@ -95,6 +97,7 @@ pub(crate) async fn create(
     if asked.shell.background {
         return begin(&live, asked, script, keeper).await;
     }
+    attached::read(&services, &scope, &mut asked).await?;
     let streamed = asked.stream;
     let beats = keeper.make(asked).await?;
     // The search is over before anything is sent, so what fails until then has a status.
@@ -106,8 +109,14 @@ pub(crate) async fn create(
 }
 
 /// Puts what was said before in front of the question, and lets the search look for what
-/// the question means there. Returns what all of it rests on.
-async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Result<Vec<Origin>> {
+/// the question means there. Files that stand in it or before it are to be looked in, where it
+/// is `answered`, and are read later. Returns what all of it rests on.
+async fn remember(
+    services: &Services,
+    scope: &Scope,
+    asked: &mut Asked,
+    answered: bool,
+) -> Result<Vec<Origin>> {
     let earlier = match (&asked.previous, &asked.conversation) {
         (Some(previous), _) => history::load(services, scope, previous, asked.truncate).await?,
         (None, Some(id)) => history::of_conversation(services, scope, id, asked.truncate).await?,
@@ -118,11 +127,9 @@ async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Resu
     let before = before.await?;
     let own = asked.input.items.clone();
     let own = compaction::open(services, scope, own, Missing::Refused, &mut sources).await?;
+    let earlier: Vec<Value> = before.iter().chain(asked.compacted(&own)).cloned().collect();
     asked.input.follow(before, own)?;
-    if let Some(search) = &mut asked.search {
-        let input = &asked.input;
-        search.queries = services.answers.wordings(&input.question, &input.history);
-    }
+    // Before anything is read, so that the answer rests on what is deleted meanwhile too.
     let mut named = Vec::new();
     for item in &asked.input.items {
         history::collect_files(item, &mut named);
@@ -131,6 +138,16 @@ async fn remember(services: &Services, scope: &Scope, asked: &mut Asked) -> Resu
     let named = services.responses.files_among(scope, &named).await?;
     for file in named {
         Origin::add(&mut sources, Origin::of(file));
+    }
+    if answered {
+        attached::choose(services, scope, asked, &earlier).await?;
+    } else if asked.search.is_none() && !asked.input.files.is_empty() {
+        // What is read before the search is counted without its passages, as over stores.
+        asked.search = Some(SearchRequest::new(Vec::new(), asked.input.question.as_str(), 1));
+    }
+    if let Some(search) = &mut asked.search {
+        let input = &asked.input;
+        search.queries = services.answers.wordings(&input.question, &input.history);
     }
     Ok(sources)
 }
@@ -220,7 +237,7 @@ pub(crate) async fn input_tokens(
 ) -> ApiResult<Json<InputTokens>> {
     let mut asked = request::read(request, Clock::system().now())?;
     format::check(&services, &asked)?;
-    remember(&services, &scope, &mut asked).await?;
+    remember(&services, &scope, &mut asked, false).await?;
     let counted = services.responses.count_tokens(&scope, asked.inquiry(&trace)).await;
     let input_tokens = counted.map_err(format::renamed)?;
     Ok(Json(InputTokens { object: "response.input_tokens", input_tokens }))

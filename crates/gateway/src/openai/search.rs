@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use cairn_kernel::{Error, Id, Kind, Result};
+use cairn_kernel::{Error, Id, Kind, Result, Scope};
 use cairn_services::rankings::Ranking;
 use cairn_services::records::Origin;
-use cairn_services::retrieve::{Passage, Request, Took};
+use cairn_services::retrieve::{Passage, Request, Searched, Took};
 use cairn_services::{Filter, Services};
 use cairn_wire::openai::{
     HitExplain, OneOrMany, RankingShares, SearchExtra, SearchOptions, SearchRequest, SearchResults,
@@ -43,20 +43,7 @@ pub(crate) async fn search(
         let words = asked.queries.iter().flat_map(|query| services.answers.keywords(query));
         asked.queries = words.collect();
     }
-    let mut tries = 1;
-    let found = loop {
-        let before = services.responses.deletes();
-        let found = services.retrieve.search_explained(&scope, &asked).await?;
-        if before.is_some() && before == services.responses.deletes() {
-            break found;
-        }
-        // What was read before a delete is not shown after it, but searched for again.
-        match services.responses.require(&scope, &quoted(&id, &found.passages)).await {
-            Ok(()) => break found,
-            Err(gone) if gone.kind() == Kind::Conflict && tries < TRIES => tries += 1,
-            Err(error) => return Err(error.into()),
-        }
-    };
+    let found = found(&services, &scope, &asked).await?;
     Ok(Json(SearchResults {
         object: "vector_store.search_results.page",
         search_query: asked.queries,
@@ -67,11 +54,34 @@ pub(crate) async fn search(
     }))
 }
 
-/// What passages found in a store rest on.
-fn quoted(store: &str, passages: &[Passage]) -> Vec<Origin> {
+/// What a search finds that is still there when it is over.
+///
+/// # Errors
+/// As [`Retrieve::search`](cairn_services::retrieve::Retrieve::search); `Conflict` when what it finds
+/// is deleted again and again.
+pub(crate) async fn found(services: &Services, scope: &Scope, asked: &Request) -> Result<Searched> {
+    let mut tries = 1;
+    loop {
+        let before = services.responses.deletes();
+        let found = services.retrieve.search_explained(scope, asked).await?;
+        if before.is_some() && before == services.responses.deletes() {
+            return Ok(found);
+        }
+        // What was read before a delete is not shown after it, but searched for again.
+        match services.responses.require(scope, &quoted(&asked.stores, &found.passages)).await {
+            Ok(()) => return Ok(found),
+            Err(gone) if gone.kind() == Kind::Conflict && tries < TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What passages found in these stores rest on.
+pub(crate) fn quoted(stores: &[Id], passages: &[Passage]) -> Vec<Origin> {
+    let stores: Vec<String> = stores.iter().map(ToString::to_string).collect();
     let mut quoted = Vec::new();
     for passage in passages {
-        let found = Origin { file: passage.chunk.file_id.clone(), stores: vec![store.to_owned()] };
+        let found = Origin { file: passage.chunk.file_id.clone(), stores: stores.clone() };
         Origin::add(&mut quoted, found);
     }
     quoted

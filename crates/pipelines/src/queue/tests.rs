@@ -179,3 +179,21 @@ async fn a_claim_looks_at_no_more_jobs_than_it_must() -> Result<()> {
     assert!(steps.iter().any(|step| step.3.contains("tenant_id=? AND run_at<?")), "{steps:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_job_that_is_put_back_may_have_another_payload() -> Result<()> {
+    let scene = Scene::new().await?;
+    scene.enqueue("one", "work", 1).await?;
+    let first = scene.claim().await?;
+    let mut tx = scene.records.begin().await?;
+    scene.queue.later_with(&mut tx, &first, ("{\"since\":1}", Duration::from_secs(5))).await?;
+    tx.commit().await.or_internal("committing")?;
+    assert_eq!(scene.queue.claim("work").await?, None);
+    scene.clock.advance(5_000);
+    let second = scene.claim().await?;
+    assert_eq!((second.payload.as_str(), second.attempts), ("{\"since\":1}", 1));
+    let mut tx = scene.records.begin().await?;
+    let overtaken = scene.queue.later_with(&mut tx, &first, ("{}", Duration::ZERO)).await;
+    assert_eq!(overtaken.map_err(|error| error.kind()), Err(Kind::Conflict));
+    Ok(())
+}

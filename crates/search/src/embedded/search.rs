@@ -83,7 +83,9 @@ pub(super) fn frequencies(
         Some(filter) => readable(&open.shard, ids.clone(), &filter)?,
         None => ids.iter().copied().collect(),
     };
-    let (known, era) = open.rarity().of(&ids, (points, open.ledger().written()));
+    // One lock is let go before the other is taken.
+    let written = open.ledger().written();
+    let (known, era) = open.rarity().of(&ids, (points, written));
     let mut found = Frequencies { points, ..Frequencies::default() };
     for (term, id) in terms {
         let idf = match known.get(&id) {

@@ -4,5 +4,5 @@
 pub(super) mod cite;
 mod clauses;
 pub(super) mod evidence;
-mod places;
+pub(super) mod places;
 pub(super) mod values;

@@ -2,17 +2,19 @@
 //! much of it they say, and the best of them read closely.
 
 use cairn_kernel::{Result, Scope};
-use cairn_search::Analyzer;
+use cairn_search::{Analyzer, Language};
 
 use super::Answers;
 use super::citing::evidence;
 use super::deciding::confidence::{self, Confidence};
 use super::deciding::reading::Reading;
 use super::deciding::verdict::{Verdict, Weighed};
+use super::overview::Survey;
+use super::provenance::{DecisionUsed, Overviewed};
 use super::question::asked::Asked;
 use super::question::rewrite;
 use super::question::subject::Subject;
-use super::writing::prompt;
+use super::writing::{prompt, spoken};
 use crate::retrieve::{Passage, Request, Took};
 
 /// Passages looked at sentence by sentence before the best are kept.
@@ -48,6 +50,32 @@ pub(crate) struct Grounds {
     pub(crate) shown: Vec<Passage>,
     /// What is answered.
     pub(crate) verdict: Verdict,
+    /// What is said of the documents as a whole, where that is asked for.
+    pub(crate) survey: Option<Survey>,
+}
+
+impl Grounds {
+    /// Whether a language model may write from it: a list of files is the program's own.
+    pub(super) fn are_written_from(&self) -> bool {
+        self.survey.as_ref().is_none_or(|survey| survey.kind == Overviewed::Summary)
+    }
+
+    /// The language that `question` is answered in.
+    pub(super) fn language(&self, question: &str) -> Language {
+        let documents = self.analyzer.language();
+        let told = self.survey.as_ref().map(|survey| survey.language);
+        told.unwrap_or_else(|| spoken::language(documents, question))
+    }
+
+    /// How it was decided that it answers; nothing where nothing in particular is asked for.
+    pub(super) fn decision(&self) -> Option<DecisionUsed> {
+        self.survey.is_none().then(|| DecisionUsed::of(&self.verdict.confidence))
+    }
+
+    /// What the reader is told of what the answer leaves out.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.survey.as_ref().map_or_else(|| self.verdict.notes(), |survey| survey.notes.clone())
+    }
 }
 
 impl Answers {
@@ -77,7 +105,7 @@ impl Answers {
         let whole = weigh(whole);
         let parts = parts.into_iter().map(weigh).collect();
         let verdict = Verdict::of(&found, whole, parts);
-        Ok(Grounds { analyzer, found, took, shown, verdict })
+        Ok(Grounds { analyzer, found, took, shown, verdict, survey: None })
     }
 
     /// Searches and ranks as an answer does.
@@ -90,7 +118,7 @@ impl Answers {
         search: &Request,
         question: &str,
     ) -> Result<Search> {
-        let analyzer = self.retrieve.analyzer(&search.stores).await?;
+        let analyzer = self.retrieve.analyzer_of(search).await?;
         let wide = Request { limit: search.limit.max(CANDIDATES), ..search.clone() };
         let mut gathered = self.retrieve.gather(scope, &wide).await?;
         let about = self.about(scope, &analyzer, (search, question), &gathered.passages).await?;

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::writing::guarded::{ShownPassage, Suspicion};
 use super::writing::prompt::Prompt;
 use super::{Answer, Answers, Confidence, Question};
-use crate::retrieve::{Passage, Ranker, Request};
+use crate::retrieve::{Passage, Ranker, Request, SENT};
 
 /// How an answer came about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,10 @@ pub struct Provenance {
     /// What the answer had to look like.
     #[serde(default, skip_serializing_if = "is_text")]
     pub format: TextFormat,
+    /// What was wanted of the documents as a whole, where that was asked for: then nothing was
+    /// searched for, and `retrieval` has where passages were chosen from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overview: Option<Overviewed>,
     /// The search.
     pub retrieval: Option<RetrievalUsed>,
     /// How the decision to answer came about.
@@ -50,6 +54,18 @@ pub struct Provenance {
     pub decision: Option<DecisionUsed>,
     /// What it found, best first.
     pub passages: Vec<PassageUsed>,
+}
+
+/// What is wanted of the documents as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overviewed {
+    /// A summary.
+    Summary,
+    /// The names of the files.
+    List,
+    /// Nothing of them: a greeting, thanks, or what can be asked. The program answers itself.
+    Talk,
 }
 
 /// A model.
@@ -235,7 +251,7 @@ impl PromptUsed {
             Some(SourceSpan { number: at + 1, file_id, start: range.start, end: range.end })
         };
         Self {
-            template_sha256: Some(super::writing::prompt::template_sha256()),
+            template_sha256: Some(super::writing::prompt::template_of(&prompt.messages)),
             instructions: instructions.map(str::to_owned),
             canary: Some(canary.to_owned()),
             sources: prompt.sources.iter().enumerate().filter_map(span).collect(),
@@ -387,7 +403,13 @@ impl Answers {
             found.iter().map(|passage| passage.chunk.file_id.as_str()).collect();
         files.sort_unstable();
         files.dedup();
-        self.records.file_hashes(scope, &files).await
+        // What came with the question has no record; its id tells its hash.
+        let (sent, files): (Vec<&str>, Vec<&str>) =
+            files.into_iter().partition(|file| file.starts_with(SENT));
+        let sent = sent.into_iter().filter_map(|id| Some((id.to_owned(), id.strip_prefix(SENT)?)));
+        let mut hashes = self.records.file_hashes(scope, &files).await?;
+        hashes.extend(sent.map(|(id, sha256)| (id, sha256.to_owned())));
+        Ok(hashes)
     }
 }
 

@@ -11,14 +11,18 @@ use cairn_store::records::PassageFate;
 use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
-use super::provenance::{ModelUsed, PassageUsed, RetrievalUsed};
+use super::provenance::{ModelUsed, Overviewed, PassageUsed, RetrievalUsed};
 use super::writing::{prompt, structured};
 use super::{Answer, Answers, Provenance, Question, Step};
 use crate::models::Target;
-use crate::retrieve::{Passage, Request};
+use crate::retrieve::{Passage, Request, is_attached};
 
 /// Scores that differ by less are the same.
 const SAME_SCORE: f32 = 1e-4;
+/// What is said of an answer that was made from files in its question too.
+const NOT_COMPARED: &str = "files stood in the question beside the stores: they are not read \
+    again, their passages are not compared, and those of the stores may stand \
+    elsewhere without them";
 
 /// Something then and now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +137,8 @@ pub struct Replay {
     pub template: Change<Option<String>>,
     /// Stores of the search that are not there any more.
     pub missing_stores: Vec<String>,
+    /// What was not compared.
+    pub notes: Vec<String>,
     /// The answer, if it was asked for.
     pub answer: Option<Rewritten>,
 }
@@ -151,11 +157,23 @@ impl Answers {
         rewrite: bool,
         trace: &str,
     ) -> Result<Replay> {
+        if then.overview == Some(Overviewed::Talk) {
+            return Err(Error::invalid(
+                "this response is the program's own words to a greeting or the like, made without \
+                 documents or a model, so there is nothing to run again",
+            ));
+        }
         let Some(used) = &then.retrieval else {
             return Err(Error::invalid(
                 "this response was not made from documents, so there is no search to run again",
             ));
         };
+        if used.stores.is_empty() {
+            return Err(Error::invalid(
+                "this response was made from files that stood in its question, and no store was \
+                 searched, so there is no search to run again; ask the question again with them",
+            ));
+        }
         let mut request = used.request()?;
         let all = std::mem::take(&mut request.stores);
         let mut missing_stores = Vec::new();
@@ -171,7 +189,7 @@ impl Answers {
         let found = if request.stores.is_empty() {
             Vec::new()
         } else {
-            self.search(scope, &request, &used.question).await?.found
+            self.found_again(scope, then, &request, &used.question).await?
         };
         let answer = match rewrite && !request.stores.is_empty() {
             true => Some(self.rewritten(scope, then, used, request.clone(), trace).await?),
@@ -186,8 +204,12 @@ impl Answers {
         let template_now =
             template.as_ref().map(|_| match structured::asks(turns.unwrap_or(&[])) {
                 true => structured::template_sha256(),
-                false => prompt::template_sha256(),
+                false => prompt::template_of(turns.unwrap_or(&[])),
             });
+        let notes = match of_stores(&then.passages).len() < then.passages.len() {
+            true => vec![NOT_COMPARED.to_owned()],
+            false => Vec::new(),
+        };
         Ok(Replay {
             passages: self.compared(scope, then, &found, &request).await?,
             index_position: Change {
@@ -203,7 +225,26 @@ impl Answers {
             language: Change { then: then.language.clone(), now: language },
             template: Change { then: template, now: template_now },
             missing_stores,
+            notes,
             answer,
+        })
+    }
+
+    /// What is found now for the question of an answer.
+    async fn found_again(
+        &self,
+        scope: &Scope,
+        then: &Provenance,
+        request: &Request,
+        question: &str,
+    ) -> Result<Vec<Passage>> {
+        let wanted = match then.overview {
+            Some(_) => self.wanted(scope, (question, &then.format), request).await?,
+            None => None,
+        };
+        Ok(match &wanted {
+            Some(wanted) => self.surveyed(scope, request, (question, wanted)).await?.found,
+            None => self.search(scope, request, question).await?.found,
         })
     }
 
@@ -277,7 +318,8 @@ impl Answers {
         found: &[Passage],
         request: &Request,
     ) -> Result<Vec<Compared>> {
-        let (mut compared, gone) = compare(&then.passages, found);
+        let used = of_stores(&then.passages);
+        let (mut compared, gone) = compare(&used, found);
         let hashes = self.hashes(scope, found).await?;
         for (rank, passage) in gone {
             let ids = (passage.file_id.as_str(), passage.chunk_id.as_str());
@@ -355,6 +397,12 @@ fn reason(fate: PassageFate, twin: bool, passes: bool) -> &'static str {
         _ if !passes => "filtered",
         _ => "outranked",
     }
+}
+
+/// Passages without those of files that stood in the question: they were not searched for in a
+/// store, where they would be missed now.
+fn of_stores(used: &[PassageUsed]) -> Vec<PassageUsed> {
+    used.iter().filter(|passage| !is_attached(&passage.chunk_id)).cloned().collect()
 }
 
 /// The passages of now beside those of then, and those of then that are not among them with
@@ -492,6 +540,17 @@ mod tests {
             gone.into_iter().map(|(rank, passage)| (rank, passage.chunk_id.as_str())).collect();
         assert_eq!(gone, [(3, "chunk_3")]);
         assert!(!format!("{compared:?}").contains("Secret"));
+    }
+
+    #[test]
+    fn passages_of_files_in_the_question_are_not_missed() {
+        let attached = PassageUsed { chunk_id: "attached_file-1_0".into(), ..used(1, 0.9) };
+        let then = of_stores(&[attached, used(2, 0.8)]);
+        let now = [found(2, "chunk_2", 0.8)];
+        let (compared, gone) = compare(&then, &now);
+        let states: Vec<State> = compared.iter().map(|passage| passage.state).collect();
+        assert_eq!(states, [State::Same]);
+        assert!(gone.is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use cairn_kernel::{Id, Kind, Result, ResultExt, Scope, Shutdown, Timestamp};
-use cairn_store::records::{DocumentsSince, EvaluationRow, ScheduleRow, StoreState};
+use cairn_store::records::{DocumentsSince, EvaluationRow, KeyRow, ScheduleRow, StoreState};
 
 use super::Evaluations;
 use super::schedules::next;
@@ -92,7 +92,7 @@ impl Evaluations {
 
     /// Begins a run of a schedule if one is due. One that cannot begin is noted with its reason.
     async fn look_at(&self, row: &ScheduleRow, count: bool) -> Result<()> {
-        let scope = scope_of_schedule(row)?;
+        let scope = scope_of_schedule(row, None)?;
         let store = Id::from_raw(row.store_id.as_str());
         let state = self.records.store_state(&scope, &store).await?;
         let documents = if count && row.after_documents > 0 {
@@ -104,11 +104,11 @@ impl Evaluations {
         let Some(occasion) = due(row, state, documents, now) else { return Ok(()) };
         // What a key may do ends with it.
         let key = self.records.key_by_id(&row.principal_id).await?;
-        if key.is_some_and(|key| key.revoked_at.is_some()) {
-            let why = "the key that set the schedule up was revoked; resume it with another key";
+        if let Some(why) = key.as_ref().and_then(|key| ended(key, now)) {
             failed(row, why);
             return self.records.pause_schedule(&scope, &Id::from_raw(&*row.id), Some(why)).await;
         }
+        let scope = scope_of_schedule(row, key.as_ref())?;
         match self.begin(&scope, row, occasion).await {
             Ok(_) => Ok(()),
             // It was deleted meanwhile, with its store or question set.
@@ -208,6 +208,18 @@ fn due(
     }
 }
 
+/// Why nothing more is done for the key that set a schedule up; none while it works.
+fn ended(key: &KeyRow, now: Timestamp) -> Option<&'static str> {
+    if key.revoked_at.is_some() {
+        return Some("the key that set the schedule up was revoked; resume it with another key");
+    }
+    let expired = key.expires_at.is_some_and(|at| at <= now);
+    expired.then_some(
+        "the key that set the schedule up has expired; extend it and resume the schedule, or \
+         resume it with another key",
+    )
+}
+
 /// How many documents changed: those that were read or those that went, whichever are more, so that
 /// one that was replaced is one.
 fn changed(since: DocumentsSince, before: i64) -> i64 {
@@ -245,6 +257,33 @@ mod tests {
             created_at: 0,
             updated_at: 0,
         }
+    }
+
+    #[test]
+    fn a_run_speaks_for_whom_its_key_speaks_now_and_ends_with_the_key() -> Result<()> {
+        let key = KeyRow {
+            id: "key_1".into(),
+            tenant_id: "t".into(),
+            tenant_name: "t".into(),
+            role: "editor".into(),
+            name: String::new(),
+            principals: r#"["user:bob"]"#.into(),
+            hash: String::new(),
+            previous_hash: None,
+            previous_until: None,
+            created_at: 0,
+            expires_at: Some(10),
+            revoked_at: None,
+            used_at: None,
+        };
+        let row = ScheduleRow { principals: r#"["user:ada"]"#.into(), ..schedule() };
+        assert_eq!(scope_of_schedule(&row, Some(&key))?.principals(), ["user:bob"]);
+        assert_eq!(scope_of_schedule(&row, None)?.principals(), ["user:ada"]);
+        assert_eq!(ended(&key, 9), None);
+        assert!(ended(&key, 10).is_some_and(|why| why.contains("expired")));
+        let revoked = KeyRow { revoked_at: Some(1), ..key };
+        assert!(ended(&revoked, 9).is_some_and(|why| why.contains("revoked")));
+        Ok(())
     }
 
     #[test]

@@ -8,15 +8,16 @@ use async_stream::stream;
 use async_trait::async_trait;
 use cairn_kernel::{Error, Kind, Result, Scope};
 use cairn_serving::chat::{ChatEvent, ChatModel, ChatRequest, ChatStream};
-use cairn_serving::gguf::{ChatMessage, Gguf};
+use cairn_serving::gguf::{ChatMessage, Gguf, Pooling};
 use cairn_store::BlobPath;
 use cairn_store::records::ModelVersionRow;
 use futures::{Stream, StreamExt as _};
 
 use super::Models;
+use super::encoding::Encoding;
 use super::infer::{Picked, Shadow, Target, compare_texts};
 use super::registry::address;
-use super::source::{Source, chats};
+use super::source::{Source, chats, embeds};
 
 /// Longest text that is kept to compare it with a shadow's.
 const COMPARED_MAX: usize = 1 << 20;
@@ -69,11 +70,13 @@ impl Models {
         row: &ModelVersionRow,
     ) -> Result<Arc<dyn ChatModel>> {
         if !chats(row)? {
-            return Err(Error::invalid(format!(
-                "model '{0}' takes tensors; ask it at /v2/models/{0}/infer",
-                row.name
-            ))
-            .with_param("model"));
+            let name = &row.name;
+            let text = if embeds(row)? {
+                format!("model '{name}' makes vectors and writes no text; ask it at /v1/embeddings")
+            } else {
+                format!("model '{name}' takes tensors; ask it at /v2/models/{name}/infer")
+            };
+            return Err(Error::invalid(text).with_param("model"));
         }
         match Source::read(row)? {
             Source { asset: Some(base), adapter: true, .. } => {
@@ -83,19 +86,25 @@ impl Models {
             Source { provider: Some(provider), model: Some(model), .. } => {
                 self.providers.chat_model(&provider, &model)
             }
-            _ => Ok(Arc::new(self.file_engine(scope, &row.name, &row.sha256).await?)),
+            _ => {
+                let pooling = Encoding::read(row)?.pooling;
+                let named = (row.name.as_str(), row.sha256.as_str());
+                Ok(Arc::new(self.file_engine(scope, named, pooling).await?))
+            }
         }
     }
 
-    /// A GGUF file of the tenant, which is loaded for that tenant alone.
+    /// A GGUF file of the tenant, which is loaded for that tenant alone; where `pooling` is given
+    /// it makes vectors so, whatever the file says.
     pub(super) async fn file_engine(
         &self,
         scope: &Scope,
-        name: &str,
-        sha256: &str,
+        (name, sha256): (&str, &str),
+        pooling: Option<Pooling>,
     ) -> Result<Gguf> {
         let path = self.blobs.place(&BlobPath::model(scope, sha256));
-        self.llms.file_engine(file_key(scope, sha256), (name, sha256), path).await
+        let key = file_key(scope, sha256, pooling);
+        self.llms.file_engine(key, (name, sha256), (path, pooling)).await
     }
 
     /// A model of the store with an adapter of the tenant, in a child of its own; the
@@ -108,13 +117,17 @@ impl Models {
         base: &str,
     ) -> Result<Arc<dyn ChatModel>> {
         let adapter = self.blobs.place(&BlobPath::model(scope, sha256));
-        self.llms.adapted_model(file_key(scope, sha256), (name, sha256), base, adapter).await
+        self.llms.adapted_model(file_key(scope, sha256, None), (name, sha256), base, adapter).await
     }
 }
 
-/// Under what a tenant's own file is held.
-pub(super) fn file_key(scope: &Scope, sha256: &str) -> String {
-    format!("{}/{sha256}", scope.tenant())
+/// Under what a tenant's own file is held. A child pools in one way only.
+pub(super) fn file_key(scope: &Scope, sha256: &str, pooling: Option<Pooling>) -> String {
+    let tenant = scope.tenant();
+    match pooling {
+        None => format!("{tenant}/{sha256}"),
+        Some(pooling) => format!("{tenant}/{sha256}/{pooling:?}"),
+    }
 }
 
 /// A version that answers chats under its model's name.

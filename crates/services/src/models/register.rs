@@ -2,18 +2,24 @@
 
 use bytes::Bytes;
 use cairn_kernel::{Error, Result, ResultExt as _, Role, Scope};
+use cairn_serving::gguf::{EncoderInput, Pooling};
 use cairn_serving::onnx::{ModelIdentity, ModelMetadata, TensorSpec};
-use cairn_serving::remote::ProviderKind;
+use cairn_serving::remote::{EmbedOptions, ProviderKind};
 use cairn_store::BlobPath;
 use cairn_store::records::{ModelVersionRow, NewModelVersion, NewRolloutEvent};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::encoding::{Encoding, InputType, unfit};
 use super::registry::NAME_MAX;
 use super::source::{ModelKind, Source};
 use super::{ModelInfo, Models};
 use crate::llms::ALIAS;
 
+/// Of an encoding nothing is said.
+const NOTHING: &str = "{}";
+/// Any text tells whether prefixes leave room for one, and how long the vectors are.
+const PROBE: &str = "How long is a vector of this?";
 /// How a GGUF file begins.
 const GGUF_MAGIC: &[u8] = b"GGUF";
 
@@ -37,15 +43,17 @@ pub enum NewVersion {
         provider: String,
         /// Its name for the model.
         model: String,
+        /// Whether it makes vectors of texts, and answers no chats.
+        embeddings: bool,
     },
 }
 
 impl Models {
-    /// Registers a version, after loading it. The same file or remote model under the
-    /// same name is the same version.
+    /// Registers a version, after loading it. The same file or remote model with the same
+    /// `encoding` under the same name is the same version.
     ///
     /// # Errors
-    /// `Invalid` for an unusable name, `NotFound` for a file that is not in the model
+    /// `Invalid` for an unusable name or encoding, `NotFound` for a file that is not in the model
     /// store or a provider that is not in the configuration, or what keeps an ONNX file
     /// from loading.
     pub async fn register(
@@ -53,19 +61,34 @@ impl Models {
         scope: &Scope,
         name: &str,
         new: NewVersion,
+        encoding: Encoding,
     ) -> Result<ModelVersionRow> {
         scope.require(Role::Editor)?;
         check_name("model", name)?;
+        encoding.check()?;
         if name.eq_ignore_ascii_case(ALIAS) {
             let text = format!("'{name}' always names the default language model; choose another");
             return Err(Error::invalid(text).with_param("name"));
         }
         let row = match new {
-            NewVersion::File(bytes) => self.file_of_tenant(scope, name, bytes).await?,
-            NewVersion::Adapter { base, file } => self.adapter(scope, name, &base, file).await?,
-            NewVersion::Asset(asset) => self.asset(name, &asset)?,
-            NewVersion::Remote { provider, model } => self.remote(name, provider, model).await?,
+            NewVersion::File(bytes) => self.file_of_tenant(scope, name, bytes, &encoding).await?,
+            NewVersion::Adapter { base, file } => {
+                encoding.none_for("an adapter")?;
+                self.adapter(scope, name, &base, file).await?
+            }
+            NewVersion::Asset(asset) => {
+                encoding.none_for("a language model")?;
+                self.asset(name, &asset)?
+            }
+            NewVersion::Remote { provider, model, embeddings: false } => {
+                encoding.none_for("what is registered without 'embeddings'")?;
+                self.remote(name, provider, model).await?
+            }
+            NewVersion::Remote { provider, model, embeddings: true } => {
+                self.remote_encoder(name, provider, model, &encoding).await?
+            }
         };
+        let row = NewModelVersion { encoding: encoding.written()?, ..row };
         let mut tx = self.records.begin().await?;
         let version = self.records.register_model(&mut tx, scope, &row).await?;
         tx.commit().await.or_internal("registering a model")?;
@@ -78,12 +101,17 @@ impl Models {
         scope: &Scope,
         name: &str,
         bytes: Bytes,
+        encoding: &Encoding,
     ) -> Result<NewModelVersion> {
         let sha256 = hashed(&bytes).await?;
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         let (kind, metadata) = if bytes.starts_with(GGUF_MAGIC) {
-            (ModelKind::Gguf, self.check_gguf(scope, name, &sha256, bytes).await?)
+            if encoding.dimensions.is_some() {
+                return Err(unfit("dimensions", "a file, whose vectors have one length"));
+            }
+            (ModelKind::Gguf, self.check_gguf(scope, (name, &sha256), bytes, encoding).await?)
         } else {
+            encoding.none_for("an ONNX model, which takes tensors and no texts")?;
             (ModelKind::Onnx, self.check_onnx(scope, name, &sha256, bytes).await?)
         };
         Ok(NewModelVersion {
@@ -93,6 +121,7 @@ impl Models {
             sha256,
             bytes: size,
             run_id: String::new(),
+            encoding: NOTHING.to_owned(),
             metadata: metadata.to_string(),
         })
     }
@@ -127,6 +156,7 @@ impl Models {
             sha256,
             bytes: size,
             run_id: String::new(),
+            encoding: NOTHING.to_owned(),
             metadata: metadata.to_string(),
         })
     }
@@ -155,17 +185,39 @@ impl Models {
     async fn check_gguf(
         &self,
         scope: &Scope,
-        name: &str,
-        sha256: &str,
+        (name, sha256): (&str, &str),
         bytes: Bytes,
+        encoding: &Encoding,
     ) -> Result<Value> {
         let path = BlobPath::model(scope, sha256);
         self.blobs.put(&path, bytes).await?;
-        let loaded = self.file_engine(scope, name, sha256).await;
-        if loaded.is_err() && !self.records.has_model_file(scope, sha256).await? {
+        let described = self.describe_gguf(scope, (name, sha256), encoding).await;
+        if described.is_err() && !self.records.has_model_file(scope, sha256).await? {
             self.blobs.delete(&path).await?;
         }
-        let facts = loaded?.facts().clone();
+        described
+    }
+
+    /// What is known of a file that loads, after trying the prefixes of an encoder.
+    async fn describe_gguf(
+        &self,
+        scope: &Scope,
+        named: (&str, &str),
+        encoding: &Encoding,
+    ) -> Result<Value> {
+        let engine = self.file_engine(scope, named, encoding.pooling).await?;
+        let facts = engine.facts();
+        match facts.pooling {
+            None => encoding.none_for("a language model")?,
+            Some(Pooling::Rank) => encoding.none_for("a cross-encoder")?,
+            Some(_) if encoding.is_empty() => {}
+            Some(_) => {
+                for of in [InputType::Query, InputType::Document] {
+                    let text = EncoderInput::Text(encoding.text(of, PROBE.to_owned()));
+                    engine.encode(scope.tenant().as_str(), vec![text]).await?;
+                }
+            }
+        }
         Ok(json!({"context_tokens": facts.context_tokens, "pooling": facts.pooling}))
     }
 
@@ -179,6 +231,7 @@ impl Models {
             sha256: asset.sha256.clone(),
             bytes: i64::try_from(asset.bytes).unwrap_or(i64::MAX),
             run_id: String::new(),
+            encoding: NOTHING.to_owned(),
             metadata: "{}".to_owned(),
         })
     }
@@ -203,7 +256,42 @@ impl Models {
             sha256: String::new(),
             bytes: 0,
             run_id: String::new(),
+            encoding: NOTHING.to_owned(),
             metadata: metadata.to_string(),
+        })
+    }
+
+    /// A provider's embedding model, which is asked for one vector: how long its vectors are
+    /// belongs to the version.
+    async fn remote_encoder(
+        &self,
+        name: &str,
+        provider: String,
+        model: String,
+        encoding: &Encoding,
+    ) -> Result<NewModelVersion> {
+        if encoding.pooling.is_some() {
+            return Err(unfit("pooling", "a provider's model, which pools by itself"));
+        }
+        let inputs = vec![EncoderInput::Text(encoding.text(InputType::Query, PROBE.to_owned()))];
+        let options = EmbedOptions { dimensions: encoding.dimensions, bulk: false };
+        let made = self.encode_remotely((&provider, &model), inputs, options).await?;
+        let length = made.vectors.first().map_or(0, Vec::len);
+        let source = Source {
+            provider: Some(provider),
+            model: Some(model),
+            embeddings: true,
+            ..Source::default()
+        };
+        Ok(NewModelVersion {
+            name: name.to_owned(),
+            kind: ModelKind::Remote.name(),
+            source: source.written()?,
+            sha256: String::new(),
+            bytes: 0,
+            run_id: String::new(),
+            encoding: NOTHING.to_owned(),
+            metadata: json!({"dimensions": length}).to_string(),
         })
     }
 

@@ -10,7 +10,7 @@ use cairn_store::records::ModelVersionRow;
 
 use super::chat::file_key;
 use super::source::{ModelKind, Source};
-use super::{ModelInfo, Models, key};
+use super::{Encoding, ModelInfo, Models, key};
 
 /// What a version is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,8 @@ impl Models {
             let source = Source::read(version)?;
             let own = source.asset.is_none() || source.adapter;
             if ModelKind::of(version)? == ModelKind::Gguf && own {
-                self.llms.unload(&file_key(scope, &version.sha256)).await;
+                let pooling = Encoding::read(version)?.pooling;
+                self.llms.unload(&file_key(scope, &version.sha256, pooling)).await;
             }
         }
         Ok(())

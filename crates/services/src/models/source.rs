@@ -59,6 +59,9 @@ pub(crate) struct Source {
     /// Whether that provider computes tensors, and not chats.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) tensors: bool,
+    /// Whether that provider's model makes vectors of texts, and answers no chats.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) embeddings: bool,
 }
 
 impl Source {
@@ -79,8 +82,19 @@ pub fn chats(row: &ModelVersionRow) -> Result<bool> {
     Ok(match ModelKind::of(row)? {
         ModelKind::Onnx => false,
         ModelKind::Gguf => true,
-        ModelKind::Remote => !Source::read(row)?.tensors,
+        ModelKind::Remote => {
+            let source = Source::read(row)?;
+            !source.tensors && !source.embeddings
+        }
     })
+}
+
+/// Whether a version is a provider's embedding model.
+///
+/// # Errors
+/// `Internal` for a record that this program does not understand.
+pub fn embeds(row: &ModelVersionRow) -> Result<bool> {
+    Ok(ModelKind::of(row)? == ModelKind::Remote && Source::read(row)?.embeddings)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use cairn_documents::{Document, Parser};
 use cairn_kernel::{Error, Id, Kind, Result, ResultExt, Scope};
-use cairn_pipelines::{Handler, Job};
+use cairn_pipelines::{Handler, Job, Queue};
 use cairn_store::records::{
     Flip, GenerationRow, LiveIndex, Recut, Reread, ShownText, StoreFileRow,
 };
@@ -26,7 +26,7 @@ use super::{KIND, Work, compare};
 use crate::accounts::scope_of;
 use crate::chunking;
 use crate::cutting::{Cutter, document_of, text_row};
-use crate::embedding::{EmbeddingModel, Encoders};
+use crate::embedding::{self, EmbeddingModel, Encoders};
 use crate::projection::Projection;
 use crate::room::Lanes;
 
@@ -55,6 +55,8 @@ pub struct Build {
     pub projection: Projection,
     /// What the files that are worked on may take together, with those that are ingested.
     pub room: Lanes,
+    /// Where the jobs are put back.
+    pub queue: Queue,
 }
 
 /// The text of a file, and where it is from.
@@ -77,26 +79,9 @@ impl Handler for Build {
     }
 
     async fn run(&self, job: &Job) -> Result<()> {
-        let (scope, Work { store, generation: number }) = decode(job)?;
-        let begun = Instant::now();
-        let Some(generation) = self.take_up(&scope, &store, number).await? else {
-            return self.finish(job).await;
-        };
-        loop {
-            match self.some_files(&scope, &generation).await? {
-                Built::Some => {}
-                Built::Ended => return self.finish(job).await,
-                Built::All => {
-                    let flipped = self.flip(Some(job), &scope, &generation).await?;
-                    if flipped == Flip::Behind {
-                        continue;
-                    }
-                    let seconds = begun.elapsed().as_secs_f64();
-                    metrics::histogram!("cairn_reindex_seconds").record(seconds);
-                    tracing::info!(%store, number, ?flipped, seconds, "re-index ended");
-                    return Ok(());
-                }
-            }
+        match self.build(job).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.wait_for_model(job, error).await,
         }
     }
 
@@ -140,6 +125,49 @@ pub(crate) enum Built {
 }
 
 impl Build {
+    /// Builds a generation to its end.
+    async fn build(&self, job: &Job) -> Result<()> {
+        let (scope, Work { store, generation: number }) = decode(job)?;
+        let begun = Instant::now();
+        let Some(generation) = self.take_up(&scope, &store, number).await? else {
+            return self.finish(job).await;
+        };
+        loop {
+            match self.some_files(&scope, &generation).await? {
+                Built::Some => {}
+                Built::Ended => return self.finish(job).await,
+                Built::All => {
+                    let flipped = self.flip(Some(job), &scope, &generation).await?;
+                    if flipped == Flip::Behind {
+                        continue;
+                    }
+                    let seconds = begun.elapsed().as_secs_f64();
+                    metrics::histogram!("cairn_reindex_seconds").record(seconds);
+                    tracing::info!(%store, number, ?flipped, seconds, "re-index ended");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Puts the job back while the embedding model is busy or away, until the generation is a day
+    /// old, and fails with anything else. The files that are whole stay so.
+    async fn wait_for_model(&self, job: &Job, error: Error) -> Result<()> {
+        let (scope, Work { store, generation: number }) = decode(job)?;
+        let Some(generation) = self.building(&scope, &store, number).await? else {
+            return Err(error);
+        };
+        let age = self.records.clock().now() - generation.created_at;
+        let Some(wait) = embedding::put_off(&error, age) else { return Err(error) };
+        let reason = error.detail();
+        tracing::warn!(%store, number, reason, "a re-index waits for the embedding model");
+        let mut tx = self.records.begin().await?;
+        self.queue.later(&mut tx, job, wait).await?;
+        tx.commit().await.or_internal("putting a re-index back")?;
+        self.queue.wake();
+        Ok(())
+    }
+
     /// The generation, unless it was cancelled or went with its store.
     async fn building(
         &self,

@@ -11,6 +11,7 @@ use cairn_store::records::{GenerationRow, PointPlace};
 use serde_json::{Value, json};
 
 use crate::embedding::{EmbeddingModel, Encoders};
+use crate::models::InputType;
 use crate::projection::Projection;
 
 /// Searches made in both.
@@ -95,7 +96,8 @@ impl Comparison<'_> {
         queries: &[String],
     ) -> Result<Vec<Vec<PointPlace>>> {
         let model = EmbeddingModel::of(generation);
-        let vectors = self.encoders.embed(scope, &model, queries.to_vec(), Priority::Bulk).await?;
+        let how = (InputType::Query, Priority::Bulk);
+        let vectors = self.encoders.embed(scope, &model, queries.to_vec(), how).await?;
         let mut found = Vec::with_capacity(queries.len());
         for (text, vector) in queries.iter().zip(vectors) {
             let (dense, text) = (Some(vector), Some(text.clone()));

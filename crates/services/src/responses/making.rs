@@ -11,7 +11,7 @@ use super::Responses;
 use super::beat::{Beat, Ended, Outcome, Written};
 use super::heard::Heard;
 use super::inquiry::Inquiry;
-use crate::answer::provenance::{ModelUsed, PromptUsed, SamplingUsed};
+use crate::answer::provenance::{ModelUsed, Overviewed, PromptUsed, SamplingUsed};
 use crate::answer::{Mode, Provenance, Question};
 use crate::chat::{Chat, ChatEvent, ChatRequest};
 use crate::llms::ALIAS;
@@ -157,7 +157,11 @@ impl Responses {
 /// Whether documents are quoted word for word, by no model that could follow instructions.
 fn is_quoted(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Documents(answer) => answer.mode == Mode::Extractive && answer.refused.is_none(),
+        Outcome::Documents(answer) => {
+            let own =
+                matches!(answer.provenance.overview, Some(Overviewed::List | Overviewed::Talk));
+            answer.mode == Mode::Extractive && answer.refused.is_none() && !own
+        }
         Outcome::Model(_) => false,
     }
 }

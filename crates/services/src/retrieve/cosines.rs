@@ -3,7 +3,9 @@
 //! How near unrelated texts are to each other, and a question to what answers it, is a property of
 //! the model: by some no two texts are ever far apart. So a model is tried once, on questions and
 //! passages that answer one each. What a question has with its own passage is the cosine of an
-//! answer; what it has with the others is that of unrelated texts.
+//! answer; what it has with the others is that of unrelated texts. That takes as long as a search or
+//! longer, so it is begun when the model has made its first vectors, and is done when a store of it is
+//! searched, unless that search had to load it.
 //!
 //! The program's own model was tried before, in several languages: it knows English, and in others
 //! of Latin script all texts are near to each other. So only models of tenants are tried here.
@@ -13,15 +15,17 @@
 //! normally distributed, and so much counts as what a store of `n` chunks has without an answer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cairn_kernel::Scope;
+use cairn_kernel::{Result, Scope, Tasks};
 use cairn_search::Language;
 use cairn_serving::embed::Priority;
+use tokio::sync::OnceCell;
 
 use super::Retrieve;
 use super::strength::logistic;
-use crate::embedding::EmbeddingModel;
+use crate::embedding::{EmbeddingModel, Encoders};
+use crate::models::InputType;
 
 /// Questions in one language, and a passage that answers each. They have nothing in common but
 /// that.
@@ -157,35 +161,78 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 /// A tenant with a model of its own.
 type Owned = (String, EmbeddingModel);
 
-/// What came of trying a model: nothing where its cosines tell nothing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Tried(Option<Cosines>);
+/// What comes of trying a model, once it is known: nothing where its cosines tell nothing.
+type Trial = OnceCell<Option<Cosines>>;
 
-/// The models that were tried. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct KnownCosines(Arc<Mutex<HashMap<Owned, Tried>>>);
+/// The models that were tried or are being tried. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct KnownCosines {
+    held: Arc<Mutex<HashMap<Owned, Arc<Trial>>>>,
+    /// Among which they are tried before a search needs it.
+    tasks: Option<Tasks>,
+}
 
 impl KnownCosines {
-    fn hold(&self) -> MutexGuard<'_, HashMap<Owned, Tried>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nothing known yet; models are tried among `tasks`.
+    pub(crate) fn among(tasks: Tasks) -> Self {
+        Self { tasks: Some(tasks), ..Self::default() }
     }
 
-    fn find(&self, model: &Owned) -> Option<Tried> {
-        self.hold().get(model).copied()
-    }
-
-    fn keep(&self, model: Owned, tried: Tried) {
-        let mut held = self.hold();
+    /// The trial of a model, and whether it is a new one.
+    fn trial(&self, model: Owned) -> (Arc<Trial>, bool) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trial) = held.get(&model) {
+            return (Arc::clone(trial), false);
+        }
         if held.len() >= KEPT {
             held.clear();
         }
-        held.insert(model, tried);
+        let trial = held.entry(model).or_default();
+        (Arc::clone(trial), true)
     }
+
+    /// Tries a tenant's `model`, which `encoders` have just made vectors with, unless that was begun
+    /// before.
+    pub(crate) fn begin(&self, encoders: &Encoders, scope: &Scope, model: &EmbeddingModel) {
+        let Some(tasks) = &self.tasks else { return };
+        let (trial, new) = self.trial(owned(scope, model));
+        if !new {
+            return;
+        }
+        let (encoders, scope, model) = (encoders.clone(), scope.clone(), model.clone());
+        tasks.spawn("trial of an embedding model", async move {
+            // Where it fails, the first search that needs it tries again.
+            let _ = trial.get_or_try_init(|| tried(&encoders, &scope, &model)).await;
+        });
+    }
+}
+
+fn owned(scope: &Scope, model: &EmbeddingModel) -> Owned {
+    (scope.tenant().as_str().to_owned(), model.clone())
+}
+
+/// What comes of trying `model`.
+///
+/// # Errors
+/// As [`Encoders::embed`].
+async fn tried(
+    encoders: &Encoders,
+    scope: &Scope,
+    model: &EmbeddingModel,
+) -> Result<Option<Cosines>> {
+    let (questions, passages): (Vec<String>, Vec<String>) =
+        ENGLISH.iter().map(|(asked, told)| ((*asked).to_owned(), (*told).to_owned())).unzip();
+    let how = |of| (of, Priority::Interactive);
+    let mut vectors = encoders.embed(scope, model, questions, how(InputType::Query)).await?;
+    vectors.extend(encoders.embed(scope, model, passages, how(InputType::Document)).await?);
+    let cosines = Cosines::measured(&[ENGLISH], &vectors);
+    tracing::debug!(model = %model.name, ?cosines, "tried an embedding model");
+    Ok(cosines)
 }
 
 impl Retrieve {
     /// What the cosines of `model` mean among texts in `language`; none if they tell nothing, or
-    /// it cannot be tried now.
+    /// it cannot be tried now. A trial that is under way is waited for.
     pub(super) async fn cosines(
         &self,
         scope: &Scope,
@@ -195,29 +242,15 @@ impl Retrieve {
         if model.version.is_none() {
             return Some(Cosines::own(language));
         }
-        let owned = (scope.tenant().as_str().to_owned(), model.clone());
-        if let Some(Tried(known)) = self.cosines.find(&owned) {
-            return known;
-        }
-        match self.encoders.embed(scope, model, texts(ENGLISH), Priority::Interactive).await {
-            Ok(vectors) => {
-                let cosines = Cosines::measured(&[ENGLISH], &vectors);
-                tracing::debug!(model = %model.name, ?cosines, "tried an embedding model");
-                self.cosines.keep(owned, Tried(cosines));
-                cosines
-            }
+        let (trial, _) = self.encoders.trials().trial(owned(scope, model));
+        match trial.get_or_try_init(|| tried(&self.encoders, scope, model)).await {
+            Ok(cosines) => *cosines,
             Err(error) => {
                 tracing::warn!(model = %model.name, %error, "an embedding model was not tried");
                 None
             }
         }
     }
-}
-
-/// The questions, and then the passages.
-fn texts(probes: Probes) -> Vec<String> {
-    let questions = probes.iter().map(|(question, _)| (*question).to_owned());
-    questions.chain(probes.iter().map(|(_, passage)| (*passage).to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -49,6 +49,9 @@ impl Retrieve {
         text: &str,
     ) -> Result<Frequencies> {
         let mut found = Frequencies::default();
+        if !search.attached.is_empty() {
+            found.add(search.attached.frequencies(text));
+        }
         for store in &search.stores {
             let asked = match self.records.asked_store(scope, store).await {
                 Err(gone) if gone.kind() == Kind::NotFound => continue,

@@ -3,6 +3,7 @@
 use cairn_kernel::{Error, Id, Result};
 use cairn_search::{Filter, Ranking};
 
+use super::attached::Attached;
 use super::order::{ASKED_SHARE, Ranker};
 
 /// How many passages the choice is made from, at least, where it is not simply the best.
@@ -13,6 +14,8 @@ const POOL: usize = 50;
 pub struct Request {
     /// The stores to search.
     pub stores: Vec<Id>,
+    /// Files that stand in the question, which are looked in beside the stores.
+    pub attached: Attached,
     /// One or more wordings; a passage counts with its best.
     pub queries: Vec<String>,
     /// Most passages to return.
@@ -46,6 +49,7 @@ impl Request {
     pub fn new(stores: Vec<Id>, query: impl Into<String>, limit: usize) -> Self {
         Self {
             stores,
+            attached: Attached::default(),
             queries: vec![query.into()],
             limit,
             filter: None,

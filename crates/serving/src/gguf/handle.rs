@@ -35,6 +35,8 @@ pub struct GgufConfig {
     pub slots: u32,
     /// Threads: as many as physical cores.
     pub threads: u32,
+    /// How it makes one vector of a text, where the file does not say it, or says it wrongly.
+    pub pooling: Option<Pooling>,
 }
 
 /// What a model's engine is doing.
@@ -88,7 +90,7 @@ impl Gguf {
         for path in [Some(&mut config.path), config.adapter.as_mut()].into_iter().flatten() {
             *path = std::fs::canonicalize(&*path).or_internal("finding a model file")?;
         }
-        let pooling = Pooling::of(&header);
+        let pooling = config.pooling.or_else(|| Pooling::of(&header));
         let shared = Arc::new(Shared::new(config, pooling));
         let (first, loaded) = oneshot::channel();
         let shutdown = tasks.shutdown();

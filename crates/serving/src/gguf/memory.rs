@@ -94,6 +94,7 @@ mod tests {
             context_tokens,
             slots,
             threads: 1,
+            pooling: None,
         }
     }
 

@@ -109,6 +109,9 @@ pub struct ProviderConfig {
     /// Requests at once; more wait a little and are then refused.
     #[serde(default = "max_concurrent")]
     pub max_concurrent: usize,
+    /// Texts of one call for embeddings.
+    #[serde(default = "max_batch_texts")]
+    pub max_batch_texts: usize,
     /// Tokens of an answer whose request names no limit, where the wire asks for one
     /// (`anthropic`).
     #[serde(default = "max_output_tokens")]
@@ -123,6 +126,11 @@ fn timeout_seconds() -> u64 {
 }
 
 fn max_concurrent() -> usize {
+    32
+}
+
+/// What Text Embeddings Inference takes unless it is told otherwise; others take more.
+fn max_batch_texts() -> usize {
     32
 }
 
@@ -149,6 +157,7 @@ impl ProviderConfig {
             api_version: None,
             timeout_seconds: timeout_seconds(),
             max_concurrent: max_concurrent(),
+            max_batch_texts: max_batch_texts(),
             max_output_tokens: max_output_tokens(),
             prices: BTreeMap::new(),
         }
@@ -212,10 +221,11 @@ impl ProviderConfig {
                 return Err(format!("base_url is '{url}'; it must begin with http:// or https://"));
             }
         }
-        if self.timeout_seconds == 0 || self.max_concurrent == 0 || self.max_output_tokens == 0 {
-            return Err(
-                "timeout_seconds, max_concurrent and max_output_tokens must be at least 1".into()
-            );
+        let counts = [self.max_concurrent, self.max_batch_texts];
+        if self.timeout_seconds == 0 || self.max_output_tokens == 0 || counts.contains(&0) {
+            return Err("timeout_seconds, max_concurrent, max_batch_texts and max_output_tokens \
+                        must be at least 1"
+                .into());
         }
         let fits = |amount: f64| amount.is_finite() && amount >= 0.0;
         let odd = |price: &Price| !fits(price.input) || !fits(price.output);

@@ -144,7 +144,8 @@ fn overflows(code: &str, told: &str) -> bool {
         return true;
     }
     let told = told.to_lowercase();
-    // OpenAI and vLLM; Anthropic; Bedrock; Gemini; llama.cpp's server.
+    // OpenAI and vLLM; Anthropic; Bedrock; Gemini; llama.cpp's server; for embeddings OpenAI,
+    // Ollama, llama.cpp's server and Text Embeddings Inference.
     [
         "maximum context length",
         "prompt is too long",
@@ -152,6 +153,10 @@ fn overflows(code: &str, told: &str) -> bool {
         "exceeds the maximum number of tokens",
         "exceeds the available context size",
         "context window",
+        "maximum input length",
+        "exceeds the context length",
+        "too large to process",
+        "inputs` must have less than",
     ]
     .iter()
     .any(|words| told.contains(words))
@@ -200,6 +205,10 @@ mod tests {
             r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 205024 tokens > 200000 maximum"}}"#,
             r#"[{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}]"#,
             r#"{"message":"Input is too long for requested model."}"#,
+            r#"{"error":{"message":"Invalid 'input[0]': maximum input length is 8192 tokens."}}"#,
+            r#"{"error":{"message":"the input length exceeds the context length"}}"#,
+            r#"{"error":"Input validation error: `inputs` must have less than 512 tokens. Given: 1310","error_type":"Validation"}"#,
+            r#"{"error":{"code":500,"message":"input (700 tokens) is too large to process. increase the physical batch size (current batch size: 512)"}}"#,
         ] {
             let error = answer(400, body);
             assert_eq!(error.code(), Some("context_length_exceeded"), "{body}");

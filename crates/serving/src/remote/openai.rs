@@ -48,10 +48,28 @@ impl OpenAi {
     }
 
     /// The call that embeds `texts`.
-    pub(super) fn embed(&self, model: &str, texts: &[String]) -> Result<Call> {
-        let body = json!({"model": model, "input": texts, "encoding_format": "float"});
-        Call::json(format!("{}/embeddings", self.base), &body)
+    pub(super) fn embed(
+        &self,
+        model: &str,
+        texts: &[String],
+        dimensions: Option<u32>,
+    ) -> Result<Call> {
+        let mut body = embedding_body(texts, dimensions);
+        body.insert("model".into(), model.into());
+        Call::json(format!("{}/embeddings", self.base), &Value::Object(body))
     }
+}
+
+/// The body that embeds `texts`, but for the model. Servers that know no `dimensions` refuse even
+/// to be told them, so they are sent only where they are asked for.
+pub(super) fn embedding_body(texts: &[String], dimensions: Option<u32>) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("input".into(), texts.into());
+    body.insert("encoding_format".into(), "float".into());
+    if let Some(dimensions) = dimensions {
+        body.insert("dimensions".into(), dimensions.into());
+    }
+    body
 }
 
 impl Dialect for OpenAi {

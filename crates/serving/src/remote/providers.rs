@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cairn_kernel::{Error, Kind, Result};
-use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::anthropic::{ANTHROPIC, Anthropic};
 use super::azure::Azure;
 use super::bedrock::{self, Bedrock, Signer};
 use super::chat::{Dialect, RemoteChat};
 use super::config::{Price, ProviderConfig, ProviderKind};
-use super::error;
+use super::embeddings::Wire;
 use super::gemini::{GEMINI, Gemini};
 use super::google::{Account, Source, Tokens};
 use super::oip::RemoteTensor;
@@ -31,22 +31,19 @@ pub struct Providers {
 }
 
 #[derive(Debug)]
-struct Provider {
+pub(super) struct Provider {
     kind: ProviderKind,
     base: String,
-    upstream: Arc<Upstream>,
+    pub(super) upstream: Arc<Upstream>,
+    /// `None` where the wire has no embeddings.
+    pub(super) embeddings: Option<Wire>,
+    /// Texts of one call for embeddings.
+    pub(super) batch: usize,
+    /// The places that work may take for which nobody waits.
+    pub(super) bulk: Semaphore,
     /// `None` for tensors.
     dialect: Option<Arc<dyn Dialect>>,
     prices: BTreeMap<String, Price>,
-}
-
-/// Vectors and what they cost.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Embedded {
-    /// For each text its vector.
-    pub vectors: Vec<Vec<f32>>,
-    /// Tokens that were read, as the provider counts them.
-    pub tokens: u32,
 }
 
 impl Providers {
@@ -97,20 +94,6 @@ impl Providers {
         Ok(Arc::new(opened))
     }
 
-    /// The vectors of `texts`, by an OpenAI-compatible provider's embedding model.
-    ///
-    /// # Errors
-    /// As [`Providers::chat_model`], and what the provider refuses.
-    pub async fn embed(&self, provider: &str, model: &str, texts: &[String]) -> Result<Embedded> {
-        let known = self.get(provider)?;
-        if known.kind != ProviderKind::Openai {
-            return Err(wrong(provider, known, "embeddings"));
-        }
-        let call = OpenAi::new(&known.base).embed(checked(model)?, texts)?;
-        let told = known.upstream.json(&call).await?;
-        read_embeddings(provider, told, texts.len())
-    }
-
     /// What is configured that a model costs, by its [identity](ChatModel::identity): `None` when
     /// nothing is.
     pub fn price(&self, identity: &str) -> Option<Price> {
@@ -118,7 +101,7 @@ impl Providers {
         self.providers.get(provider)?.prices.get(model).copied()
     }
 
-    fn get(&self, name: &str) -> Result<&Provider> {
+    pub(super) fn get(&self, name: &str) -> Result<&Provider> {
         self.providers.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -145,7 +128,17 @@ impl Provider {
         let base = config.base_url.clone().unwrap_or(usual);
         let upstream = Arc::new(Upstream::new(name, config, auth(config)?, &base)?);
         let (dialect, prices) = (dialect(config, &base), config.prices.clone());
-        Ok(Self { kind: config.kind, dialect, base, upstream, prices })
+        let places = config.max_concurrent.min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            kind: config.kind,
+            dialect,
+            embeddings: Wire::of(config, &base),
+            batch: config.max_batch_texts,
+            bulk: Semaphore::new(places.div_ceil(2)),
+            base,
+            upstream,
+            prices,
+        })
     }
 }
 
@@ -196,7 +189,7 @@ fn dialect(config: &ProviderConfig, base: &str) -> Option<Arc<dyn Dialect>> {
     })
 }
 
-fn wrong(name: &str, provider: &Provider, what: &str) -> Error {
+pub(super) fn wrong(name: &str, provider: &Provider, what: &str) -> Error {
     Error::invalid(format!(
         "provider '{name}' is of kind {} and gives no {what}",
         provider.kind.name()
@@ -205,7 +198,7 @@ fn wrong(name: &str, provider: &Provider, what: &str) -> Error {
 }
 
 /// The model's name, which becomes part of an address or a body.
-fn checked(model: &str) -> Result<&str> {
+pub(super) fn checked(model: &str) -> Result<&str> {
     let fits = !model.is_empty()
         && model.len() <= MODEL_CHARS
         && !model.chars().any(char::is_control)
@@ -217,34 +210,4 @@ fn checked(model: &str) -> Result<&str> {
         "the model's name must have 1 to {MODEL_CHARS} printable characters"
     ))
     .with_param("model"))
-}
-
-#[derive(Deserialize)]
-struct EmbeddingsTold {
-    data: Vec<EmbeddingTold>,
-    usage: Option<UsageTold>,
-}
-
-#[derive(Deserialize)]
-struct EmbeddingTold {
-    index: usize,
-    embedding: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct UsageTold {
-    #[serde(default)]
-    prompt_tokens: u32,
-}
-
-fn read_embeddings(provider: &str, told: serde_json::Value, texts: usize) -> Result<Embedded> {
-    let mut told: EmbeddingsTold = serde_json::from_value(told)
-        .map_err(|cause| error::garbled(provider, "no embeddings").with_source(cause))?;
-    told.data.sort_by_key(|embedding| embedding.index);
-    if !told.data.iter().map(|embedding| embedding.index).eq(0..texts) {
-        return Err(error::garbled(provider, "not one vector for each text"));
-    }
-    let tokens = told.usage.map_or(0, |usage| usage.prompt_tokens);
-    let vectors = told.data.into_iter().map(|embedding| embedding.embedding).collect();
-    Ok(Embedded { vectors, tokens })
 }

@@ -4,6 +4,7 @@
 mod anthropic;
 mod bedrock;
 mod double;
+mod embeddings;
 mod gemini;
 mod google;
 mod oip;

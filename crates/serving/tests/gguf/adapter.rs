@@ -65,6 +65,7 @@ async fn adapted(file: &[u8]) -> Result<Gguf, Failed> {
         context_tokens: CONTEXT,
         slots: 1,
         threads: 1,
+        pooling: None,
     };
     Ok(Gguf::start(&Isolate::current()?, &Tasks::new(), config).await?)
 }

@@ -4,6 +4,20 @@ use cairn_kernel::{Error, Id, Result, ResultExt, Role, Scope, Timestamp};
 
 use super::{Records, commit};
 
+/// A query of [`KeyRow`]s, which ends with these words.
+macro_rules! keys {
+    ($rest:literal) => {
+        concat!(
+            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.principals, k.hash, \
+             k.previous_hash, k.previous_until, k.created_at, k.expires_at, k.revoked_at, u.used_at \
+             FROM api_keys k JOIN tenants t ON t.id = k.tenant_id \
+             LEFT JOIN key_uses u ON u.key_id = k.id ",
+            $rest
+        )
+    };
+}
+pub(super) use keys;
+
 /// A customer whose rows no other sees.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct TenantRow {
@@ -30,10 +44,18 @@ pub struct KeyRow {
     pub principals: String,
     /// SHA-256 of the secret, hex.
     pub hash: String,
+    /// The same of the secret before the last rotation.
+    pub previous_hash: Option<String>,
+    /// Until when that works too.
+    pub previous_until: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it stopped to work.
+    /// When it stops to work by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When somebody ended it.
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to half a minute.
+    pub used_at: Option<Timestamp>,
 }
 
 /// A key to be stored.
@@ -51,6 +73,8 @@ pub struct NewKeyRow<'a> {
     pub principals: &'a [String],
     /// SHA-256 of the secret, hex.
     pub hash: &'a str,
+    /// When it ends; never without.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Records {
@@ -87,16 +111,16 @@ impl Records {
             .ok_or_else(|| Error::not_found("the tenant of this key"))
     }
 
-    /// Stores a new key.
+    /// Stores a new key, and gives back its row.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
-    pub async fn insert_key(&self, key: &NewKeyRow<'_>) -> Result<()> {
+    pub async fn insert_key(&self, key: &NewKeyRow<'_>) -> Result<KeyRow> {
         let principals = serde_json::to_string(key.principals).or_internal("writing principals")?;
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO api_keys (id, tenant_id, role, name, principals, hash, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO api_keys (id, tenant_id, role, name, principals, hash, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(key.id.as_str())
         .bind(key.tenant.as_str())
@@ -105,10 +129,17 @@ impl Records {
         .bind(principals)
         .bind(key.hash)
         .bind(self.clock.now())
+        .bind(key.expires_at)
         .execute(&mut *tx)
         .await
         .or_internal("storing a key")?;
-        commit(tx).await
+        let row = sqlx::query_as(keys!("WHERE k.id = $1"))
+            .bind(key.id.as_str())
+            .fetch_one(&mut *tx)
+            .await
+            .or_internal("reading a new key")?;
+        commit(tx).await?;
+        Ok(row)
     }
 
     /// Looks a key up by its id, for authentication.
@@ -116,14 +147,11 @@ impl Records {
     /// # Errors
     /// `Internal` when the database refuses.
     pub async fn key_by_id(&self, id: &str) -> Result<Option<KeyRow>> {
-        sqlx::query_as(
-            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.principals, k.hash, \
-             k.created_at, k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id WHERE k.id = $1",
-        )
-        .bind(id)
-        .fetch_optional(&self.read)
-        .await
-        .or_internal("looking up a key")
+        sqlx::query_as(keys!("WHERE k.id = $1"))
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await
+            .or_internal("looking up a key")
     }
 
     /// Every key, newest first, for an admin.
@@ -132,34 +160,10 @@ impl Records {
     /// `Forbidden` for others.
     pub async fn list_keys(&self, scope: &Scope) -> Result<Vec<KeyRow>> {
         scope.require(Role::Admin)?;
-        sqlx::query_as(
-            "SELECT k.id, k.tenant_id, t.name AS tenant_name, k.role, k.name, k.principals, k.hash, \
-             k.created_at, k.revoked_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id ORDER BY k.id DESC",
-        )
-        .fetch_all(&self.read)
-        .await
-        .or_internal("listing keys")
-    }
-
-    /// Ends a key at once, for an admin.
-    ///
-    /// # Errors
-    /// `NotFound` when there is no such key that still works.
-    pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<()> {
-        scope.require(Role::Admin)?;
-        let mut tx = self.begin().await?;
-        let done =
-            sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
-                .bind(self.clock.now())
-                .bind(id)
-                .execute(&mut *tx)
-                .await
-                .or_internal("revoking a key")?;
-        commit(tx).await?;
-        if done.rows_affected() == 0 {
-            return Err(Error::not_found(format!("key '{id}'")));
-        }
-        Ok(())
+        sqlx::query_as(keys!("ORDER BY k.id DESC"))
+            .fetch_all(&self.read)
+            .await
+            .or_internal("listing keys")
     }
 
     /// Whether any key was ever made; decides whether a first start prints one.

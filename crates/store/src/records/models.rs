@@ -35,6 +35,8 @@ pub struct ModelVersionRow {
     pub bytes: i64,
     /// The training run that made it; empty when it was registered otherwise.
     pub run_id: String,
+    /// How it makes vectors, as far as its owner says: a JSON object.
+    pub encoding: String,
     /// Task, target, metrics, dataset: a JSON object.
     pub metadata: String,
     /// When it was registered.
@@ -56,6 +58,8 @@ pub struct NewModelVersion {
     pub bytes: i64,
     /// The training run that made it; empty when it is registered otherwise.
     pub run_id: String,
+    /// How it makes vectors, as in [`ModelVersionRow::encoding`].
+    pub encoding: String,
     /// Task, target, metrics, dataset: a JSON object.
     pub metadata: String,
 }
@@ -63,7 +67,7 @@ pub struct NewModelVersion {
 impl Records {
     /// Registers a version within a transaction and returns its number. A training
     /// run registers at most once, and so does a file or a remote model that is
-    /// registered otherwise: asked again, it gets the number it has.
+    /// registered otherwise, with the same encoding: asked again, it gets the number it has.
     ///
     /// # Errors
     /// `Internal` when the database refuses.
@@ -76,7 +80,8 @@ impl Records {
         let tenant = scope.tenant().as_str();
         let known: Option<i64> = sqlx::query_scalar(
             "SELECT version FROM model_versions WHERE tenant_id = $1 AND name = $2 AND \
-             (($3 <> '' AND run_id = $3) OR ($3 = '' AND kind = $4 AND sha256 = $5 AND source = $6)) \
+             (($3 <> '' AND run_id = $3) OR ($3 = '' AND kind = $4 AND sha256 = $5 AND source = $6 \
+             AND encoding = $7)) \
              ORDER BY version LIMIT 1",
         )
         .bind(tenant)
@@ -85,6 +90,7 @@ impl Records {
         .bind(new.kind)
         .bind(&new.sha256)
         .bind(&new.source)
+        .bind(&new.encoding)
         .fetch_optional(&mut **tx)
         .await
         .or_internal("looking up a model version")?;
@@ -106,8 +112,8 @@ impl Records {
         }
         sqlx::query_scalar(
             "INSERT INTO model_versions \
-             (tenant_id, name, version, kind, source, sha256, bytes, run_id, metadata, created_at) \
-             SELECT $1, $2, COALESCE(MAX(version), 0) + 1, $3, $4, $5, $6, $7, $8, $9 \
+             (tenant_id, name, version, kind, source, sha256, bytes, run_id, encoding, metadata, \
+             created_at) SELECT $1, $2, COALESCE(MAX(version), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10 \
              FROM model_versions WHERE tenant_id = $1 AND name = $2 RETURNING version",
         )
         .bind(tenant)
@@ -117,6 +123,7 @@ impl Records {
         .bind(&new.sha256)
         .bind(new.bytes)
         .bind(&new.run_id)
+        .bind(&new.encoding)
         .bind(&new.metadata)
         .bind(self.clock.now())
         .fetch_one(&mut **tx)
@@ -186,7 +193,8 @@ impl Records {
     /// `Internal` when the database refuses.
     pub async fn model_versions(&self, scope: &Scope, name: &str) -> Result<Vec<ModelVersionRow>> {
         sqlx::query_as(
-            "SELECT name, version, kind, source, sha256, bytes, run_id, metadata, created_at FROM model_versions \
+            "SELECT name, version, kind, source, sha256, bytes, run_id, encoding, metadata, \
+             created_at FROM model_versions \
              WHERE tenant_id = $1 AND name = $2 ORDER BY version DESC",
         )
         .bind(scope.tenant().as_str())
@@ -208,7 +216,8 @@ impl Records {
     ) -> Result<ModelVersionRow> {
         let model = self.model(scope, name).await?;
         sqlx::query_as(
-            "SELECT name, version, kind, source, sha256, bytes, run_id, metadata, created_at FROM model_versions \
+            "SELECT name, version, kind, source, sha256, bytes, run_id, encoding, metadata, \
+             created_at FROM model_versions \
              WHERE tenant_id = $1 AND name = $2 AND ($3 = 0 OR version = $3) \
              ORDER BY version DESC LIMIT 1",
         )

@@ -1,11 +1,12 @@
 //! How stores put hits in order, and what else a search reads of a store and its chunks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use sqlx::QueryBuilder;
 
+use super::access::{asker, readable};
 use super::{Records, StoreRow, commit, decode_vector};
 
 /// The ranking of a store.
@@ -133,7 +134,114 @@ pub struct NeighbourRow {
     pub char_end: i64,
 }
 
+/// A file that a caller's questions are answered from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweringFile {
+    /// `file-…`
+    pub id: String,
+    /// Its name.
+    pub filename: String,
+    /// The first of the stores that were asked which has it.
+    pub store_id: String,
+    /// Its attributes there, a JSON object.
+    pub attributes: String,
+    /// When it was uploaded.
+    pub created_at: Timestamp,
+}
+
+/// The files with chunks of the stores `?4`, a JSON list, that the caller `?3` of the tenant `?1`
+/// is answered from at the time `?2`.
+const ANSWERING: &str = concat!(
+    "SELECT f.id, f.filename, sf.store_id, sf.attributes, f.created_at FROM store_files sf \
+     JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = ?1 AND sf.status = 'completed' \
+     AND sf.store_id IN (SELECT value FROM json_each(?4)) \
+     AND (f.expires_at IS NULL OR f.expires_at > ?2) AND EXISTS (SELECT 1 FROM chunks c \
+     WHERE c.store_id = sf.store_id AND c.file_id = sf.file_id AND c.ordinal = 0) AND ",
+    readable!("f", "?3"),
+    " ORDER BY f.created_at DESC, f.id DESC, sf.store_id"
+);
+
+impl AnsweringFile {
+    /// From a row of [`ANSWERING`], by the order of its columns.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            filename: row.get(1)?,
+            store_id: row.get(2)?,
+            attributes: row.get(3)?,
+            created_at: row.get(4)?,
+        })
+    }
+}
+
+/// A chunk of a file by its place there, without its text.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct OutlineRow {
+    /// Point id in the index.
+    pub seq: i64,
+    /// Position among the file's chunks, from 0.
+    pub ordinal: i64,
+    /// Headings above it, outermost first, as a JSON list.
+    pub heading: String,
+}
+
 impl Records {
+    /// The files of these stores that the caller's questions are answered from and that pass `keep`,
+    /// each once: the `most` newest, and how many there are in all.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn answering_files(
+        &self,
+        scope: &Scope,
+        stores: &[Id],
+        most: usize,
+        keep: impl Fn(&AnsweringFile) -> bool + Send + 'static,
+    ) -> Result<(Vec<AnsweringFile>, usize)> {
+        let stores: Vec<&str> = stores.iter().map(Id::as_str).collect();
+        let stores = serde_json::to_string(&stores).or_internal("listing stores")?;
+        let (tenant, now, who) = (scope.tenant().to_string(), self.clock.now(), asker(scope));
+        let read = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(ANSWERING)?;
+            let rows = statement.query_map((tenant, now, who, stores), AnsweringFile::read)?;
+            let (mut newest, mut seen) = (Vec::new(), HashSet::new());
+            for row in rows {
+                let file = row?;
+                if keep(&file) && seen.insert(file.id.clone()) && newest.len() < most {
+                    newest.push(file);
+                }
+            }
+            Ok((newest, seen.len()))
+        };
+        self.direct.read("reading which files answer", read).await
+    }
+
+    /// The first `most` chunks of a file in what answers from a store, in order. Whether the caller
+    /// may read them is for [`Records::live_chunks`] to say.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn outline(
+        &self,
+        scope: &Scope,
+        (store, file): (&str, &str),
+        most: i64,
+    ) -> Result<Vec<OutlineRow>> {
+        sqlx::query_as(
+            "SELECT c.seq, c.ordinal, c.heading FROM chunks c JOIN index_generations g \
+             ON g.tenant_id = c.tenant_id AND g.store_id = c.store_id \
+             AND g.generation = c.generation WHERE c.tenant_id = $1 AND c.store_id = $2 \
+             AND c.file_id = $3 AND g.state = 'active' ORDER BY c.ordinal LIMIT $4",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store)
+        .bind(file)
+        .bind(most)
+        .fetch_all(&self.read)
+        .await
+        .or_internal("reading the outline of a file")
+    }
+
     /// One store of the caller's tenant, and its ranking if it has one of its own.
     ///
     /// # Errors

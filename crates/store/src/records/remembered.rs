@@ -131,9 +131,14 @@ impl Records {
 
     /// Forgets what the tenant's documents were made to say.
     pub(super) async fn forget_answers(&self, tx: &mut Tx, scope: &Scope) -> Result<()> {
+        self.forget_answers_of(tx, scope.tenant().as_str()).await
+    }
+
+    /// As [`Records::forget_answers`], of a tenant that need not be the caller's.
+    pub(super) async fn forget_answers_of(&self, tx: &mut Tx, tenant: &str) -> Result<()> {
         for path in ANSWERS {
             sqlx::query("DELETE FROM remembered WHERE tenant_id = $1 AND path LIKE $2")
-                .bind(scope.tenant().as_str())
+                .bind(tenant)
                 .bind(format!("{path}%"))
                 .execute(&mut **tx)
                 .await
@@ -143,7 +148,7 @@ impl Records {
             "INSERT INTO forgotten (tenant_id, at) VALUES ($1, $2) \
              ON CONFLICT (tenant_id) DO UPDATE SET at = excluded.at",
         )
-        .bind(scope.tenant().as_str())
+        .bind(tenant)
         .bind(self.clock.now())
         .execute(&mut **tx)
         .await

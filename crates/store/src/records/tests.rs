@@ -336,6 +336,7 @@ async fn a_run_registers_its_model_once() -> Result<()> {
         sha256: "ab".to_owned(),
         bytes: 1,
         run_id: run.to_owned(),
+        encoding: "{}".to_owned(),
         metadata: "{}".to_owned(),
     };
     let mut tx = records.begin().await?;
@@ -346,6 +347,10 @@ async fn a_run_registers_its_model_once() -> Result<()> {
     let other = NewModelVersion { sha256: "cd".to_owned(), ..new("") };
     assert_eq!(records.register_model(&mut tx, &scope, &other).await?, 3);
     assert_eq!(records.register_model(&mut tx, &scope, &other).await?, 3);
+    let prefixed = |text: &str| NewModelVersion { encoding: text.to_owned(), ..other.clone() };
+    assert_eq!(records.register_model(&mut tx, &scope, &prefixed("a")).await?, 4, "read otherwise");
+    assert_eq!(records.register_model(&mut tx, &scope, &prefixed("b")).await?, 5);
+    assert_eq!(records.register_model(&mut tx, &scope, &prefixed("a")).await?, 4);
     commit(tx).await?;
     records.deploy_model(&scope, "credit", 1, None, &event("deployed")).await?;
     assert_eq!(records.model_version(&scope, "credit", None).await?.version, 1);
@@ -375,6 +380,7 @@ async fn two_versions(records: &Records, scope: &Scope) -> Result<()> {
             sha256: sha256.to_owned(),
             bytes: 1,
             run_id: String::new(),
+            encoding: "{}".to_owned(),
             metadata: "{}".to_owned(),
         };
         records.register_model(&mut tx, scope, &new).await?;

@@ -54,7 +54,13 @@ pub struct CairnModelVersion {
     pub created_at: i64,
     /// The run that made it.
     pub training_run: Option<String>,
-    /// Task, target, metrics, dataset.
+    /// What an embedding model reads in front of a query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query_prefix: Option<String>,
+    /// What it reads in front of a document's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_prefix: Option<String>,
+    /// Task, target, metrics, dataset; of an embedding model its `pooling` or `dimensions`.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
@@ -68,7 +74,8 @@ pub struct Deploy {
 }
 
 /// A version to register that is no file: an ONNX or GGUF file is sent as a multipart form
-/// with the part `file` instead.
+/// with the part `file` instead, an embedding model's with `query_prefix`, `document_prefix` and
+/// `pooling` (`mean`, `cls`, `last`) where it needs them.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum NewModelVersion {
@@ -83,6 +90,18 @@ pub enum NewModelVersion {
         provider: String,
         /// The provider's name for the model.
         model: String,
+        /// Whether it makes vectors of texts (OpenAI's `/v1/embeddings`), and answers no chats.
+        #[serde(default)]
+        embeddings: bool,
+        /// The length of its vectors, where it can make several.
+        #[serde(default)]
+        dimensions: Option<u32>,
+        /// What it reads in front of a query, white space and all.
+        #[serde(default)]
+        query_prefix: Option<String>,
+        /// What it reads in front of a document's text.
+        #[serde(default)]
+        document_prefix: Option<String>,
     },
 }
 

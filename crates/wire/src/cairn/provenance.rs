@@ -36,6 +36,8 @@ pub struct Replay {
     pub prompt_template: ReplayChange<Option<String>>,
     /// Stores of the search that are not there any more.
     pub missing_stores: Vec<String>,
+    /// What was not compared, in words.
+    pub notes: Vec<String>,
     /// The answer, if it was asked for.
     pub answer: Option<ReplayAnswer>,
 }

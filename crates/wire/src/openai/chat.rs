@@ -99,7 +99,8 @@ pub struct StreamOptions {
 pub struct ChatTurn {
     /// `system`, `developer`, `user`, `assistant` or `tool`.
     pub role: String,
-    /// A text, or a list of text parts; null where an assistant only calls tools.
+    /// A text, or a list of text parts and, of users, files: `{"type":"file","file":{"file_id":…}}`,
+    /// or with `filename` and `file_data`; null where an assistant only calls tools.
     pub content: Option<Value>,
     /// The author's name.
     pub name: Option<String>,

@@ -17,6 +17,9 @@ pub struct EmbeddingsRequest {
     pub dimensions: Option<usize>,
     /// Accepted; it changes nothing.
     pub user: Option<String>,
+    /// Cairn's: `query` or `document`, for a model that was registered with prefixes. Without it
+    /// texts are read as they are.
+    pub input_type: Option<String>,
 }
 
 /// Embedded texts.

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 pub struct ResponseRequest {
     /// The model, or `cairn` for the default one.
     pub model: Option<String>,
-    /// A text, or items with roles.
+    /// A text, or items with roles. A user's message may have files: `{"type":"input_file",
+    /// "file_id":…}`, or with `filename` and `file_data`, a data URL.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub input: Value,

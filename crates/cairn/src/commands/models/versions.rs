@@ -17,6 +17,46 @@ pub(super) struct Version {
     pub(super) asset: Option<String>,
     pub(super) provider: Option<String>,
     pub(super) model: Option<String>,
+    pub(super) encoding: Encoding,
+}
+
+/// How an embedding model makes vectors.
+pub(super) struct Encoding {
+    pub(super) embeddings: bool,
+    pub(super) dimensions: Option<u32>,
+    pub(super) query_prefix: Option<String>,
+    pub(super) document_prefix: Option<String>,
+    pub(super) pooling: Option<String>,
+}
+
+impl Encoding {
+    /// What is said of it in words, each under its field's name.
+    fn texts(self) -> impl Iterator<Item = (&'static str, String)> {
+        let all = [
+            ("query_prefix", self.query_prefix),
+            ("document_prefix", self.document_prefix),
+            ("pooling", self.pooling),
+        ];
+        all.into_iter().filter_map(|(name, text)| Some((name, text?)))
+    }
+}
+
+/// A provider's model as the server is told of it.
+fn remote(provider: Option<String>, model: Option<String>, encoding: Encoding) -> Value {
+    let mut told = json!({"kind": "remote"});
+    told["provider"] = provider.into();
+    told["model"] = model.into();
+    // Servers from before embedding models of providers refuse what they do not know.
+    if encoding.embeddings {
+        told["embeddings"] = true.into();
+    }
+    if let Some(dimensions) = encoding.dimensions {
+        told["dimensions"] = dimensions.into();
+    }
+    for (name, text) in encoding.texts() {
+        told[name] = text.into();
+    }
+    told
 }
 
 fn path<'a>(name: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
@@ -39,20 +79,30 @@ pub(super) async fn add(
             Some(base) => form.text("base", base),
             None => form,
         };
+        let form = version.encoding.texts().fold(form, |form, (name, text)| form.text(name, text));
         client.upload(&to, form).await?
     } else if let Some(asset) = version.asset {
         client.post(&to, &json!({"kind": "gguf", "asset": asset})).await?
     } else {
-        let (provider, model) = (version.provider, version.model);
-        client.post(&to, &json!({"kind": "remote", "provider": provider, "model": model})).await?
+        client.post(&to, &remote(version.provider, version.model, version.encoding)).await?
     };
     if json {
         output::json(&made)?;
     } else {
         let (number, kind) = (output::cell(&made["version"]), text(&made, "/kind"));
         output::line(format_args!("{name} version {number} ({kind}) is registered"))?;
+        for line in encoding_lines(&made) {
+            output::line(line)?;
+        }
     }
     Ok(Outcome::Done)
+}
+
+/// How an embedding model's version makes vectors, as who registers it must know.
+fn encoding_lines(made: &Value) -> Vec<String> {
+    let facts = ["pooling", "dimensions", "query_prefix", "document_prefix"];
+    let said = facts.into_iter().filter(|fact| !made[*fact].is_null());
+    said.map(|fact| format!("  {fact}: {}", made[fact])).collect()
 }
 
 /// Lets an alias name a version.
@@ -160,6 +210,35 @@ fn render(rollout: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn encoding(embeddings: bool, query_prefix: Option<&str>) -> Encoding {
+        Encoding {
+            embeddings,
+            dimensions: embeddings.then_some(256),
+            query_prefix: query_prefix.map(str::to_owned),
+            document_prefix: None,
+            pooling: None,
+        }
+    }
+
+    #[test]
+    fn a_providers_model_is_told_with_what_was_given() {
+        let told = |encoding| remote(Some("p".to_owned()), Some("m".to_owned()), encoding);
+        let plain = json!({"kind": "remote", "provider": "p", "model": "m"});
+        assert_eq!(told(encoding(false, None)), plain);
+        let mut all = plain;
+        all["embeddings"] = true.into();
+        all["dimensions"] = 256.into();
+        all["query_prefix"] = "query: ".into();
+        assert_eq!(told(encoding(true, Some("query: "))), all);
+    }
+
+    #[test]
+    fn what_a_version_reads_is_shown_with_its_white_space() {
+        let made = json!({"version": 1, "pooling": "cls", "query_prefix": "query: "});
+        assert_eq!(encoding_lines(&made), ["  pooling: \"cls\"", "  query_prefix: \"query: \""]);
+        assert!(encoding_lines(&json!({"version": 1, "pooling": null})).is_empty());
+    }
 
     #[test]
     fn a_rollout_is_shown_with_its_arms_gates_and_changes() {

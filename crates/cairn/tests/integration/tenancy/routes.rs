@@ -78,6 +78,7 @@ pub(super) fn cases(owned: &Owned) -> Result<Vec<Case>> {
         .chain(tables(owned))
         .chain(models())
         .chain(documents(owned))
+        .chain(tools(owned))
         .chain(operation());
     rows.map(|(route, sent, expect)| {
         let (method, path) = route.split_once(' ').unwrap_or_default();
@@ -417,6 +418,34 @@ fn documents(owned: &Owned) -> Vec<Row> {
     rows
 }
 
+/// Calls of tools: what is not there for the stranger is told in their results. `mcp` compares them
+/// with what is told of nothing.
+fn tools(owned: &Owned) -> Vec<Row> {
+    let (store, file) = (owned.of("store"), owned.of("file"));
+    let question = "Who keeps the password of the vault?";
+    let call = |name: &str, arguments: Value| {
+        let params = json!({"name": name, "arguments": arguments});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        own("POST /mcp", body)
+    };
+    let read = json!({"uri": format!("cairn://files/{file}")});
+    let list = json!({"cursor": file});
+    let asked = |method: &str, params: Value| {
+        own("POST /mcp", json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+    };
+    vec![
+        call("search", json!({"query": question, "max_results": 50})),
+        call("search", json!({"query": question, "store": store})),
+        call("fetch", json!({"id": file})),
+        call("fetch", json!({"id": format!("{file}:0-9")})),
+        call("ask", json!({"question": question})),
+        call("ask", json!({"question": question, "stores": [store]})),
+        call("list_stores", json!({})),
+        asked("resources/list", list),
+        asked("resources/read", read),
+    ]
+}
+
 fn operation() -> Vec<Row> {
     let mut rows = bare(&["GET /cairn/v1/erasures/{id}"], Expect::Hidden);
     let lists = [
@@ -438,6 +467,8 @@ fn operation() -> Vec<Row> {
     rows.extend([
         ("POST /cairn/v1/verify", Sent::Json(json!({"repair": true})), Expect::Forbidden),
         ("POST /cairn/v1/keys", Sent::Json(key), Expect::Forbidden),
+        ("PATCH /cairn/v1/keys/{id}", Sent::Json(json!({"name": "mine"})), Expect::Forbidden),
+        ("POST /cairn/v1/keys/{id}/rotate", Sent::Json(json!({"grace_s": 0})), Expect::Forbidden),
     ]);
     rows
 }

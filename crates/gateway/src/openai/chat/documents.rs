@@ -1,10 +1,11 @@
-//! A chat whose model is a vector store: its documents answer, by the same path as in
-//! `/v1/responses`.
+//! A chat whose model is a vector store, or in whose messages files stand: the documents answer, by
+//! the same path as in `/v1/responses`.
 //!
 //! A chat has no place for citations that its clients show, so the text ends with its sources, as
 //! lines. JSON has none, and comes whole: text that was given on cannot be taken back in a chat.
 
 mod asked;
+pub(super) mod files;
 mod sources;
 mod told;
 
@@ -15,7 +16,7 @@ use axum::Json;
 use axum::response::sse::Event as Sent;
 use axum::response::{IntoResponse, Response};
 use cairn_kernel::{Clock, Error, Id, Result};
-use cairn_services::responses::{Beat, Beats};
+use cairn_services::responses::{Beat, Beats, names_store};
 use cairn_wire::openai::{ChatChoice, ChatCompletion, ChatCompletionRequest};
 use futures::StreamExt as _;
 
@@ -28,12 +29,12 @@ use told::{Ending, Telling};
 /// The only choice.
 const CHOICE: u32 = 0;
 
-/// Answers a chat with the documents of the store that is its model.
+/// Answers a chat with the documents of the store that is its model, and the files in it.
 ///
 /// # Errors
-/// `NotFound` for the store and for a language model, `Invalid` naming what is not done over
+/// `NotFound` for the store, a file and a language model, `Invalid` naming what is not done over
 /// documents.
-pub(super) async fn create(asking: Asking, request: ChatCompletionRequest) -> Result<Response> {
+pub(super) async fn create(asking: Asking, mut request: ChatCompletionRequest) -> Result<Response> {
     let started = Instant::now();
     let Asking { services, scope, trace, sticky } = asking;
     let streamed = request.stream;
@@ -44,15 +45,25 @@ pub(super) async fn create(asking: Asking, request: ChatCompletionRequest) -> Re
         include_usage: request.stream_options.as_ref().is_some_and(|options| options.include_usage),
         with_logprobs: false,
     };
-    let store = services.responses.named_store(&scope, &request.model).await?;
+    let store = match names_store(&request.model) {
+        true => Some(services.responses.named_store(&scope, &request.model).await?.id),
+        false => None,
+    };
+    let files = files::take(&mut request)?;
+    let origins = files::origins(&files);
     let writer = request.cairn.as_ref().is_some_and(|options| options.model.is_some());
-    let mut inquiry = asked::read(request, &store.id, &trace)?;
+    let mut inquiry = asked::read(request, store.as_ref(), &trace)?;
     let question = &mut inquiry.question;
     question.sticky = sticky.or(question.sticky.take());
     if let Some(search) = &mut inquiry.search {
         search.queries = services.answers.wordings(&question.text, &question.history);
+        let attached = services.responses.attach(&scope, files).await;
+        search.attached = attached.map_err(|error| match error.param() {
+            None => error.with_param("messages"),
+            Some(_) => error,
+        })?;
     }
-    let telling = Telling::new(started, store.id.to_string(), &question.format);
+    let telling = Telling::new(started, (store, origins), &question.format);
     let beats = services.responses.make(&scope, inquiry).await;
     let renamed = |error: Error| match writer && error.param() == Some("model") {
         true => error.with_param("cairn.model"),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use cairn_kernel::{Error, Result, Shutdown};
 use futures::StreamExt as _;
 
+use super::attached;
 use super::keeper::Keeper;
 use super::live::{Listed, Running};
 use super::request::Asked;
@@ -38,11 +39,17 @@ pub(super) async fn run(
     }
 }
 
-async fn make(running: &Running, asked: Asked, script: &mut Script, keeper: &Keeper) -> Result<()> {
+async fn make(
+    running: &Running,
+    mut asked: Asked,
+    script: &mut Script,
+    keeper: &Keeper,
+) -> Result<()> {
     running.push(script.begin());
     if !keeper.note(script.response()).await? {
         return Ok(());
     }
+    attached::read(&keeper.services, &keeper.scope, &mut asked).await?;
     let mut beats = keeper.make(asked).await?;
     let mut standing = Standing::new(&keeper.services, &keeper.scope);
     let mut files = None;

@@ -28,6 +28,9 @@ pub(in crate::openai) fn ending(ended: Ended, started: Instant) -> Ending {
 
 fn over_documents(answer: Answer, model: String, usage: ResponseUsage) -> Ending {
     let range = |at: &Unsupported| CharRange { start: at.start, end: at.end };
+    // Of the documents as a whole nothing is asked that they could be more or less near to.
+    let searched = answer.provenance.overview.is_none();
+    let sign = |of: f32| searched.then(|| decimal(of));
     Ending {
         text: answer.text,
         model,
@@ -38,11 +41,11 @@ fn over_documents(answer: Answer, model: String, usage: ResponseUsage) -> Ending
             refused: answer.refused.is_some(),
             reason: answer.refused,
             mode: answer.mode.name(),
-            confidence: Some(decimal(answer.confidence.score())),
-            threshold: Some(decimal(answer.confidence.threshold)),
+            confidence: sign(answer.confidence.score()),
+            threshold: sign(answer.confidence.threshold),
             assent: answer.confidence.assent.map(decimal),
-            similarity: Some(decimal(answer.confidence.dense)),
-            coverage: Some(decimal(answer.confidence.coverage)),
+            similarity: sign(answer.confidence.dense),
+            coverage: sign(answer.confidence.coverage),
             milliseconds: ResponseTimes {
                 search: answer.search_ms,
                 generate: answer.write_ms,

@@ -59,7 +59,8 @@ fn given(text: Option<&Value>) -> Option<&Value> {
 /// `Invalid` where no language model writes it.
 pub(super) fn check(services: &Services, asked: &Asked) -> Result<()> {
     let written = asked.model != ALIAS || services.inference.llms().default_model().is_some();
-    if written || asked.search.is_none() || asked.format == TextFormat::Text {
+    let plain = asked.search.is_none() && asked.input.files.is_empty();
+    if written || plain || asked.format == TextFormat::Text {
         return Ok(());
     }
     Err(renamed(needs_a_model()))

@@ -2,12 +2,14 @@
 //! of functions that were called to answer it.
 
 use cairn_kernel::{Error, Id, Result};
+use cairn_services::responses::AskedFile;
 use cairn_services::{ChatMessage, Order, Page};
 use serde_json::{Value, json};
 
 use crate::openai::convert::text_of;
+use crate::openai::files_asked::{self, is_file};
 
-use super::{calls, refused};
+use super::{attached, calls, refused};
 
 /// What was asked, in which conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,12 +24,15 @@ pub(super) struct Input {
     pub(super) system: Vec<String>,
     /// The items of this request, as they are kept.
     pub(super) items: Vec<Value>,
+    /// The files in them, as they were sent.
+    pub(super) files: Vec<AskedFile>,
 }
 
 impl Input {
     /// Reads the `input` of a request; what was said in it is known after [`Input::follow`].
     pub(super) fn read(input: &Value) -> Result<Self> {
         let items = items(input)?;
+        let files = attached::sent(input)?;
         let mut said = Vec::new();
         for item in items.iter().rev() {
             if calls::is_output(item) {
@@ -53,6 +58,7 @@ impl Input {
             after: Vec::new(),
             system: Vec::new(),
             items,
+            files,
         })
     }
 
@@ -111,7 +117,7 @@ fn split(turns: Vec<ChatMessage>) -> (Vec<String>, Vec<ChatMessage>) {
 
 /// The turn of a message; `None` for the record of an earlier search, whose answer follows as a
 /// message, for a compaction, which has to be opened first, for calls ([`calls::turns`]), and for
-/// an answer that was taken back.
+/// an answer that was taken back, and for files without a text.
 pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
     if kind(item, place)? != Kind::Message || is_taken_back(item) {
         return Ok(None);
@@ -121,7 +127,12 @@ pub(super) fn turn(item: &Value, place: &str) -> Result<Option<ChatMessage>> {
         other => other,
     };
     let content = item.get("content").unwrap_or(&Value::Null);
-    let text = text_of(content, &format!("{place}.content"), &TEXTS)?;
+    let texts = files_asked::without(content, is_file);
+    // A file by itself says nothing.
+    if texts.as_array().is_some_and(Vec::is_empty) && texts != *content {
+        return Ok(None);
+    }
+    let text = text_of(&texts, &format!("{place}.content"), &TEXTS)?;
     Ok(Some(ChatMessage::new(role, text)))
 }
 
@@ -211,11 +222,19 @@ pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
     }
     let role = role(item, place)?;
     let content = item.get("content").unwrap_or(&Value::Null);
-    without_files(content, place)?;
+    let at = format!("{place}.content");
     // Checks every part; what is kept are the parts.
-    text_of(content, &format!("{place}.content"), &TEXTS)?;
+    text_of(&files_asked::without(content, is_file), &at, &TEXTS)?;
+    let part = |(number, part): (usize, &Value)| match is_file(part) {
+        true if role != "user" => Err(refused(
+            &at,
+            format!("{at}[{number}] is a file, which only a user's message has; send it in one"),
+        )),
+        true => files_asked::keep(part, &format!("{at}[{number}]")),
+        false => Ok(text_part(part, role)),
+    };
     let parts: Vec<Value> = match content {
-        Value::Array(parts) => parts.iter().map(|part| text_part(part, role)).collect(),
+        Value::Array(parts) => parts.iter().enumerate().map(part).collect::<Result<_>>()?,
         text => vec![text_part(&json!({"text": text}), role)],
     };
     Ok(json!({
@@ -225,18 +244,6 @@ pub(in crate::openai) fn keep(item: &Value, place: &str) -> Result<Value> {
         "status": "completed",
         "content": parts,
     }))
-}
-
-/// Refuses a file in a message: what a document says is searched for, so that it can be cited.
-fn without_files(content: &Value, place: &str) -> Result<()> {
-    let mut parts = content.as_array().into_iter().flatten();
-    parts.position(|part| part["type"] == "input_file").map_or(Ok(()), |at| {
-        let message = format!(
-            "{place}.content[{at}] is a file, and a message has none here; attach the file to a \
-             vector store and name that in a file_search tool, so that the answer can cite it"
-        );
-        Err(refused(&format!("{place}.content"), message))
-    })
 }
 
 fn text_part(part: &Value, role: &str) -> Value {
@@ -377,6 +384,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_stands_beside_the_question_and_is_no_turn() -> Result<()> {
+        let file = json!({"type": "input_file", "filename": "a.txt", "file_data": "SWRh"});
+        let read = read(&json!([
+            {"role": "user", "content": [file]},
+            {"role": "user", "content": [{"type": "input_text", "text": "Who?"},
+                {"type": "input_file", "file_id": "file-1"}]},
+        ]))?;
+        assert_eq!((read.question.as_str(), read.history.len()), ("Who?", 0));
+        assert_eq!(read.files.len(), 2);
+        assert_eq!(read.items[1]["content"][1], json!({"type": "input_file", "file_id": "file-1"}));
+        assert!(!json!(read.items).to_string().contains("SWRh"), "bytes are not kept");
+        Ok(())
+    }
+
+    #[test]
     fn a_refusal_is_kept_as_one_and_was_said() -> Result<()> {
         let refusal = json!({"type": "refusal", "refusal": "The documents do not say."});
         let read = read(&json!([
@@ -443,7 +465,15 @@ mod tests {
             (json!([{"type": "item_reference", "id": "msg_1"}]), "input[0].type"),
             (json!([{"type": "compaction"}]), "input[0].encrypted_content"),
             (json!([{"role": "user", "content": [{"type": "input_image"}]}]), "input[0].content"),
-            (json!([{"role": "user", "content": [{"type": "input_file"}]}]), "input[0].content"),
+            (json!([{"role": "user", "content": [{"type": "input_file"}]}]), "input[0].content[0]"),
+            (
+                json!([{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]),
+                "input",
+            ),
+            (
+                json!([{"role": "assistant", "content": [{"type": "input_file", "file_id": "f"}]}]),
+                "input[0].content",
+            ),
         ] {
             let refused = Input::read(&input).err();
             assert_eq!(refused.as_ref().and_then(Error::param), Some(name), "{input}");

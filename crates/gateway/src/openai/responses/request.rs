@@ -11,7 +11,7 @@ use cairn_services::retrieve::Request;
 use cairn_wire::openai::{ConversationRef, Response, ResponseRequest};
 use serde_json::{Value, json};
 
-use super::input::Input;
+use super::input::{self, Input};
 use super::tools::{self, Tools};
 use super::{format, habits, refused};
 use crate::openai::convert::{Included, neutral, refuse_rest, sampling, seconds, sticky, tokens};
@@ -61,12 +61,32 @@ pub(super) struct Asked {
     pub(super) truncate: bool,
     /// What of the request has no effect.
     pub(super) notes: Vec<String>,
+    /// Whether the request says how warm an answer shall be, and whether turns may be left out.
+    given: (bool, bool),
 }
 
 impl Asked {
     /// What is searched for, if there is a search.
     pub(super) fn queries(&self) -> Option<Vec<String>> {
-        self.search.as_ref().map(|search| search.queries.clone())
+        let search = self.search.as_ref().filter(|search| !search.stores.is_empty());
+        search.map(|search| search.queries.clone())
+    }
+
+    /// Items among `own`, the opened ones of this request, that came out of a compaction.
+    pub(super) fn compacted<'i>(&self, own: &'i [Value]) -> impl Iterator<Item = &'i Value> {
+        let sent: Vec<String> = self.input.items.iter().map(input::id).collect();
+        own.iter().filter(move |item| !sent.contains(&input::id(item)))
+    }
+
+    /// Takes the defaults of answers over files, as far as the request says nothing else.
+    pub(super) fn over_files(&mut self) {
+        let (warm, truncation) = self.given;
+        if !warm {
+            (self.shell.temperature, self.sampling.temperature) = (0.0, 0.0);
+        }
+        if !truncation {
+            (self.shell.truncation, self.truncate) = ("auto", true);
+        }
     }
 
     /// The stores that are searched.
@@ -105,7 +125,8 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
     let input = Input::read(&request.input)?;
     let Tools { search, functions } = tools::read(&request, &input.question)?;
     let format = format::read(request.text.as_ref())?;
-    let truncate = truncation(request.rest.get("truncation"), search.is_some())?;
+    let over_files = search.is_some() || !input.files.is_empty();
+    let truncate = truncation(request.rest.get("truncation"), over_files)?;
     let explain = search.is_some() && tools::explains(&request.tools);
     // What is explained is shown.
     let names = request.include.as_deref().unwrap_or_default();
@@ -124,7 +145,11 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         ));
     }
     // An answer over files shall be the same each time; a plain one need not.
-    let temperature = request.temperature.unwrap_or(if search.is_some() { 0.0 } else { 1.0 });
+    let temperature = request.temperature.unwrap_or(if over_files { 0.0 } else { 1.0 });
+    let given = (
+        request.temperature.is_some(),
+        request.rest.get("truncation").is_some_and(|value| !neutral(value)),
+    );
     let top_p = request.top_p.unwrap_or(1.0);
     #[expect(clippy::cast_possible_truncation, reason = "settings of one or two digits")]
     let sampling = sampling(Some(temperature as f32), Some(top_p as f32), 1.0)?;
@@ -183,6 +208,7 @@ pub(super) fn read(request: ResponseRequest, now: i64) -> Result<Asked> {
         conversation,
         truncate,
         notes,
+        given,
     })
 }
 

@@ -283,6 +283,10 @@ impl Script {
     }
 
     fn searching(&mut self) -> Vec<Value> {
+        // Files that stand in the question are no search of stores.
+        if self.queries.is_none() {
+            return Vec::new();
+        }
         let call = self.call("in_progress", &Value::Null);
         vec![
             self.on_item("response.output_item.added", &call),
@@ -292,16 +296,20 @@ impl Script {
     }
 
     fn found(&mut self, passages: Vec<Passage>) -> Vec<Value> {
-        self.results =
-            passages.iter().cloned().map(|passage| result(passage, self.explain)).collect();
+        let of_stores = || passages.iter().filter(|passage| !passage.is_attached());
+        self.results = of_stores().cloned().map(|passage| result(passage, self.explain)).collect();
         let results = if self.include_results { self.results.clone() } else { Value::Null };
-        for passage in &passages {
+        // What stands in the question is what it rests on by itself.
+        for passage in of_stores() {
             if !self.files.contains(&passage.chunk.file_id) {
                 self.files.push(passage.chunk.file_id.clone());
             }
         }
         self.nearest = passages;
         self.nearest.truncate(NEAREST);
+        if self.queries.is_none() {
+            return Vec::new();
+        }
         let call = self.call("completed", &results);
         let events = vec![
             self.on_call("response.file_search_call.completed"),

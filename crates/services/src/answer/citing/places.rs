@@ -79,7 +79,7 @@ fn outline(structure: &str) -> serde_json::Result<Document> {
 }
 
 /// What is told of a quote's place is that of its first character.
-fn stand(outline: &Document, citation: &mut Citation) {
+pub(in crate::answer) fn stand(outline: &Document, citation: &mut Citation) {
     let first = usize::try_from(citation.char_start).unwrap_or(0);
     citation.page = outline.page_at(first).map(i64::from);
     let headings = outline.heading_path(first);

@@ -47,7 +47,10 @@ impl Weighed {
         weighed.missing = weighed.find_missing(found, shown);
         if let Some(behind) = &weighed.asked.behind {
             let nearest = extract::nearest(weighed.sought(), shown);
-            let has = |passage| behind.coverage(&said(analyzer, passage)) >= LEANT_ON;
+            let has = |passage| {
+                behind.coverage(&said(analyzer, passage)) >= LEANT_ON
+                    && behind.asked_for().named().has_name_in(passage)
+            };
             weighed.founded = nearest.is_some_and(|(passage, _)| has(passage));
         }
         weighed
@@ -126,6 +129,15 @@ impl Verdict {
             parts.clear();
         }
         Self { refused, confidence, whole, parts }
+    }
+
+    /// On a question about the documents as a whole, for which nothing in them is nearer to it than
+    /// the rest; `nothing` says why there is nothing to say.
+    pub(crate) fn of_all(question: &str, nothing: Option<String>) -> Self {
+        let asked = Asked::of_all(question);
+        let (reading, confidence) = (Reading::default(), Confidence::default());
+        let whole = Weighed { asked, reading, confidence, missing: None, founded: true };
+        Self { refused: nothing, confidence, whole, parts: Vec::new() }
     }
 
     /// What is answered: the question, or those of its parts that can be.

@@ -14,7 +14,8 @@ use super::subject::Subject;
 pub(crate) struct Asked {
     /// As it is written.
     pub(crate) written: String,
-    /// What texts are compared with: a question has before it what it leans on.
+    /// What texts are compared with: a question has before it what it leans on, and a part the names
+    /// that its pronoun stands for.
     pub(crate) text: String,
     /// What it is about.
     pub(crate) subject: Subject,
@@ -38,6 +39,13 @@ impl Asked {
         Self { written, text, subject, kind, footing, behind: None }
     }
 
+    /// A question about the documents as a whole, which is about nothing in particular.
+    pub(crate) fn of_all(question: &str) -> Self {
+        let (written, text, subject) =
+            (question.to_owned(), question.to_owned(), Subject::default());
+        Self { written, text, subject, kind: Kind::Any, footing: Footing::Alone, behind: None }
+    }
+
     /// As it is written, without the mark behind it.
     pub(crate) fn unmarked(&self) -> &str {
         self.written.trim_end().trim_end_matches('?').trim_end()
@@ -57,14 +65,26 @@ impl Asked {
             let before = format!("{said}{}", question.get(..range.start).unwrap_or_default());
             let footing = footing(analyzer, &languages, written);
             let own = Subject::new(analyzer, written, held);
+            let named = match footing {
+                Footing::Refers => parts::named(analyzer.language(), written, &before),
+                Footing::Alone | Footing::SaysLittle => None,
+            };
             let before = Subject::new(analyzer, &before, held);
             let (subject, behind) = match footing {
-                Footing::Refers => (own.behind(&before), Some(before)),
+                Footing::Refers => {
+                    let subject = own.behind(&before);
+                    let subject = match &named {
+                        Some(named) => subject.asking(analyzer, named),
+                        None => subject,
+                    };
+                    (subject, Some(before))
+                }
                 Footing::SaysLittle => (own.beside(&self.subject), Some(before)),
                 Footing::Alone => (own, None),
             };
             let kind = Kind::of(analyzer.language(), written);
-            let (written, text) = (written.to_owned(), written.to_owned());
+            let written = written.to_owned();
+            let text = named.unwrap_or_else(|| written.clone());
             Self { written, text, subject, kind, footing, behind }
         };
         ranges.into_iter().map(part).collect()
@@ -99,6 +119,25 @@ mod tests {
         let (own, both) =
             (share(moved, &["move", "bonn"]), share(moved, &["move", "bonn", "lind"]));
         assert!((own - 0.5).abs() < 1e-5 && both > own, "{own} {both}");
+    }
+
+    #[test]
+    fn a_part_that_refers_is_asked_with_the_names_before_it() {
+        let question = "Who founded the bakery at Cape Orrin and when did it move to Bonn?";
+        let parts = asked(question, question);
+        let [founded, moved] = parts.as_slice() else { panic!("{parts:?}") };
+        assert_eq!(founded.text, founded.written);
+        assert_eq!(moved.written, "when did it move to Bonn?");
+        assert_eq!(moved.text, "when did Cape Orrin move to Bonn?");
+        let passage = crate::answer::claims::statements::tests::passage;
+        let other = [passage("The Lind works moved to Bonn in 1931.")];
+        let doubts = moved.subject.asked_for().named().doubts(&other);
+        assert!(doubts.of(0, &(0..37)).is_some(), "it is about another thing");
+        let own = [passage("The bakery of Orrin moved to Bonn in 1931.")];
+        assert!(moved.subject.asked_for().named().doubts(&own).of(0, &(0..42)).is_none());
+        let behind = moved.behind.as_ref().expect("what it refers to");
+        let named = behind.asked_for().named();
+        assert!(!named.has_name_in(&other[0]) && named.has_name_in(&own[0]));
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Named {
         Self {
             years: years(is_german(analyzer.language(), &words), &words),
             things: things(&words),
-            names: names(analyzer.language(), &words),
+            names: names(analyzer.language(), &words, LEAST_LETTERS),
         }
     }
 
@@ -148,6 +148,12 @@ impl Named {
             alike.into_iter().all(gone) && thing.is_other_in(passage, range)
         });
         thing.map(|thing| format!("{} {}", thing.kind, thing.number))
+    }
+
+    /// Whether a passage says one of the names, where there are any.
+    pub(crate) fn has_name_in(&self, passage: &Passage) -> bool {
+        let said = Said::of(passage);
+        self.names.is_empty() || self.names.iter().any(|name| said.says_name(name))
     }
 
     /// What speaks against quoting sentences of these passages, which are all that were looked at.
@@ -439,15 +445,22 @@ fn things(words: &[Word<'_>]) -> Vec<Thing> {
     found
 }
 
-/// The names: words with a capital, but the first one and those all in capitals, which may stand
-/// for others. None in German, which writes all nouns so, nor where most words are written so.
-fn names(language: Language, words: &[Word<'_>]) -> Vec<String> {
+/// The names in a text, in order and with their short words, as far as they are told by their
+/// capitals.
+pub(super) fn names_in(language: Language, text: &str) -> Vec<String> {
+    names(language, &words(text), 2)
+}
+
+/// The names: words of at least `least` letters with a capital, but the first one and those all in
+/// capitals, which may stand for others. None in German, which writes all nouns so, nor where most
+/// words are written so.
+fn names(language: Language, words: &[Word<'_>], least: usize) -> Vec<String> {
     let is_name = |word: &Word<'_>| {
         let mut letters = word.bare.chars();
         let capital = letters.next().is_some_and(char::is_uppercase);
         let plain = word.bare.chars().all(char::is_alphabetic) && letters.all(char::is_lowercase);
         let day = word.lower.ends_with("day") || month(&word.lower).is_some();
-        capital && plain && !day && word.bare.chars().count() >= LEAST_LETTERS
+        capital && plain && !day && word.bare.chars().count() >= least
     };
     let capital = |word: &&Word<'_>| word.bare.starts_with(char::is_uppercase);
     let capitals = words.iter().skip(1).filter(capital).count();

@@ -5,9 +5,15 @@
 //! and what stands before it asks by itself and says what for. "When and where was she born?" is
 //! one question, and so is "Who is the man who built it and who sold it?", whose second "who" is no
 //! question word.
+//!
+//! A part with a pronoun in the place of a name ("when did it move") is asked with the names of the
+//! parts before it, so that it is not answered by a sentence about something else.
 
 use std::ops::Range;
 
+use cairn_search::Language;
+
+use super::named::names_in;
 use super::words;
 
 /// Words between two questions.
@@ -27,6 +33,18 @@ const INVERTED: [&str; 32] = [
 const TELLING: [&str; 4] = ["when", "where", "why", "how"];
 /// Words of a part, at least.
 const LEAST: usize = 3;
+
+/// Words that stand for what was named before. Other languages have genders and other places for
+/// them.
+const PRONOUNS: [&str; 11] =
+    ["it", "its", "they", "them", "their", "he", "him", "his", "she", "her", "there"];
+/// Those that may stand before what belongs to it.
+const OWNERS: [&str; 4] = ["its", "their", "his", "her"];
+/// Words beside "there" with which it stands for no place: "is there a tower?"
+const THERE: [&str; 10] =
+    ["is", "are", "was", "were", "be", "been", "has", "have", "will", "exist"];
+/// Names that a pronoun may stand for, at most: the last ones.
+const NAMES: usize = 3;
 
 /// Parts of a question at most; what comes behind them stays with the last one.
 const MOST: usize = 4;
@@ -62,6 +80,41 @@ pub(crate) fn parts(question: &str) -> Vec<Range<usize>> {
     }
     found.push(range(&words, from, words.len()));
     found
+}
+
+/// A part with the names of what was asked `before` in the place of its pronoun; nothing where it
+/// has none, or nothing was named.
+pub(crate) fn named(language: Language, part: &str, before: &str) -> Option<String> {
+    let words = placed(part);
+    let (at, word) = pronoun(&words)?;
+    let names = names_in(language, before);
+    let last = names.get(names.len().saturating_sub(NAMES)..).filter(|names| !names.is_empty())?;
+    let end = word.start + word.written.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
+    let (front, behind) = (part.get(..word.start)?, part.get(end..)?);
+    let owns = OWNERS.contains(&word.lower.as_str()) && at + 1 < words.len();
+    let (joint, mark) = match (word.lower.as_str(), owns) {
+        ("there", _) => ("in ", ""),
+        (_, true) => ("", "'s"),
+        (_, false) => ("", ""),
+    };
+    Some(format!("{front}{joint}{}{mark}{behind}", last.join(" ")))
+}
+
+/// Whether a part has a pronoun that stands for what was named before it.
+pub(crate) fn has_pronoun(part: &str) -> bool {
+    pronoun(&placed(part)).is_some()
+}
+
+/// The first word that stands for what was named before.
+fn pronoun<'w, 't>(words: &'w [Word<'t>]) -> Option<(usize, &'w Word<'t>)> {
+    let beside = |at: usize| [at.checked_sub(1), Some(at + 1)].into_iter().flatten();
+    let exists =
+        |at: &usize| words.get(*at).is_some_and(|word| THERE.contains(&word.lower.as_str()));
+    let stands = |(at, word): &(usize, &Word<'_>)| {
+        PRONOUNS.contains(&word.lower.as_str())
+            && (word.lower != "there" || !beside(*at).any(|at| exists(&at)))
+    };
+    words.iter().enumerate().find(stands)
 }
 
 /// Whether these words are a question by themselves that has one word that asks, in front.
@@ -178,6 +231,52 @@ mod tests {
             assert_eq!(split(question), [question], "{question}");
             assert!(texts(question).is_empty());
         }
+    }
+
+    #[test]
+    fn a_pronoun_gives_way_to_the_names_before_it() {
+        let bakery = "Who founded the bakery at Cape Orrin and ";
+        for (before, part, expected) in [
+            (bakery, "when did it move to Bonn?", "when did Cape Orrin move to Bonn?"),
+            ("Who is Ada Lind and ", "when did she leave?", "when did Ada Lind leave?"),
+            ("Who is Ada Lind and ", "who succeeded her?", "who succeeded Ada Lind?"),
+            (
+                "When was Orrin Lamps founded? ",
+                "Who are its owners?",
+                "Who are Orrin Lamps's owners?",
+            ),
+            (
+                "Who owns Orrin Lamps and ",
+                "where is their office?",
+                "where is Orrin Lamps's office?",
+            ),
+            ("Where is Bonn and ", "who lives there?", "who lives in Bonn?"),
+            (
+                "Who built Orrin Hall for Ada Lind in Bonn and ",
+                "how old is it?",
+                "how old is Orrin Hall Ada Lind Bonn?",
+            ),
+        ] {
+            let found = named(Language::English, part, before);
+            assert_eq!(found.as_deref().unwrap_or_default(), expected, "{part}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_names_its_subject_stays() {
+        let before = "Who founded the bakery at Cape Orrin and ";
+        for part in ["when does the pool open?", "is there a pool?", "how many keys are there?"] {
+            assert_eq!(named(Language::English, part, before), None, "{part}");
+            assert!(!has_pronoun(part), "{part}");
+        }
+        assert_eq!(
+            named(Language::English, "when did it move?", "Who founded the firm and "),
+            None
+        );
+        assert!(has_pronoun("when did it move?"));
+        // German writes all nouns like names.
+        let before = "Wer gründete die Firma Lind und ";
+        assert_eq!(named(Language::German, "wann zog sie um?", before), None);
     }
 
     #[test]

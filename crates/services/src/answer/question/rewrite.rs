@@ -116,7 +116,7 @@ fn leans(analyzer: &Analyzer, languages: &[Language], question: &str) -> bool {
 /// How a part of a question in one of `languages` can be understood.
 pub(crate) fn footing(analyzer: &Analyzer, languages: &[Language], part: &str) -> Footing {
     let spaced = leaning::spaced(part);
-    if leaning::of(languages).any(|language| language.refers(&spaced)) {
+    if leaning::of(languages).any(|language| language.refers(&spaced)) || parts::has_pronoun(part) {
         Footing::Refers
     } else if has_few_words(analyzer, languages, part) {
         Footing::SaysLittle

@@ -10,10 +10,11 @@ use super::structured::{self, Structure};
 use super::{extract, prompt, spoken};
 use crate::answer::citing::cite::{Citation, Unsupported};
 use crate::answer::deciding::assent::Assent;
+use crate::answer::deciding::reading::Line;
 use crate::answer::finding::Grounds;
 use crate::answer::provenance::{PromptUsed, Provenance};
 use crate::answer::{Answer, Confidence, Mode, Step};
-use crate::retrieve::Took;
+use crate::retrieve::{Passage, Took};
 
 /// What the passages themselves say.
 pub(crate) struct Quotes {
@@ -24,7 +25,19 @@ pub(crate) struct Quotes {
 
 /// The sentences that answer best, without the links that are not `allowed`.
 pub(crate) fn quotes(grounds: &Grounds, allowed: &Allowed) -> Quotes {
-    let (text, mut citations) = extract::extract(&grounds.verdict.sought(), &grounds.shown);
+    let said = match &grounds.survey {
+        Some(survey) => (survey.text.clone(), survey.citations.clone()),
+        None => extract::extract(&grounds.verdict.sought(), &grounds.shown),
+    };
+    stripped(said, allowed)
+}
+
+/// These sentences as they stand, without the links that are not `allowed`.
+pub(crate) fn quoted(lines: &[Line], passages: &[Passage], allowed: &Allowed) -> Quotes {
+    stripped(extract::compose(passages, &lines.iter().collect::<Vec<_>>()), allowed)
+}
+
+fn stripped((text, mut citations): (String, Vec<Citation>), allowed: &Allowed) -> Quotes {
     let (text, stripped) = guarded::strip_extract(&text, &mut citations, allowed);
     Quotes { text, citations, stripped }
 }
@@ -77,6 +90,14 @@ impl Draft {
         self.answer.refused = Some(reason);
     }
 
+    /// Refuses, and says of the documents as a whole what there is to say.
+    pub(crate) fn decline(&mut self, grounds: &Grounds, reason: String) {
+        self.refuse(reason);
+        if let Some(survey) = grounds.survey.as_ref().filter(|_| !self.structured) {
+            self.answer.text.clone_from(&survey.text);
+        }
+    }
+
     /// The step that tells all of it: a refusal of JSON is none.
     pub(crate) fn told(&self) -> Step {
         let text = self.answer.text.clone();
@@ -113,6 +134,13 @@ impl Draft {
         let used = PromptUsed::grounded(prompt, &shown, instructions, canary.text());
         self.answer.provenance.prompt = Some(used);
         self.answer.passages = shown;
+    }
+
+    /// Notes that what the writer is given are whole files.
+    pub(crate) fn put_whole(&mut self) {
+        if let Some(used) = &mut self.answer.provenance.prompt {
+            used.template_sha256 = Some(prompt::whole_template_sha256());
+        }
     }
 
     /// Notes that the writer is given this instead, of the same sources.

@@ -179,7 +179,8 @@ fn said<'p>(passage: &'p Passage, range: &Range<usize>) -> &'p str {
     passage.chunk.text.get(range.clone()).unwrap_or_default().trim()
 }
 
-fn compose(passages: &[Passage], chosen: &[&Line]) -> (String, Vec<Citation>) {
+/// These sentences, and a citation for each.
+pub(crate) fn compose(passages: &[Passage], chosen: &[&Line]) -> (String, Vec<Citation>) {
     let (mut answer, mut citations) = (String::new(), Vec::new());
     for Line { passage: index, range, doubt, .. } in chosen {
         let Some(passage) = passages.get(*index) else { continue };

@@ -7,8 +7,10 @@ use cairn_serving::gguf::ChatMessage;
 use super::prompt::{self, Extent};
 use super::spoken;
 use super::structured::Structure;
+use crate::answer::provenance::Overviewed;
 use crate::answer::question::subject::Subject;
 use crate::answer::{Answers, Question};
+use crate::retrieve::Request;
 
 impl Answers {
     /// The turns that are put to a writer for `question` to these stores, without the passages;
@@ -30,7 +32,18 @@ impl Answers {
         let structure = Structure::of(&question.format)?;
         let analyzer = self.retrieve.analyzer(stores).await?;
         let language = spoken::name(spoken::language(analyzer.language(), &question.text));
+        let search = Request::new(stores.to_vec(), question.text.as_str(), 1);
+        let asked = (question.text.as_str(), &question.format);
+        let wanted = match stores {
+            [] => None,
+            _ => self.wanted(scope, asked, &search).await?,
+        };
+        let kind = wanted.map(|wanted| wanted.kind());
+        if matches!(kind, Some(Overviewed::List | Overviewed::Talk)) {
+            return Ok(None);
+        }
         let extent = match prompt::is_brief(analyzer.language(), writer.identity()) {
+            _ if kind.is_some() => Extent::Beginnings,
             true => Extent::Only(&[]),
             false => Extent::Much { named: !writer.is_local() },
         };

@@ -18,6 +18,7 @@ use super::prompt::{self, Extent};
 use super::sampling::{seeded, steady};
 use super::structured::{self, Structure};
 use super::{extract, spoken};
+use crate::answer::attached;
 use crate::answer::citing::{cite, values};
 use crate::answer::deciding::assent;
 use crate::answer::finding::Grounds;
@@ -37,6 +38,8 @@ pub(crate) struct Commission<'a> {
     /// Nothing where the answer is prose.
     pub(crate) structure: Option<&'a Structure>,
     pub(crate) grounds: &'a Grounds,
+    /// What it reads in the place of the nearest passages: files that stand in the question.
+    pub(crate) whole: Option<&'a [Passage]>,
     /// The canary of the system prompt.
     pub(crate) canary: &'a Canary,
     /// The links that may stay.
@@ -51,14 +54,22 @@ pub(crate) fn written<'a>(
     commission: Commission<'a>,
 ) -> impl Stream<Item = Result<Step>> + Send + 'a {
     try_stream! {
-        let Commission { writer, question, structure, grounds, canary, allowed, owner } = commission;
+        let Commission { writer, question, structure, grounds, whole, .. } = commission;
+        let Commission { canary, allowed, owner, .. } = commission;
         let (analyzer, subjects) = (&grounds.analyzer, grounds.verdict.subjects());
         let asked = grounds.verdict.put();
         let local = writer.is_local();
         let needed = assent::needed(analyzer.language(), writer.identity());
         let brief = prompt::is_brief(analyzer.language(), writer.identity());
-        let (sources, evidence) = sources(brief, grounds);
-        let much = Extent::Much { named: !local };
+        let (sources, evidence) = match whole {
+            Some(passages) => (passages.to_vec(), None),
+            None => sources(brief, grounds),
+        };
+        let much = match whole {
+            Some(_) => Extent::Whole,
+            None if grounds.survey.is_some() => Extent::Beginnings,
+            None => Extent::Much { named: !local },
+        };
         let extent = evidence.as_deref().map_or(much, Extent::Only);
         let screened = guarded::screen(&sources);
         let instructions = question.instructions.as_deref();
@@ -71,13 +82,17 @@ pub(crate) fn written<'a>(
         // The penalty would be one of JSON's marks, too.
         let prose = structure.is_none();
         let sampling = seeded(steady(&question.sampling, local && prose), local);
-        let most = if prose { ANSWER_TOKENS } else { structured::TOKENS };
+        let told = if whole.is_some() { attached::ANSWER_TOKENS } else { ANSWER_TOKENS };
+        let most = if prose { told } else { structured::TOKENS };
         let max_tokens = Some(question.max_tokens.unwrap_or(most));
         if question.truncate {
             draft.answer.provenance.turns_left_out =
                 turns::fit(writer, &mut prompt.messages, max_tokens).await?;
         }
         draft.put(&prompt, screened.shown, instructions, canary);
+        if whole.is_some() {
+            draft.put_whole();
+        }
         draft.answer.provenance.sampling =
             Some(SamplingUsed { sampling: sampling.clone(), max_tokens });
         draft.answer.provenance.language = Some(ModelUsed {
@@ -159,8 +174,11 @@ pub(crate) fn written<'a>(
 /// nearest to the question, which are named for each.
 fn sources(brief: bool, grounds: &Grounds) -> (Vec<Passage>, Option<Vec<Vec<String>>>) {
     let shown = &grounds.shown;
-    let evidence =
-        if brief { extract::evidence(&grounds.verdict.sought(), shown) } else { Vec::new() };
+    let evidence = if brief && grounds.survey.is_none() {
+        extract::evidence(&grounds.verdict.sought(), shown)
+    } else {
+        Vec::new()
+    };
     if evidence.is_empty() {
         return (shown.clone(), None);
     }

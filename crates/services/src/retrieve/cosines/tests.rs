@@ -233,6 +233,12 @@ static FOREIGN: [(Language, Probes); 9] = [
 ];
 
 /// About those of a model that tells texts apart well.
+/// The questions, and then the passages.
+fn texts(probes: Probes) -> Vec<String> {
+    let questions = probes.iter().map(|(question, _)| (*question).to_owned());
+    questions.chain(probes.iter().map(|(_, passage)| (*passage).to_owned())).collect()
+}
+
 const GOOD: Cosines = Cosines { unrelated: (0.05, 0.07), answering: 0.65 };
 
 /// With the real model: it must lie in the model store (`make models`).
@@ -317,14 +323,23 @@ fn a_model_is_measured_by_its_vectors() {
     assert_eq!(Cosines::measured(&[TWO], &vec![vec![f32::NAN, 1.0]; 4]), None);
 }
 
-#[test]
-fn what_was_tried_is_kept_within_bounds() {
+#[tokio::test]
+async fn a_model_is_tried_once_and_trials_are_kept_within_bounds() {
     let known = KnownCosines::default();
     let named = |n: i64| EmbeddingModel { name: "m".to_owned(), version: Some(n) };
-    let owned = |n: i64| ("acme".to_owned(), named(n));
-    for n in 0..=i64::try_from(KEPT).unwrap() {
-        known.keep(owned(n), Tried(Some(GOOD)));
+    let trial = |n: i64| known.trial(("acme".to_owned(), named(n)));
+    let (first, new) = trial(0);
+    assert!(new && first.get().is_none());
+    // Who comes while it is tried waits for the same trial; after one that failed, for the next.
+    let (same, new) = trial(0);
+    assert!(!new && Arc::ptr_eq(&first, &same));
+    assert!(first.get_or_try_init(|| async { Err::<Option<Cosines>, ()>(()) }).await.is_err());
+    let again = async { Ok::<_, ()>(Some(GOOD)) };
+    let third = async { None };
+    let (again, third) = tokio::join!(first.get_or_try_init(|| again), same.get_or_init(|| third));
+    assert_eq!((again, third), (Ok(&Some(GOOD)), &Some(GOOD)));
+    for n in 1..=i64::try_from(KEPT).unwrap() {
+        assert!(trial(n).1);
     }
-    assert_eq!(known.hold().len(), 1);
-    assert_eq!(known.find(&owned(0)), None);
+    assert!(trial(0).1, "it was forgotten with the others");
 }

@@ -175,15 +175,3 @@ async fn azure_has_the_model_in_the_path_and_its_own_header() {
     let body = asked.json();
     assert_eq!((&body["max_completion_tokens"], &body["model"]), (&json!(3), &Value::Null));
 }
-
-#[tokio::test]
-async fn embeddings_are_in_the_order_of_their_texts() {
-    let body = r#"{"object":"list","data":[{"object":"embedding","index":1,"embedding":[0.5,1.0]},{"object":"embedding","index":0,"embedding":[0.25,-1.0]}],"model":"e","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
-    let server = Double::start(vec![Reply::json(200, body)]);
-    let providers = provider(ProviderKind::Openai, &server.url);
-    let texts = ["a".to_owned(), "b".to_owned()];
-    let made = providers.embed("p", "e", &texts).await.unwrap();
-    assert_eq!((made.vectors, made.tokens), (vec![vec![0.25, -1.0], vec![0.5, 1.0]], 8));
-    assert_eq!(server.only().json()["input"], json!(["a", "b"]));
-    assert!(providers.embed("p", "e", &texts[..1]).await.is_err(), "one vector too many");
-}

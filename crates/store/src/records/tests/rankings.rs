@@ -93,3 +93,42 @@ async fn what_a_search_reads_of_chunks_is_the_tenants_own() -> Result<()> {
     assert_eq!(of_store.get(file.as_str()), Some(&made));
     Ok(())
 }
+
+#[tokio::test]
+async fn the_files_that_answer_are_the_newest_first_and_none_that_is_hidden() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let (scope, other) = (tenant(&records, "ours").await?, tenant(&records, "theirs").await?);
+    let (one, two) = (store(&records, &scope).await?, store(&records, &scope).await?);
+    let mut files = Vec::new();
+    for name in ["a.md", "b.md", "c.md"] {
+        let file = file(&records, &scope, name).await?;
+        ingest(&records, &scope, &one, &file).await?;
+        files.push(file);
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    }
+    ingest(&records, &scope, &two, &files[0]).await?;
+    let unread = file(&records, &scope, "unread.md").await?;
+    let mut tx = records.begin().await?;
+    records.attach_file(&mut tx, &scope, &one, &attachment(&unread)).await?;
+    commit(tx).await?;
+    let both = [one.clone(), two.clone()];
+    let names =
+        |files: Vec<AnsweringFile>| files.into_iter().map(|file| file.filename).collect::<Vec<_>>();
+    let (found, all) = records.answering_files(&scope, &both, 2, |_| true).await?;
+    assert_eq!((names(found), all), (vec!["c.md".to_owned(), "b.md".to_owned()], 3));
+    let named = |file: &AnsweringFile| file.filename == "a.md";
+    let (found, all) = records.answering_files(&scope, &both, 9, named).await?;
+    assert_eq!((names(found), all), (vec!["a.md".to_owned()], 1), "once, of two stores");
+    assert_eq!(records.answering_files(&other, &both, 9, |_| true).await?.1, 0);
+    // An editor manages it, and is not answered from it.
+    records.set_file_access(&scope, &files[2], Some(&["user:ada".to_owned()])).await?;
+    let (found, all) = records.answering_files(&scope, &both, 9, |_| true).await?;
+    assert_eq!((names(found), all), (vec!["b.md".to_owned(), "a.md".to_owned()], 2));
+
+    let of = (one.as_str(), files[1].as_str());
+    let rows = records.outline(&scope, of, 9).await?;
+    assert_eq!(rows.iter().map(|row| row.ordinal).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(records.outline(&scope, of, 1).await?.len(), 1);
+    assert!(records.outline(&other, of, 9).await?.is_empty());
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! What a chat asks a store.
+//! What a chat asks a store, or of files.
 
 use cairn_kernel::{Error, Id, Result};
 use cairn_services::answer::Question;
@@ -14,13 +14,20 @@ use super::sources;
 use crate::openai::chat::request;
 use crate::openai::convert::{ranking, results};
 
-/// Reads `request`, whose model is `store`, and refuses by name what is not done over documents.
+/// Reads `request`, whose model is `store` or a language model that is asked about files, and
+/// refuses by name what is not done over documents.
 ///
 /// # Errors
 /// `Invalid` naming the field.
-pub(super) fn read(mut request: ChatCompletionRequest, store: &Id, trace: &str) -> Result<Inquiry> {
+pub(super) fn read(
+    mut request: ChatCompletionRequest,
+    store: Option<&Id>,
+    trace: &str,
+) -> Result<Inquiry> {
     refuse(&request)?;
-    let options = request.cairn.take().unwrap_or_default();
+    // Without a store it is refused as in any chat.
+    let options = store.and_then(|_| request.cairn.take()).unwrap_or_default();
+    let named = request.model.clone();
     // An answer over files shall be the same each time.
     request.temperature = request.temperature.or(Some(0.0));
     let asked = request::read(request, trace)?;
@@ -30,7 +37,10 @@ pub(super) fn read(mut request: ChatCompletionRequest, store: &Id, trace: &str) 
     let system: Vec<String> = system.into_iter().map(|message| message.content).collect();
     let (history, text) = apart(spoken)?;
     let search = search(&options, store, &text)?;
-    let model = options.model.filter(|model| !model.is_empty());
+    let model = match store {
+        Some(_) => options.model.filter(|model| !model.is_empty()),
+        None => Some(named),
+    };
     let question = Question {
         text,
         history,
@@ -61,7 +71,7 @@ fn apart(mut spoken: Vec<ChatMessage>) -> Result<(Vec<ChatMessage>, String)> {
     Ok((spoken, question))
 }
 
-fn search(options: &ChatSearch, store: &Id, question: &str) -> Result<Request> {
+fn search(options: &ChatSearch, store: Option<&Id>, question: &str) -> Result<Request> {
     let ranking = ranking(options.ranking_options.as_ref(), "cairn.ranking_options")?;
     let limit = results(options.max_num_results)
         .map_err(|error| error.with_param("cairn.max_num_results"))?;
@@ -74,7 +84,7 @@ fn search(options: &ChatSearch, store: &Id, question: &str) -> Result<Request> {
         score_threshold: ranking.score_threshold,
         dense_weight: ranking.dense_weight,
         ranker: ranking.ranker,
-        ..Request::new(vec![store.clone()], question, limit)
+        ..Request::new(store.cloned().into_iter().collect(), question, limit)
     })
 }
 
@@ -92,14 +102,14 @@ fn refuse(request: &ChatCompletionRequest) -> Result<()> {
         (
             "tools",
             called && !uncalled,
-            "a chat with a store calls no tools; send the question to /v1/responses, which takes \
-             functions beside file_search, or leave tools out",
+            "a chat with a store or a file calls no tools; send the question to \
+             /v1/responses, which takes functions beside file_search and files, or leave tools out",
         ),
         (
             "functions",
             functions.is_some_and(|functions| !functions.is_empty()),
-            "a chat with a store calls no functions; send the question to /v1/responses, which \
-             takes functions beside file_search, or leave them out",
+            "a chat with a store or a file calls no functions; send the question to \
+             /v1/responses, which takes functions beside file_search and files, or leave them out",
         ),
         (
             "n",
@@ -110,8 +120,7 @@ fn refuse(request: &ChatCompletionRequest) -> Result<()> {
         (
             "logprobs",
             request.logprobs == Some(true),
-            "an answer over documents has no log probabilities; leave logprobs out, or name a \
-             language model as model",
+            "an answer over documents has no log probabilities; leave logprobs out",
         ),
         (
             "stop",
@@ -145,7 +154,7 @@ mod tests {
         }
         let request =
             serde_json::from_value(body).map_err(|fault| Error::invalid(fault.to_string()))?;
-        read(request, &Id::from_raw("vs_1"), "req_1")
+        read(request, Some(&Id::from_raw("vs_1")), "req_1")
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use cairn_kernel::Id;
 use cairn_services::FinishReason;
 use cairn_services::chat::{ChatUsage, TextFormat};
 use cairn_services::records::Origin;
@@ -16,7 +17,7 @@ use crate::openai::responses::{NEAREST, ended};
 /// Follows the beats of an answer.
 pub(super) struct Telling {
     started: Instant,
-    store: String,
+    store: Option<Id>,
     /// Whether the text is prose, which is given on as it comes and ends with its sources.
     prose: bool,
     refusal: Option<String>,
@@ -42,15 +43,20 @@ pub(super) struct Ending {
 }
 
 impl Telling {
-    /// Of an answer in `format` from `store` that was begun at `started`.
-    pub(super) fn new(started: Instant, store: String, format: &TextFormat) -> Self {
+    /// Of an answer in `format` from `store`, and from files of which `origins` are kept, that was
+    /// begun at `started`.
+    pub(super) fn new(
+        started: Instant,
+        (store, origins): (Option<Id>, Vec<Origin>),
+        format: &TextFormat,
+    ) -> Self {
         Self {
             started,
             store,
             prose: *format == TextFormat::Text,
             refusal: None,
             nearest: Vec::new(),
-            quoted: Vec::new(),
+            quoted: origins,
             ending: None,
         }
     }
@@ -81,8 +87,9 @@ impl Telling {
     }
 
     fn found(&mut self, passages: Vec<Passage>) {
-        for passage in &passages {
-            let (file, stores) = (passage.chunk.file_id.clone(), vec![self.store.clone()]);
+        let stores: Vec<String> = self.store.iter().map(ToString::to_string).collect();
+        for passage in passages.iter().filter(|passage| !passage.is_attached()) {
+            let (file, stores) = (passage.chunk.file_id.clone(), stores.clone());
             Origin::add(&mut self.quoted, Origin { file, stores });
         }
         self.nearest = passages;

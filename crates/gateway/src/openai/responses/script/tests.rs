@@ -285,6 +285,49 @@ fn a_kept_answer_is_played_again_event_by_event() {
     }
 }
 
+/// A passage of a file that stands in the question.
+fn attached(number: i64) -> Passage {
+    let mut attached = passage(number);
+    attached.chunk.id = format!("attached_file-{number}_0");
+    attached
+}
+
+#[test]
+fn files_in_the_question_are_no_search() {
+    let body = json!({"model": "cairn", "input": "How high?"});
+    let asked =
+        request::read(serde_json::from_value(body).expect("a request"), 1000).expect("valid");
+    let mut script = Script::new(asked.shell, None, true);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![attached(1)]),
+        Step::Text("It is 828 m high.".into()),
+        answer("It is 828 m high.", Some("they do not say"), false),
+    ];
+    let events = play(&mut script, steps);
+    assert!(!kinds(&events).iter().any(|kind| kind.contains("file_search")), "{events:?}");
+    let response = script.finished().expect("an end");
+    assert_eq!(response.output.len(), 1);
+    let nearest = response.cairn.as_ref().map(|extra| extra.nearest.len());
+    assert_eq!(nearest, Some(1), "what is nearest in them is told");
+    assert!(script.files().is_empty(), "what it rests on is known from the question");
+}
+
+#[test]
+fn a_file_in_the_question_is_no_hit_of_a_search() {
+    let mut script = script(true);
+    let steps = vec![
+        Step::Searching,
+        Step::Found(vec![attached(1), passage(2)]),
+        Step::Text("It is 828 m high.".into()),
+        answer("It is 828 m high.", None, false),
+    ];
+    play(&mut script, steps);
+    assert_eq!(script.files(), ["file-2"]);
+    let results = script.kept_output()[0]["results"].clone();
+    assert_eq!(results.as_array().map(Vec::len), Some(1), "{results}");
+}
+
 #[test]
 fn a_background_answer_is_queued_first_and_may_fail() {
     let body = json!({"model": "cairn", "input": "How high?", "background": true});

@@ -9,6 +9,10 @@ use super::*;
 const TEXT: &str = "It is 828 m high.";
 const SILENT: &str = "The documents do not say.";
 
+fn store() -> (Option<Id>, Vec<Origin>) {
+    (Some(Id::from_raw("vs_1")), Vec::new())
+}
+
 fn passage(number: i64) -> Passage {
     Passage {
         chunk: ChunkRow {
@@ -93,7 +97,7 @@ fn end(text: &str, refused: Option<&str>, cut_off: bool) -> Beat {
 
 /// The pieces that are given on, and how it ended.
 fn told(format: &TextFormat, beats: Vec<Beat>) -> (Vec<Value>, Ending) {
-    let mut telling = Telling::new(Instant::now(), "vs_1".into(), format);
+    let mut telling = Telling::new(Instant::now(), store(), format);
     let mut deltas: Vec<Delta> = Vec::new();
     for beat in beats {
         deltas.extend(telling.hear(beat));
@@ -180,7 +184,7 @@ fn a_refusal_of_json_is_no_content() {
 
 #[test]
 fn each_file_that_was_found_is_what_the_answer_rests_on() {
-    let mut telling = Telling::new(Instant::now(), "vs_1".into(), &TextFormat::Text);
+    let mut telling = Telling::new(Instant::now(), store(), &TextFormat::Text);
     telling.hear(Beat::Found(vec![passage(1), passage(2), passage(1)]));
     let files: Vec<&str> = telling.quoted().iter().map(|origin| origin.file.as_str()).collect();
     assert_eq!(files, ["file-1", "file-2"]);
