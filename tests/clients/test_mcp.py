@@ -107,7 +107,9 @@ def test_what_is_searched_is_fetched_and_asked(server, lighthouse, mode):
         names = {store["name"]: store["id"] for store in stores}
         assert names["mcp lighthouse"] == lighthouse.stores["lighthouse"]
 
-        found = await given(client, "search", query=WHO)
+        everywhere = await given(client, "search", query=WHO, max_results=50)
+        assert any(result["title"] == "keepers.txt" for result in everywhere["results"])
+        found = await given(client, "search", query=WHO, store="mcp lighthouse")
         assert 1 <= len(found["results"]) <= 10
         best = found["results"][0]
         assert set(best) == {"id", "title", "url", "text"} and best["title"] == "keepers.txt"
