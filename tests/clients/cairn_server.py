@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import random
 import secrets
 import signal
 import socket
@@ -40,10 +41,21 @@ def binary() -> pathlib.Path:
     return pathlib.Path(target) / "debug" / "cairn"
 
 
+# Ports that the kernel does not give to outgoing connections, as it is set up as a rule: one of these
+# could have a server's port before the server has, or between two starts.
+PORTS = range(10_000, 32_768)
+GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port that nobody listens on; none is given twice."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in GIVEN:
+                GIVEN.add(port)
+                return port
 
 
 class Server:
