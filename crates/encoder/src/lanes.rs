@@ -25,6 +25,8 @@ pub(crate) trait Simd: Copy {
     /// Queries of an attention that are computed at once, up to 8: as many as leave registers for
     /// their sums.
     const QUERIES: usize;
+    /// The highest number that the products of bytes take.
+    const STEPS: u8;
 
     /// Zeros.
     fn zero(self) -> Self::Lanes;

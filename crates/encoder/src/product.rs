@@ -3,7 +3,7 @@
 use crate::file::Linear;
 use crate::lanes::{LANES, Simd};
 use crate::ranges::Range;
-use crate::unit::{Block, COLUMNS, LINE, Line, ROWS, Ready, TILE, Unit};
+use crate::unit::{Block, COLUMNS, DEEP, LINE, Line, Panel, ROWS, Ready, TILE, Unit, Zeros};
 
 /// Most channels that stay floats.
 const MOST_APART: usize = 8;
@@ -16,16 +16,32 @@ pub(crate) struct Rounded {
     values: Vec<u8>,
     /// What of each row stays floats.
     apart: Vec<[f32; MOST_APART]>,
+    /// What of each row the products of bytes do not take.
+    rests: Vec<Vec<Rest>>,
+}
+
+/// A number that is further from zero than the products of bytes take.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    channel: usize,
+    /// By how much, in steps.
+    by: i32,
 }
 
 impl Rounded {
     /// `rows` rows of `depth` numbers.
     pub(crate) fn new(rows: usize, depth: usize) -> Self {
         let read = rows.next_multiple_of(TILE);
-        Self { depth, values: vec![0; read * depth], apart: vec![[0.0; MOST_APART]; rows] }
+        Self {
+            depth,
+            values: vec![0; read * depth],
+            apart: vec![[0.0; MOST_APART]; rows],
+            rests: vec![Vec::new(); rows],
+        }
     }
 
-    /// Puts `values`, a multiple of [`LANES`], in row `row` from column `first` on.
+    /// Puts `values`, a multiple of [`LANES`], in row `row` from column `first` on; those of a row
+    /// from the first column on.
     #[inline(always)]
     pub(crate) fn put<S: Simd>(
         &mut self,
@@ -43,6 +59,39 @@ impl Rounded {
         for (place, &channel) in self.apart[row].iter_mut().zip(range.apart) {
             if let Some(&x) = channel.checked_sub(first).and_then(|at| values.get(at)) {
                 *place = x;
+                if S::STEPS < u8::MAX {
+                    self.values[start + channel - first] = range.lowest(S::STEPS);
+                }
+            }
+        }
+        if S::STEPS < u8::MAX {
+            self.split::<S>(range, (row, first), values.len());
+        }
+    }
+
+    /// Counts `count` numbers of row `row`, from column `first` on, from the lowest on that the
+    /// products take, and puts aside by how much others are beside them.
+    #[inline(always)]
+    fn split<S: Simd>(&mut self, range: &Range, (row, first): (usize, usize), count: usize) {
+        let (lowest, rests) = (range.lowest(S::STEPS), &mut self.rests[row]);
+        if first == 0 {
+            rests.clear();
+        }
+        let start = row * self.depth + first;
+        let numbers = self.values[start..start + count].as_chunks_mut::<LANES>().0;
+        for (at, numbers) in numbers.iter_mut().enumerate() {
+            let counted = numbers.map(|number| number.wrapping_sub(lowest));
+            if counted.iter().fold(0, |all, number| all | number) <= S::STEPS {
+                *numbers = counted;
+                continue;
+            }
+            for (place, number) in numbers.iter_mut().enumerate() {
+                let whole = i32::from(*number) - i32::from(lowest);
+                *number = whole.clamp(0, i32::from(S::STEPS)) as u8;
+                let by = whole - i32::from(*number);
+                if by != 0 {
+                    rests.push(Rest { channel: first + at * LANES + place, by });
+                }
             }
         }
     }
@@ -55,6 +104,8 @@ pub(crate) struct Product {
     depth: usize,
     /// For each [`COLUMNS`] columns `depth` / 2 lines.
     lines: Vec<Line>,
+    /// For each of them what the unit asks of its weights.
+    zeros: Vec<Zeros>,
     /// For each [`COLUMNS`] columns what their sums are multiplied with.
     scales: Vec<[f32; COLUMNS]>,
     /// And what is added: the bias, less what the zero of the activation adds.
@@ -65,7 +116,7 @@ pub(crate) struct Product {
 
 impl Product {
     /// The products of an activation of `range` with all of `parts`, side by side, each times its
-    /// factor, laid out for `unit`. Their columns must be whole panels and their rows whole lines,
+    /// factor, for `unit`. Their columns must be whole panels and their rows whole lines,
     /// the same in all.
     pub(crate) fn new(unit: Unit, parts: &[(&Linear, f32)], range: &'static Range) -> Self {
         let depth = parts.first().map_or(0, |(part, _)| part.weights.rows);
@@ -73,6 +124,7 @@ impl Product {
             range,
             depth,
             lines: Vec::new(),
+            zeros: Vec::new(),
             scales: Vec::new(),
             bias: Vec::new(),
             apart: Vec::new(),
@@ -102,13 +154,17 @@ impl Product {
             offsets[column] =
                 bias[first + column] * factor - sum as f32 * self.range.zero() * scale;
         }
-        let (deep, columns) = unit.layout();
-        for left in (0..COLUMNS).step_by(columns) {
-            for top in (0..self.depth).step_by(deep) {
-                let value = |place| whole(top + place % deep, left + place / deep);
+        let before = self.lines.len();
+        for left in (0..COLUMNS).step_by(TILE) {
+            for top in (0..self.depth).step_by(DEEP) {
+                let value = |place| whole(top + place % DEEP, left + place / DEEP);
                 self.lines.push(Line(std::array::from_fn(value)));
             }
         }
+        let lowest = self.range.lowest(unit.steps());
+        // A whole number in the range of a byte.
+        let zero = self.range.zero() as u8;
+        self.zeros.push(unit.zeros(&self.lines[before..], lowest, zero));
         self.scales.push(scales);
         self.bias.push(offsets);
         for &channel in self.range.apart {
@@ -131,13 +187,21 @@ impl Product {
         let mut sums = Block([[0; COLUMNS]; ROWS]);
         let mut floats = [[0.0; COLUMNS]; ROWS];
         let apart = self.range.apart.len();
-        for (panel, lines) in self.lines.chunks_exact(self.depth / 2).enumerate() {
+        let panels = self.lines.chunks_exact(self.depth / 2).zip(&self.zeros);
+        for (panel, (lines, zeros)) in panels.enumerate() {
+            let right = Panel { lines, zeros };
             let scales = simd.load_two(&self.scales[panel]);
             let bias = simd.load_two(&self.bias[panel]);
             let weights = &self.apart[panel * apart..(panel + 1) * apart];
-            for (block, kept) in left.apart.chunks(ROWS).enumerate() {
+            let rows = left.apart.chunks(ROWS).zip(left.rests.chunks(ROWS));
+            for (block, (kept, rests)) in rows.enumerate() {
                 let values = &left.values[block * ROWS * self.depth..];
-                ready.block(kept.len(), self.depth, values, lines, &mut sums);
+                ready.block(kept.len(), self.depth, values, right, &mut sums);
+                for (sums, rests) in sums.0.iter_mut().zip(rests) {
+                    for &Rest { channel, by } in rests {
+                        ready.add((channel, by), right, sums);
+                    }
+                }
                 for ((sums, kept), out) in sums.0.iter().zip(kept).zip(&mut floats) {
                     let (sums, _) = sums.as_chunks::<LANES>();
                     let mut near = simd.mul_add(simd.load_integers(&sums[0]), scales[0], bias[0]);

@@ -73,4 +73,14 @@ impl Range {
     pub(crate) fn zero(&self) -> f32 {
         (-self.low / self.step()).round()
     }
+
+    /// The lowest of `steps` and one steps around the one that stands for zero: of most numbers
+    /// these are enough.
+    pub(crate) fn lowest(&self, steps: u8) -> u8 {
+        if steps == u8::MAX {
+            return 0;
+        }
+        // A whole number in the range of a byte.
+        (self.zero() as u8).saturating_sub(steps / 2 + 1)
+    }
 }

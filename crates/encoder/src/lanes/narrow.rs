@@ -36,6 +36,7 @@ type Lanes = [__m256; 2];
 impl Simd for Narrow {
     type Lanes = Lanes;
     const QUERIES: usize = 2;
+    const STEPS: u8 = 127;
 
     #[inline(always)]
     fn zero(self) -> Lanes {

@@ -33,6 +33,7 @@ pub(crate) type Lanes = __m512;
 impl Simd for Wide {
     type Lanes = Lanes;
     const QUERIES: usize = 8;
+    const STEPS: u8 = u8::MAX;
 
     #[inline(always)]
     fn zero(self) -> Lanes {
