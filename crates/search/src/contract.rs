@@ -6,6 +6,8 @@
 mod filters;
 mod languages;
 
+use std::collections::HashSet;
+
 use cairn_kernel::Kind;
 use serde_json::{Map, Value, json};
 
@@ -80,6 +82,11 @@ pub(crate) async fn an_unknown_store_is_empty(index: &dyn Index) {
     assert!(!index.stores().await.unwrap().contains(&"unknown".to_owned()));
 }
 
+/// No word of a readable chunk.
+fn unseen() -> HashSet<String> {
+    HashSet::new()
+}
+
 /// In how many chunks a word occurs, whatever its inflection; only readable ones have it.
 pub(crate) async fn words_are_counted(index: &dyn Index) {
     let mut points: Vec<Point> =
@@ -91,7 +98,7 @@ pub(crate) async fn words_are_counted(index: &dyn Index) {
     points.push(hidden);
     index.upsert("counted", points).await.unwrap();
     let asked = "Quarries of granite, slate, basalt or marble";
-    let found = index.frequencies("counted", asked, None).await.unwrap();
+    let found = index.frequencies("counted", asked, None, unseen()).await.unwrap();
     assert_eq!(found.points, 11);
     let count = |term: &str| found.terms.get(term).copied().unwrap();
     for (term, expected) in
@@ -100,17 +107,24 @@ pub(crate) async fn words_are_counted(index: &dyn Index) {
         assert!((count(term) - expected).abs() < 0.1, "{term}: {} of {expected}", count(term));
     }
     let public = Some(Filter::readable_by(None, Principals::new(["public", "user:bob"])));
-    let seen = index.frequencies("counted", asked, public).await.unwrap();
+    let seen = index.frequencies("counted", asked, public, unseen()).await.unwrap();
     assert!(seen.is_absent("basalt") && !seen.is_absent("slate"));
+    let nobody = || Some(Filter::readable_by(None, Principals::new(["user:nobody"])));
+    let hidden = index.frequencies("counted", asked, nobody(), unseen()).await.unwrap();
+    assert!(hidden.terms.values().all(|count| *count <= 0.0), "{hidden:?}");
+    // What is said to have been seen is not looked for, but it is counted.
+    let told = HashSet::from(["slate".to_owned(), "marbl".to_owned()]);
+    let told = index.frequencies("counted", asked, nobody(), told).await.unwrap();
+    assert!(!told.is_absent("slate") && told.is_absent("granit") && told.is_absent("marbl"));
     // What is written and removed counts from then on.
     index.upsert("counted", vec![point(12, "h", "marble and slate")]).await.unwrap();
-    let more = index.frequencies("counted", asked, None).await.unwrap();
+    let more = index.frequencies("counted", asked, None, unseen()).await.unwrap();
     assert!(!more.is_absent("marbl") && more.terms["slate"] > 1.5);
     index.delete("counted", &[12]).await.unwrap();
     index.delete_file("counted", "g").await.unwrap();
-    let fewer = index.frequencies("counted", asked, None).await.unwrap();
+    let fewer = index.frequencies("counted", asked, None, unseen()).await.unwrap();
     assert!(fewer.is_absent("marbl") && fewer.is_absent("basalt") && !fewer.is_absent("slate"));
-    let nothing = index.frequencies("unknown", asked, None).await.unwrap();
+    let nothing = index.frequencies("unknown", asked, None, unseen()).await.unwrap();
     assert!(nothing.terms.is_empty() && nothing.points == 0);
     index.drop_store("counted").await.unwrap();
 }

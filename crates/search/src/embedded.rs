@@ -21,7 +21,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -386,12 +386,13 @@ impl Index for Embedded {
         store: &str,
         text: &str,
         filter: Option<Filter>,
+        seen: HashSet<String>,
     ) -> Result<Frequencies> {
         let text = text.to_owned();
         let found = self.on_store_here(store, move |_, store| {
             store.read(|open| {
                 let points = open.count()?;
-                search::frequencies(open, &text, filter.as_ref(), points)
+                search::frequencies(open, &text, (filter.as_ref(), &seen), points)
             })
         });
         found.await.map(Option::unwrap_or_default)

@@ -1,6 +1,6 @@
 //! The seam between the use-cases and whichever engine holds the index.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use cairn_kernel::{Error, Result};
@@ -194,12 +194,14 @@ pub trait Index: Send + Sync {
     /// learns from. The query's limit and fusion do not matter.
     async fn candidates(&self, store: &str, query: Query) -> Result<Vec<Candidate>>;
     /// In how many of the chunks that `filter` lets through the terms of `text` occur; of a
-    /// long text the first [`FREQUENCY_TERMS`] terms. Nothing for a store that does not exist.
+    /// long text the first [`FREQUENCY_TERMS`] terms. `seen` are terms of chunks that it was seen
+    /// to let through, which spares looking for one. Nothing for a store that does not exist.
     async fn frequencies(
         &self,
         store: &str,
         text: &str,
         filter: Option<Filter>,
+        seen: HashSet<String>,
     ) -> Result<Frequencies>;
     /// The best hits by the default ranking with the query's fusion, best first. A store
     /// that does not exist has none.

@@ -1,5 +1,7 @@
 //! Filters: what they mean does not depend on how an index answers them.
 
+use std::collections::HashSet;
+
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
@@ -141,7 +143,7 @@ pub(crate) async fn texts_are_ordered(index: &dyn Index) {
         }
     }
     let filter = Some(Filter::parse(&week).unwrap());
-    let found = index.frequencies("dated", "text", filter).await.unwrap();
+    let found = index.frequencies("dated", "text", filter, HashSet::new()).await.unwrap();
     assert!(!found.is_absent("text"), "{found:?}");
     index.delete("dated", &[26]).await.unwrap();
     index.upsert("dated", vec![dated(27, json!("2024-06-01"))]).await.unwrap();

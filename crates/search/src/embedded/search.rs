@@ -64,11 +64,12 @@ pub(super) fn candidates(open: &Open, query: &Query) -> Result<Vec<Candidate>> {
     Ok(hits.into_iter().map(candidate).collect())
 }
 
-/// In how many of the `points` chunks the terms of `text` occur.
+/// In how many of the `points` chunks the terms of `text` occur, where `filter` was seen to let
+/// some of them through.
 pub(super) fn frequencies(
     open: &Open,
     text: &str,
-    filter: Option<&Filter>,
+    (filter, seen): (Option<&Filter>, &HashSet<String>),
     points: u64,
 ) -> Result<Frequencies> {
     let mut terms = BTreeMap::new();
@@ -79,17 +80,20 @@ pub(super) fn frequencies(
         }
     }
     let ids: Vec<u32> = terms.values().copied().collect();
-    let readable = match engines(open, filter)? {
-        Some(filter) => readable(&open.shard, ids.clone(), &filter)?,
-        None => ids.iter().copied().collect(),
-    };
+    let (shown, unsure): (Vec<_>, Vec<_>) =
+        terms.iter().partition(|(term, _)| filter.is_none() || seen.contains(*term));
+    let mut read: HashSet<u32> = shown.into_iter().map(|(_, id)| *id).collect();
+    if let Some(filter) = engines(open, filter.filter(|_| !unsure.is_empty()))? {
+        let unsure = unsure.into_iter().map(|(_, id)| *id).collect();
+        read.extend(readable(&open.shard, unsure, &filter)?);
+    }
     // One lock is let go before the other is taken.
     let written = open.ledger().written();
     let (known, era) = open.rarity().of(&ids, (points, written));
     let mut found = Frequencies { points, ..Frequencies::default() };
     for (term, id) in terms {
         let idf = match known.get(&id) {
-            _ if !readable.contains(&id) => None,
+            _ if !read.contains(&id) => None,
             Some(idf) => Some(*idf),
             None => engine::idf(&open.shard, id)?.inspect(|idf| open.rarity().keep(id, *idf, era)),
         };

@@ -4,7 +4,7 @@
 //! Comparisons with [`FILENAME`] become comparisons with the ids of the files so called,
 //! before the index is asked. So every index there is answers them, whenever it was made.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -169,9 +169,10 @@ impl Index for Named {
         store: &str,
         text: &str,
         filter: Option<Filter>,
+        seen: HashSet<String>,
     ) -> Result<Frequencies> {
         let filter = self.by_id(store, filter).await?;
-        self.index.frequencies(store, text, filter).await
+        self.index.frequencies(store, text, filter, seen).await
     }
 
     async fn drop_store(&self, store: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A closer look at what a search found: how rare the question's words are in the stores,
 //! and how near they come in meaning to the words of the best passages.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cairn_kernel::{Kind, Result, ResultExt, Scope};
@@ -63,7 +64,7 @@ impl Retrieve {
             };
             let filter = super::readable(scope, asked.has_lists, search.filter.clone());
             let (index, name) = (self.projection.index(), active.index_name);
-            found.add(index.frequencies(&name, text, filter).await?);
+            found.add(index.frequencies(&name, text, filter, HashSet::new()).await?);
         }
         Ok(found)
     }

@@ -76,7 +76,10 @@ impl Retrieve {
         let held = Held::of(&analyzer, text, list)?;
         let words = match held.same_for_any_weights() {
             Some(share) => share,
-            None => held.share(&index.frequencies(&place.index, text, filter.cloned()).await?),
+            None => {
+                let (filter, seen) = (filter.cloned(), held.seen());
+                held.share(&index.frequencies(&place.index, text, filter, seen).await?)
+            }
         };
         let words = if is_in_pairs(text) { (PAIRS * words).min(1.0) } else { words };
         Ok(near.max(logistic(STEEPNESS * (words - EVEN))))
@@ -136,6 +139,11 @@ impl Held {
             }
         }
         Ok(Self { words, hits })
+    }
+
+    /// The words that stand in hits, which the caller may read.
+    fn seen(&self) -> HashSet<String> {
+        self.hits.iter().flatten().cloned().collect()
     }
 
     /// The share of words in the hit that has most, where it does not matter how much each says.
