@@ -29,6 +29,9 @@ const LIMIT: usize = 10;
 /// How often each search is asked. What the host takes falls on one or the other, what a search
 /// takes on all of them.
 const PASSES: usize = 3;
+/// Tokens of a query that is no longer than questions are as a rule; the rest are whole paragraphs
+/// of what somebody looks for.
+const SHORT: usize = 32;
 /// Until what was changed is on disk.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -110,6 +113,10 @@ impl Product {
             self.projection.clone(),
             Encoders::own_only(Arc::new(embedder.clone()), "bench"),
         );
+        let mut is_short = Vec::new();
+        for (text, _) in pairs(material) {
+            is_short.push(embedder.count_tokens(text)? <= SHORT);
+        }
         let asked = async |name: &str, filter: Option<&Filter>| -> Result<()> {
             let (mut took, mut steps) = (Vec::new(), Vec::new());
             let mut each = vec![Vec::new(); pairs(material).count()];
@@ -131,6 +138,13 @@ impl Product {
             let lost = Host::read()?.lost_since(before);
             took.extend(each.iter().flatten());
             println!("  text to passages{name}: {}{lost}", latency(&mut took));
+            let of_short = each.iter().zip(&is_short).filter(|(_, short)| **short);
+            let mut short: Vec<Duration> = of_short.flat_map(|(took, _)| took).copied().collect();
+            println!(
+                "    those of up to {SHORT} tokens, {:.0} of 100: {}",
+                100.0 * short.len() as f64 / took.len().max(1) as f64,
+                latency(&mut short)
+            );
             println!(
                 "    the middle one of each query's {PASSES}: {}",
                 latency(&mut middles(each))
