@@ -139,8 +139,17 @@ export interface VectorStoreFile {
   status: "in_progress" | "completed" | "failed" | "cancelled";
   last_error: { code: "unsupported_file" | "invalid_file" | "server_error"; message: string } | null;
   attributes: Attributes;
-  /** `notes` say what was guessed or left out when it was read. */
-  cairn: { filename: string; chunking: Chunking; notes: string[] };
+  /**
+   * `notes` say what was guessed or left out when it was read; `waiting` says why its reading is put off, until
+   * `retry_at`.
+   */
+  cairn: {
+    filename: string;
+    chunking: Chunking;
+    notes: string[];
+    waiting: string | null;
+    retry_at: Seconds | null;
+  };
 }
 
 export interface SearchHit {
@@ -281,6 +290,9 @@ export interface ReindexRun {
   files_done: number | null;
   fraction: number;
   seconds_left: number | null;
+  /** Why it is put off, until `retry_at`. */
+  waiting: string | null;
+  retry_at: Seconds | null;
   error: string | null;
   report: ReindexReport | null;
 }

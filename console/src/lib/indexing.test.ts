@@ -43,6 +43,8 @@ const run: ReindexRun = {
   files_done: 3,
   fraction: 0.25,
   seconds_left: 90,
+  waiting: null,
+  retry_at: null,
   error: null,
   report: null,
 };

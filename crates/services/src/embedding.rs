@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cairn_kernel::{Error, Kind, Result, Scope};
+use cairn_kernel::{Error, Kind, Result, Scope, Timestamp};
 use cairn_serving::embed::{Embedder, Priority};
 use cairn_serving::gguf::Encoded;
 use cairn_store::records::{ActiveRow, GenerationRow};
@@ -301,6 +301,11 @@ pub(crate) fn put_off(error: &Error, waited_ms: i64) -> Option<Duration> {
     (waited_ms < AWAY_MAX_MS).then(|| asked.max(grown).clamp(WAIT_MIN, WAIT_MAX))
 }
 
+/// When work that is put off at `now` for `wait` is tried again.
+pub(crate) fn retry_at(now: Timestamp, wait: Duration) -> Timestamp {
+    now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// The vectors of a search's queries, made once for each model that a store needs.
 pub(crate) struct QueryVectors<'a> {
     encoders: &'a Encoders,
@@ -387,6 +392,7 @@ mod tests {
         assert_eq!(put_off(&away, 800_000), Some(Duration::from_secs(100)));
         assert_eq!(put_off(&away, AWAY_MAX_MS - 1), Some(WAIT_MAX));
         assert_eq!(put_off(&away, AWAY_MAX_MS), None);
+        assert_eq!((retry_at(500, AWAY), retry_at(5, Duration::MAX)), (15_500, i64::MAX));
         let at_once = Error::new(Kind::Exhausted, "busy").with_retry_after(Duration::ZERO);
         assert_eq!(put_off(&unusable(&model, at_once), 0), Some(WAIT_MIN));
         assert_eq!(put_off(&unusable(&model, Error::not_found("it")), 0), None);

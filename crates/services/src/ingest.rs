@@ -152,7 +152,7 @@ impl Handler for Ingest {
                 Some(document) => document,
                 None => {
                     if let Err(error) = self.ask_again(job, &scope, &work).await {
-                        return self.wait_for_model(job, error).await;
+                        return self.wait_for_model(job, &scope, error).await;
                     }
                     match self.parse(&scope, &work, &attached).await? {
                         Parsed::Whole(document) => document,
@@ -176,7 +176,7 @@ impl Handler for Ingest {
                         let (store, file, error) = (&work.store, &work.file, error.detail());
                         tracing::warn!(%store, %file, error, "not in the new generation yet");
                     }
-                    Err(error) => return self.wait_for_model(job, error).await,
+                    Err(error) => return self.wait_for_model(job, &scope, error).await,
                 }
             }
             if self.complete(job, &scope, &work, Some(&whole)).await? {
@@ -289,18 +289,23 @@ impl Ingest {
     }
 
     /// Fails where the job has waited for the embedding model, which is still busy or away: before
-    /// the file is read for it in vain.
+    /// the file is read for it in vain. Else the file no longer shows that it waits.
     async fn ask_again(&self, job: &Job, scope: &Scope, work: &Work) -> Result<()> {
         if waiting(job)?.waits_since.is_none() {
             return Ok(());
         }
         let active = self.records.active_generation(scope, &work.store).await?;
-        self.cutter.probe(scope, &EmbeddingModel::of(&active)).await
+        self.cutter.probe(scope, &EmbeddingModel::of(&active)).await?;
+        let of = (&work.store, &work.file, work.revision);
+        let mut tx = self.records.begin().await?;
+        self.records.note_waiting(&mut tx, scope, of, None).await?;
+        tx.commit().await.or_internal("noting that a file waits no longer")
     }
 
     /// Puts the job back while the embedding model is busy or away, and fails with anything else.
-    /// Waiting is no attempt, and takes no worker from others.
-    async fn wait_for_model(&self, job: &Job, error: Error) -> Result<()> {
+    /// Waiting is no attempt, and takes no worker from others. The file says what it waits for as
+    /// a search of its store would.
+    async fn wait_for_model(&self, job: &Job, scope: &Scope, error: Error) -> Result<()> {
         let Waiting { work, waits_since } = waiting(job)?;
         let now = self.records.clock().now();
         let since = waits_since.unwrap_or(now);
@@ -309,9 +314,12 @@ impl Ingest {
         tracing::warn!(%file, reason, "waiting for the embedding model");
         metrics::counter!("cairn_ingest_waits_total").increment(1);
         let payload = Waiting { work, waits_since: Some(since) };
-        let payload = serde_json::to_string(&payload).or_internal("writing a job")?;
+        let text = serde_json::to_string(&payload).or_internal("writing a job")?;
+        let Work { store, file, revision } = &payload.work;
+        let noted = Some((error.message(), embedding::retry_at(now, wait)));
         let mut tx = self.records.begin().await?;
-        self.queue.later_with(&mut tx, job, (&payload, wait)).await?;
+        self.records.note_waiting(&mut tx, scope, (store, file, *revision), noted).await?;
+        self.queue.later_with(&mut tx, job, (&text, wait)).await?;
         tx.commit().await.or_internal("putting a file back")?;
         self.queue.wake();
         Ok(())

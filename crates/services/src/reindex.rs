@@ -238,6 +238,8 @@ mod tests {
             started_at: Some(10_000),
             bytes_at_start: 400,
             finished_at: None,
+            waiting: None,
+            retry_at: None,
         };
         let progress = BuildProgress { files: 9, files_done: 5, bytes: 1000, bytes_done: 600 };
         assert_eq!(seconds_left(&generation, &progress, 14_000), Some(8.0));

@@ -4,7 +4,7 @@ import { storeFiles } from "../../api/queries";
 import type { VectorStore, VectorStoreFile } from "../../api/types";
 import { Copy } from "../../components/Copy";
 import { DataTable, type Col } from "../../components/DataTable";
-import { AsOf, Empty, Loading, State, When } from "../../components/parts";
+import { AsOf, Empty, Loading, State, Until, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
 import { bytes, count, counted } from "../../lib/format";
 import { RemoveFile } from "./RemoveFile";
@@ -77,6 +77,16 @@ function columns(store: VectorStore, onOpen: FileListProps["onOpen"]): Col<Vecto
           {file.last_error && (
             <p className="bad reason">
               {file.last_error.message} <span className="muted">({file.last_error.code})</span>
+            </p>
+          )}
+          {file.cairn.waiting && (
+            <p className="muted reason">
+              Put off: {file.cairn.waiting}
+              {file.cairn.retry_at !== null && (
+                <>
+                  . Next try: <Until seconds={file.cairn.retry_at} />
+                </>
+              )}
             </p>
           )}
           {file.cairn.notes.length > 0 && (

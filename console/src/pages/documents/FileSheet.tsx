@@ -150,6 +150,7 @@ function Reading({ storeId, file }: { storeId: string; file: VectorStoreFile }) 
       {file.status === "in_progress" && (
         <p className="notice">It is being read, which goes on when you leave this page. Until then it is not found.</p>
       )}
+      {file.cairn.waiting && <p className="notice">It is put off: {file.cairn.waiting}</p>}
       {file.status === "failed" && <Failure file={file}>{button}</Failure>}
       {file.status === "cancelled" && (
         <div className="notice">

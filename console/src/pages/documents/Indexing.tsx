@@ -4,7 +4,7 @@ import { request, segment } from "../../api/client";
 import { storeReindex } from "../../api/queries";
 import { useMayEdit } from "../../api/role";
 import type { Reindex, ReindexRun, VectorStore } from "../../api/types";
-import { Fact, Loading, Progress, When } from "../../components/parts";
+import { Fact, Loading, Progress, Until, When } from "../../components/parts";
 import { Problem } from "../../components/Problem";
 import { count } from "../../lib/format";
 import {
@@ -111,6 +111,16 @@ function Running({ storeId, run, then }: RunningProps) {
   return (
     <section>
       <Progress fraction={run.fraction} label={reindexProgress(run)} detail={reindexLeft(run)} />
+      {run.waiting && (
+        <p className="notice">
+          It is put off: {run.waiting}
+          {run.retry_at !== null && (
+            <>
+              . Next try: <Until seconds={run.retry_at} />
+            </>
+          )}
+        </p>
+      )}
       <p className="muted">
         Generation {count(generation.generation)} will be: {chunkingWords(generation.chunking)};{" "}
         {modelWords(generation)}; {languageWords(generation)}.

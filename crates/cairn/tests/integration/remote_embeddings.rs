@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use reqwest::{Method, StatusCode};
@@ -28,6 +28,8 @@ struct Words {
 struct State {
     asked: Mutex<Vec<Value>>,
     away: AtomicBool,
+    /// Whether it refuses documents, and makes vectors of queries.
+    of_documents: AtomicBool,
     length: AtomicUsize,
 }
 
@@ -38,6 +40,7 @@ impl Words {
         let state = Arc::new(State {
             asked: Mutex::default(),
             away: AtomicBool::new(false),
+            of_documents: AtomicBool::new(false),
             length: AtomicUsize::new(64),
         });
         let (mut serving, kept) = (JoinSet::new(), Arc::clone(&state));
@@ -59,6 +62,11 @@ impl Words {
         self.state.away.store(away, Ordering::SeqCst);
     }
 
+    /// The same for documents alone.
+    fn refuse_documents(&self, refuse: bool) {
+        self.state.of_documents.store(refuse, Ordering::SeqCst);
+    }
+
     /// The texts of all requests so far, in their order.
     fn read(&self) -> Vec<String> {
         let asked = self.state.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,6 +77,15 @@ impl Words {
     fn batches(&self) -> Vec<usize> {
         let asked = self.state.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.iter().map(|body| body["input"].as_array().map_or(0, Vec::len)).collect()
+    }
+}
+
+impl State {
+    fn refuses(&self, body: &Value) -> bool {
+        let mut texts = body["input"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        self.away.load(Ordering::SeqCst)
+            || self.of_documents.load(Ordering::SeqCst)
+                && texts.any(|text| text.starts_with("passage: "))
     }
 }
 
@@ -88,7 +105,7 @@ async fn answer(mut stream: TcpStream, state: &State) -> Result<()> {
             break serde_json::from_slice(body)?;
         }
     };
-    let (status, told) = if state.away.load(Ordering::SeqCst) {
+    let (status, told) = if state.refuses(&body) {
         (503, json!({"error": {"message": "the model is being loaded"}}))
     } else {
         (200, embedded(&body, state.length.load(Ordering::SeqCst)))
@@ -240,8 +257,17 @@ async fn a_provider_that_is_away_is_waited_for() -> Result<()> {
     }
     // A job that gives up would have done so by now: its pauses make four seconds together.
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let (_, state) = caller.get(&format!("{files}/{id}")).await?;
-    ensure!(state["status"] == "in_progress", "{state}");
+    let state = put_off(&caller, &format!("{files}/{id}")).await?;
+    // It says why, as a search does, and when it is tried again.
+    let why = state["cairn"]["waiting"].as_str().unwrap_or_default();
+    ensure!(why.contains("provider 'behind'") && !why.contains(&words.url), "{state}");
+    let wait = state["cairn"]["retry_at"].as_i64().context("a time")? - now()?;
+    ensure!((-30..=300).contains(&wait), "{wait} s: {state}");
+    for list in [files.clone(), format!("{files}?filter=in_progress")] {
+        let (_, listed) = caller.get(&list).await?;
+        let shown = &listed["data"][0]["cairn"];
+        ensure!(shown["waiting"].is_string() && shown["retry_at"].is_i64(), "{listed}");
+    }
     let path = format!("/v1/vector_stores/{store}/search");
     let (status, refused) = caller.try_json(Method::POST, &path, &json!({"query": "oil"})).await?;
     ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status} {refused}");
@@ -253,10 +279,126 @@ async fn a_provider_that_is_away_is_waited_for() -> Result<()> {
     for _ in 0..600 {
         let (_, state) = caller.get(&format!("{files}/{id}")).await?;
         if state["status"] == "completed" {
+            let shown = &state["cairn"];
+            ensure!(shown["waiting"].is_null() && shown["retry_at"].is_null(), "{state}");
             return scene.stop().await;
         }
         ensure!(state["status"] == "in_progress", "{state}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     anyhow::bail!("the file was not read within 30 s of the provider's return")
+}
+
+/// Waits until a file in progress says that it waits; how it shows itself then.
+async fn put_off(caller: &Caller, path: &str) -> Result<Value> {
+    for _ in 0..600 {
+        let (_, state) = caller.get(path).await?;
+        ensure!(state["status"] == "in_progress", "{state}");
+        if state["cairn"]["waiting"].is_string() {
+            return Ok(state);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the file was not put off within 30 s")
+}
+
+/// Unix seconds.
+fn now() -> Result<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(i64::try_from(since.as_secs())?)
+}
+
+#[tokio::test]
+async fn a_file_that_fails_after_a_wait_no_longer_waits() -> Result<()> {
+    let words = Words::start().await?;
+    let scene = Scene::before(&words.url).await?;
+    let caller = scene.tenant("failing", "editor").await?;
+    register(&caller, &json!({})).await?;
+    let store = store(&caller, "e5").await?;
+    words.be_away(true);
+    let (status, file) = caller.try_upload("lamp.md", LAMP.to_vec()).await?;
+    ensure!(status.is_success(), "{file}");
+    let files = format!("/v1/vector_stores/{store}/files");
+    let id = file["id"].as_str().context("a file id")?.to_owned();
+    caller.json(Method::POST, &files, &json!({"file_id": id})).await?;
+    let path = format!("{files}/{id}");
+    put_off(&caller, &path).await?;
+    // What comes back makes other vectors: no wait helps.
+    words.state.length.store(48, Ordering::SeqCst);
+    words.be_away(false);
+    for _ in 0..1200 {
+        let (_, state) = caller.get(&path).await?;
+        if state["status"] != "in_progress" {
+            ensure!(state["status"] == "failed", "{state}");
+            let shown = &state["cairn"];
+            ensure!(shown["waiting"].is_null() && shown["retry_at"].is_null(), "{state}");
+            ensure!(state["last_error"]["message"].is_string(), "{state}");
+            return scene.stop().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the file did not fail within a minute of the provider's return")
+}
+
+#[tokio::test]
+async fn a_reindex_waits_for_its_provider_while_the_old_index_answers() -> Result<()> {
+    let words = Words::start().await?;
+    let scene = Scene::before(&words.url).await?;
+    let caller = scene.tenant("moving", "editor").await?;
+    register(&caller, &json!({})).await?;
+    let store = caller.store("moving").await?;
+    let (lamp, state) = caller.ingest(&store, "lamp.md", LAMP).await?;
+    ensure!(state["status"] == "completed", "{state}");
+    let (_, state) = caller.ingest(&store, "bread.md", BREAD).await?;
+    ensure!(state["status"] == "completed", "{state}");
+    let search = format!("/v1/vector_stores/{store}/search");
+    let asked = json!({"query": "lamp oil tower"});
+
+    // A re-index begins with one vector, which it gets; then nothing.
+    words.refuse_documents(true);
+    let path = format!("/cairn/v1/vector_stores/{store}/reindex");
+    let wish = json!({"embedding_model": "e5"});
+    let begun = caller.json(Method::POST, &path, &wish).await?;
+    ensure!(begun["status"] == "in_progress", "{begun}");
+    let refused = || words.read().iter().filter(|text| text.starts_with("passage: ")).count();
+    for _ in 0..600 {
+        if refused() > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ensure!(refused() > 0, "the provider was not asked within 30 s");
+    // What sends a request again by itself does so at once; a job that only failed would be tried
+    // again within these seconds too, and one that is put off is not for fifteen.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let before = words.read().len();
+    for _ in 0..4 {
+        let found = caller.json(Method::POST, &search, &asked).await?;
+        ensure!(found["data"][0]["file_id"] == lamp.as_str(), "{found}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    ensure!(words.read().len() == before, "it was asked again at once: {:?}", words.read());
+    let (_, shown) = caller.get(&path).await?;
+    ensure!(shown["status"] == "in_progress" && shown["active"]["generation"] == 1, "{shown}");
+    ensure!(shown["run"]["files_done"] == 0, "{shown}");
+    let why = shown["run"]["waiting"].as_str().unwrap_or_default();
+    ensure!(why.contains("provider 'behind'") && shown["run"]["retry_at"].is_i64(), "{shown}");
+
+    words.refuse_documents(false);
+    for _ in 0..1200 {
+        let (_, shown) = caller.get(&path).await?;
+        if shown["status"] == "in_progress" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        ensure!(shown["status"] == "completed" && shown["active"]["generation"] == 2, "{shown}");
+        ensure!(shown["active"]["embedding_model"] == "e5", "{shown}");
+        ensure!(shown["run"]["waiting"].is_null() && shown["run"]["retry_at"].is_null(), "{shown}");
+        let found = caller.json(Method::POST, &search, &asked).await?;
+        ensure!(found["data"][0]["file_id"] == lamp.as_str(), "{found}");
+        let read = words.read();
+        ensure!(read.iter().any(|text| text == "query: lamp oil tower"), "{read:?}");
+        return scene.stop().await;
+    }
+    anyhow::bail!("the re-index did not end within a minute of the provider's return")
 }

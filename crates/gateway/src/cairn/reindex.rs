@@ -134,6 +134,7 @@ fn run(run: Run) -> Result<ReindexRun> {
         (_, "completed") => 1.0,
         _ => 0.0,
     };
+    let building = row.is_building();
     Ok(ReindexRun {
         generation: generation(&row)?,
         created_at: seconds(row.created_at),
@@ -142,6 +143,8 @@ fn run(run: Run) -> Result<ReindexRun> {
         files_done: progress.map(|progress| progress.files_done),
         fraction,
         seconds_left,
+        waiting: row.waiting.filter(|_| building),
+        retry_at: row.retry_at.filter(|_| building).map(seconds),
         error: row.error,
         report: row
             .report

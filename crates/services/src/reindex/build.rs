@@ -132,8 +132,15 @@ impl Build {
         let Some(generation) = self.take_up(&scope, &store, number).await? else {
             return self.finish(job).await;
         };
+        let mut waited = generation.waiting.is_some();
         loop {
-            match self.some_files(&scope, &generation).await? {
+            let built = self.some_files(&scope, &generation).await?;
+            if std::mem::take(&mut waited) {
+                let mut tx = self.records.begin().await?;
+                self.records.note_build_waiting(&mut tx, &scope, (&store, number), None).await?;
+                tx.commit().await.or_internal("noting that a re-index waits no longer")?;
+            }
+            match built {
                 Built::Some => {}
                 Built::Ended => return self.finish(job).await,
                 Built::All => {
@@ -157,11 +164,14 @@ impl Build {
         let Some(generation) = self.building(&scope, &store, number).await? else {
             return Err(error);
         };
-        let age = self.records.clock().now() - generation.created_at;
+        let now = self.records.clock().now();
+        let age = now - generation.created_at;
         let Some(wait) = embedding::put_off(&error, age) else { return Err(error) };
         let reason = error.detail();
         tracing::warn!(%store, number, reason, "a re-index waits for the embedding model");
+        let noted = Some((error.message(), embedding::retry_at(now, wait)));
         let mut tx = self.records.begin().await?;
+        self.records.note_build_waiting(&mut tx, &scope, (&store, number), noted).await?;
         self.queue.later(&mut tx, job, wait).await?;
         tx.commit().await.or_internal("putting a re-index back")?;
         self.queue.wake();

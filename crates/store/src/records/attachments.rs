@@ -1,7 +1,7 @@
 //! What changes about a file while it is attached: its attributes, and whether it is
 //! still to be read.
 
-use cairn_kernel::{Error, Id, Result, ResultExt, Scope};
+use cairn_kernel::{Error, Id, Result, ResultExt, Scope, Timestamp};
 
 use super::{Attachment, Records, Tx};
 
@@ -129,5 +129,34 @@ impl Records {
         .await
         .or_internal("looking up an attachment")?;
         Ok(found > 0)
+    }
+
+    /// Notes, within a transaction, what the reading of this attachment waits for and when it is
+    /// tried again, or with `None` that it goes on. Nothing is noted of one that is no longer to
+    /// be read.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn note_waiting(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, file, revision): (&Id, &Id, i64),
+        wait: Option<(&str, Timestamp)>,
+    ) -> Result<()> {
+        sqlx::query(
+            "UPDATE store_files SET waiting = $5, retry_at = $6 WHERE tenant_id = $1 \
+             AND store_id = $2 AND file_id = $3 AND revision = $4 AND status = 'in_progress'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(file.as_str())
+        .bind(revision)
+        .bind(wait.map(|(reason, _)| reason))
+        .bind(wait.map(|(_, retry_at)| retry_at))
+        .execute(&mut **tx)
+        .await
+        .or_internal("noting what a file waits for")?;
+        Ok(())
     }
 }

@@ -101,8 +101,8 @@ impl Records {
     pub async fn cancel_batch(&self, scope: &Scope, store: &Id, id: &Id) -> Result<u64> {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE store_files SET status = 'cancelled' WHERE tenant_id = $1 AND store_id = $2 \
-             AND batch_id = $3 AND status = 'in_progress'",
+            "UPDATE store_files SET status = 'cancelled', waiting = NULL, retry_at = NULL \
+             WHERE tenant_id = $1 AND store_id = $2 AND batch_id = $3 AND status = 'in_progress'",
         )
         .bind(scope.tenant().as_str())
         .bind(store.as_str())

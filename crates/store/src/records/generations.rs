@@ -53,6 +53,10 @@ pub struct GenerationRow {
     pub bytes_at_start: i64,
     /// When it became active, or ended before it did.
     pub finished_at: Option<Timestamp>,
+    /// What its building waited for when it was put off last, in words.
+    pub waiting: Option<String>,
+    /// When it is tried again then, at the earliest.
+    pub retry_at: Option<Timestamp>,
 }
 
 impl GenerationRow {
@@ -153,7 +157,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT store_id, generation, index_name, embedding_model, embedding_version, dimensions, \
-             chunking, language, language_named, recut, reparse, state, error, report, created_at, started_at, bytes_at_start, finished_at \
+             chunking, language, language_named, recut, reparse, state, error, report, created_at, started_at, bytes_at_start, finished_at, \
+             waiting, retry_at \
              FROM index_generations WHERE tenant_id = $1 AND store_id = $2",
             $rest
         )

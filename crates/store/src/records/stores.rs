@@ -62,6 +62,10 @@ pub struct StoreFileRow {
     pub created_at: Timestamp,
     /// What was guessed or left out when it was read, a JSON list.
     pub notes: String,
+    /// What its reading waits for, in words; `None` but while it is put off.
+    pub waiting: Option<String>,
+    /// When it is tried again then, at the earliest.
+    pub retry_at: Option<Timestamp>,
 }
 
 /// What a client asks for when it attaches a file.
@@ -126,8 +130,8 @@ const DAY: i64 = 86_400_000;
 const STORE_FILE: &str = concat!(
     "SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, sf.error_code, \
      sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, sf.chunking, \
-     sf.usage_bytes, sf.revision, sf.created_at, f.notes FROM store_files sf \
-     JOIN files f ON f.id = sf.file_id \
+     sf.usage_bytes, sf.revision, sf.created_at, f.notes, sf.waiting, sf.retry_at \
+     FROM store_files sf JOIN files f ON f.id = sf.file_id \
      WHERE sf.tenant_id = $1 AND sf.store_id = $2 AND sf.file_id = $3 \
      AND (f.expires_at IS NULL OR f.expires_at > $5) AND ",
     readable!("f", "$4")
@@ -355,7 +359,8 @@ impl Records {
              error_message = NULL, batch_id = CASE WHEN store_files.status = 'completed' THEN NULL \
              ELSE excluded.batch_id END, attributes = excluded.attributes, \
              chunk_tokens = excluded.chunk_tokens, overlap_tokens = excluded.overlap_tokens, \
-             revision = excluded.revision, chunking = excluded.chunking",
+             revision = excluded.revision, chunking = excluded.chunking, waiting = NULL, \
+             retry_at = NULL",
         )
         .bind(store.as_str())
         .bind(wanted.file.as_str())
@@ -433,7 +438,8 @@ impl Records {
             StoreFileRow,
             "SELECT * FROM (SELECT sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, \
              sf.error_code, sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, \
-             sf.chunking, sf.usage_bytes, sf.revision, sf.created_at, f.notes FROM store_files sf \
+             sf.chunking, sf.usage_bytes, sf.revision, sf.created_at, f.notes, sf.waiting, \
+             sf.retry_at FROM store_files sf \
              JOIN files f ON f.id = sf.file_id WHERE sf.tenant_id = $1 AND sf.store_id = $4 \
              AND ($5 = '' OR sf.status = $5) AND ($6 = '' OR EXISTS (SELECT 1 \
              FROM file_batch_files b WHERE b.batch_id = $6 AND b.store_id = $4 AND b.file_id = sf.file_id)) \
@@ -530,7 +536,8 @@ impl Records {
             Err((code, message)) => ("failed", 0, Some(code), Some(message)),
         };
         let done = sqlx::query(
-            "UPDATE store_files SET status = $5, usage_bytes = $6, error_code = $7, error_message = $8 \
+            "UPDATE store_files SET status = $5, usage_bytes = $6, error_code = $7, \
+             error_message = $8, waiting = NULL, retry_at = NULL \
              WHERE tenant_id = $1 AND store_id = $2 AND file_id = $3 AND revision = $4 \
              AND status = 'in_progress'",
         )

@@ -186,6 +186,73 @@ async fn attaching_twice_is_once_and_a_late_outcome_does_not_count() -> Result<(
     Ok(())
 }
 
+/// What a file of a store waits for, as itself and in the list.
+async fn waits(
+    records: &Records,
+    scope: &Scope,
+    (store, file): (&Id, &Id),
+) -> Result<Option<(String, i64)>> {
+    let row = records.store_file(scope, store, file).await?;
+    let listed = records.list_store_files(scope, store, None, None, &Page::first(9)).await?;
+    assert_eq!(listed, std::slice::from_ref(&row));
+    Ok(row.waiting.zip(row.retry_at))
+}
+
+#[tokio::test]
+async fn what_a_file_waits_for_is_shown_until_it_is_taken_up_or_ends() -> Result<()> {
+    let Fixture { records, _dir } = fixture().await?;
+    let scope = tenant(&records, "t").await?;
+    let (file, store) = (file(&records, &scope, "a.md").await?, store(&records, &scope).await?);
+    let batch = Id::generate("vsfb_");
+    let mut tx = records.begin().await?;
+    records.insert_batch(&mut tx, &scope, &store, &batch).await?;
+    commit(tx).await?;
+    let noted = Some(("the model is away", 7_000));
+    let shown = Some(("the model is away".to_owned(), 7_000));
+    let ends = ["taken up", "read", "failed", "anew", "cancelled"];
+    // Each time cut in another way, so that it is read again.
+    for (how, tokens) in ends.into_iter().zip(100..) {
+        let wanted = Attachment {
+            batch: Some(batch.clone()),
+            chunk_tokens: tokens,
+            overlap_tokens: 0,
+            ..attachment(&file)
+        };
+        let mut tx = records.begin().await?;
+        let attached = records.attach_file(&mut tx, &scope, &store, &wanted).await?;
+        let of = (&store, &file, attached.unwrap_or_default());
+        records.note_waiting(&mut tx, &scope, of, noted).await?;
+        commit(tx).await?;
+        assert_eq!(waits(&records, &scope, (&store, &file)).await?, shown, "{how}");
+        if how == "cancelled" {
+            assert_eq!(records.cancel_batch(&scope, &store, &batch).await?, 1);
+        } else {
+            let mut tx = records.begin().await?;
+            match how {
+                "taken up" => records.note_waiting(&mut tx, &scope, of, None).await?,
+                "read" => assert!(records.settle_file(&mut tx, &scope, of, Ok(1)).await?),
+                "failed" => {
+                    assert!(records.settle_file(&mut tx, &scope, of, Err(("x", "y"))).await?);
+                }
+                _ => {
+                    let wanted = Attachment { chunk_tokens: 800, ..wanted };
+                    let anew = records.attach_file(&mut tx, &scope, &store, &wanted).await?;
+                    assert!(anew.is_some());
+                }
+            }
+            commit(tx).await?;
+        }
+        assert_eq!(waits(&records, &scope, (&store, &file)).await?, None, "{how}");
+        // A job that was overtaken says nothing of what took its place.
+        let mut tx = records.begin().await?;
+        let other = (&store, &file, attached.unwrap_or_default() - 1);
+        records.note_waiting(&mut tx, &scope, other, noted).await?;
+        commit(tx).await?;
+        assert_eq!(waits(&records, &scope, (&store, &file)).await?, None, "{how}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_cancel_after_the_chunks_are_there_leaves_none() -> Result<()> {
     let Fixture { records, _dir } = fixture().await?;

@@ -121,6 +121,10 @@ pub struct ReindexRun {
     pub fraction: f64,
     /// Seconds it will still take, as far as that can be told.
     pub seconds_left: Option<f64>,
+    /// Why it is `in_progress` and does not go on: its embedding model is busy or away. Null else.
+    pub waiting: Option<String>,
+    /// When it is tried again then, at the earliest.
+    pub retry_at: Option<i64>,
     /// Why it failed.
     pub error: Option<String>,
     /// How it compares with what it took the place of: `files`, `chunks_before`,

@@ -199,6 +199,10 @@ pub struct VectorStoreFileExtra {
     pub chunking: CairnChunking,
     /// What was guessed or left out when it was read; empty where nothing was, and until it is read.
     pub notes: Vec<String>,
+    /// Why it is `in_progress` and not being read: its embedding model is busy or away. Null else.
+    pub waiting: Option<String>,
+    /// When it is tried again then, at the earliest.
+    pub retry_at: Option<i64>,
 }
 
 /// Why a file failed.

@@ -263,6 +263,8 @@ pub(super) fn file(row: StoreFileRow) -> Result<VectorStoreFile> {
             filename: row.filename,
             chunking: reindex::shown(strategy),
             notes,
+            waiting: row.waiting,
+            retry_at: row.retry_at.map(seconds),
         },
     })
 }
@@ -385,6 +387,35 @@ mod tests {
         let none = attributes(UpdateAttributes { attributes: Given::Absent }).err();
         assert_eq!(none.as_ref().and_then(Error::param), Some("attributes"));
         assert!(attributes(UpdateAttributes { attributes: Given::Null })?.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_is_put_off_says_why() -> Result<()> {
+        let row = StoreFileRow {
+            store_id: "vs_1".to_owned(),
+            id: "file-1".to_owned(),
+            filename: "a.md".to_owned(),
+            batch_id: None,
+            status: "in_progress".to_owned(),
+            error_code: None,
+            error_message: None,
+            attributes: "{}".to_owned(),
+            chunk_tokens: 800,
+            overlap_tokens: 400,
+            chunking: None,
+            usage_bytes: 0,
+            revision: 1,
+            created_at: 0,
+            notes: "[]".to_owned(),
+            waiting: Some("the model is away".to_owned()),
+            retry_at: Some(86_405_900),
+        };
+        let extra = file(row.clone())?.cairn;
+        assert_eq!(extra.waiting.as_deref(), Some("the model is away"));
+        assert_eq!(extra.retry_at, Some(86_405));
+        let extra = file(StoreFileRow { waiting: None, retry_at: None, ..row })?.cairn;
+        assert_eq!((extra.waiting, extra.retry_at), (None, None));
         Ok(())
     }
 

@@ -37,7 +37,7 @@ impl Records {
         sqlx::query_as(completed!(
             "sf.store_id, sf.file_id AS id, f.filename, sf.batch_id, sf.status, sf.error_code, \
              sf.error_message, sf.attributes, sf.chunk_tokens, sf.overlap_tokens, sf.chunking, \
-             sf.usage_bytes, sf.revision, sf.created_at, f.notes",
+             sf.usage_bytes, sf.revision, sf.created_at, f.notes, sf.waiting, sf.retry_at",
             " AND b.file_id IS NULL ORDER BY sf.file_id LIMIT $5"
         ))
         .bind(scope.tenant().as_str())
@@ -100,6 +100,33 @@ impl Records {
         .await
         .or_internal("noting that a build began")?;
         commit(tx).await
+    }
+
+    /// Notes, within a transaction, what a build waits for and when it is tried again, or with
+    /// `None` that it goes on.
+    ///
+    /// # Errors
+    /// `Internal` when the database refuses.
+    pub async fn note_build_waiting(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        (store, generation): (&Id, i64),
+        wait: Option<(&str, Timestamp)>,
+    ) -> Result<()> {
+        sqlx::query(
+            "UPDATE index_generations SET waiting = $4, retry_at = $5 \
+             WHERE tenant_id = $1 AND store_id = $2 AND generation = $3 AND state = 'building'",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.as_str())
+        .bind(generation)
+        .bind(wait.map(|(reason, _)| reason))
+        .bind(wait.map(|(_, retry_at)| retry_at))
+        .execute(&mut **tx)
+        .await
+        .or_internal("noting what a build waits for")?;
+        Ok(())
     }
 
     /// Notes that a file is whole in a generation that is being built, rows and points, unless

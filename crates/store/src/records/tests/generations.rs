@@ -93,6 +93,14 @@ async fn a_generation_answers_only_when_every_file_is_whole_in_it() -> Result<()
     assert_eq!(flip(&records, &scope, &store, second).await?, Flip::Behind);
     assert_eq!(records.files_to_build(&scope, &store, second, 10).await?.len(), 1);
 
+    for noted in [Some(("the model is away", 7_000)), None] {
+        let mut tx = records.begin().await?;
+        records.note_build_waiting(&mut tx, &scope, (&store, second), noted).await?;
+        commit(tx).await?;
+        let newest = records.newest_generation(&scope, &store).await?;
+        assert_eq!(newest.waiting.as_deref().zip(newest.retry_at), noted);
+    }
+
     assert!(write(&records, &scope, (&store, &one), second).await?);
     mark(&records, &scope, (&store, &one), second, 77).await?;
     assert!(records.files_to_build(&scope, &store, second, 10).await?.is_empty());
