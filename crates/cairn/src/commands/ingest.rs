@@ -26,6 +26,8 @@ const RETRIES: u32 = 6;
 /// Notes on files that are printed, at most.
 const NOTES_SHOWN: usize = 20;
 const POLL: Duration = Duration::from_millis(300);
+/// How long no file is done before it is asked what they wait for, and how often then.
+const STALLED: Duration = Duration::from_secs(5);
 
 /// A file that is not in the store, and why.
 #[derive(Debug)]
@@ -176,6 +178,7 @@ async fn upload(client: &Client, path: &Path) -> Result<String> {
 async fn wait(client: &Client, store: &str, attached: &Attached) -> Result<Told> {
     let bar = output::bar(attached.paths.len() as u64, "reading");
     let (mut done_before, mut told) = (0, Told::default());
+    let mut stall = Stall { done: 0, since: Instant::now(), said: String::new() };
     for batch in &attached.batches {
         let path = ["v1", "vector_stores", store, "file_batches", batch];
         loop {
@@ -183,7 +186,8 @@ async fn wait(client: &Client, store: &str, attached: &Attached) -> Result<Told>
             let count = |name: &str| {
                 state.pointer(&format!("/file_counts/{name}")).and_then(Value::as_u64).unwrap_or(0)
             };
-            bar.set_position(done_before + count("total") - count("in_progress"));
+            let done = done_before + count("total") - count("in_progress");
+            bar.set_position(done);
             if text(&state, "/status") != "in_progress" {
                 done_before += count("total");
                 if count("failed") + count("cancelled") > 0 {
@@ -192,11 +196,46 @@ async fn wait(client: &Client, store: &str, attached: &Attached) -> Result<Told>
                 told.noted.extend(noted(client, store, batch, attached).await?);
                 break;
             }
+            if stall.is_long(done) {
+                let reason = waiting(client, store, batch).await?;
+                if let Some(reason) = reason.filter(|reason| *reason != stall.said) {
+                    bar.suspend(|| output::note(format_args!("waiting: {reason}")));
+                    stall.said = reason;
+                }
+            }
             tokio::time::sleep(POLL).await;
         }
     }
     bar.finish_and_clear();
     Ok(told)
+}
+
+/// How long no file has become done.
+#[derive(Debug)]
+struct Stall {
+    done: u64,
+    since: Instant,
+    /// The reason that was told last.
+    said: String,
+}
+
+impl Stall {
+    /// Whether that is long by now; then the time begins anew.
+    fn is_long(&mut self, done: u64) -> bool {
+        let is_long = done == self.done && self.since.elapsed() >= STALLED;
+        if is_long || done != self.done {
+            (self.done, self.since) = (done, Instant::now());
+        }
+        is_long
+    }
+}
+
+/// Why files of a batch are put off, if one of the first is.
+async fn waiting(client: &Client, store: &str, batch: &str) -> Result<Option<String>> {
+    let path = ["v1", "vector_stores", store, "file_batches", batch, "files"];
+    let page = client.get(&path, &[("filter", "in_progress"), ("limit", "20")]).await?;
+    let reason = |file: &Value| Some(file.pointer("/cairn/waiting")?.as_str()?.to_owned());
+    Ok(items(&page, "/data").iter().find_map(reason))
 }
 
 async fn noted(
@@ -306,6 +345,18 @@ impl Report<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stall_is_long_once_for_each_time_without_a_file() {
+        let mut stall = Stall { done: 2, since: Instant::now(), said: String::new() };
+        assert!(!stall.is_long(2));
+        for done in [2, 3] {
+            let long_ago = Instant::now().checked_sub(STALLED).unwrap();
+            stall.since = long_ago;
+            assert_eq!(stall.is_long(done), done == 2);
+            assert!(stall.since > long_ago && !stall.is_long(done));
+        }
+    }
 
     #[test]
     fn the_report_names_what_failed() {
