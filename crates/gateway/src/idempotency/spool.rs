@@ -6,7 +6,7 @@ use axum::body::Body;
 use bytes::BytesMut;
 use cairn_kernel::{Error, Kind, Result, ResultExt as _, unwritten};
 use cairn_services::idempotency::Print;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio_util::io::ReaderStream;
@@ -72,7 +72,17 @@ async fn again(file: Option<File>, held: BytesMut) -> Result<Body> {
     file.flush().await.map_err(unkept)?;
     file.rewind().await.or_internal("reading a request again")?;
     let end = futures::stream::iter([Ok(held.freeze())]);
-    Ok(Body::from_stream(ReaderStream::with_capacity(file, AGAIN).chain(end)))
+    let pieces = paced(ReaderStream::with_capacity(file, AGAIN));
+    Ok(Body::from_stream(pieces.chain(end)))
+}
+
+/// The same pieces with a pause before each: who takes a form apart first takes in all that is
+/// ready, however much, and the disk can be ahead for long.
+fn paced<S: Stream>(pieces: S) -> impl Stream<Item = S::Item> {
+    pieces.then(async |piece| {
+        tokio::task::yield_now().await;
+        piece
+    })
 }
 
 fn unkept(cause: std::io::Error) -> Error {
@@ -81,6 +91,8 @@ fn unkept(cause: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     /// Some mebibytes, in pieces that do not divide them.
@@ -120,6 +132,16 @@ mod tests {
         let left = std::fs::read_dir(folder.path()).or_internal("listing")?.count();
         assert_eq!(left, 0);
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn no_two_pieces_are_ready_at_once() {
+        let mut pieces = std::pin::pin!(paced(futures::stream::iter(0..3)));
+        for expected in 0..3 {
+            assert_eq!(pieces.next().now_or_never(), None);
+            assert_eq!(pieces.next().await, Some(expected));
+        }
+        assert_eq!(pieces.next().await, None);
     }
 
     #[tokio::test]
