@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,8 @@ def scan(source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 
 
 def main() -> None:
+    if missing := [tool for tool in ("pdftotext", "pdftoppm") if shutil.which(tool) is None]:
+        sys.exit(f"{' and '.join(missing)} missing; install the package poppler-utils")
     data = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT.parent / "shared/data/documents").resolve()
     judge("as they are", FACTS["facts"], lambda fact: data / fact["file"])
     with tempfile.TemporaryDirectory() as folder:
