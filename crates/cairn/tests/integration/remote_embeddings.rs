@@ -243,11 +243,7 @@ async fn a_provider_that_is_away_is_waited_for() -> Result<()> {
     register(&caller, &json!({})).await?;
     let store = store(&caller, "e5").await?;
     words.be_away(true);
-    let (status, file) = caller.try_upload("lamp.md", LAMP.to_vec()).await?;
-    ensure!(status.is_success(), "{file}");
-    let files = format!("/v1/vector_stores/{store}/files");
-    let id = file["id"].as_str().context("a file id")?.to_owned();
-    caller.json(Method::POST, &files, &json!({"file_id": id})).await?;
+    let (files, path) = attached(&caller, &store).await?;
     let before = words.read().len();
     for _ in 0..200 {
         if words.read().len() > before + 2 {
@@ -257,7 +253,7 @@ async fn a_provider_that_is_away_is_waited_for() -> Result<()> {
     }
     // A job that gives up would have done so by now: its pauses make four seconds together.
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let state = put_off(&caller, &format!("{files}/{id}")).await?;
+    let state = put_off(&caller, &path).await?;
     // It says why, as a search does, and when it is tried again.
     let why = state["cairn"]["waiting"].as_str().unwrap_or_default();
     ensure!(why.contains("provider 'behind'") && !why.contains(&words.url), "{state}");
@@ -268,25 +264,42 @@ async fn a_provider_that_is_away_is_waited_for() -> Result<()> {
         let shown = &listed["data"][0]["cairn"];
         ensure!(shown["waiting"].is_string() && shown["retry_at"].is_i64(), "{listed}");
     }
-    let path = format!("/v1/vector_stores/{store}/search");
-    let (status, refused) = caller.try_json(Method::POST, &path, &json!({"query": "oil"})).await?;
+    let (search, asked) = (format!("/v1/vector_stores/{store}/search"), json!({"query": "oil"}));
+    let (status, refused) = caller.try_json(Method::POST, &search, &asked).await?;
     ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status} {refused}");
     ensure!(refused["error"]["code"] == "embedding_model_unavailable", "{refused}");
     let told = refused["error"]["message"].as_str().unwrap_or_default();
     ensure!(told.contains("provider 'behind'"), "{told}");
 
     words.be_away(false);
-    for _ in 0..600 {
-        let (_, state) = caller.get(&format!("{files}/{id}")).await?;
-        if state["status"] == "completed" {
+    let state = ended(&caller, &path).await?;
+    ensure!(state["status"] == "completed", "{state}");
+    scene.stop().await
+}
+
+/// Attaches a file to a store: the paths of the store's files and of this one.
+async fn attached(caller: &Caller, store: &str) -> Result<(String, String)> {
+    let (status, file) = caller.try_upload("lamp.md", LAMP.to_vec()).await?;
+    ensure!(status.is_success(), "{file}");
+    let files = format!("/v1/vector_stores/{store}/files");
+    let id = file["id"].as_str().context("a file id")?;
+    caller.json(Method::POST, &files, &json!({"file_id": id})).await?;
+    let path = format!("{files}/{id}");
+    Ok((files, path))
+}
+
+/// Waits until a file is no longer in progress, and so waits for nothing.
+async fn ended(caller: &Caller, path: &str) -> Result<Value> {
+    for _ in 0..1200 {
+        let (_, state) = caller.get(path).await?;
+        if state["status"] != "in_progress" {
             let shown = &state["cairn"];
             ensure!(shown["waiting"].is_null() && shown["retry_at"].is_null(), "{state}");
-            return scene.stop().await;
+            return Ok(state);
         }
-        ensure!(state["status"] == "in_progress", "{state}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    anyhow::bail!("the file was not read within 30 s of the provider's return")
+    anyhow::bail!("the file did not end within a minute of the provider's return")
 }
 
 /// Waits until a file in progress says that it waits; how it shows itself then.
@@ -316,28 +329,15 @@ async fn a_file_that_fails_after_a_wait_no_longer_waits() -> Result<()> {
     register(&caller, &json!({})).await?;
     let store = store(&caller, "e5").await?;
     words.be_away(true);
-    let (status, file) = caller.try_upload("lamp.md", LAMP.to_vec()).await?;
-    ensure!(status.is_success(), "{file}");
-    let files = format!("/v1/vector_stores/{store}/files");
-    let id = file["id"].as_str().context("a file id")?.to_owned();
-    caller.json(Method::POST, &files, &json!({"file_id": id})).await?;
-    let path = format!("{files}/{id}");
+    let (_, path) = attached(&caller, &store).await?;
     put_off(&caller, &path).await?;
     // What comes back makes other vectors: no wait helps.
     words.state.length.store(48, Ordering::SeqCst);
     words.be_away(false);
-    for _ in 0..1200 {
-        let (_, state) = caller.get(&path).await?;
-        if state["status"] != "in_progress" {
-            ensure!(state["status"] == "failed", "{state}");
-            let shown = &state["cairn"];
-            ensure!(shown["waiting"].is_null() && shown["retry_at"].is_null(), "{state}");
-            ensure!(state["last_error"]["message"].is_string(), "{state}");
-            return scene.stop().await;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    anyhow::bail!("the file did not fail within a minute of the provider's return")
+    let state = ended(&caller, &path).await?;
+    ensure!(state["status"] == "failed", "{state}");
+    ensure!(state["last_error"]["message"].is_string(), "{state}");
+    scene.stop().await
 }
 
 #[tokio::test]
